@@ -1,0 +1,48 @@
+# Every verb sets up what it needs; all are safe to repeat.
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup run test bench lint format docs clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## build .venv from requirements.lock
+
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed ($(PYTHON) is older): make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' \
+		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $(READY)
+
+run: $(READY)  ## run config.yaml; leaves results/report.html
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(READY)  ## run all tests
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## measure speed, memory and size; prints a table
+	$(BIN)/python -m benchmarks
+
+lint: $(READY)  ## ruff, snakefmt, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(READY)  ## format Python and Snakemake files
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+docs: $(READY)  ## rewrite the generated parts of the README
+	PYTHONPATH=scripts $(BIN)/python -m internal_physics.config_docs README.md
+
+clean:  ## remove results and caches; keeps .venv
+	rm -rf results .snakemake .pytest_cache .hypothesis .ruff_cache
