@@ -1,0 +1,198 @@
+"""The config: validated against config/schema.yaml, defaults written in, prompts read; before any work.
+
+No heavy imports: the Snakefile calls this while it is parsed.
+"""
+
+import copy
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from internal_physics.errors import ConfigError
+from internal_physics.models.sources import Source, parse_source
+from internal_physics.prompts import Prompt, parse_prompts, read_prompts
+from internal_physics.strict_yaml import load_yaml
+
+SCHEMA_PATH = Path(__file__).parents[2] / "config" / "schema.yaml"
+MIN_PROMPTS_ISF = 3
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """A prompt set as the workflow runs it."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    weight_gradients: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config.
+
+    Attributes:
+        raw: the resolved mapping, every default written in.
+        sources: model name → where it comes from.
+        prompt_sets: set name → its prompts.
+    """
+
+    raw: dict[str, Any]
+    sources: dict[str, Source]
+    prompt_sets: dict[str, PromptSet]
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Model name → its options."""
+        return self.raw["models"]
+
+    @property
+    def snapshots(self) -> dict[str, Source]:
+        """Snapshot name → source; models that differ only in precision share one."""
+        return {source.snapshot: source for source in self.sources.values()}
+
+    def resolved(self) -> dict[str, Any]:
+        """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
+        raw = copy.deepcopy(self.raw)
+        for name, prompt_set in self.prompt_sets.items():
+            prompts = [prompt.to_json() for prompt in prompt_set.prompts]
+            raw["prompt_sets"][name] = {"prompts": prompts, "weight_gradients": prompt_set.weight_gradients}
+        return raw
+
+
+def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
+    """Validate a config mapping and read its prompts.
+
+    Args:
+        raw: as Snakemake or YAML gives it; not changed.
+        where: the file's name, for messages.
+
+    Raises:
+        ConfigError: what was found, where, what was expected.
+        PromptError, SourceError: the same for prompts and sources.
+    """
+    resolved = copy.deepcopy(dict(raw))
+    resolved.pop("provenance", None)
+    _Validator(schema()).check(resolved, where)
+    for kind in ("models", "prompt_sets"):
+        _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
+    sources = {name: _source(options) for name, options in resolved["models"].items()}
+    sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
+    if "isf" in resolved["metrics"]:
+        _refuse_small_sets(sets, where)
+    return Config(resolved, sources, sets)
+
+
+def check_duplicate_keys(paths: list[str]) -> None:
+    """Refuse config files that give a key twice, of which plain YAML would silently keep the second.
+
+    Raises:
+        ConfigError: naming file, key and line.
+    """
+    for path in paths:
+        load_yaml(path)
+
+
+@lru_cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of the config."""
+    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+
+
+class _Validator:
+    """Draft 2020-12 validation that first writes defaults in, and reports in plain words."""
+
+    def __init__(self, rules: Mapping[str, Any]) -> None:
+        self.rules = rules
+
+    def check(self, config: dict[str, Any], where: str) -> None:
+        error = jsonschema.exceptions.best_match(self._errors(config))
+        if error is None:
+            self._write_defaults(config, self.rules)
+            return
+        place = " → ".join(str(part) for part in error.absolute_path)
+        raise ConfigError(**_explain(error), where=f"{where}: {place}" if place else where)
+
+    def _errors(self, config: Mapping[str, Any]) -> Iterator[jsonschema.ValidationError]:
+        return jsonschema.Draft202012Validator(self.rules).iter_errors(config)
+
+    def _write_defaults(self, value: Any, rules: Mapping[str, Any]) -> None:
+        rules = self.rules["$defs"][rules["$ref"].rsplit("/", 1)[-1]] if "$ref" in rules else rules
+        if not isinstance(value, dict):
+            return
+        for key, sub_rules in rules.get("properties", {}).items():
+            if "default" in sub_rules:
+                value.setdefault(key, copy.deepcopy(sub_rules["default"]))
+            if key in value:
+                self._write_defaults(value[key], sub_rules)
+        if isinstance(rules.get("additionalProperties"), Mapping):
+            for sub_value in value.values():
+                self._write_defaults(sub_value, rules["additionalProperties"])
+
+
+def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
+    """Say what, expected and todo of a schema violation."""
+    hint = error.schema.get("description", "")
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known))[0]
+        close = difflib.get_close_matches(str(unknown), known, n=1)
+        todo = f"did you mean {close[0]!r}?" if close else "remove it"
+        return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
+    if error.validator == "enum":
+        allowed = [str(v) for v in error.validator_value]
+        close = difflib.get_close_matches(str(error.instance), allowed, n=1)
+        return {
+            "what": f"found {error.instance!r}",
+            "expected": f"one of {', '.join(allowed)}",
+            "todo": f"did you mean {close[0]!r}?" if close else hint,
+        }
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
+    if error.validator == "oneOf":
+        return {"what": "it has neither or both of `file` and `prompts`", "expected": "exactly one of them"}
+    return {
+        "what": f"found {error.instance!r}",
+        "expected": hint or error.message,
+        "todo": error.message if hint else "",
+    }
+
+
+def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
+    clashing = [name for name, n in Counter(name.lower() for name in entries).items() if n > 1]
+    if clashing:
+        raise ConfigError(
+            f"two names differ only in case: {clashing[0]!r}",
+            where=where,
+            expected="names that stay different on any file system",
+            todo="rename one",
+        )
+
+
+def _source(options: Mapping[str, Any]) -> Source:
+    keys = ("file", "sha256", "allow_pickle", "trust_remote_code")
+    return parse_source(options["source"], **{key: options[key] for key in keys})
+
+
+def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any], where: str) -> PromptSet:
+    place = f"{where}: prompt_sets → {name}"
+    prompts = read_prompts(options["file"]) if "file" in options else parse_prompts(options["prompts"], where=place)
+    return PromptSet(name, tuple(prompts), options.get("weight_gradients", config["record"]["weight_gradients"]))
+
+
+def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if len(prompt_set.prompts) < MIN_PROMPTS_ISF:
+            raise ConfigError(
+                f"it has {len(prompt_set.prompts)} prompts",
+                where=f"{where}: prompt_sets → {name}",
+                expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
+                todo="add prompts, or leave isf out of `metrics`",
+            )
