@@ -1,0 +1,151 @@
+"""Where the parts of a model are, found from its module tree and not from a list of model names.
+
+Index conventions: l block 0..L-1; a site at layer -1 runs before the blocks, one at layer L after them.
+What is found here is a hypothesis; `selfcheck` proves it on a short pass before anything is recorded.
+"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from internal_physics.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """A module that uses one 2-D weight: a linear map or an embedding table.
+
+    Attributes:
+        site: dotted path of the module.
+        parameter: canonical name of its weight (tied weights share one).
+        layer: block index, or -1 for embeddings outside the blocks, or L for maps outside the blocks.
+        lookup: whether it is an embedding.
+        transposed: whether the weight is stored [in, out] (Conv1D).
+        shape: the parameter's shape, of the un-quantised matrix.
+        padding_row: row of an embedding that never gets a gradient (nn.Embedding's padding_idx).
+    """
+
+    site: str
+    parameter: str
+    layer: int
+    lookup: bool
+    transposed: bool
+    shape: tuple[int, int]
+    padding_row: int | None = None
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The parts of one model that recording needs.
+
+    Attributes:
+        architecture: class name of the model.
+        blocks_path: dotted path of the ModuleList of blocks.
+        n_layers: L.
+        width: d, of the residual stream.
+        maps: every module with a 2-D weight that can be recorded.
+        unmapped: 2-D (or stacked expert) weights that no recordable module uses.
+    """
+
+    architecture: str
+    blocks_path: str
+    n_layers: int
+    width: int
+    maps: tuple[LinearMap, ...]
+    unmapped: tuple[str, ...]
+
+    def blocks(self, model: nn.Module) -> nn.ModuleList:
+        """The list of blocks of `model`."""
+        return model.get_submodule(self.blocks_path)
+
+
+def find_anatomy(model: nn.Module) -> Anatomy:
+    """Find blocks, width and linear maps of any transformers language model.
+
+    Raises:
+        ArchitectureError: where there is not exactly one outermost block list, or no output embedding.
+    """
+    architecture = type(model).__name__
+    text_config = model.config.get_text_config()
+    n_layers = getattr(text_config, "num_hidden_layers", None)
+    if n_layers is None:
+        raise ArchitectureError(
+            "its config has no num_hidden_layers",
+            where=architecture,
+            expected="a transformers language model",
+        )
+    if model.get_output_embeddings() is None:
+        raise ArchitectureError(
+            "it has no output embedding (language-model head)",
+            where=architecture,
+            expected="a causal or masked language model",
+        )
+    blocks_path = _find_blocks(model, n_layers, architecture)
+    maps = tuple(_linear_maps(model, blocks_path, n_layers))
+    mapped = {linear_map.parameter for linear_map in maps}
+    unmapped = tuple(name for name, p in model.named_parameters() if p.ndim >= 2 and name not in mapped)
+    return Anatomy(architecture, blocks_path, n_layers, _width(model), maps, unmapped)
+
+
+def accepts(model: nn.Module, argument: str) -> bool:
+    """Whether the model's forward has an argument of this name."""
+    return argument in inspect.signature(model.forward).parameters
+
+
+def weight_shape(module: nn.Module) -> tuple[int, int]:
+    """Shape of a map's weight as the model uses it; packed 4-bit weights are stored in another shape."""
+    if isinstance(module, nn.Embedding):
+        return module.num_embeddings, module.embedding_dim
+    if isinstance(module, Conv1D):
+        return tuple(module.weight.shape)
+    return module.out_features, module.in_features
+
+
+def _find_blocks(model: nn.Module, n_layers: int, architecture: str) -> str:
+    candidates = [
+        name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == n_layers
+    ]
+    outermost = [name for name in candidates if not any(name.startswith(f"{other}.") for other in candidates)]
+    if len(outermost) != 1:
+        raise ArchitectureError(
+            f"found {len(outermost)} lists of {n_layers} blocks: {outermost}",
+            where=architecture,
+            expected="exactly one module list of num_hidden_layers blocks",
+            todo="this architecture is not supported yet; please report it with its config",
+        )
+    return outermost[0]
+
+
+def _width(model: nn.Module) -> int:
+    return int(model.config.get_text_config().hidden_size)
+
+
+def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[LinearMap]:
+    canonical = {id(parameter): name for name, parameter in model.named_parameters()}
+    for site, module in model.named_modules():
+        if not isinstance(module, nn.Linear | nn.Embedding | Conv1D):
+            continue
+        lookup = isinstance(module, nn.Embedding)
+        yield LinearMap(
+            site=site,
+            parameter=canonical[id(module.weight)],
+            layer=_layer_of(site, blocks_path, outside=-1 if lookup else n_layers),
+            lookup=lookup,
+            transposed=isinstance(module, Conv1D),
+            shape=weight_shape(module),
+            padding_row=module.padding_idx if lookup else None,
+        )
+
+
+def _layer_of(site: str, blocks_path: str, outside: int) -> int:
+    prefix = f"{blocks_path}."
+    return int(site[len(prefix) :].split(".", maxsplit=1)[0]) if site.startswith(prefix) else outside
+
+
+def hidden_state(output: torch.Tensor | tuple) -> torch.Tensor:
+    """The hidden state in a block's output: the output itself, or the first member of a tuple."""
+    return output[0] if isinstance(output, tuple) else output

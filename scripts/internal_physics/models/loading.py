@@ -1,0 +1,169 @@
+"""Snapshot → a frozen model with its tokenizer and a checked anatomy, on CPU, one GPU or several."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedTokenizerBase,
+)
+
+from internal_physics.errors import ModelError
+from internal_physics.models.anatomy import Anatomy, find_anatomy
+from internal_physics.models.memory import estimate_memory, require_fits
+
+# Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+_HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a snapshot is loaded.
+
+    Attributes:
+        dtype: float32, bfloat16, float16 or float64; of everything that is not quantised.
+        quantization: none, int8 (LLM.int8), nf4 or fp4.
+        compute_dtype: what 4-bit weights are multiplied in; auto is float32 on a CPU, bfloat16 on a GPU.
+        device: auto (a GPU where there is one), cpu, cuda, cuda:N, or balanced (spread over all GPUs).
+        task: causal or masked.
+        attention: eager (attention rows can be recorded) or sdpa.
+        trust_remote_code: run code that ships with the snapshot.
+    """
+
+    dtype: str = "float32"
+    quantization: str = "none"
+    compute_dtype: str = "auto"
+    device: str = "auto"
+    task: str = "causal"
+    attention: str = "eager"
+    trust_remote_code: bool = False
+
+
+@dataclass
+class LoadedModel:
+    """A model ready to record.
+
+    Attributes:
+        module: the transformers model, in eval mode, every parameter frozen.
+        tokenizer: its tokenizer.
+        anatomy: where its parts are.
+        task: causal or masked.
+        explicit_positions: whether position ids are passed (False where the model numbers positions in its own way).
+        prompts_interact: whether prompts of one batch influence each other (LLM.int8 finds outlier
+            columns over the whole batch), so that each must run alone.
+        labels: provenance, copied into every record.
+    """
+
+    module: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    anatomy: Anatomy
+    task: str = "causal"
+    explicit_positions: bool = False
+    prompts_interact: bool = False
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go: the device of the input embedding."""
+        return self.module.get_input_embeddings().weight.device
+
+    @property
+    def pad_id(self) -> int:
+        """The id padding positions are filled with; they are masked, so any valid id does."""
+        return (
+            self.tokenizer.pad_token_id if self.tokenizer is not None and self.tokenizer.pad_token_id is not None else 0
+        )
+
+    @property
+    def context_length(self) -> int | None:
+        """Longest prompt in tokens; None where the config sets no limit."""
+        return getattr(self.module.config.get_text_config(), "max_position_embeddings", None)
+
+
+def resolve_device(device: str) -> str:
+    """Turn auto into cuda where there is one, else cpu.
+
+    Raises:
+        ModelError: where a GPU is asked for and there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ModelError(
+            f"device: {device}, but torch sees no GPU",
+            expected="a GPU",
+            todo="set device: auto or cpu, or ask for a GPU node",
+        )
+    return device
+
+
+def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
+    """Load, freeze, and find the anatomy of a snapshot. `selfcheck.check_model` still has to prove it.
+
+    Raises:
+        ModelError: if it cannot fit in memory, or transformers cannot load it.
+        ArchitectureError: if its parts are not found.
+    """
+    device = resolve_device(options.device)
+    require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
+    try:
+        module = _HEADS[options.task].from_pretrained(str(snapshot), **_arguments(options, device))
+        tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise ModelError(f"transformers cannot load it: {error}", where=str(snapshot)) from error
+    return wrap_model(module, tokenizer, options.task)
+
+
+def wrap_model(module: nn.Module, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
+    """Freeze a transformers model that is already in memory and find its anatomy."""
+    module.eval().requires_grad_(False)
+    return LoadedModel(module, tokenizer, find_anatomy(module), task, prompts_interact=_is_int8(module))
+
+
+def available_bytes(device: str) -> int:
+    """Free memory of a device: of all GPUs together for `balanced`."""
+    if device == "cpu":
+        return psutil.virtual_memory().available
+    indices = range(torch.cuda.device_count()) if device == "balanced" else [torch.device(device).index or 0]
+    return sum(torch.cuda.mem_get_info(i)[0] for i in indices)
+
+
+def quantization_config(options: LoadOptions, device: str) -> BitsAndBytesConfig | None:
+    """Settings of bitsandbytes; None for a model that is not quantised."""
+    if options.quantization == "none":
+        return None
+    if options.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    compute = options.compute_dtype
+    if compute == "auto":
+        compute = "float32" if device == "cpu" else "bfloat16"
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=options.quantization,
+        bnb_4bit_compute_dtype=getattr(torch, compute),
+    )
+
+
+def _arguments(options: LoadOptions, device: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "dtype": getattr(torch, options.dtype),
+        "attn_implementation": options.attention,
+        "device_map": "auto" if device == "balanced" else device,
+        "trust_remote_code": options.trust_remote_code,
+    }
+    quantization = quantization_config(options, device)
+    return arguments | ({"quantization_config": quantization} if quantization else {})
+
+
+def _is_int8(module: nn.Module) -> bool:
+    return any(type(m).__name__ == "Linear8bitLt" for m in module.modules())

@@ -1,0 +1,73 @@
+"""Where models come from: `pypi:name==version`, `hf:org/name@revision`, `path:folder-or-gguf`. No heavy imports."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from internal_physics.errors import SourceError
+
+_FORMS = {
+    "pypi": (re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<revision>[A-Za-z0-9.+!]+)$"), "pypi:name==version"),
+    "hf": (
+        re.compile(r"^(?P<name>[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)(@(?P<revision>[A-Za-z0-9._/-]+))?$"),
+        "hf:org/name@revision",
+    ),
+    "path": (re.compile(r"^(?P<name>.+)$"), "path:folder"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One model source; equal sources share one snapshot.
+
+    Attributes:
+        kind: pypi, hf or path.
+        name: package, hub repository or path.
+        revision: version or git revision; "" for a path, "main" where the hub's is not pinned.
+        file: the model inside a package: a .gguf file or a folder; "" for the whole.
+        sha256: of that file, if the user pins it.
+        allow_pickle, trust_remote_code: what the user allows by name for this model.
+    """
+
+    kind: str
+    name: str
+    revision: str = ""
+    file: str = ""
+    sha256: str = ""
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
+
+    @property
+    def snapshot(self) -> str:
+        """Folder name of the snapshot: readable, and unique to everything that decides its content."""
+        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{Path(self.name).name} {self.revision}").strip("-").lower()
+        return f"{readable}-{digest}"
+
+
+def parse_source(
+    text: str,
+    *,
+    file: str = "",
+    sha256: str = "",
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+) -> Source:
+    """Parse a source as written in the config.
+
+    Raises:
+        SourceError: with the forms that are understood.
+    """
+    kind, _, rest = text.partition(":")
+    if kind not in _FORMS:
+        raise SourceError(
+            f"unknown source {text!r}", expected="pypi:name==version, hf:org/name@revision or path:folder"
+        )
+    pattern, form = _FORMS[kind]
+    match = pattern.match(rest)
+    if not match:
+        raise SourceError(f"cannot read the source {text!r}", expected=form)
+    revision = match.groupdict().get("revision") or ("main" if kind == "hf" else "")
+    return Source(kind, match["name"], revision, file, sha256, allow_pickle, trust_remote_code)
