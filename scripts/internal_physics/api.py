@@ -1,0 +1,69 @@
+"""The Python API: the same library as the workflow's, for a notebook."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from internal_physics.models.fetch import fetch
+from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.models.snapshot import MANIFEST
+from internal_physics.models.sources import parse_source
+from internal_physics.prompts import Prompt
+from internal_physics.recording.encoding import encode
+from internal_physics.recording.record import checked_model
+from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.trace import Trace
+
+
+def load(source: str, **options: Any) -> LoadedModel:
+    """Load a model, freeze it and prove its anatomy.
+
+    Args:
+        source: a transformers folder, a snapshot of the workflow, a hub id ("org/name", "org/name@revision"),
+            or any source of the config ("pypi:…", "hf:…", "path:…").
+        **options: dtype, quantization, compute_dtype, device, task, attention, trust_remote_code (see LoadOptions);
+            file, sha256 and allow_pickle as in the config.
+
+    Raises:
+        UserError: in plain words, if the source cannot be had, does not fit, or its anatomy does not check out.
+    """
+    of_source = {key: options.pop(key) for key in ("file", "sha256", "allow_pickle") if key in options}
+    settings = LoadOptions(**options)
+    labels = {"model": source, "condition": "baseline", "prompt_set": ""}
+    if (Path(source) / MANIFEST).exists():
+        return checked_model(source, settings, labels)
+    parsed = parse_source(_as_source(source), trust_remote_code=settings.trust_remote_code, **of_source)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch(parsed, Path(folder) / "snapshot")
+        return checked_model(Path(folder) / "snapshot", settings, labels)
+
+
+def record(model: LoadedModel, prompts: str | Sequence[str], **options: Any) -> Trace | list[Trace]:
+    """Record one text, or several in batches.
+
+    Args:
+        model: from `load`.
+        prompts: a text, or texts.
+        **options: weight_gradients, batch_size, attention_entropy, top_k (see RecordOptions).
+
+    Returns:
+        A Trace for a text, a list of Traces in the order of the texts.
+
+    Raises:
+        PromptError: for a text that cannot be run.
+    """
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    names = [f"prompt_{i}" for i in range(len(texts))]
+    encoded = [
+        encode(Prompt(name, text), model.tokenizer, model.task, model.context_length)
+        for name, text in zip(names, texts, strict=True)
+    ]
+    traces = {trace.info.prompt: trace for trace in record_batches(model, encoded, RecordOptions(**options))}
+    return traces[names[0]] if isinstance(prompts, str) else [traces[name] for name in names]
+
+
+def _as_source(text: str) -> str:
+    if text.startswith(("pypi:", "hf:", "path:")):
+        return text
+    return f"path:{text}" if Path(text).expanduser().exists() else f"hf:{text}"

@@ -1,0 +1,1 @@
+"""Recording: one forward and backward pass per batch of prompts -> Trace -> Parquet."""

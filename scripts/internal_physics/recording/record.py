@@ -1,0 +1,105 @@
+"""Rule record: the prompts of one set through one model, each to a Parquet file of its own."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
+from internal_physics.models.selfcheck import check_model
+from internal_physics.models.snapshot import read_manifest
+from internal_physics.prompts import Prompt
+from internal_physics.recording.encoding import Encoded, encode
+from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.size import expected_bytes
+from internal_physics.recording.store import write_trace
+from internal_physics.recording.trace import Trace
+
+LOGGER = logging.getLogger("internal_physics")
+WRITES_AHEAD = 32  # traces kept in memory while the disk catches up
+
+
+def record_set(
+    *,
+    snapshot: str | Path,
+    outputs: Sequence[str | Path],
+    prompts: Sequence[Mapping[str, Any]],
+    load: Mapping[str, Any],
+    record: Mapping[str, Any],
+    labels: Mapping[str, Any],
+    threads: int,
+) -> None:
+    """Load a snapshot once, prove its anatomy, and record every prompt.
+
+    Args:
+        snapshot: its folder.
+        outputs: one path per prompt, in the order of the prompts.
+        prompts: name, text and answer of each.
+        load: options of LoadOptions.
+        record: the config's `record` section with the set's own weight_gradients.
+        labels: model, condition and prompt set, for the files' metadata.
+        threads: of torch.
+
+    Raises:
+        UserError: what is wrong with snapshot, model, prompt or disk; all prompts are checked before the first pass.
+    """
+    torch.set_num_threads(threads)
+    options = RecordOptions(
+        **{key: record[key] for key in ("weight_gradients", "batch_size", "attention_entropy", "top_k")}
+    )
+    model = checked_model(snapshot, LoadOptions(**load), labels)
+    encoded = [encode(Prompt(**p), model.tokenizer, model.task, model.context_length) for p in prompts]
+    LOGGER.info("recording %d prompts, about %.0f MB on disk", len(encoded), _expected_mb(model, encoded, options))
+    paths = {p["name"]: path for p, path in zip(prompts, outputs, strict=True)}
+    description = f"{labels['model']} · {labels['prompt_set']}"
+    traces = tqdm(
+        record_batches(model, encoded, options),
+        total=len(encoded),
+        desc=description,
+        unit="prompt",
+        file=sys.stderr,
+    )
+    _write_beside(traces, paths)
+
+
+def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any]) -> LoadedModel:
+    """Load a snapshot and prove its anatomy; 2-D weights that no record will cover are named in the log."""
+    manifest = read_manifest(snapshot)
+    checked = check_model(load_snapshot(snapshot, options))
+    if checked.unreached:
+        LOGGER.warning(
+            "no gradient is recorded for %d weights: %s", len(checked.unreached), ", ".join(checked.unreached)
+        )
+    LOGGER.info("self-check passed: %s", checked.model.anatomy.architecture)
+    source = manifest.source
+    checked.model.labels = {
+        **labels,
+        "source": f"{source['kind']}:{source['name']}",
+        "revision": manifest.revision,
+        "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
+        "dtype": options.dtype,
+        "quantization": options.quantization,
+        "compute_dtype": options.compute_dtype,
+    }
+    return checked.model
+
+
+def _expected_mb(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> float:
+    return sum(expected_bytes(model.anatomy, len(e.ids), options) for e in encoded) / 1e6
+
+
+def _write_beside(traces: "Sequence[Trace] | tqdm", paths: Mapping[str, str | Path]) -> None:
+    """Write in one thread beside the passes: compression and disk overlap with the next batch."""
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        waiting: list[Future[None]] = []
+        for trace in traces:
+            waiting.append(writer.submit(write_trace, trace, paths[trace.info.prompt]))
+            while len(waiting) > WRITES_AHEAD:
+                waiting.pop(0).result()
+        for future in waiting:
+            future.result()

@@ -1,0 +1,169 @@
+"""Recording: prompts through a model in batches, one forward and one backward pass each -> Traces.
+
+Index conventions: b prompt of the batch, t token, l residual position, h head, v vocabulary entry.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from internal_physics.errors import ArchitectureError
+from internal_physics.models.anatomy import Anatomy, accepts
+from internal_physics.models.loading import LoadedModel
+from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.encoding import Encoded
+from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
+from internal_physics.recording.norms import NormKeeper
+from internal_physics.recording.taps import Flow, Taps
+from internal_physics.recording.trace import Key, Trace, TraceInfo
+from internal_physics.recording.weights import factor_tensors, parameter_infos, place_calls
+
+WeightGradients = Literal["factors", "norms", "none"]
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What is kept of each prompt, and how prompts are run.
+
+    Attributes:
+        weight_gradients: factors (exact gradients), norms (exact ‖G‖ only) or none.
+        batch_size: prompts per pass; results do not depend on it beyond float noise.
+        attention_entropy: keep the entropy of every attention row (needs eager attention).
+        top_k: how many of the most probable next tokens are kept.
+    """
+
+    weight_gradients: WeightGradients = "factors"
+    batch_size: int = 16
+    attention_entropy: bool = True
+    top_k: int = 10
+
+
+def record_batches(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> Iterator[Trace]:
+    """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
+    by_length = sorted(encoded, key=lambda e: len(e.ids))
+    size = 1 if model.prompts_interact else options.batch_size
+    for start in range(0, len(by_length), size):
+        yield from record_batch(model, by_length[start : start + size], options)
+
+
+def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions) -> list[Trace]:
+    """One forward and one backward pass of a right-padded batch.
+
+    Raises:
+        ArchitectureError: where what flows through the model is not what its anatomy says.
+    """
+    n_tokens = max(len(e.ids) for e in batch)
+    taps = Taps(model.module, model.anatomy, len(batch), n_tokens, factors=options.weight_gradients != "none")
+    keeper = NormKeeper(taps.flow, [len(e.ids) for e in batch])
+    if options.weight_gradients == "norms":
+        taps.flow.on_gradient = keeper.add
+    with torch.enable_grad(), taps as flow:
+        output = model.module(**_inputs(model, batch, n_tokens, options))
+        losses = losses_nats(output.logits, _targets(model, batch, output.logits))
+        losses.sum().backward()
+    taps.verify()
+    _require_complete(flow, model.anatomy)
+    entropies = _attention_entropies(getattr(output, "attentions", None), model.anatomy)
+    placed = place_calls(flow) if options.weight_gradients != "none" else []
+    infos = parameter_infos(placed, model.anatomy)
+    logits = output.logits.detach()
+    traces = []
+    for b, e in enumerate(batch):
+        tensors = _residual_tensors(flow, b, len(e.ids)) | _entropy_tensors(entropies, b, len(e.ids))
+        tensors |= _logit_tensors(logits[b, e.read_position], model.anatomy.n_layers, options.top_k)
+        if options.weight_gradients == "norms":
+            tensors |= keeper.tensors(infos, b)
+        elif options.weight_gradients == "factors":
+            tensors |= factor_tensors(placed, b, len(e.ids))
+        traces.append(Trace(_info(model, e, float(losses[b].detach()), infos, options), tensors))
+    return traces
+
+
+def _inputs(model: LoadedModel, batch: Sequence[Encoded], n_tokens: int, options: RecordOptions) -> dict[str, object]:
+    ids = torch.full((len(batch), n_tokens), model.pad_id)
+    mask = torch.zeros((len(batch), n_tokens), dtype=torch.long)
+    for b, e in enumerate(batch):
+        ids[b, : len(e.ids)], mask[b, : len(e.ids)] = torch.tensor(e.ids), 1
+    inputs: dict[str, object] = {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device)}
+    if model.explicit_positions:
+        inputs["position_ids"] = torch.arange(n_tokens, device=model.device).expand(len(batch), -1)
+    if accepts(model.module, "use_cache"):
+        inputs["use_cache"] = False
+    if options.attention_entropy:
+        inputs["output_attentions"] = True
+    return inputs
+
+
+def _targets(model: LoadedModel, batch: Sequence[Encoded], logits: torch.Tensor) -> torch.Tensor:
+    if model.task == "causal":
+        return causal_targets([e.ids for e in batch], logits.shape[1], logits.device)
+    best = logits.detach().argmax(dim=-1)
+    answers = [
+        (e.read_position, int(best[b, e.read_position]) if e.answer is None else e.answer) for b, e in enumerate(batch)
+    ]
+    return masked_targets(answers, logits.shape[1], logits.device)
+
+
+def _require_complete(flow: Flow, anatomy: Anatomy) -> None:
+    for name, found in (("residual", flow.residual), ("residual gradient", flow.residual_gradient)):
+        missing = sorted(set(range(anatomy.n_layers + 1)) - set(found))
+        if missing:
+            raise ArchitectureError(
+                f"no {name} was seen at layers {missing}",
+                where=anatomy.architecture,
+                expected="every block runs once and reaches the loss",
+            )
+
+
+def _residual_tensors(flow: Flow, b: int, n_tokens: int) -> dict[Key, np.ndarray]:
+    tensors = {}
+    for layer in sorted(flow.residual):
+        tensors[Key("residual", layer, "activation")] = to_numpy(flow.residual[layer][b, :n_tokens])
+        tensors[Key("residual", layer, "gradient")] = to_numpy(flow.residual_gradient[layer][b, :n_tokens])
+    return tensors
+
+
+def _attention_entropies(attentions: tuple | None, anatomy: Anatomy) -> list[torch.Tensor]:
+    """Entropy in nats of each attention row, [b, h, t] per layer; nothing where the model returns no attention."""
+    if not attentions or any(a is None for a in attentions):
+        return []
+    if len(attentions) != anatomy.n_layers:
+        raise ArchitectureError(
+            f"{len(attentions)} attention tensors for {anatomy.n_layers} blocks", where=anatomy.architecture
+        )
+    return [torch.special.entr(a.detach().double()).sum(dim=-1) for a in attentions]
+
+
+def _entropy_tensors(entropies: list[torch.Tensor], b: int, n_tokens: int) -> dict[Key, np.ndarray]:
+    return {Key("attention", layer, "entropy_nats"): to_numpy(e[b, :, :n_tokens]) for layer, e in enumerate(entropies)}
+
+
+def _logit_tensors(logits: torch.Tensor, n_layers: int, top_k: int) -> dict[Key, np.ndarray]:
+    """Entropy and most probable tokens of the distribution at the read position; logits [v]."""
+    log_p = logits.double().log_softmax(dim=-1)
+    top = log_p.topk(min(top_k, log_p.numel()))
+    return {
+        Key("logits", n_layers, "entropy_nats"): to_numpy(-(log_p.exp() * log_p).sum()),
+        Key("logits", n_layers, "top_ids"): top.indices.cpu().numpy(),
+        Key("logits", n_layers, "top_log_probabilities"): to_numpy(top.values),
+    }
+
+
+def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: RecordOptions) -> TraceInfo:
+    return TraceInfo(
+        prompt=e.prompt.name,
+        text=e.prompt.text,
+        token_ids=e.ids,
+        tokens=e.tokens,
+        loss_nats=loss,
+        n_layers=model.anatomy.n_layers,
+        width=model.anatomy.width,
+        task=model.task,
+        weight_gradients=options.weight_gradients,
+        read_position=e.read_position,
+        parameters=infos,
+        labels=dict(model.labels),
+    )

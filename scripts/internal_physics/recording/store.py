@@ -1,0 +1,181 @@
+"""Trace ⇄ Parquet: one row per tensor, one row group per row, so that a reader takes only what it asks for.
+
+Columns: site, layer (int16), quantity, shape, values (list of float32, or float64 for a float64 model;
+zstd + BYTE_STREAM_SPLIT, no dictionary). Everything else is in the footer's key-value metadata, as JSON.
+A file is written under a temporary name and renamed: a killed job leaves no half-written file.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from internal_physics.errors import StoreError
+from internal_physics.recording.trace import Key, Trace, TraceInfo
+
+SCHEMA_VERSION = 1
+_INFO, _INDEX, _SCHEMA, _VERSIONS = (
+    b"internal_physics:trace",
+    b"internal_physics:index",
+    b"internal_physics:schema",
+    b"internal_physics:versions",
+)
+_PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "pyarrow")
+
+
+def write_trace(trace: Trace, path: str | Path) -> None:
+    """Write one trace to one Parquet file, atomically.
+
+    Raises:
+        StoreError: if the disk refuses (full, read-only), naming the file; nothing is left behind.
+    """
+    path = Path(path)
+    keys = list(trace.tensors)
+    schema = _schema(trace, keys)
+    with _renamed_when_whole(path) as temporary:
+        writer = pq.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=False,
+            write_statistics=False,
+            use_byte_stream_split=["values.list.element"],
+        )
+        with writer:
+            for key in keys:
+                writer.write_batch(_row(key, trace.tensors[key], schema), row_group_size=1)
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Open one trace lazily: only the footer is read now, each tensor when it is asked for.
+
+    Raises:
+        StoreError: if the file is missing, truncated, foreign, or of another schema version; the error names it.
+    """
+    path = Path(path)
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except FileNotFoundError as error:
+        raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(
+            f"this is not a whole Parquet file ({error})",
+            where=str(path),
+            todo="delete it; the next run records it again",
+        ) from error
+    if _INFO not in metadata:
+        raise StoreError(
+            "this Parquet file holds no trace",
+            where=str(path),
+            expected="a file written by the `record` rule",
+        )
+    if int(metadata[_SCHEMA]) != SCHEMA_VERSION:
+        raise StoreError(
+            f"schema version {int(metadata[_SCHEMA])}",
+            where=str(path),
+            expected=f"version {SCHEMA_VERSION}",
+            todo="delete it and run again",
+        )
+    entries = json.loads(metadata[_INDEX])
+    index = {Key(*key): _Place(group, tuple(shape)) for group, (*key, shape) in enumerate(entries)}
+    return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index))
+
+
+def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
+    """Open traces one after the other, lazily."""
+    for path in paths:
+        yield read_trace(path)
+
+
+class _Place(NamedTuple):
+    """Where a tensor is in its file, and its shape (so that the values alone have to be read)."""
+
+    row_group: int
+    shape: tuple[int, ...]
+
+
+class _LazyTensors(Mapping[Key, np.ndarray]):
+    """Reads a tensor's row group when it is asked for, and keeps nothing."""
+
+    def __init__(self, path: Path, index: dict[Key, _Place]) -> None:
+        self._path, self._index = path, index
+        self._file: pq.ParquetFile | None = None
+
+    def __getitem__(self, key: Key) -> np.ndarray:
+        if key not in self._index:
+            raise StoreError(
+                f"no tensor {key.quantity!r} of {key.site!r} at layer {key.layer}",
+                where=str(self._path),
+                expected="a record that keeps it (see record.weight_gradients and record.attention_entropy)",
+            )
+        self._file = self._file or pq.ParquetFile(self._path, memory_map=True)
+        group, shape = self._index[key]
+        table = self._file.read_row_group(group, columns=["values"], use_threads=False)
+        return table.column(0).chunk(0).flatten().to_numpy().reshape(shape)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+
+def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
+    double = any(trace.tensors[key].dtype == np.float64 for key in keys if key.site == "residual")
+    fields = [
+        pa.field("site", pa.string()),
+        pa.field("layer", pa.int16()),
+        pa.field("quantity", pa.string()),
+        pa.field("shape", pa.list_(pa.int32())),
+        pa.field("values", pa.list_(pa.field("element", pa.float64() if double else pa.float32()))),
+    ]
+    metadata = {
+        _INFO: json.dumps(trace.info.to_json()),
+        _INDEX: json.dumps([[*key, list(trace.tensors[key].shape)] for key in keys]),
+        _SCHEMA: str(SCHEMA_VERSION),
+        _VERSIONS: json.dumps(_versions()),
+    }
+    return pa.schema(fields, metadata=metadata)
+
+
+def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
+    kind = schema.field("values").type
+    flat = np.ascontiguousarray(array, dtype=kind.value_type.to_pandas_dtype()).ravel()
+    values = pa.ListArray.from_arrays(pa.array([0, flat.size], pa.int32()), pa.array(flat), type=kind)
+    columns = [pa.array([key.site]), pa.array([key.layer], pa.int16()), pa.array([key.quantity])]
+    columns += [pa.array([list(array.shape)], pa.list_(pa.int32())), values]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+@contextlib.contextmanager
+def _renamed_when_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it on success, remove it on any failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot be written ({error})",
+            where=str(path),
+            todo="free some space or check permissions, then run again",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

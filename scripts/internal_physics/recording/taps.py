@@ -1,0 +1,239 @@
+"""Taps: hooks that catch what flows through a model in one forward and backward pass.
+
+Nothing of the model is changed: weights stay frozen, embedding outputs become the leaves that need a
+gradient, and every hook is removed when the block ends.
+
+Index conventions: b prompt of the batch, t token, d width; sites and layers as in `models.anatomy`.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from internal_physics.errors import ArchitectureError
+from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
+
+
+@dataclass
+class Call:
+    """One call of a module with a 2-D weight.
+
+    Attributes:
+        map: which module.
+        input: [b, t, in], or ids [b, t] of an embedding.
+        scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
+        output_gradient: [b, t, out], once the backward pass has been there.
+    """
+
+    map: LinearMap
+    input: torch.Tensor
+    scale: float = 1.0
+    output_gradient: torch.Tensor | None = None
+    version: int = 0
+
+    def weight_side_gradient(self) -> torch.Tensor:
+        """∂loss/∂(W x) as the weight feels it, [b, t, out].
+
+        A scaled embedding's rows feel the scaled gradient; autograd gives a padding row none at all.
+        """
+        gradient = self.output_gradient if self.scale == 1.0 else self.output_gradient * self.scale
+        if self.map.padding_row is None:
+            return gradient
+        return gradient * (self.input != self.map.padding_row).unsqueeze(-1)
+
+    def release(self) -> None:
+        """Forget input and gradient, keeping the fact of the call."""
+        self.version = 0
+        self.input = self.output_gradient = torch.empty(0)
+
+
+@dataclass
+class Flow:
+    """All that one pass leaves behind: calls in order of execution, residuals [b, t, d] and their gradients.
+
+    `on_gradient`, if set, is told of each call as soon as its output gradient is known.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    residual: dict[int, torch.Tensor] = field(default_factory=dict)
+    residual_gradient: dict[int, torch.Tensor] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+    on_gradient: Callable[[Call], None] | None = None
+
+
+class Taps:
+    """Context manager that hooks `model` and fills a Flow.
+
+    Args:
+        model: the model, its parameters frozen.
+        anatomy: where its parts are.
+        n_prompts, n_tokens: shape of the batch, to which every caught tensor is held.
+        factors: whether inputs and output gradients of linear maps are caught at all.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        anatomy: Anatomy,
+        n_prompts: int,
+        n_tokens: int,
+        *,
+        factors: bool = True,
+    ) -> None:
+        self.model, self.anatomy = model, anatomy
+        self.shape = (n_prompts, n_tokens)
+        self.factors = factors
+        self.flow = Flow()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Flow:
+        for linear_map in self.anatomy.maps:
+            module = self.model.get_submodule(linear_map.site)
+            if linear_map.lookup:
+                self._tap_embedding(module, linear_map)
+            elif self.factors:
+                self._tap_linear(module, linear_map)
+        blocks = self.anatomy.blocks(self.model)
+        for layer, block in enumerate(blocks):
+            self._tap_block_input(block, layer)
+        self._hook(
+            blocks[-1].register_forward_hook(lambda _m, _a, out: self._keep_residual(hidden_state(out), len(blocks)))
+        )
+        return self.flow
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def verify(self) -> None:
+        """Refuse a pass in which a caught tensor was later changed in place: its value would be wrong.
+
+        Raises:
+            ArchitectureError: naming the first such place.
+        """
+        changed = [
+            f"residual {layer}" for layer, h in self.flow.residual.items() if h._version != self.flow.versions[layer]
+        ]
+        changed += [f"the input of {call.map.site}" for call in self.flow.calls if call.input._version != call.version]
+        if changed:
+            raise ArchitectureError(
+                f"{changed[0]} is changed in place after it is used", where=self.anatomy.architecture
+            )
+
+    def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
+        self._stack.callback(handle.remove)
+
+    def _tap_block_input(self, block: nn.Module, layer: int) -> None:
+        def before(_module: nn.Module, args: tuple, kwargs: dict) -> None:
+            self._keep_residual(args[0] if args else kwargs["hidden_states"], layer)
+
+        self._hook(block.register_forward_pre_hook(before, with_kwargs=True))
+
+    def _keep_residual(self, hidden: torch.Tensor, layer: int) -> None:
+        if hidden.shape != (*self.shape, self.anatomy.width):
+            raise ArchitectureError(
+                f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
+                where=self.anatomy.architecture,
+                expected=f"[prompts, tokens, width] = {(*self.shape, self.anatomy.width)}",
+            )
+        self.flow.residual[layer], self.flow.versions[layer] = hidden.detach(), hidden._version
+        hidden.register_hook(lambda gradient: self.flow.residual_gradient.__setitem__(layer, gradient))
+
+    def _tap_linear(self, module: nn.Module, linear_map: LinearMap) -> None:
+        def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> None:
+            call = Call(linear_map, self._by_prompt(args[0].detach(), linear_map), version=args[0]._version)
+            self._await_gradient(call, output)
+
+        self._hook(module.register_forward_hook(after))
+
+    def _tap_embedding(self, module: nn.Embedding, linear_map: LinearMap) -> None:
+        plain = type(module).forward is nn.Embedding.forward
+        spy = _LookupSpy(module.weight)
+
+        def before(_module: nn.Module, _args: tuple) -> None:
+            spy.__enter__()
+
+        def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
+            if not plain:
+                spy.__exit__(None, None, None)
+            ids = self._ids_by_prompt(args[0] if plain else spy.ids, linear_map)
+            leaf = output.detach().expand(*self.shape, -1).clone().requires_grad_()
+            scale = 1.0 if plain else _scale(module, ids, leaf, self.anatomy.architecture)
+            self._await_gradient(Call(linear_map, ids, scale=scale, version=ids._version), leaf)
+            return leaf
+
+        if not plain:
+            self._hook(module.register_forward_pre_hook(before))
+        self._hook(module.register_forward_hook(after))
+
+    def _await_gradient(self, call: Call, output: torch.Tensor) -> None:
+        self.flow.calls.append(call)
+        if not output.requires_grad:
+            return
+
+        def keep(gradient: torch.Tensor) -> None:
+            call.output_gradient = self._by_prompt(gradient, call.map)
+            if self.flow.on_gradient is not None:
+                self.flow.on_gradient(call)
+
+        output.register_hook(keep)
+
+    def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
+        """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
+        if ids is None or ids.ndim > 2 or ids.shape[-1] != self.shape[1]:
+            found = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
+            raise ArchitectureError(
+                f"{linear_map.site} makes {found}",
+                where=self.anatomy.architecture,
+                expected=f"one row per token, {self.shape}",
+            )
+        return ids.expand(self.shape)
+
+    def _by_prompt(self, tensor: torch.Tensor, linear_map: LinearMap) -> torch.Tensor:
+        """[b, t, …], also from models that flatten tokens to [b·t, …]."""
+        if tensor.ndim == 2 and tensor.shape[0] == self.shape[0] * self.shape[1]:
+            tensor = tensor.view(*self.shape, -1)
+        if tensor.ndim != 3 or tensor.shape[:2] != self.shape:
+            raise ArchitectureError(
+                f"{linear_map.site} works on a tensor of shape {tuple(tensor.shape)}",
+                where=self.anatomy.architecture,
+                expected=f"[prompts, tokens, features] with [prompts, tokens] = {self.shape}",
+            )
+        return tensor
+
+
+class _LookupSpy(TorchFunctionMode):
+    """Catches the ids with which an embedding's weight is really looked up.
+
+    Some embeddings compute them from other arguments (OPT adds an offset to positions). Wraps the module's call.
+    """
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+        self.ids: torch.Tensor | None = None
+
+    def __torch_function__(
+        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        kwargs = kwargs or {}
+        if function is functional.embedding and args[1] is self.weight:
+            self.ids = args[0]
+        return function(*args, **kwargs)
+
+
+def _scale(module: nn.Embedding, ids: torch.Tensor, output: torch.Tensor, architecture: str) -> float:
+    """The constant factor between looked-up rows and the module's output.
+
+    Raises:
+        ArchitectureError: where there is no such constant: the module does something else to its rows.
+    """
+    rows = functional.embedding(ids, module.weight).to(output.dtype)
+    scale = float((output.detach() * rows).sum().double() / rows.square().sum().double())
+    if not torch.allclose(output.detach(), rows * scale, rtol=1e-2 if output.dtype.itemsize < 4 else 1e-4, atol=1e-6):
+        raise ArchitectureError(f"{type(module).__name__} is not a scaled look-up", where=architecture)
+    return scale
