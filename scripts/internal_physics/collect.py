@@ -1,0 +1,108 @@
+"""Rule collect: metric rows of all models → the tables prompts, layers, scores and isf_spectra."""
+
+import zlib
+
+import pandas as pd
+
+from internal_physics.metrics.rows import OK
+from internal_physics.statistics.bootstrap import mean_interval
+
+KEYS = ["model", "condition", "prompt_set"]
+PER_PROMPT = ["ec", "isc", "isg", "isa"]
+
+
+def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
+    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`)."""
+    return {
+        "prompts": prompts_table(rows),
+        "layers": layers_table(rows),
+        "scores": scores_table(rows, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
+        "isf_spectra": isf_spectra_table(rows),
+    }
+
+
+def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per prompt with every per-prompt score; a metric that was not asked for is left empty (NaN)."""
+    scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
+    keys = [*KEYS, "prompt", "n_tokens", "loss_nats"]
+    wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
+    flagged = scores[scores.status != OK].groupby(keys, sort=False).apply(_name_flags, include_groups=False)
+    status = flagged.reindex(wide.index) if len(flagged) else pd.Series(OK, index=wide.index)
+    return _in_order(wide.assign(status=status.fillna(OK)).reset_index(), rows)
+
+
+def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per prompt, layer and quantity."""
+    layers = rows[rows.layer.notna()]
+    return layers[[*KEYS, "prompt", "layer", "quantity", "value", "status"]].reset_index(drop=True)
+
+
+def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
+    spectra = rows[rows["rank"].notna()]
+    if spectra.empty:
+        return pd.DataFrame(columns=[*KEYS, "rank", "eigenvalue", "fitted", "status"])
+    wide = spectra.pivot(index=[*KEYS, "rank", "status"], columns="quantity", values="value")
+    return _in_order(wide.reset_index(), rows)
+
+
+def scores_table(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
+    """Scores with intervals: means over prompts (BCa bootstrap), and ISF as its own rule found it (jackknife).
+
+    Prompts whose value is not finite are left out of the mean and counted in the status, never dropped in silence.
+    """
+    settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
+    found = []
+    for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
+        score = (
+            _set_score(group, metric)
+            if metric not in PER_PROMPT
+            else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
+        )
+        found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})
+    return _in_order(pd.DataFrame(found), rows)
+
+
+def _mean_score(group: pd.DataFrame, metric: str, seed: int, settings: dict) -> dict:
+    scores = group[group.prompt.notna() & (group.quantity == metric)]
+    good = scores[scores.status == OK]
+    interval = mean_interval(good.value.to_numpy(), seed=seed, **settings)
+    status = interval.status
+    if len(good) < len(scores):
+        bad = scores[scores.status != OK].iloc[0]
+        status = f"{len(scores) - len(good)} of {len(scores)} prompts left out (first: {bad.prompt}, {bad.status})"
+    return {
+        "value": interval.value,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "n_prompts": len(good),
+        "status": status,
+    }
+
+
+def _set_score(group: pd.DataFrame, metric: str) -> dict:
+    whole = group[group["rank"].isna()].set_index("quantity")
+    return {
+        "value": whole.value[metric],
+        "ci_low": whole.value[f"{metric}_ci_low"],
+        "ci_high": whole.value[f"{metric}_ci_high"],
+        "n_prompts": int(group["rank"].max()),
+        "status": whole.status[metric],
+    }
+
+
+def _name_flags(flagged: pd.DataFrame) -> str:
+    return "; ".join(f"{quantity}: {status}" for quantity, status in zip(flagged.quantity, flagged.status, strict=True))
+
+
+def _in_order(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order in which models, sets and prompts first appear, which is the config's."""
+    keys = [key for key in [*KEYS, "prompt"] if key in table]
+    for key in keys:
+        table[key] = pd.Categorical(table[key], categories=rows[key].dropna().unique(), ordered=True)
+    return table.sort_values(keys, kind="stable").astype(dict.fromkeys(keys, str)).reset_index(drop=True)
+
+
+def _seed(seed: int, *names: str) -> int:
+    """A seed of its own for every score, which does not depend on what else is computed."""
+    return zlib.crc32("/".join([str(seed), *names]).encode())

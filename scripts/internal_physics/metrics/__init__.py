@@ -1,0 +1,33 @@
+"""Metrics: one module each, pure functions of a Trace (or several) to numbers and tidy rows.
+
+`internal_physics.metrics.ec(trace)` is the function, although `metrics/ec.py` is a module too: the package answers
+such names with the metric's function, and loads it when it is first asked for. So a job that needs one metric
+imports (and is made stale by) that metric alone.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+
+PER_PROMPT = ("ec", "isc", "isg", "isa")
+PER_SET = ("isf",)
+GRADIENT_FLOW = ("ec", "isc", "isg", "isa", "isf")
+
+
+class _Metrics(ModuleType):
+    """The package itself, on which each metric is a read-only attribute."""
+
+
+def _metric(name: str) -> property:
+    def get(_package: ModuleType) -> object:
+        return getattr(importlib.import_module(f"{__name__}.{name}"), name)
+
+    def ignore(_package: ModuleType, _module: ModuleType) -> None:
+        """Python's import system would hang the module itself under this name."""
+
+    return property(get, ignore)
+
+
+for _name in GRADIENT_FLOW:
+    setattr(_Metrics, _name, _metric(_name))
+sys.modules[__name__].__class__ = _Metrics

@@ -1,0 +1,46 @@
+"""Tidy rows, the one shape in which every metric hands on its numbers."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from internal_physics.metrics.gradient_flow import GradientFlow, flow_status
+
+OK = "ok"
+
+
+class MetricRow(NamedTuple):
+    """One number of one metric.
+
+    Attributes:
+        quantity: what it is; the metric's own name for its score.
+        value: the number; may be not finite, and then status says why.
+        layer: block or residual position; None for a number of the whole prompt or set.
+        rank: 1-based place in a spectrum; None elsewhere.
+        status: "ok", or a plain phrase.
+    """
+
+    quantity: str
+    value: float
+    layer: int | None = None
+    rank: int | None = None
+    status: str = OK
+
+
+def value_status(value: float, otherwise: str = "not finite") -> str:
+    """Say "ok" for a finite number."""
+    return OK if np.isfinite(value) else otherwise
+
+
+def prompt_row(metric: str, value: float, flow: GradientFlow) -> MetricRow:
+    """The score of one prompt; where it is not finite, the status says which layer went first."""
+    if np.isfinite(value):
+        return MetricRow(metric, value)
+    status = flow_status(flow)
+    return MetricRow(metric, value, status=status if status != OK else f"{metric} is not finite")
+
+
+def layer_rows(quantity: str, values: Iterable[float]) -> list[MetricRow]:
+    """One row per layer, in order from 0."""
+    return [MetricRow(quantity, float(v), layer=layer, status=value_status(v)) for layer, v in enumerate(values)]

@@ -1,0 +1,5 @@
+"""Intervals and correlations: pure functions on arrays, every random draw seeded.
+
+`bootstrap` puts a confidence interval around a mean or around a statistic of a whole set; `correlation`
+measures how two quantities move together, with permutation p-values. Both lean on scipy.stats.
+"""

@@ -1,0 +1,213 @@
+"""Correlations of paired observations, with permutation p-values and a false-discovery correction."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from internal_physics.statistics.bootstrap import Interval, batch_size, bootstrap_bounds
+
+Kind = Literal["pearson", "spearman"]
+FEWEST_PAIRS = 3
+TOO_FEW_PAIRS = f"fewer than {FEWEST_PAIRS} pairs"
+
+# A spread this small against the size of the numbers is rounding. Above it scipy's own limit, eps^0.75 of the
+# mean for the norm of the deviations, cannot be reached, since that norm is at least the range over sqrt(2).
+_CONSTANT_TOLERANCE = 2 * float(np.finfo(np.float64).eps) ** 0.75
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson and Spearman correlation of n pairs.
+
+    Attributes:
+        n: number of pairs used, both members finite.
+        pearson_r: -1 to 1, NaN where undefined.
+        pearson_p: two-sided permutation p-value, 0 to 1.
+        spearman_rho: -1 to 1, NaN where undefined.
+        spearman_p: two-sided permutation p-value, 0 to 1.
+        status: "ok", or plain phrases that say what was left out or why there is no correlation.
+    """
+
+    n: int
+    pearson_r: float
+    pearson_p: float
+    spearman_rho: float
+    spearman_p: float
+    status: str
+
+
+def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999) -> Correlation:
+    """Pearson and Spearman correlation of x and y, with two-sided permutation p-values.
+
+    A p-value is twice the smaller share of re-pairings whose correlation is at least as high, or at least
+    as low, as the observed one. All n! re-pairings are tried where they are no more than `n_resamples`
+    (exact; at the default up to 7 pairs); otherwise `n_resamples` random ones, the observed one counted in.
+    So no p-value is below 2/n!, nor below 2/(n_resamples+1): three pairs cannot give less than 1/3. Source:
+    Phipson and Smyth (2010).
+
+    Args:
+        x: [observation] numbers; pairs with a member that is not finite are left out, which the status says.
+        y: [observation] partners of x.
+        seed: of the permutations.
+        n_resamples: number of permutations.
+
+    Returns:
+        The correlation. NaN with a status where fewer than 3 pairs are left, or where x or y is constant
+        (to rounding: a range below 4e-12 of the largest magnitude).
+
+    Raises:
+        ValueError: x and y are not one-dimensional or differ in length, or `n_resamples` is out of range.
+    """
+    x, y, left_out = _finite_pairs(x, y)
+    problem = _why_undefined(x, y)
+    if problem:
+        return Correlation(x.size, math.nan, math.nan, math.nan, math.nan, join_status(left_out, problem))
+    options = {"n_resamples": n_resamples, "batch": batch_size(x.size)}
+    method = stats.PermutationMethod(rng=np.random.default_rng(seed), **options)
+    pearson = stats.pearsonr(x, y, method=method)
+    return Correlation(
+        n=x.size,
+        pearson_r=float(pearson.statistic),
+        pearson_p=float(pearson.pvalue),
+        spearman_rho=float(_spearman_rho(x, y)),
+        spearman_p=_spearman_p(x, y, rng=np.random.default_rng(seed), **options),
+        status=join_status(left_out),
+    )
+
+
+def correlation_interval(
+    x: ArrayLike,
+    y: ArrayLike,
+    kind: Kind,
+    *,
+    seed: int,
+    n_resamples: int = 9999,
+    confidence_level: float = 0.95,
+) -> Interval:
+    """Correlation with its bootstrap interval over pairs (BCa, or percentile where BCa is undefined).
+
+    Pairs are resampled whole. A resample that draws the same x or y throughout has no correlation: it is
+    left out, and the status says how many were. That happens with few pairs (at five, in 1 of 625 resamples
+    or more) or with many ties. Pairs on a straight line give an interval of no width, however few they are.
+
+    Args:
+        x: [observation] numbers; pairs with a member that is not finite are left out, which the status says.
+        y: [observation] partners of x.
+        kind: "pearson" or "spearman".
+        seed: of the resampling.
+        n_resamples: number of bootstrap samples.
+        confidence_level: between 0 and 1, both excluded.
+
+    Returns:
+        The correlation, -1 to 1, and its interval. NaN with a status as for `correlate_pair`.
+
+    Raises:
+        ValueError: the kind is unknown, the shapes do not fit, or an option is out of range.
+    """
+    statistic = _statistic(kind)
+    x, y, left_out = _finite_pairs(x, y)
+    problem = _why_undefined(x, y)
+    if problem:
+        return Interval(math.nan, math.nan, math.nan, x.size, join_status(left_out, problem))
+    bounds = bootstrap_bounds((x, y), statistic, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
+    undefined = f"{bounds.n_undefined} of {n_resamples} resamples left out: constant"
+    status = join_status(left_out, undefined if bounds.n_undefined else "")
+    return Interval(float(statistic(x, y)), bounds.low, bounds.high, x.size, status)
+
+
+def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Benjamini-Hochberg adjusted p-values; NaN stays NaN in its place and does not count as a test.
+
+    Source: Benjamini and Hochberg (1995); valid for independent or positively dependent tests.
+
+    Args:
+        p_values: [test] between 0 and 1, or NaN.
+
+    Returns:
+        [test] adjusted values, 0 to 1, none below its p-value. Empty for empty input.
+
+    Raises:
+        ValueError: a p-value lies outside 0 to 1, or the input is not one-dimensional.
+    """
+    adjusted = np.array(p_values, dtype=np.float64)
+    if adjusted.ndim != 1:
+        raise ValueError(f"p_values has {adjusted.ndim} dimensions: expected one, over tests")
+    tested = ~np.isnan(adjusted)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(adjusted[tested], method="bh")
+    return adjusted
+
+
+def is_constant(values: NDArray[np.float64]) -> bool:
+    """Whether finite values are equal to float64 rounding; true for one value and for none."""
+    return values.size == 0 or bool(np.ptp(values) <= _CONSTANT_TOLERANCE * np.abs(values).max())
+
+
+def join_status(*notes: str) -> str:
+    """One status from several notes: "ok" if none says anything, else each different phrase once, by "; "."""
+    return "; ".join(dict.fromkeys(note for note in notes if note not in ("", "ok"))) or "ok"
+
+
+def _finite_pairs(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ValueError(f"x has shape {x.shape} and y {y.shape}: expected one axis of the same length")
+    finite = np.isfinite(x) & np.isfinite(y)
+    n_left_out = int(np.count_nonzero(~finite))
+    note = f"{n_left_out} pair{'' if n_left_out == 1 else 's'} left out: not finite" if n_left_out else ""
+    return x[finite], y[finite], note
+
+
+def _why_undefined(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
+    if x.size < FEWEST_PAIRS:
+        return TOO_FEW_PAIRS
+    constant = [f"constant {name}" for name, values in (("x", x), ("y", y)) if is_constant(values)]
+    return "; ".join(constant)
+
+
+def _statistic(kind: Kind) -> Callable[..., NDArray[np.float64]]:
+    if kind == "pearson":
+        return _pearson_r
+    if kind == "spearman":
+        return _spearman_rho
+    raise ValueError(f'kind is {kind!r}: expected "pearson" or "spearman"')
+
+
+def _pearson_r(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    return stats.pearsonr(x, y, axis=axis).statistic
+
+
+def _spearman_rho(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    # spearmanr has no axis for batches of samples; the Pearson correlation of mean ranks is the same.
+    return _pearson_r(stats.rankdata(x, axis=axis), stats.rankdata(y, axis=axis), axis)
+
+
+def _spearman_p(
+    x: NDArray[np.float64], y: NDArray[np.float64], *, rng: np.random.Generator, n_resamples: int, batch: int
+) -> float:
+    """Permutation p-value of Spearman's rho, by the rank product, which orders re-pairings as rho does.
+
+    spearmanr has no permutation method. Twice the centered ranks are whole numbers, so the products are
+    exact and equal ones are never told apart by rounding, as correlations near zero would be.
+    """
+    centered_x = 2 * stats.rankdata(x) - (x.size + 1)
+    centered_y = 2 * stats.rankdata(y) - (y.size + 1)
+
+    def rank_product(permuted: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        return np.vecdot(permuted, centered_x, axis=axis)
+
+    test = stats.permutation_test(
+        (centered_y,),
+        rank_product,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=n_resamples,
+        batch=batch,
+        rng=rng,
+    )
+    return float(test.pvalue)
