@@ -1,0 +1,28 @@
+# Internal Physics: named models and prompts in, each model's physical profile out.
+# Data flows one way: record → metrics → tables → figures → report. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A config on the command line (--configfile) stands for itself; the default is not merged beneath it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/fetch.smk"
+include: "rules/record.smk"
+include: "rules/metrics.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report.html",
+        "results/run.yaml",
+        "results/tables/checked.txt",
+        ALL_TENSORS,

@@ -1,0 +1,95 @@
+# Everything the rule files share: the checked config, wildcard constraints and input functions. No torch, no pandas.
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
+
+from internal_physics.closure import library_files, script_files
+from internal_physics.config import check_duplicate_keys, load_config
+from internal_physics.errors import UserError
+from internal_physics.models.memory import estimate_memory
+from internal_physics.workplan import record_jobs
+
+try:
+    check_duplicate_keys(workflow.configfiles)
+    CONFIG = load_config(config, where=os.path.relpath((workflow.configfiles or ["config"])[-1]))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+MODELS = list(CONFIG.models)
+PROMPT_SETS = list(CONFIG.prompt_sets)
+CONDITIONS = ["baseline"]
+METRICS = CONFIG.raw["metrics"]
+FIGURE_FORMATS = ["png", "svg"]
+TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
+FIGURES_BY_SET = ["radar"]  # figures drawn once for each prompt set; each needs the metrics that it shows
+FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
+FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
+
+RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
+TENSORS = [path for record_job in RECORD_JOBS for path in record_job.outputs]
+ALL_TENSORS = expand(TENSORS, model=MODELS, condition=CONDITIONS)
+
+
+wildcard_constraints:
+    model="|".join(map(re.escape, MODELS)),
+    condition="|".join(map(re.escape, CONDITIONS)),
+    prompt_set="|".join(map(re.escape, PROMPT_SETS)),
+    snapshot="|".join(map(re.escape, CONFIG.snapshots)),
+
+
+def library(rule):
+    """Library files that a rule's script reaches, as inputs: compared by checksum, so that an edit reruns its dependants."""
+    script = os.path.join(workflow.basedir, "scripts", f"{rule}.py")
+    return [os.path.relpath(path) for path in script_files(script)]
+
+
+def snapshot_of(wildcards):
+    """The snapshot folder of a model."""
+    return f"results/snapshots/{CONFIG.sources[wildcards.model].snapshot}"
+
+
+def source_files(wildcards):
+    """Files of a local model, so that a changed one is fetched again; nothing for packages and hubs."""
+    source = CONFIG.snapshots[wildcards.snapshot]
+    if source.kind != "path":
+        return []
+    path = Path(source.name).expanduser()
+    return sorted(str(p) for p in path.glob("*") if p.is_file()) if path.is_dir() else [str(path)] * path.exists()
+
+
+def source_of(wildcards):
+    """Everything that decides a snapshot's content."""
+    return vars(CONFIG.snapshots[wildcards.snapshot])
+
+
+def load_options(wildcards):
+    """How a model is loaded: its options without its source."""
+    options = CONFIG.models[wildcards.model]
+    keys = ["dtype", "quantization", "compute_dtype", "device", "task", "trust_remote_code"]
+    return {key: options[key] for key in keys} | {
+        "attention": "eager" if CONFIG.raw["record"]["attention_entropy"] else "sdpa"
+    }
+
+
+def record_mem_mb(wildcards, input, attempt):
+    """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
+    options = CONFIG.models[wildcards.model]
+    return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
+
+
+def figures(kind):
+    """Paths of a figure: one per prompt set and format."""
+    return expand("results/figures/{kind}-{set}.{format}", kind=kind, set=PROMPT_SETS, format=FIGURE_FORMATS)
+
+
+def table_outputs(*names):
+    """The two files of each table, as named outputs: {name}_csv and {name}_parquet."""
+    return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
+
+
+ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expand(
+    "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
+)

@@ -1,0 +1,35 @@
+# INPUTS   results/snapshots/{snapshot}/ and the prompts of the config
+# OUTPUTS  results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, one per model–prompt pair
+# The unit of work is a prompt set (or a part of prompts_per_job prompts of a long one): a job loads the model once.
+# Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}.
+
+for record_job in RECORD_JOBS:
+
+    rule:
+        name:
+            record_job.name
+        input:
+            snapshot=snapshot_of,
+            code=library("record"),
+        output:
+            record_job.outputs,
+        log:
+            f"results/logs/record/{{model}}/{{condition}}/{record_job.label}.log",
+        benchmark:
+            f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
+        conda:
+            "../envs/extract.yaml"
+        threads: 8
+        resources:
+            mem_mb=record_mem_mb,
+            gpu=CONFIG.raw["gpus_per_job"],
+        params:
+            prompt_set=record_job.prompt_set,
+            n_prompts=len(record_job.prompts),
+            prompts=record_job.prompts,
+            load=load_options,
+            record={**CONFIG.raw["record"], "weight_gradients": record_job.weight_gradients},
+        message:
+            "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts"
+        script:
+            "../scripts/record.py"

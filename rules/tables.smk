@@ -1,0 +1,103 @@
+# INPUTS   results/metrics/{metric}/{model}/{condition}.parquet, all of them
+# OUTPUTS  results/tables/{table}.csv and .parquet (columns: scripts/internal_physics/tables.py), and results/tables/checked.txt,
+#          which is there only if every table holds what it promises
+
+
+rule collect:
+    input:
+        metrics=expand(
+            "results/metrics/{metric}/{model}/{condition}.parquet",
+            metric=METRICS,
+            model=MODELS,
+            condition=CONDITIONS,
+        ),
+        code=library("collect"),
+    output:
+        **table_outputs("prompts", "layers", "scores", "isf_spectra"),
+    log:
+        "results/logs/collect.log",
+    benchmark:
+        "results/benchmarks/collect.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        seed=CONFIG.raw["seed"],
+        statistics=CONFIG.raw["statistics"],
+    message:
+        "Collecting {input.metrics} into tables"
+    script:
+        "../scripts/collect.py"
+
+
+rule normalize:
+    input:
+        scores="results/tables/scores.parquet",
+        code=library("normalize"),
+    output:
+        **table_outputs("scores_normalized"),
+    log:
+        "results/logs/normalize.log",
+    benchmark:
+        "results/benchmarks/normalize.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    message:
+        "Normalizing scores over models"
+    script:
+        "../scripts/normalize.py"
+
+
+rule correlate:
+    input:
+        prompts="results/tables/prompts.parquet",
+        scores="results/tables/scores.parquet",
+        code=library("correlate"),
+    output:
+        **table_outputs("correlations"),
+    log:
+        "results/logs/correlate.log",
+    benchmark:
+        "results/benchmarks/correlate.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        seed=CONFIG.raw["seed"],
+        n_resamples=CONFIG.raw["statistics"]["n_resamples"],
+        metrics=METRICS,
+    message:
+        "Correlating metrics over prompts and over models"
+    script:
+        "../scripts/correlate.py"
+
+
+rule check_tables:
+    input:
+        **{name: f"results/tables/{name}.parquet" for name in TABLES},
+        code=library("check_tables"),
+    output:
+        checked="results/tables/checked.txt",
+    log:
+        "results/logs/check_tables.log",
+    benchmark:
+        "results/benchmarks/check_tables.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        models=MODELS,
+        conditions=CONDITIONS,
+        metrics=METRICS,
+        prompts={
+            name: [prompt.name for prompt in prompt_set.prompts] for name, prompt_set in CONFIG.prompt_sets.items()
+        },
+    message:
+        "Checking that every table holds what it promises"
+    script:
+        "../scripts/check_tables.py"

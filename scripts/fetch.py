@@ -1,0 +1,9 @@
+"""Rule fetch: a model source -> a verified safetensors snapshot."""
+
+from internal_physics.joblog import job
+from internal_physics.models.fetch import fetch
+from internal_physics.models.sources import Source
+
+if __name__ == "__main__":
+    with job(snakemake):
+        fetch(Source(**snakemake.params.source), snakemake.output.snapshot)

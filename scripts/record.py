@@ -1,0 +1,16 @@
+"""Rule record: the prompts of one set through one model -> one Parquet file of tensors each."""
+
+from internal_physics.joblog import job
+from internal_physics.recording.record import record_set
+
+if __name__ == "__main__":
+    with job(snakemake):
+        record_set(
+            snapshot=snakemake.input.snapshot,
+            outputs=list(snakemake.output),
+            prompts=snakemake.params.prompts,
+            load=snakemake.params.load,
+            record=snakemake.params.record,
+            labels={**snakemake.wildcards, "prompt_set": snakemake.params.prompt_set},
+            threads=snakemake.threads,
+        )

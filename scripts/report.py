@@ -1,0 +1,18 @@
+"""Rule report: tables, figures and run file -> one self-contained HTML page."""
+
+from pathlib import Path
+
+from internal_physics.joblog import job
+from internal_physics.report import figure_paths, render_report
+from internal_physics.strict_yaml import load_yaml
+from internal_physics.tables import TABLES, read_table
+
+if __name__ == "__main__":
+    with job(snakemake):
+        html = render_report(
+            tables={name: read_table(snakemake.input[name], name) for name in TABLES},
+            figures=figure_paths(snakemake.input.figures),
+            run=load_yaml(snakemake.input.run),
+            template_dir=Path(snakemake.input.template[0]).parent,
+        )
+        Path(snakemake.output.report).write_text(html, encoding="utf-8")
