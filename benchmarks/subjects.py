@@ -1,0 +1,65 @@
+"""What is measured: the real model, prompts of known length, and the naive baselines."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from internal_physics.config import load_config  # noqa: E402
+from internal_physics.models.fetch import fetch  # noqa: E402
+from internal_physics.models.loading import LoadedModel, LoadOptions  # noqa: E402
+from internal_physics.prompts import Prompt, read_prompts  # noqa: E402
+from internal_physics.recording.encoding import Encoded, encode  # noqa: E402
+from internal_physics.recording.record import checked_model  # noqa: E402
+from internal_physics.strict_yaml import load_yaml  # noqa: E402
+
+
+def snapshot() -> Path:
+    """The default config's snapshot: a run's, or fetched once into .cache/benchmarks."""
+    source = load_config(load_yaml(ROOT / "config.yaml")).sources["smollm2-fp32"]
+    made = ROOT / "results" / "snapshots" / source.snapshot
+    if not made.exists():
+        made = ROOT / ".cache" / "benchmarks" / source.snapshot
+    if not made.exists():
+        fetch(source, made)
+    return made
+
+
+def load() -> LoadedModel:
+    """SmolLM2-135M in float32 on the CPU."""
+    labels = {"model": "smollm2", "condition": "baseline", "prompt_set": "benchmark"}
+    return checked_model(snapshot(), LoadOptions(device="cpu"), labels)
+
+
+def prompts(model: LoadedModel, set_name: str, n: int) -> list[Encoded]:
+    """The first n prompts of a set, encoded."""
+    return [encoded(model, p) for p in read_prompts(ROOT / "resources" / "prompts" / f"{set_name}.yaml")[:n]]
+
+
+def encoded(model: LoadedModel, prompt: Prompt) -> Encoded:
+    """One prompt, encoded."""
+    return encode(prompt, model.tokenizer, model.task, model.context_length)
+
+
+def usual_backward(model: LoadedModel, batch: list[Encoded]) -> None:
+    """The naive baseline: each prompt on its own, gradients of all weights by autograd."""
+    module = model.module.requires_grad_(True)
+    for e in batch:
+        module.zero_grad()
+        ids = torch.tensor([e.ids])
+        module(ids, labels=ids).loss.backward()
+    module.zero_grad(set_to_none=True)
+    module.requires_grad_(False)
+
+
+def bare_pass(model: LoadedModel, batch: list[Encoded]) -> None:
+    """The floor: each prompt on its own, forward and backward with frozen weights, nothing recorded."""
+    embedding = model.module.get_input_embeddings()
+    handle = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_(True))
+    for e in batch:
+        ids = torch.tensor([e.ids])
+        model.module(ids, labels=ids).loss.backward()
+    handle.remove()
