@@ -1,0 +1,175 @@
+"""Tables as the workflow makes them, drawn at random but with the shape of real ones; for figures and report."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+MODELS = (
+    "smollm2-fp32",
+    "smollm2-bf16",
+    "smollm2-int8",
+    "smollm2-nf4",
+    "smollm2-fp4-double-quantized",
+    "gpt2-fp32",
+    "pythia-160m-fp32",
+    "qwen3-0.6b-bf16",
+)
+METRICS = ("ec", "isc", "isg", "isa", "isf")
+SICK_STATUS = "loss is not finite"
+
+
+def make_tables(
+    n_models: int = 4,
+    n_prompts: int = 20,
+    n_layers: int = 30,
+    prompt_sets: tuple[str, ...] = ("factual",),
+    *,
+    flawed: bool = True,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """All six tables. Flawed: the third model has one prompt that is not ok, the last model no ISF."""
+    rng = np.random.default_rng(seed)
+    models = MODELS[:n_models]
+    layers, prompts, spectra, scores = [], [], [], []
+    for prompt_set in prompt_sets:
+        for index, model in enumerate(models):
+            depth = n_layers if index < 5 else max(2, n_layers * 2 // 5)
+            keys = {"model": model, "condition": "baseline", "prompt_set": prompt_set}
+            sick = f"{prompt_set}_02" if flawed and index == 2 else None
+            model_layers, model_prompts = _runs(rng, keys, n_prompts=n_prompts, depth=depth, index=index, sick=sick)
+            layers.append(model_layers)
+            prompts.append(model_prompts)
+            spectrum = _spectrum(rng, keys, n_prompts, without=flawed and index == n_models - 1)
+            spectra.append(spectrum)
+            scores.append(_scores(rng, keys, model_prompts, spectrum))
+    tables = {
+        "scores": pd.concat(scores, ignore_index=True),
+        "prompts": pd.concat(prompts, ignore_index=True),
+        "layers": pd.concat(layers, ignore_index=True),
+        "isf_spectra": pd.concat(spectra, ignore_index=True),
+    }
+    tables["scores_normalized"] = normalize(tables["scores"])
+    tables["correlations"] = _correlations(tables["prompts"], tables["scores"])
+    return tables
+
+
+def _runs(rng, keys, *, n_prompts, depth, index, sick):
+    """Layer rows and prompt rows of one model on one set."""
+    layer_rows, prompt_rows = [], []
+    block = np.arange(depth)
+    for number in range(1, n_prompts + 1):
+        prompt = f"{keys['prompt_set']}_{number:02d}"
+        is_sick = prompt == sick
+        e = (0.12 + 0.02 * index + 3.0 * np.exp(-block / 1.5) + 0.5 * np.exp((block - depth + 1) / 1.2)) * np.exp(
+            rng.normal(0, 0.18, depth)
+        )
+        c = np.clip(1 - 0.1 * e + rng.normal(0, 0.01, depth), -1, 1)
+        norm = np.exp(np.linspace(2.0, -1.5, depth + 1) + rng.normal(0, 0.2, depth + 1) + 0.1 * index)
+        series = {"relative_gradient_change": e, "gradient_cosine": c, "gradient_norm": norm}
+        status = SICK_STATUS if is_sick else "ok"
+        for quantity, values in series.items():
+            shown = np.full(len(values), np.nan) if is_sick else values
+            layer_rows += [
+                {
+                    **keys,
+                    "prompt": prompt,
+                    "layer": layer,
+                    "quantity": quantity,
+                    "value": value,
+                    "status": status,
+                }
+                for layer, value in enumerate(shown)
+            ]
+        loss = float(rng.gamma(8, 0.5))
+        metrics = {
+            "loss_nats": loss,
+            "ec": e.mean(),
+            "isc": norm[:-1].sum() / loss,
+            "isg": e.std() / e.mean(),
+            "isa": c.std(),
+        }
+        shown = dict.fromkeys(metrics, np.nan) if is_sick else metrics
+        n_tokens = int(rng.integers(5, 25))
+        prompt_rows.append({**keys, "prompt": prompt, "n_tokens": n_tokens, **shown, "status": status})
+    return pd.DataFrame(layer_rows), pd.DataFrame(prompt_rows)
+
+
+def _spectrum(rng, keys, n_prompts, *, without):
+    rank = np.arange(1, n_prompts + 1)
+    exponent = rng.uniform(0.7, 1.4)
+    fitted = 40.0 * rank**-exponent
+    eigenvalue = np.sort(fitted * np.exp(rng.normal(0, 0.12, n_prompts)))[::-1].copy()
+    eigenvalue[-1] = 1e-15
+    status = "fit did not converge" if without else "ok"
+    if without:
+        fitted = np.full(n_prompts, np.nan)
+    return pd.DataFrame({**keys, "rank": rank, "eigenvalue": eigenvalue, "fitted": fitted, "status": status})
+
+
+def _scores(rng, keys, prompts, spectrum):
+    rows = []
+    usable = prompts[prompts["status"] == "ok"]
+    for metric in METRICS:
+        value, spread, status = float("nan"), float("nan"), "ok"
+        if metric != "isf":
+            bad = prompts[prompts["status"] != "ok"]
+            if len(bad):
+                status = f"{len(bad)} of {len(prompts)} prompts left out (first: {bad.prompt.iloc[0]}, {SICK_STATUS})"
+            value = usable[metric].mean()
+            spread = 1.96 * usable[metric].std() / np.sqrt(len(usable))
+        elif (spectrum["status"] == "ok").all():
+            residual = spectrum["eigenvalue"] - spectrum["fitted"]
+            value = float(np.sqrt(np.mean(residual**2)) / np.ptp(spectrum["eigenvalue"]))
+            spread = 0.2 * value
+        else:
+            status = spectrum["status"].iloc[0]
+        interval = {"ci_low": value - spread, "ci_high": value + spread}
+        row = {
+            **keys,
+            "metric": metric,
+            "value": value,
+            **interval,
+            "n_prompts": len(usable),
+            "status": status,
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def normalize(scores: pd.DataFrame) -> pd.DataFrame:
+    """1/(x + 1e-9), then min-max over the models of each prompt set and metric; 0.5 where all are equal."""
+    parts = []
+    for _, group in scores.groupby(["prompt_set", "metric"], sort=False):
+        inverse = 1 / (group["value"] + 1e-9)
+        reach = inverse.max() - inverse.min()
+        score = (inverse - inverse.min()) / reach if reach > 0 else inverse * 0 + 0.5
+        keys = ["model", "condition", "prompt_set", "metric"]
+        parts.append(group[keys].assign(score=score, status=group["status"]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _correlations(prompts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    wide = scores.pivot_table(index="model", columns="metric", values="value")
+    sources = {
+        "prompt": (
+            prompts.groupby("prompt")[[*METRICS[:4], "loss_nats"]].mean(),
+            (*METRICS[:4], "loss_nats"),
+        ),
+        "model": (wide, METRICS),
+    }
+    rows = []
+    for level, (table, variables) in sources.items():
+        for x, y in combinations(variables, 2):
+            if not {x, y} <= set(table.columns):
+                continue
+            both = table[[x, y]].dropna()
+            r = both[x].corr(both[y])
+            r = r if len(both) > 2 else np.nan
+            p = float(np.clip(2 * np.exp(-abs(r) * np.sqrt(len(both))), 0, 1)) if np.isfinite(r) else np.nan
+            rows.append({
+                "x": x, "y": y, "level": level, "n": len(both), "pearson_r": r, "pearson_p": p,
+                "spearman_rho": r, "spearman_p": p, "p_adjusted": np.minimum(1.0, 2 * p),
+                "status": "ok" if np.isfinite(r) else "fewer than 3 pairs",
+            })  # fmt: skip
+    return pd.DataFrame(rows)

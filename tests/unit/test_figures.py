@@ -1,0 +1,524 @@
+"""Figures: what is drawn, what is left out and said so, what fits on the page, and equal bytes on every run."""
+
+import itertools
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from internal_physics.figures import (
+    correlation_matrix,
+    isf_spectrum,
+    layer_heatmap,
+    layer_profiles,
+    radar,
+    selection,
+    style,
+)
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.text import Text
+from synthetic_tables import MODELS, SICK_STATUS, make_tables
+
+SMALLEST_POINTS = 8.0
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return make_tables(4, n_prompts=5, n_layers=12)
+
+
+@pytest.fixture(scope="module")
+def drawn(tables):
+    """Every kind of figure with its defaults, for the tests that only look at it."""
+    return {
+        "radar": radar.draw(tables["scores_normalized"], "factual"),
+        "layer_profiles": layer_profiles.draw(tables["layers"], "factual"),
+        "layer_heatmap": layer_heatmap.draw(tables["layers"], "factual"),
+        "correlation_matrix": correlation_matrix.draw(tables["correlations"]),
+        "isf_spectrum": isf_spectrum.draw(tables["isf_spectra"], "factual"),
+    }
+
+
+def draw_all(tables, prompt_set="factual"):
+    scores, correlated = tables["scores_normalized"], tables["correlations"]
+    return {
+        "radar": radar.draw(scores, prompt_set, n_prompts=5, show_flagged=True),
+        "layer_profiles": layer_profiles.draw(tables["layers"], prompt_set),
+        "layer_heatmap": layer_heatmap.draw(tables["layers"], prompt_set),
+        "correlation_matrix": correlation_matrix.draw(correlated, show_flagged=True),
+        "isf_spectrum": isf_spectrum.draw(tables["isf_spectra"], prompt_set),
+    }
+
+
+def by_gid(artist, gid):
+    return artist.findobj(lambda found: found.get_gid() == gid)
+
+
+def visible_texts(figure: Figure):
+    """(text, bounding box in pixels) of everything written on the figure."""
+    with style.house_style():
+        FigureCanvasAgg(figure).draw()
+        renderer = figure.canvas.get_renderer()
+        hidden_ticks = {
+            id(label)
+            for ax in figure.axes
+            for axis in (ax.xaxis, ax.yaxis)
+            for ticks, view in ((axis.get_major_ticks() + axis.get_minor_ticks(), sorted(axis.get_view_interval())),)
+            for tick in ticks
+            for label in (tick.label1, tick.label2)
+            if not (view[0] - 1e-9 <= tick.get_loc() <= view[1] + 1e-9) and ax.name != "polar"
+        }
+        return [
+            (text, text.get_window_extent(renderer))
+            for text in figure.findobj(Text)
+            if text.get_visible() and text.get_text().strip() and id(text) not in hidden_ticks
+            and all(parent_visible(text, ax) for ax in figure.axes)
+        ]  # fmt: skip
+
+
+def parent_visible(text, ax):
+    """Ticks of an axis that is switched off are never painted."""
+    return ax.axison or text.axes is not ax or text in ax.texts or ax.get_legend() is not None
+
+
+# ---- what fits ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_models", [1, 2, 4, 8])
+def test_nothing_is_clipped_or_overlaps_or_is_too_small(n_models):
+    figures = draw_all(make_tables(n_models, n_prompts=3, n_layers=12))
+    for kind, figure in figures.items():
+        texts = visible_texts(figure)
+        width, height = figure.bbox.width, figure.bbox.height
+        assert figure.get_size_inches()[0] <= style.PAGE_WIDTH_INCHES
+        for text, box in texts:
+            assert text.get_fontsize() >= SMALLEST_POINTS, (kind, text.get_text())
+            assert -1 <= box.x0 <= box.x1 <= width + 1, (kind, text.get_text())
+            assert -1 <= box.y0 <= box.y1 <= height + 1, (kind, text.get_text())
+        for (one, box), (other, other_box) in itertools.combinations(texts, 2):
+            overlap_x = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+            overlap_y = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+            assert min(overlap_x, overlap_y) < 3, (kind, one.get_text(), other.get_text())
+
+
+# ---- style --------------------------------------------------------------------------------------------------
+
+
+def test_eight_models_differ_in_color_marker_and_line():
+    looks = style.model_styles(MODELS)
+    for aspect in ("color", "marker", "linestyle"):
+        assert len({getattr(look, aspect) for look in looks.values()}) == len(MODELS)
+
+
+def test_past_eight_models_no_two_look_the_same():
+    looks = style.model_styles([f"model-{index}" for index in range(40)])
+    assert len(set(looks.values())) == 40
+
+
+def test_a_model_keeps_its_look_between_figures(drawn, tables):
+    models = sorted(tables["scores"]["model"].unique())
+    expected = style.model_styles(models)
+    spectrum = drawn["isf_spectrum"]
+    for ax in spectrum.axes[:3]:
+        model = ax.get_title(loc="left")
+        (line,) = by_gid(ax, "eigenvalues")
+        assert (line.get_color(), line.get_marker()) == (expected[model].color, expected[model].marker)
+    lines = drawn["radar"].axes[0].get_lines()
+    assert {line.get_gid() for line in lines} == set(models)
+    for line in lines:
+        assert line.get_color() == expected[line.get_gid()].color
+
+
+def test_the_order_of_models_fixes_colors_and_places(tables):
+    order = ["smollm2-nf4", "smollm2-int8", "smollm2-fp32", "smollm2-bf16"]
+    figure = layer_profiles.draw(tables["layers"], "factual", models=order)
+    assert [ax.get_title(loc="left") for ax in figure.axes][::2] == order
+    assert by_gid(figure.axes[0], "mean")[0].get_color() == style.MODEL_COLORS[0]
+
+
+def test_an_order_that_lacks_a_model_is_refused(tables):
+    with pytest.raises(ValueError, match=r"lacks \['smollm2-nf4'\]"):
+        layer_profiles.draw(tables["layers"], "factual", models=list(MODELS[:3]))
+
+
+def test_a_model_named_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        style.model_styles(["a", "a"])
+
+
+def test_dollar_signs_in_a_name_are_not_read_as_a_formula(tables, tmp_path):
+    strange = tables["scores_normalized"].replace({"model": {"smollm2-fp32": "$a_b$-$c"}})
+    figure = radar.draw(strange, "factual")
+    assert r"\$a_b\$-\$c" in [text.get_text() for text in figure.findobj(Text)]
+    style.save(figure, [tmp_path / "x.png"])
+
+
+def test_drawing_and_saving_leave_the_global_style_alone(tables, tmp_path):
+    before = {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
+    style.save(radar.draw(tables["scores_normalized"], "factual"), [tmp_path / "x.png"])
+    assert {key: mpl.rcParams[key] for key in before} == before
+
+
+def test_equal_tables_give_equal_bytes(tmp_path):
+    for run in ("a", "b"):
+        for kind, figure in draw_all(make_tables(2, n_prompts=3, n_layers=3)).items():
+            style.save(figure, [tmp_path / run / f"{kind}.png", tmp_path / run / f"{kind}.svg"])
+    first = sorted((tmp_path / "a").iterdir())
+    assert len(first) == 10
+    for path in first:
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_saving_the_same_figure_twice_gives_equal_bytes_and_no_date(drawn, tmp_path):
+    figure = drawn["isf_spectrum"]
+    style.save(figure, [tmp_path / "a.svg", tmp_path / "b.svg"])
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.svg"]
+
+
+def test_a_png_has_at_least_200_dpi(drawn, tmp_path):
+    figure = drawn["radar"]
+    style.save(figure, [tmp_path / "a.png"])
+    width_pixels = int.from_bytes((tmp_path / "a.png").read_bytes()[16:20], "big")
+    assert width_pixels >= 200 * figure.get_size_inches()[0]
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"x\.pdf.*\.png or \.svg"):
+        style.save(Figure(), [tmp_path / "x.pdf"])
+
+
+# ---- selection ----------------------------------------------------------------------------------------------
+
+
+def test_an_ok_row_without_a_finite_value_is_left_out_with_a_reason():
+    rows = pd.DataFrame({"value": [1.0, np.inf, np.nan], "status": ["ok", "ok", "diverged"]})
+    usable, left_out = selection.split(rows, ["value"])
+    assert list(usable["value"]) == [1.0]
+    assert list(left_out["status"]) == ["value is not finite", "diverged"]
+    assert list(rows["status"]) == ["ok", "ok", "diverged"], "the caller's table must not change"
+
+
+@pytest.mark.parametrize("drawer", [layer_profiles.draw, layer_heatmap.draw])
+def test_an_unknown_prompt_set_is_named(tables, drawer):
+    with pytest.raises(ValueError, match="no rows for prompt set 'nosuch'"):
+        drawer(tables["layers"], "nosuch")
+    with pytest.raises(ValueError, match="condition 'steered'"):
+        drawer(tables["layers"], "factual", "steered")
+
+
+def test_a_missing_column_is_named(tables):
+    with pytest.raises(ValueError, match=r"lacks the columns \['eigenvalue'\]"):
+        isf_spectrum.draw(tables["isf_spectra"].drop(columns="eigenvalue"), "factual")
+
+
+def test_many_reasons_are_cut_short_with_their_number():
+    left_out = pd.DataFrame({"model": [f"m{i}" for i in range(9)], "status": "bad", "prompt": "p"})
+    (note,) = selection.left_out_notes(left_out)
+    assert "m4, 1 prompt (bad); and 4 more" in note
+
+
+# ---- radar --------------------------------------------------------------------------------------------------
+
+
+def test_radar_axes_are_named_and_ordered(drawn):
+    ax = drawn["radar"].axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "Efficiency (ISC)",
+        "Conservation (EC)",
+        "Magnitude sync (ISG)",
+        "Angular sync (ISA)",
+        "Field structure (ISF)",
+    ]
+    assert [text.get_text() for text in by_gid(ax, "ring")] == ["0", "0.25", "0.5", "0.75", "1"]
+
+
+def test_radar_draws_the_scores_closed_and_breaks_at_a_missing_one(tables):
+    scores = tables["scores_normalized"]
+    figure = radar.draw(scores, "factual", n_prompts=5)
+    lines = {line.get_gid(): line.get_ydata() for line in figure.axes[0].get_lines()}
+    assert set(lines) == set(MODELS[:4])
+    whole = scores[scores["model"] == "smollm2-fp32"].set_index("metric")["score"]
+    np.testing.assert_allclose(lines["smollm2-fp32"], whole[["isc", "ec", "isg", "isa", "isf", "isc"]])
+    assert np.isnan(lines["smollm2-nf4"]).tolist() == [False] * 4 + [True, False]
+    assert "smollm2-nf4 Field structure (ISF) (fit did not converge)" in style.notes_of(figure)
+    assert "4 models shown, not of all" in style.notes_of(figure)
+    assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts); further out is better"
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert legend == sorted(MODELS[:4])
+
+
+def test_radar_leaves_flagged_scores_out_and_names_them(drawn):
+    figure = drawn["radar"]
+    (line,) = [line for line in figure.axes[0].get_lines() if line.get_gid() == "smollm2-int8"]
+    assert np.isnan(line.get_ydata()).tolist() == [True] * 4 + [False, True]
+    assert "smollm2-int8 Efficiency (ISC), Conservation (EC), Magnitude sync (ISG), Angular sync (ISA) (1 of 5" in (
+        style.notes_of(figure)
+    )
+
+
+def test_radar_can_show_flagged_scores_hollow(tables):
+    figure = radar.draw(tables["scores_normalized"], "factual", show_flagged=True)
+    (line,) = [line for line in figure.axes[0].get_lines() if line.get_gid() == "smollm2-int8"]
+    assert np.isfinite(line.get_ydata()).all()
+    marks = by_gid(figure.axes[0], "flagged")
+    assert len(marks) == 4
+    assert {mark.get_markerfacecolor() for mark in marks} == {"white"}
+    assert "Hollow, read with care: smollm2-int8 Efficiency (ISC)" in style.notes_of(figure)
+
+
+def test_radar_names_a_model_that_has_no_row_here():
+    scores = make_tables(3, 3, 3, ("factual", "nonsense"))["scores_normalized"]
+    gone = (scores["model"] == "smollm2-fp32") & (scores["prompt_set"] == "factual")
+    figure = radar.draw(scores[~gone], "factual")
+    assert "smollm2-fp32 on every axis (not in the table)" in style.notes_of(figure)
+
+
+def test_radar_without_any_usable_score_says_so(tables):
+    bad = tables["scores_normalized"].assign(score=np.nan, status="only one model")
+    figure = radar.draw(bad, "factual")
+    assert "no usable scores" in [text.get_text() for text in figure.findobj(Text)]
+    assert "(only one model)" in style.notes_of(figure)
+
+
+# ---- layer profiles -----------------------------------------------------------------------------------------
+
+
+def test_profiles_have_faint_prompts_a_bold_mean_and_a_band(drawn, tables):
+    figure = drawn["layer_profiles"]
+    assert len(figure.axes) == 8
+    by_title = {ax.get_title(loc="left"): ax for ax in figure.axes if ax.get_title(loc="left")}
+    assert {model: len(by_gid(ax, "prompt")) for model, ax in by_title.items()} == {
+        "smollm2-bf16": 5,
+        "smollm2-fp32": 5,
+        "smollm2-int8": 4,
+        "smollm2-nf4": 5,
+    }
+    rows = tables["layers"].query("model == 'smollm2-fp32' and quantity == 'relative_gradient_change'")
+    (mean,) = by_gid(by_title["smollm2-fp32"], "mean")
+    np.testing.assert_allclose(mean.get_ydata(), rows.groupby("layer")["value"].mean())
+    (band,) = by_gid(by_title["smollm2-fp32"], "band")
+    upper = rows.groupby("layer")["value"].agg(lambda v: v.mean() + v.std(ddof=1)).max()
+    assert band.get_datalim(by_title["smollm2-fp32"].transData).y1 == pytest.approx(upper)
+    assert f"Left out: smollm2-int8, 1 prompt ({SICK_STATUS})." in style.notes_of(figure)
+
+
+def test_profiles_say_quantity_definition_unit_and_size(drawn):
+    figure = drawn["layer_profiles"]
+    change, cosine = figure.axes[0].get_ylabel(), figure.axes[1].get_ylabel()
+    assert "relative gradient change" in change
+    assert "(dimensionless)" in change
+    assert "/ ‖ΔB‖" in change
+    assert "gradient cosine" in cosine
+    assert "cos(ΔA, ΔB)" in cosine
+    assert "factual (5 prompts)" in figure.get_suptitle()
+
+
+def test_profiles_share_y_and_choose_a_log_axis_by_range(drawn, tables):
+    wide = drawn["layer_profiles"]
+    assert {ax.get_yscale() for ax in wide.axes[::2]} == {"log"}
+    assert {ax.get_yscale() for ax in wide.axes[1::2]} == {"linear"}
+    assert len({ax.get_ylim() for ax in wide.axes[::2]}) == 1
+    layers = tables["layers"]
+    change = layers["quantity"] == "relative_gradient_change"
+    narrow = layers.assign(value=layers["value"].where(~change, 1 + layers["layer"] / 10))
+    assert {ax.get_yscale() for ax in layer_profiles.draw(narrow, "factual").axes[::2]} == {"linear"}
+
+
+def test_profiles_say_what_a_log_axis_cannot_show(tables):
+    layers = tables["layers"].copy()
+    first = layers[(layers["quantity"] == "relative_gradient_change") & (layers["status"] == "ok")].index[3]
+    layers.loc[first, "value"] = 0.0
+    assert "1 value of $e_l$ equal to 0" in style.notes_of(layer_profiles.draw(layers, "factual"))
+
+
+def test_profiles_of_eight_models_wrap_to_four_columns():
+    figure = layer_profiles.draw(make_tables(8, 3, 6)["layers"], "factual")
+    assert len(figure.axes) == 16
+    assert max(ax.get_subplotspec().colspan.stop for ax in figure.axes) == 4
+
+
+def test_profiles_show_a_gap_where_one_layer_is_missing(tables):
+    layers = tables["layers"].copy()
+    hole = (layers["model"] == "smollm2-fp32") & (layers["layer"] == 5)
+    layers.loc[hole, ["value", "status"]] = [np.nan, "norm is 0"]
+    figure = layer_profiles.draw(layers, "factual")
+    ax = next(ax for ax in figure.axes if ax.get_title(loc="left") == "smollm2-fp32")
+    values = by_gid(ax, "mean")[0].get_ydata()
+    assert np.flatnonzero(np.isnan(values)).tolist() == [5]
+    assert "smollm2-fp32, 5 prompts (norm is 0)" in style.notes_of(figure)
+
+
+def test_profiles_of_a_model_without_usable_rows_say_so(tables):
+    layers = tables["layers"]
+    layers = layers.assign(status=layers["status"].where(layers["model"] != "smollm2-fp32", "out of memory"))
+    figure = layer_profiles.draw(layers, "factual")
+    assert [t.get_text() for t in figure.axes[2].texts] == ["no usable rows"]
+    assert "smollm2-fp32, 5 prompts (out of memory)" in style.notes_of(figure)
+
+
+# ---- layer heatmap ------------------------------------------------------------------------------------------
+
+
+def images(figure):
+    return [ax.findobj(AxesImage)[0] for ax in figure.axes[:3]]
+
+
+def test_heatmap_shows_means_and_log10_of_the_norm(drawn, tables):
+    change, cosine, norm = images(drawn["layer_heatmap"])
+    assert change.get_array().shape == cosine.get_array().shape == (4, 12)
+    assert norm.get_array().shape == (4, 13)
+    rows = tables["layers"].query("model == 'smollm2-int8' and quantity == 'gradient_norm' and status == 'ok'")
+    np.testing.assert_allclose(norm.get_array()[2], np.log10(rows.groupby("layer")["value"].mean()))
+
+
+def test_heatmap_explains_blank_cells_only_when_it_has_some():
+    deep = make_tables(4, 3, 10, flawed=False)["layers"]
+    assert "Hatched" not in style.notes_of(layer_heatmap.draw(deep, "factual"))
+    mixed = make_tables(6, 3, 10, flawed=False)["layers"]
+    figure = layer_heatmap.draw(mixed, "factual")
+    assert "Hatched grey: no value there, because the model has fewer layers" in style.notes_of(figure)
+    assert images(figure)[0].get_array().mask[0].tolist() == [False] * 4 + [True] * 6  # gpt2: 4 blocks of 10
+
+
+@pytest.mark.parametrize(("lowest", "diverges"), [(0.2, False), (-0.2, True)])
+def test_heatmap_of_cosines_diverges_only_when_the_sign_changes(tables, lowest, diverges):
+    layers = tables["layers"]
+    cosine = layers["quantity"] == "gradient_cosine"
+    values = layers["value"].where(~cosine, np.where(layers["layer"] == 0, lowest, 0.9))
+    image = images(layer_heatmap.draw(layers.assign(value=values), "factual"))[1]
+    assert (image.get_cmap().name == layer_heatmap.DIVERGING_COLORMAP) is diverges
+    assert (image.norm.vmin == -image.norm.vmax) is diverges
+
+
+def test_heatmap_of_equal_or_zero_values_still_draws(tables):
+    figure = layer_heatmap.draw(tables["layers"].assign(value=0.0), "factual")
+    assert "mean norm is 0" in style.notes_of(figure)
+    assert "no usable rows" in [text.get_text() for text in figure.axes[2].texts]
+
+
+def test_heatmap_names_models_units_and_prompts(drawn):
+    figure = drawn["layer_heatmap"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == sorted(MODELS[:4])
+    assert "mean over 5 prompts" in figure.get_suptitle()
+    assert "nats" in figure.axes[5].get_ylabel()
+
+
+# ---- correlations -------------------------------------------------------------------------------------------
+
+
+def correlations(**changes):
+    row = {
+        "x": "ec",
+        "y": "isc",
+        "level": "prompt",
+        "n": 80,
+        "pearson_r": 0.5,
+        "p_adjusted": 0.03,
+        "status": "ok",
+    }
+    return pd.DataFrame([row | changes])
+
+
+@pytest.mark.parametrize(("p", "mark"), [(0.0009, "***"), (0.001, "**"), (0.01, "*"), (0.05, ""), (float("nan"), "")])
+def test_stars_follow_the_adjusted_p(p, mark):
+    assert correlation_matrix.stars(p) == mark
+    figure = correlation_matrix.draw(correlations(p_adjusted=p, pearson_r=-0.5))
+    assert by_gid(figure, "cell")[0].get_text() == "\N{MINUS SIGN}0.50" + (f"\n{mark}" if mark else "")
+
+
+def test_correlations_are_a_lower_triangle_with_n_and_a_legend(drawn):
+    figure = drawn["correlation_matrix"]
+    over_prompts, over_models = figure.axes[:2]
+    assert len(by_gid(over_prompts, "cell")) == 10
+    assert len(by_gid(over_models, "cell")) == 10
+    assert [label.get_text() for label in over_models.get_xticklabels()] == ["ISC", "EC", "ISG", "ISA"]
+    assert [label.get_text() for label in over_models.get_yticklabels()] == ["EC", "ISG", "ISA", "ISF"]
+    assert over_prompts.get_yticklabels()[-1].get_text() == "loss (nats)"
+    assert all(text.get_position()[0] <= text.get_position()[1] for text in by_gid(figure, "cell"))
+    assert "over prompts (n = 5) and over models (n = 3 to 4)" in figure.get_suptitle()
+    assert "* < 0.05, ** < 0.01, *** < 0.001" in style.notes_of(figure)
+    assert "Few models (n = 4)" in style.notes_of(figure)
+
+
+def test_an_unusable_correlation_is_a_grey_cell_and_is_named():
+    figure = correlation_matrix.draw(correlations(pearson_r=np.nan, status="a constant variable"))
+    assert by_gid(figure, "cell")[0].get_text() == "n/a"
+    face = figure.axes[0].patches[0].get_facecolor()[:3]
+    assert face == pytest.approx(to_rgb(style.BLANK_COLOR))
+    assert "n/a: every pair over prompts (a constant variable)" in style.notes_of(figure)
+
+
+def test_a_flagged_correlation_is_left_out_or_carries_a_dagger():
+    flagged = correlations(status="ec: 1 of 20 missing")
+    assert by_gid(correlation_matrix.draw(flagged), "cell")[0].get_text() == "n/a"
+    figure = correlation_matrix.draw(flagged, show_flagged=True)
+    assert by_gid(figure, "cell")[0].get_text() == "0.50†\n*"
+    assert "† Read with care: every pair over prompts (ec: 1 of 20 missing)" in style.notes_of(figure)
+
+
+def test_correlations_of_one_level_have_one_panel():
+    assert len(correlation_matrix.draw(correlations()).axes) == 2  # the panel and its color bar
+
+
+def test_an_empty_table_of_correlations_says_so():
+    figure = correlation_matrix.draw(correlations().iloc[:0])
+    assert "no correlations in the table" in [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (correlations(level="token"), "unknown levels"),
+        (pd.concat([correlations(), correlations(x="isc", y="ec")]), "occurs twice"),
+    ],
+)
+def test_a_wrong_table_of_correlations_is_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        correlation_matrix.draw(table)
+
+
+# ---- ISF spectrum -------------------------------------------------------------------------------------------
+
+
+def test_spectrum_shows_normalized_eigenvalues_and_the_fit(drawn, tables):
+    figure = drawn["isf_spectrum"]
+    ax = figure.axes[1]
+    rows = tables["isf_spectra"].query("model == 'smollm2-fp32'")
+    (points,), (fit,) = by_gid(ax, "eigenvalues"), by_gid(ax, "fit")
+    np.testing.assert_allclose(points.get_ydata(), (rows["eigenvalue"] / rows["eigenvalue"].iloc[0])[:-1])
+    np.testing.assert_allclose(fit.get_ydata(), rows["fitted"] / rows["eigenvalue"].iloc[0])
+    assert (ax.get_xscale(), ax.get_yscale(), fit.get_linestyle()) == ("log", "log", "--")
+    isf = tables["scores"].query("model == 'smollm2-fp32' and metric == 'isf'")["value"].item()
+    assert f"ISF = {isf:.3f}" in by_gid(ax, "fit-text")[0].get_text()
+    assert "0 up to rounding (1 per model" in style.notes_of(figure)
+    assert "(5 prompts)" in figure.get_suptitle()
+
+
+def test_spectrum_without_a_fit_is_left_out_and_named(drawn):
+    figure = drawn["isf_spectrum"]
+    assert [text.get_text() for text in figure.axes[3].texts] == ["no usable spectrum"]
+    assert "smollm2-nf4, 5 eigenvalues (fit did not converge)" in style.notes_of(figure)
+
+
+def test_the_exponent_and_the_misfit_are_those_of_the_definition():
+    rank = np.arange(1, 8)
+    fitted = 3.0 * rank**-1.7
+    assert isf_spectrum.exponent(rank, fitted) == pytest.approx(1.7)
+    assert isf_spectrum.exponent(rank[1:], fitted[1:]) == pytest.approx(1.7)
+    assert np.isnan(isf_spectrum.exponent(rank, fitted - 10))
+    assert isf_spectrum.relative_misfit(np.array([3.0, 1.0]), np.array([2.0, 1.0])) == pytest.approx(np.sqrt(0.5) / 2)
+    assert np.isnan(isf_spectrum.relative_misfit(np.ones(3), np.ones(3)))
+
+
+def test_no_isf_is_claimed_for_a_spectrum_with_a_rank_missing(tables):
+    spectra = tables["isf_spectra"].copy()
+    gone = (spectra["model"] == "smollm2-fp32") & (spectra["rank"] == 3)
+    spectra.loc[gone, "eigenvalue"] = np.nan
+    figure = isf_spectrum.draw(spectra, "factual")
+    assert "ISF = n/a" in by_gid(figure.axes[1], "fit-text")[0].get_text()
+    assert "smollm2-fp32, 1 eigenvalue (value is not finite)" in style.notes_of(figure)

