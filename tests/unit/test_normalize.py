@@ -1,0 +1,179 @@
+"""Normalized scores: hand computations, degenerate groups, refusals and properties."""
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from internal_physics.normalize import COLUMNS, normalize_scores
+
+metric_values = st.floats(0, 1e6, allow_subnormal=False)
+
+
+@pytest.fixture(autouse=True)
+def no_warning_leaks():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def table(values, *, metric="ec", prompt_set="factual", condition="baseline", status="ok"):
+    """Rows of table `scores`, one per model, named a, b, c, ..."""
+    return pd.DataFrame(
+        {
+            "model": [chr(ord("a") + i) for i in range(len(values))],
+            "condition": condition,
+            "prompt_set": prompt_set,
+            "metric": metric,
+            "value": np.asarray(values, dtype=float),
+            "ci_low": math.nan,
+            "ci_high": math.nan,
+            "n_prompts": 20,
+            "status": status,
+        }
+    )
+
+
+def test_by_hand():
+    # Inverses 1, 1/2, 1/4: the middle one lies a third of the way up.
+    result = normalize_scores(table([1.0, 2.0, 4.0]))
+    assert tuple(result.columns) == COLUMNS
+    assert result["score"].tolist() == pytest.approx([1.0, 1 / 3, 0.0], abs=1e-8)
+    assert result["status"].tolist() == ["ok"] * 3
+
+
+def test_zero_is_the_best_value_and_epsilon_sets_its_inverse():
+    result = normalize_scores(table([0.0, 1.0, 3.0]), epsilon=1.0)  # inverses 1, 1/2, 1/4
+    assert result["score"].tolist() == pytest.approx([1.0, 1 / 3, 0.0])
+
+
+def test_groups_are_apart_and_rows_keep_their_order():
+    groups = [
+        table([1.0, 2.0]),
+        table([9.0, 3.0], metric="isc"),
+        table([5.0, 6.0], prompt_set="nonsense"),
+        table([8.0, 7.0], condition="steered"),
+    ]
+    scores = pd.concat(groups).sample(frac=1, random_state=3)  # a repeated, shuffled index
+    result = normalize_scores(scores)
+    keys = ["model", "condition", "prompt_set", "metric"]
+    pd.testing.assert_frame_equal(result[keys], scores[keys].reset_index(drop=True))
+    assert result.index.tolist() == list(range(8))
+    best = result[result["score"] == 1.0]
+    assert set(zip(best["model"], best["metric"], best["prompt_set"], best["condition"], strict=True)) == {
+        ("a", "ec", "factual", "baseline"),
+        ("b", "isc", "factual", "baseline"),
+        ("a", "ec", "nonsense", "baseline"),
+        ("b", "ec", "factual", "steered"),
+    }
+
+
+@pytest.mark.parametrize("value", [0.0, 3.3])
+def test_equal_values_get_one_half(value):
+    result = normalize_scores(table([value] * 3))
+    assert result["score"].tolist() == [0.5] * 3
+    assert result["status"].tolist() == ["ok"] * 3
+
+
+def test_one_model_has_nothing_to_compare_with():
+    result = normalize_scores(table([2.0]))
+    assert result["score"].tolist() == [0.5]
+    assert result["status"].tolist() == ["one model: nothing to compare with"]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_takes_no_part(bad):
+    result = normalize_scores(table([1.0, bad, 2.0, 4.0]))
+    assert result["score"].tolist() == pytest.approx([1.0, math.nan, 1 / 3, 0.0], abs=1e-8, nan_ok=True)
+    assert result["status"].tolist() == ["ok", f"value is {bad}: no score", "ok", "ok"]
+
+
+def test_the_only_finite_value_stands_alone():
+    result = normalize_scores(table([math.nan, 2.0]))
+    assert math.isnan(result["score"][0]) and result["score"][1] == 0.5
+    assert result["status"].tolist() == ["value is nan: no score", "one model: nothing to compare with"]
+
+
+def test_nothing_finite_at_all():
+    result = normalize_scores(table([math.nan, math.inf]))
+    assert result["score"].isna().all()
+    assert result["status"].tolist() == ["value is nan: no score", "value is inf: no score"]
+
+
+def test_a_status_that_came_with_a_score_is_kept():
+    scores = table([1.0, math.nan, 2.0])
+    scores["status"] = ["one prompt: no interval", "fewer than 3 prompts", "ok"]
+    assert normalize_scores(scores)["status"].tolist() == [
+        "one prompt: no interval",
+        "fewer than 3 prompts",
+        "ok",
+    ]
+    alone = normalize_scores(table([1.0], status="one prompt: no interval"))
+    assert alone["status"].tolist() == ["one prompt: no interval; one model: nothing to compare with"]
+
+
+def test_negative_values_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"ec of b on factual \(baseline\) is -0.5: expected zero or more"):
+        normalize_scores(table([1.0, -0.5]))
+
+
+def test_a_model_twice_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"ec of a on factual \(baseline\) occurs twice"):
+        normalize_scores(pd.concat([table([1.0]), table([2.0])]))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, math.nan, math.inf])
+def test_epsilon_must_be_above_zero(epsilon):
+    with pytest.raises(ValueError, match="epsilon"):
+        normalize_scores(table([1.0, 2.0]), epsilon=epsilon)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(KeyError, match="prompt_set"):
+        normalize_scores(table([1.0]).drop(columns="prompt_set"))
+
+
+def test_an_empty_table_stays_empty_with_its_columns():
+    result = normalize_scores(table([]))
+    assert tuple(result.columns) == COLUMNS and len(result) == 0
+
+
+def test_the_input_is_left_alone():
+    scores = table([1.0, math.nan, 2.0])
+    before = scores.copy(deep=True)
+    normalize_scores(scores)
+    pd.testing.assert_frame_equal(scores, before)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(metric_values, min_size=2, max_size=8))
+def test_range_best_worst_and_order_reversed(values):
+    score = normalize_scores(table(values))["score"].to_numpy()
+    assert ((score >= 0) & (score <= 1)).all()
+    if len(set(score)) == 1:
+        assert (score == 0.5).all()
+    else:
+        assert score[np.argmin(values)] == 1.0 and score[np.argmax(values)] == 0.0
+    assert (np.diff(score[np.argsort(values, kind="stable")]) <= 0).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(metric_values, min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_the_models_does_not_matter(values, random):
+    scores = table(values)
+    order = random.sample(range(len(values)), len(values))
+    shuffled = normalize_scores(scores.iloc[order]).sort_values("model", ignore_index=True)
+    pd.testing.assert_frame_equal(shuffled, normalize_scores(scores))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=8))
+def test_min_max_is_affine_and_changes_nothing_the_second_time(values):
+    inverse = 1 / (np.array(values) + 1e-9)
+    score = normalize_scores(table(values))["score"].to_numpy()
+    if np.ptp(inverse) > 0:
+        assert inverse.min() + score * np.ptp(inverse) == pytest.approx(inverse, rel=1e-9)
+        assert (score - score.min()) / np.ptp(score) == pytest.approx(score, abs=1e-12)
