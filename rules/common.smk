@@ -93,3 +93,5 @@ def table_outputs(*names):
 ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expand(
     "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
 )
+
+REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

@@ -20,6 +20,7 @@ for record_job in RECORD_JOBS:
         conda:
             "../envs/extract.yaml"
         threads: 8
+        retries: 1
         resources:
             mem_mb=record_mem_mb,
             gpu=CONFIG.raw["gpus_per_job"],

@@ -31,7 +31,7 @@ rule report:
         run="results/run.yaml",
         checked="results/tables/checked.txt",
         figures=[path for path in ALL_FIGURES if path.endswith(".png")],
-        template=[os.path.join(workflow.basedir, "report", name) for name in ["report.html.j2", "captions.yaml"]],
+        texts=REPORT_TEXTS,
         code=library("report"),
     output:
         report="results/report.html",

@@ -13,6 +13,6 @@ if __name__ == "__main__":
             tables={name: read_table(snakemake.input[name], name) for name in TABLES},
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
-            template_dir=Path(snakemake.input.template[0]).parent,
+            template_dir=Path(snakemake.input.texts[0]).parent,
         )
         Path(snakemake.output.report).write_text(html, encoding="utf-8")

@@ -22,6 +22,7 @@ from internal_physics.strict_yaml import load_yaml
 
 SCHEMA_PATH = Path(__file__).parents[2] / "config" / "schema.yaml"
 MIN_PROMPTS_ISF = 3
+_SEE_SCHEMA = "change it; config/schema.yaml describes every option"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     _Validator(schema()).check(resolved, where)
     for kind in ("models", "prompt_sets"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
-    sources = {name: _source(options) for name, options in resolved["models"].items()}
+    sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
@@ -139,9 +140,11 @@ class _Validator:
 def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
     """Say what, expected and todo of a schema violation."""
     hint = error.schema.get("description", "")
+    if "propertyNames" in error.absolute_schema_path:
+        return {"what": f"the name {error.instance!r} cannot be used", "expected": hint, "todo": "rename it"}
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))[0]
+        unknown = sorted(set(error.instance) - set(known), key=str)[0]
         close = difflib.get_close_matches(str(unknown), known, n=1)
         todo = f"did you mean {close[0]!r}?" if close else "remove it"
         return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
@@ -151,18 +154,14 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
         return {
             "what": f"found {error.instance!r}",
             "expected": f"one of {', '.join(allowed)}",
-            "todo": f"did you mean {close[0]!r}?" if close else hint,
+            "todo": f"did you mean {close[0]!r}?" if close else _SEE_SCHEMA,
         }
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
     if error.validator == "oneOf":
         return {"what": "it has neither or both of `file` and `prompts`", "expected": "exactly one of them"}
-    return {
-        "what": f"found {error.instance!r}",
-        "expected": hint or error.message,
-        "todo": error.message if hint else "",
-    }
+    return {"what": error.message, "expected": hint, "todo": _SEE_SCHEMA}
 
 
 def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
@@ -176,14 +175,17 @@ def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _source(options: Mapping[str, Any]) -> Source:
+def _source(options: Mapping[str, Any], where: str) -> Source:
     keys = ("file", "sha256", "allow_pickle", "trust_remote_code")
-    return parse_source(options["source"], **{key: options[key] for key in keys})
+    return parse_source(options["source"], where=where, **{key: options[key] for key in keys})
 
 
 def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any], where: str) -> PromptSet:
     place = f"{where}: prompt_sets → {name}"
-    prompts = read_prompts(options["file"]) if "file" in options else parse_prompts(options["prompts"], where=place)
+    if "file" in options:
+        prompts = read_prompts(options["file"], where=f"{place} → ")
+    else:
+        prompts = parse_prompts(options["prompts"], where=place)
     return PromptSet(name, tuple(prompts), options.get("weight_gradients", config["record"]["weight_gradients"]))
 
 

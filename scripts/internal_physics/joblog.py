@@ -27,7 +27,7 @@ _PACKAGES = (
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Log to the rule's log file and to stderr; turn a UserError into a plain message and a failed job.
+    """Log to the rule's log file, and what a user wants to see to stderr too; turn a UserError into a plain message and a failed job.
 
     Args:
         snakemake: the object Snakemake gives to a script.
@@ -43,9 +43,10 @@ def job(snakemake: Any) -> Iterator[None]:
         force=True,
     )
     logging.captureWarnings(True)
-    handlers[0].setLevel(logging.WARNING)
-    LOGGER.info("rule %s %s", snakemake.rule, dict(snakemake.wildcards.items()))
-    LOGGER.info("versions %s, python %s, pid %d", _versions(), sys.version.split()[0], os.getpid())
+    handlers[0].setLevel(logging.INFO)
+    LOGGER.setLevel(logging.DEBUG)
+    LOGGER.debug("rule %s %s", snakemake.rule, dict(snakemake.wildcards.items()))
+    LOGGER.debug("versions %s, python %s, pid %d", _versions(), sys.version.split()[0], os.getpid())
     try:
         yield
     except UserError as error:
@@ -54,7 +55,7 @@ def job(snakemake: Any) -> Iterator[None]:
     except Exception:  # noqa: BLE001  (the outermost frame of a job)
         LOGGER.error("%s", traceback.format_exc())
         raise SystemExit(1) from None
-    LOGGER.info("done")
+    LOGGER.debug("done")
 
 
 def _versions() -> dict[str, str]:

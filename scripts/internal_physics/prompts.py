@@ -43,40 +43,47 @@ class Prompt:
         return {key: value for key, value in asdict(self).items() if value not in ("", None)}
 
 
-def read_prompts(path: str | Path) -> list[Prompt]:
+def read_prompts(path: str | Path, where: str = "") -> list[Prompt]:
     """Read a prompt set from .yaml/.yml (a mapping with `prompts:`, or a list) or .csv (a header row).
+
+    Args:
+        path: of the file.
+        where: put before the path in messages: the place in the config that names it.
 
     Raises:
         PromptError: for a missing or unreadable file, and whatever `parse_prompts` refuses.
     """
     path = Path(path)
+    place = f"{where}{path}"
     if not path.exists():
         raise PromptError(
             "there is no such prompt file",
-            where=str(path),
+            where=place,
             todo="check the path; it is relative to the working directory",
         )
     if path.suffix == ".csv":
-        raw: Any = _read_csv(path)
+        raw: Any = _read_csv(path, place)
     elif path.suffix in (".yaml", ".yml"):
         raw = load_yaml(path)
         raw = raw.get("prompts") if isinstance(raw, Mapping) else raw
     else:
-        raise PromptError(f"a prompt file ending in {path.suffix!r}", where=str(path), expected=".yaml, .yml or .csv")
-    return parse_prompts(raw, where=str(path))
+        raise PromptError(f"a prompt file ending in {path.suffix!r}", where=place, expected=".yaml, .yml or .csv")
+    return parse_prompts(raw, where=place)
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
+def _read_csv(path: Path, place: str) -> list[dict[str, str]]:
     """Rows without their empty cells; a byte-order mark, as spreadsheets write it, is skipped."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines))
     except UnicodeDecodeError as error:
-        raise PromptError(f"not UTF-8 text: {error}", where=str(path), todo="save it as UTF-8") from error
+        raise PromptError(f"not UTF-8 text: {error}", where=place, todo="save it as UTF-8") from error
     for i, row in enumerate(rows, start=1):
         if None in row:
             raise PromptError(
-                "the row has more cells than the header", where=f"{path}: prompt {i}", todo="put a text with commas in double quotes"
+                "the row has more cells than the header",
+                where=f"{place}: prompt {i}",
+                todo="put a text with commas in double quotes",
             )
     return [{key: value for key, value in row.items() if value} for row in rows]
 
@@ -107,7 +114,9 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
     if unknown:
         close = difflib.get_close_matches(unknown[0], FIELDS, n=1)
         todo = f"did you mean {close[0]!r}?" if close else "remove it"
-        raise PromptError(f"unknown field {unknown[0]!r}", where=where, expected=f"some of {', '.join(FIELDS)}", todo=todo)
+        raise PromptError(
+            f"unknown field {unknown[0]!r}", where=where, expected=f"some of {', '.join(FIELDS)}", todo=todo
+        )
     wrong = [key for key, value in entry.items() if not isinstance(value, str)]
     if wrong:
         raise PromptError(f"{wrong[0]} is {entry[wrong[0]]!r}, not text", where=where, todo="put it in quotes")

@@ -16,6 +16,7 @@ from transformers import (
     BitsAndBytesConfig,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.errors import ModelError
 from internal_physics.models.anatomy import Anatomy, find_anatomy
@@ -23,6 +24,7 @@ from internal_physics.models.memory import estimate_memory, require_fits
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+disable_progress_bar()  # jobs have a progress bar of their own, over prompts
 _HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 

@@ -54,20 +54,21 @@ def parse_source(
     sha256: str = "",
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
+    where: str = "",
 ) -> Source:
     """Parse a source as written in the config.
 
     Raises:
-        SourceError: with the forms that are understood.
+        SourceError: with the forms that are understood, and `where`, the source's place in the config.
     """
     kind, _, rest = text.partition(":")
     if kind not in _FORMS:
         raise SourceError(
-            f"unknown source {text!r}", expected="pypi:name==version, hf:org/name@revision or path:folder"
+            f"unknown source {text!r}", where=where, expected="pypi:name==version, hf:org/name@revision or path:folder"
         )
     pattern, form = _FORMS[kind]
     match = pattern.match(rest)
     if not match:
-        raise SourceError(f"cannot read the source {text!r}", expected=form)
+        raise SourceError(f"cannot read the source {text!r}", where=where, expected=form)
     revision = match.groupdict().get("revision") or ("main" if kind == "hf" else "")
     return Source(kind, match["name"], revision, file, sha256, allow_pickle, trust_remote_code)

@@ -21,7 +21,7 @@ from internal_physics.recording.store import write_trace
 from internal_physics.recording.trace import Trace
 
 LOGGER = logging.getLogger("internal_physics")
-WRITES_AHEAD = 32  # traces kept in memory while the disk catches up
+WRITES_AHEAD = 8  # traces kept in memory while the disk catches up
 
 
 def record_set(
