@@ -12,10 +12,13 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/fetch.smk"
+include: "rules/prompts.smk"
+include: "rules/steering.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/compare.smk"
 include: "rules/report.smk"
 
 
@@ -26,3 +29,4 @@ rule all:
         "results/run.yaml",
         "results/tables/checked.txt",
         ALL_TENSORS,
+        expand("results/prompts/{set}.yaml", set=GENERATED_SETS),

@@ -14,11 +14,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "internal_physics.api",
     "record": "internal_physics.api",
+    "steer": "internal_physics.api",
     "Trace": "internal_physics.recording.trace",
     "read_trace": "internal_physics.recording.store",
     "write_trace": "internal_physics.recording.store",
 }
-__all__ = ["Trace", "load", "metrics", "read_trace", "record", "write_trace"]
+__all__ = ["Trace", "load", "metrics", "read_trace", "record", "steer", "write_trace"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,7 @@ import pandera.pandas as pa
 
 from internal_physics.errors import UserError
 from internal_physics.metrics.rows import OK
-from internal_physics.tables import TABLES
+from internal_physics.tables import NULLABLE, TABLES
 
 _AT_LEAST_ZERO, _SHARE, _COSINE = pa.Check.ge(0), pa.Check.in_range(0, 1), pa.Check.in_range(-1, 1)
 _RANGES: dict[str, dict[str, pa.Check]] = {
@@ -26,6 +26,7 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
     | {"isg": _AT_LEAST_ZERO, "isa": _SHARE},
     "layers": {"layer": _AT_LEAST_ZERO},
     "isf_spectra": {"rank": pa.Check.ge(1), "eigenvalue": _AT_LEAST_ZERO},
+    "comparisons": {"layer": _AT_LEAST_ZERO, "n_prompts": _AT_LEAST_ZERO},
     "correlations": {
         "pearson_r": _COSINE,
         "spearman_rho": _COSINE,
@@ -34,6 +35,7 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
         "p_adjusted": _SHARE,
     },
 }
+Run = tuple[str, str, Sequence[str]]
 _LAYER_RANGES = {
     "relative_gradient_change": (0, float("inf")),
     "gradient_cosine": (-1, 1),
@@ -46,6 +48,7 @@ _FINITE = {
     "prompts": ["loss_nats"],
     "layers": ["value"],
     "isf_spectra": ["eigenvalue", "fitted"],
+    "comparisons": ["value", "ci_low", "ci_high"],
     "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
 }
 
@@ -53,25 +56,27 @@ _FINITE = {
 def check_tables(
     tables: Mapping[str, pd.DataFrame],
     *,
-    models: Sequence[str],
-    conditions: Sequence[str],
     metrics: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
+    models: Sequence[str] = (),
+    conditions: Sequence[str] = ("baseline",),
+    runs: Sequence[Run] | None = None,
 ) -> list[str]:
     """Check all tables; one line each of what was found.
 
     Args:
         tables: name → table, as in tables.TABLES.
-        models: all that must be there.
-        conditions: all that must be there.
         metrics: all that must be there.
         prompts: prompt set → names of its prompts.
+        models, conditions: all that must be there, on every prompt set.
+        runs: instead of these two: model, condition, and the names of the prompt sets that must be there.
 
     Raises:
         UserError: with every failure found, by table.
     """
     problems = [f"{name}: {problem}" for name, table in tables.items() for problem in _problems(name, table)]
-    problems += _missing_pairs(tables, models, conditions, metrics, prompts)
+    runs = [(m, c, list(prompts)) for m, c in product(models, conditions)] if runs is None else runs
+    problems += _missing_pairs(tables, runs, metrics, prompts)
     if problems:
         raise UserError(
             "the tables do not hold what they promise:\n  " + "\n  ".join(problems),
@@ -84,7 +89,7 @@ def table_schema(name: str) -> pa.DataFrameSchema:
     """The pandera schema of a table: columns in order, types, ranges (missing values are judged by `_unflagged`)."""
     ranges = _RANGES[name]
     columns = {
-        column: pa.Column(spec.dtype, ranges.get(column), nullable=spec.dtype == "float64")
+        column: pa.Column(spec.dtype, ranges.get(column), nullable=spec.dtype in NULLABLE)
         for column, spec in TABLES[name].items()
     }
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
@@ -122,13 +127,12 @@ def _layer_problems(table: pd.DataFrame) -> list[str]:
 
 def _missing_pairs(
     tables: Mapping[str, pd.DataFrame],
-    models: Sequence[str],
-    conditions: Sequence[str],
+    runs: Sequence[Run],
     metrics: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    pairs = [(m, c, s, p) for m, c in product(models, conditions) for s, names in prompts.items() for p in names]
-    scores = list(product(models, conditions, prompts, metrics))
+    pairs = [(m, c, s, p) for m, c, sets in runs for s in sets for p in prompts[s]]
+    scores = [(m, c, s, metric) for m, c, sets in runs for s, metric in product(sets, metrics)]
     keys = ["model", "condition", "prompt_set"]
     per_prompt = set(metrics) - {"isf"}
     return [

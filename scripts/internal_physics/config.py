@@ -15,7 +15,9 @@ from typing import Any
 import jsonschema
 import yaml
 
-from internal_physics.errors import ConfigError
+from internal_physics.conditions import Condition, Run, parse_conditions, plan_runs
+from internal_physics.errors import ConfigError, PromptError
+from internal_physics.generate import MASK, generate, read_grammar
 from internal_physics.models.sources import Source, parse_source
 from internal_physics.prompts import Prompt, parse_prompts, read_prompts
 from internal_physics.strict_yaml import load_yaml
@@ -32,6 +34,7 @@ class PromptSet:
     name: str
     prompts: tuple[Prompt, ...]
     weight_gradients: str
+    task: str = "causal"
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,15 @@ class Config:
         raw: the resolved mapping, every default written in.
         sources: model name → where it comes from.
         prompt_sets: set name → its prompts.
+        conditions: name → steering intervention; the baseline is none of them.
+        runs: every model in every condition, with the prompt sets it is recorded on.
     """
 
     raw: dict[str, Any]
     sources: dict[str, Source]
     prompt_sets: dict[str, PromptSet]
+    conditions: dict[str, Condition]
+    runs: tuple[Run, ...]
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
@@ -63,7 +70,8 @@ class Config:
         raw = copy.deepcopy(self.raw)
         for name, prompt_set in self.prompt_sets.items():
             prompts = [prompt.to_json() for prompt in prompt_set.prompts]
-            raw["prompt_sets"][name] = {"prompts": prompts, "weight_gradients": prompt_set.weight_gradients}
+            kept = {"weight_gradients": prompt_set.weight_gradients, "task": prompt_set.task}
+            raw["prompt_sets"][name] = {"prompts": prompts, **kept}
         return raw
 
 
@@ -81,13 +89,20 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
     _Validator(schema()).check(resolved, where)
-    for kind in ("models", "prompt_sets"):
+    for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
-    return Config(resolved, sources, sets)
+    conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
+    runs = plan_runs(
+        {name: options["task"] for name, options in resolved["models"].items()},
+        {name: prompt_set.task for name, prompt_set in sets.items()},
+        conditions,
+        where,
+    )
+    return Config(resolved, sources, sets, conditions, runs)
 
 
 def check_duplicate_keys(paths: list[str]) -> None:
@@ -160,7 +175,11 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
         missing = [key for key in error.validator_value if key not in error.instance]
         return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
     if error.validator == "oneOf":
-        return {"what": "it has neither or both of `file` and `prompts`", "expected": "exactly one of them"}
+        names = [f"`{alternative['required'][0]}`" for alternative in error.validator_value]
+        return {
+            "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
+            "expected": "exactly one of them",
+        }
     return {"what": error.message, "expected": hint, "todo": _SEE_SCHEMA}
 
 
@@ -184,9 +203,33 @@ def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any]
     place = f"{where}: prompt_sets → {name}"
     if "file" in options:
         prompts = read_prompts(options["file"], where=f"{place} → ")
+    elif "generate" in options:
+        prompts = _generated(options, config["seed"], f"{place} → generate")
     else:
         prompts = parse_prompts(options["prompts"], where=place)
-    return PromptSet(name, tuple(prompts), options.get("weight_gradients", config["record"]["weight_gradients"]))
+    if options["task"] == "masked":
+        _refuse_wrong_masks(prompts, place)
+    kept = options.get("weight_gradients", config["record"]["weight_gradients"])
+    return PromptSet(name, tuple(prompts), kept, options["task"])
+
+
+def _generated(options: Mapping[str, Any], seed: int, where: str) -> list[Prompt]:
+    wanted = options["generate"]
+    grammar = read_grammar(wanted["template"], where)
+    return generate(
+        grammar, sentences=wanted["sentences"], task=options["task"], seed=wanted.get("seed", seed), where=where
+    )
+
+
+def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
+    for prompt in prompts:
+        if (n_masks := prompt.text.count(MASK)) != 1:
+            raise PromptError(
+                f"{n_masks} masks in {prompt.text!r}",
+                where=f"{where}: prompt {prompt.name!r}",
+                expected=f"exactly one {MASK}, since the set's task is masked",
+                todo=f"write the gap as {MASK}",
+            )
 
 
 def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:

@@ -28,6 +28,8 @@ _PROMPT_SET = Column(_TEXT, "", "named prompt set of the config")
 _PROMPT = Column(_TEXT, "", "name of the prompt in its set")
 _METRIC = Column(_TEXT, "", "ec, isc, isg, isa or isf")
 _STATUS = Column(_TEXT, "", "ok, or why a value is missing or to be read with care")
+_LAYER = Column("Int64", "block", "block or residual position, as in `layers`; empty for a number of the whole prompt")
+NULLABLE = ("float64", "Int64")  # types of columns that may be empty where a row's status says why, or by their meaning
 _KEYS = {"model": _MODEL, "condition": _CONDITION, "prompt_set": _PROMPT_SET}
 
 TABLES: dict[str, dict[str, Column]] = {
@@ -82,6 +84,26 @@ TABLES: dict[str, dict[str, Column]] = {
         "rank": Column("int64", "", "place of the eigenvalue, from 1"),
         "eigenvalue": Column("float64", "(nats / residual unit)^2", "of the covariance of the prompts' gradients"),
         "fitted": Column("float64", "(nats / residual unit)^2", "fitted power law a·k^(-b) at this rank"),
+        "status": _STATUS,
+    },
+    "comparisons": _KEYS
+    | {
+        "metric": Column(_TEXT, "", "the metric that the quantity belongs to, or loss"),
+        "quantity": Column(_TEXT, "", "the metric's score, a quantity along depth, or loss_nats"),
+        "layer": _LAYER,
+        "measure": Column(
+            _TEXT, "", "difference, absolute_difference or percent_change against the baseline"
+        ),
+        "baseline": Column("float64", "see metric", "mean over prompts in the baseline"),
+        "steered": Column("float64", "see metric", "mean over the same prompts in the condition"),
+        "value": Column(
+            "float64",
+            "see metric; percent",
+            "mean difference, mean absolute difference, or difference of the means in percent of the baseline's size",
+        ),
+        "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),
+        "ci_high": Column("float64", "as value", "upper end of the interval"),
+        "n_prompts": Column("int64", "prompts", "prompts that have the number in both"),
         "status": _STATUS,
     },
     "correlations": {

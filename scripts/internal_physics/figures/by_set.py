@@ -19,6 +19,8 @@ def save_by_set(
 ) -> None:
     """Draw each prompt set and save it to the outputs named after it: "{figure}-{prompt_set}.{format}".
 
+    A figure shows the models that ran its prompt set: a masked model has no place among causal ones.
+
     Raises:
         ValueError: for a set without outputs.
     """
@@ -27,4 +29,6 @@ def save_by_set(
         paths = [path for path in outputs if re.search(rf"-{re.escape(prompt_set)}\.[a-z]+$", path)]
         if not paths:
             raise ValueError(f"no output is named after the prompt set {prompt_set!r}")
-        save(draw(table, prompt_set, models=models), paths)
+        present = set(table.loc[table["prompt_set"] == prompt_set, "model"])
+        shown = [model for model in models if model in present]
+        save(draw(table[table["model"].isin(shown)], prompt_set, models=shown), paths)

@@ -17,6 +17,7 @@ from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import NormKeeper
+from internal_physics.recording.steering import Intervention, Steering
 from internal_physics.recording.taps import Flow, Taps
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 from internal_physics.recording.weights import factor_tensors, parameter_infos, place_calls
@@ -41,27 +42,39 @@ class RecordOptions:
     top_k: int = 10
 
 
-def record_batches(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> Iterator[Trace]:
+def record_batches(
+    model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
+) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
     by_length = sorted(encoded, key=lambda e: len(e.ids))
     size = 1 if model.prompts_interact else options.batch_size
     for start in range(0, len(by_length), size):
-        yield from record_batch(model, by_length[start : start + size], options)
+        yield from record_batch(model, by_length[start : start + size], options, steering)
 
 
-def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions) -> list[Trace]:
-    """One forward and one backward pass of a right-padded batch.
+def record_batch(
+    model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
+) -> list[Trace]:
+    """One forward and one backward pass of a right-padded batch, with an intervention on the residual stream if given.
 
     Raises:
         ArchitectureError: where what flows through the model is not what its anatomy says.
     """
-    n_tokens = max(len(e.ids) for e in batch)
-    taps = Taps(model.module, model.anatomy, len(batch), n_tokens, factors=options.weight_gradients != "none")
-    keeper = NormKeeper(taps.flow, [len(e.ids) for e in batch])
+    lengths = [len(e.ids) for e in batch]
+    n_tokens = max(lengths)
+    taps = Taps(
+        model.module,
+        model.anatomy,
+        len(batch),
+        n_tokens,
+        factors=options.weight_gradients != "none",
+        edit=None if steering is None else Intervention(steering, lengths, n_tokens),
+    )
+    keeper = NormKeeper(taps.flow, lengths)
     if options.weight_gradients == "norms":
         taps.flow.on_gradient = keeper.add
     with torch.enable_grad(), taps as flow:
-        output = model.module(**_inputs(model, batch, n_tokens, options))
+        output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         losses.sum().backward()
     taps.verify()
@@ -82,7 +95,9 @@ def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOp
     return traces
 
 
-def _inputs(model: LoadedModel, batch: Sequence[Encoded], n_tokens: int, options: RecordOptions) -> dict[str, object]:
+def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entropy: bool) -> dict[str, object]:
+    """Arguments of the model's forward for a right-padded batch: ids, mask, positions, what to give back."""
+    n_tokens = max(len(e.ids) for e in batch)
     ids = torch.full((len(batch), n_tokens), model.pad_id)
     mask = torch.zeros((len(batch), n_tokens), dtype=torch.long)
     for b, e in enumerate(batch):
@@ -92,7 +107,7 @@ def _inputs(model: LoadedModel, batch: Sequence[Encoded], n_tokens: int, options
         inputs["position_ids"] = torch.arange(n_tokens, device=model.device).expand(len(batch), -1)
     if accepts(model.module, "use_cache"):
         inputs["use_cache"] = False
-    if options.attention_entropy:
+    if attention_entropy:
         inputs["output_attentions"] = True
     return inputs
 
