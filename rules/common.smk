@@ -1,4 +1,4 @@
-# Everything the rule files share: the checked config, wildcard constraints and input functions. No torch, no pandas.
+# What all rules share: the checked config, wildcard constraints and input functions. No torch, no pandas.
 import os
 import re
 import sys

@@ -44,7 +44,9 @@ CAUSAL_CONFIGS = {
 MASKED_CONFIGS = {
     "bert": lambda: T.BertConfig(**_MLP, pad_token_id=0),
     "roberta": lambda: T.RobertaConfig(**_MLP, pad_token_id=0),
-    "distilbert": lambda: T.DistilBertConfig(vocab_size=N_VOCABULARY, dim=32, n_layers=3, n_heads=4, hidden_dim=64, pad_token_id=0),
+    "distilbert": lambda: T.DistilBertConfig(
+        vocab_size=N_VOCABULARY, dim=32, n_layers=3, n_heads=4, hidden_dim=64, pad_token_id=0
+    ),
 }
 ARCHITECTURES = (*CAUSAL_CONFIGS, *MASKED_CONFIGS)
 # Their attention computes in float32 whatever the model's type: batching changes its rounding, even in a float64 model.
@@ -78,7 +80,12 @@ def build_tokenizer(masked: bool = False) -> T.PreTrainedTokenizerFast:
             single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
         )
     return T.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", mask_token="[MASK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        mask_token="[MASK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
     )
 
 

@@ -129,6 +129,7 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
 def wrap_model(module: nn.Module, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
     """Freeze a transformers model that is already in memory and find its anatomy."""
     module.eval().requires_grad_(False)
+    _keep_differentiable(module)
     return LoadedModel(module, tokenizer, find_anatomy(module), task, prompts_interact=_is_int8(module))
 
 
@@ -165,6 +166,16 @@ def _arguments(options: LoadOptions, device: str) -> dict[str, Any]:
     }
     quantization = quantization_config(options, device)
     return arguments | ({"quantization_config": quantization} if quantization else {})
+
+
+def _keep_differentiable(module: nn.Module) -> None:
+    """Forbid bitsandbytes to repack 4-bit weights for its CPU inference kernel, which has no backward pass.
+
+    On CPUs with AVX512-BF16 any pass whose input needs no gradient (a `generate`, say) would repack them for good.
+    """
+    for m in module.modules():
+        if hasattr(m, "support_avx512bf16_for_cpu"):
+            m.support_avx512bf16_for_cpu = False
 
 
 def _is_int8(module: nn.Module) -> bool:

@@ -51,6 +51,7 @@ def check_model(model: LoadedModel) -> CheckedModel:
     ):
         logits = _logits(model, ids)
         losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
+    taps.verify()
     _check_chain(flow, outputs, anatomy)
     _compare(f"the linear map {linear.worst_site}", linear.worst, logits.dtype, anatomy)
     with torch.enable_grad():

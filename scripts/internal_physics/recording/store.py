@@ -8,6 +8,8 @@ A file is written under a temporary name and renamed: a killed job leaves no hal
 import contextlib
 import json
 import os
+import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +23,7 @@ from internal_physics.errors import StoreError
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
+OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may open files
 _INFO, _INDEX, _SCHEMA, _VERSIONS = (
     b"internal_physics:trace",
     b"internal_physics:index",
@@ -103,7 +106,7 @@ class _Place(NamedTuple):
 
 
 class _LazyTensors(Mapping[Key, np.ndarray]):
-    """Reads a tensor's row group when it is asked for, and keeps nothing."""
+    """Reads a tensor's row group when it is asked for, and keeps nothing but the open file."""
 
     def __init__(self, path: Path, index: dict[Key, _Place]) -> None:
         self._path, self._index = path, index
@@ -116,16 +119,38 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
                 where=str(self._path),
                 expected="a record that keeps it (see record.weight_gradients and record.attention_entropy)",
             )
-        self._file = self._file or pq.ParquetFile(self._path, memory_map=True)
         group, shape = self._index[key]
-        table = self._file.read_row_group(group, columns=["values"], use_threads=False)
+        try:
+            table = self._opened().read_row_group(group, columns=["values"], use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"cannot be read ({error})",
+                where=str(self._path),
+                todo="if the file is damaged, delete it; the next run records it again",
+            ) from error
         return table.column(0).chunk(0).flatten().to_numpy().reshape(shape)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._index
+
+    def _opened(self) -> pq.ParquetFile:
+        """The open file; the one opened longest ago is closed where there are too many."""
+        if self._file is None:
+            self._file = pq.ParquetFile(self._path, memory_map=True)
+            _OPENED.append(weakref.ref(self))
+            oldest = _OPENED.popleft()() if len(_OPENED) > OPEN_FILES else None
+            if oldest is not None:
+                oldest._file = None
+        return self._file
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._index)
 
     def __len__(self) -> int:
         return len(self._index)
+
+
+_OPENED: deque[weakref.ref[_LazyTensors]] = deque()
 
 
 def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
@@ -157,10 +182,13 @@ def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
 
 @contextlib.contextmanager
 def _renamed_when_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it on success, remove it on any failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path beside `path`; rename it on success, remove it on any failure.
+
+    Its name is always the same: what a killed job leaves behind is overwritten when the job runs again.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
@@ -170,7 +198,8 @@ def _renamed_when_whole(path: Path) -> Iterator[Path]:
             todo="free some space or check permissions, then run again",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _versions() -> dict[str, str]:

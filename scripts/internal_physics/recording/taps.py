@@ -171,11 +171,10 @@ class Taps:
         spy = _LookupSpy(module.weight)
 
         def before(_module: nn.Module, _args: tuple) -> None:
-            spy.__enter__()
+            spy.start()
 
         def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
-            if not plain:
-                spy.__exit__(None, None, None)
+            spy.stop()
             ids = self._ids_by_prompt(args[0] if plain else spy.ids, linear_map)
             leaf = output.detach().expand(*self.shape, -1).clone().requires_grad_()
             scale = 1.0 if plain else _scale(module, ids, leaf, self.anatomy.architecture)
@@ -183,6 +182,7 @@ class Taps:
             return leaf
 
         if not plain:
+            self._stack.callback(spy.stop)  # a forward that fails never reaches `after`
             self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
 
@@ -200,7 +200,7 @@ class Taps:
 
     def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
         """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
-        if ids is None or ids.ndim > 2 or ids.shape[-1] != self.shape[1]:
+        if ids is None or ids.ndim > 2 or ids.shape[-1] != self.shape[1] or ids[..., 0].numel() not in (1, self.shape[0]):
             found = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
             raise ArchitectureError(
                 f"{linear_map.site} makes {found}",
@@ -232,6 +232,18 @@ class _LookupSpy(TorchFunctionMode):
         super().__init__()
         self.weight = weight
         self.ids: torch.Tensor | None = None
+        self._watching = False
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._watching = True
+        self.__enter__()
+
+    def stop(self) -> None:
+        """Stop watching; harmless where it does not watch."""
+        if self._watching:
+            self._watching = False
+            self.__exit__(None, None, None)
 
     def __torch_function__(
         self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None

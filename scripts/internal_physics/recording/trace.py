@@ -172,12 +172,12 @@ class Trace:
             KeyError: if the parameter was not recorded.
             StoreError: if the record kept no factors (`weight_gradients: norms` or `none`).
         """
-        info = self.parameter(parameter)
         if self.info.weight_gradients != "factors":
             raise StoreError(
                 f"the record of {self.info.prompt!r} keeps weight_gradients: {self.info.weight_gradients}, no factors",
                 todo="set weight_gradients: factors for its prompt set, or ask gradient_norm()",
             )
+        info = self.parameter(parameter)
         return FactoredGradient(info.shape, tuple(self._term(use) for use in info.uses), info.transposed)
 
     def gradient_norm(self, parameter: str) -> float:
@@ -187,9 +187,8 @@ class Trace:
             KeyError: if the parameter was not recorded.
             StoreError: if the record keeps no weight gradients at all.
         """
-        info = self.parameter(parameter)
         if self.info.weight_gradients == "norms":
-            return float(self.tensor(parameter, info.layer, "gradient_norm"))
+            return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
         return self.gradient(parameter).norm()
 
     def _term(self, use: Use) -> Term:
