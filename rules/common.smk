@@ -64,7 +64,9 @@ def tensors_of(wildcards):
 
 def for_runs(pattern, **wildcards):
     """A path for every model in every condition that it is recorded in, as `expand` would give for independent ones."""
-    return [path for run in RUNS.values() for path in expand(pattern, model=run.model, condition=run.condition, **wildcards)]
+    return [
+        path for run in RUNS.values() for path in expand(pattern, model=run.model, condition=run.condition, **wildcards)
+    ]
 
 
 def models_on(prompt_set):

@@ -14,12 +14,12 @@ for record_job in RECORD_JOBS:
             code=library("record"),
         output:
             record_job.outputs,
-        wildcard_constraints:
-            model=models_on(record_job.prompt_set),
         log:
             f"results/logs/record/{{model}}/{{condition}}/{record_job.label}.log",
         benchmark:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
+        wildcard_constraints:
+            model=models_on(record_job.prompt_set),
         retries: 1
         conda:
             "../envs/extract.yaml"

@@ -12,10 +12,10 @@ rule contrast:
         "results/logs/contrast/{model}/{contrast}.log",
     benchmark:
         "results/benchmarks/contrast/{model}/{contrast}.tsv"
+    retries: 1
     conda:
         "../envs/extract.yaml"
     threads: 8
-    retries: 1
     resources:
         mem_mb=record_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],

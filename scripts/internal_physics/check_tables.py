@@ -68,7 +68,8 @@ def check_tables(
         tables: name → table, as in tables.TABLES.
         metrics: all that must be there.
         prompts: prompt set → names of its prompts.
-        models, conditions: all that must be there, on every prompt set.
+        models: all that must be there, on every prompt set.
+        conditions: all that must be there, for every model.
         runs: instead of these two: model, condition, and the names of the prompt sets that must be there.
 
     Raises:

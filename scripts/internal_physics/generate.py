@@ -1,7 +1,7 @@
 """Rule generate: sentences from templates and fillers, seeded; for causal and for masked models.
 
-A template file is YAML: `templates`, each a `text` with {slots} and the name of its `gap`, and `fillers`, words for every
-slot. For a causal model every slot is filled; for a masked one the gap is written [MASK] and its filler is the answer.
+A template file is YAML: `templates`, each a `text` with {slots} and the name of its `gap`, and `fillers`, words for
+every slot. For a causal model every slot is filled; for a masked one the gap is [MASK] and its filler is the answer.
 No heavy imports: the Snakefile calls this while it is parsed, since the prompts' names are names of files.
 """
 

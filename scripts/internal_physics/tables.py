@@ -91,9 +91,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "metric": Column(_TEXT, "", "the metric that the quantity belongs to, or loss"),
         "quantity": Column(_TEXT, "", "the metric's score, a quantity along depth, or loss_nats"),
         "layer": _LAYER,
-        "measure": Column(
-            _TEXT, "", "difference, absolute_difference or percent_change against the baseline"
-        ),
+        "measure": Column(_TEXT, "", "difference, absolute_difference or percent_change against the baseline"),
         "baseline": Column("float64", "see metric", "mean over prompts in the baseline"),
         "steered": Column("float64", "see metric", "mean over the same prompts in the condition"),
         "value": Column(

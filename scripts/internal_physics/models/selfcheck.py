@@ -42,13 +42,8 @@ def check_model(model: LoadedModel) -> CheckedModel:
     module, anatomy = model.module, model.anatomy
     ids = _some_ids(model)
     model = replace(model, explicit_positions=_positions_agree(model, ids))
-    outputs = _BlockOutputs(module, anatomy)
-    with (
-        torch.enable_grad(),
-        outputs,
-        _LinearCheck(module, anatomy) as linear,
-        Taps(module, anatomy, 1, N_TOKENS) as flow,
-    ):
+    outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, 1, N_TOKENS)
+    with torch.enable_grad(), outputs, _LinearCheck(module, anatomy) as linear, taps as flow:
         logits = _logits(model, ids)
         losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
     taps.verify()

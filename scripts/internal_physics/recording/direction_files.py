@@ -24,6 +24,7 @@ from internal_physics.models.anatomy import Anatomy
 
 PER_LAYER = re.compile(r"residual\.(\d+)")
 _ACTIONS = ("add", "clamp")
+_CSV_COLUMNS = ("sparse_model", "hookpoint", "feature_index", "steering_coefficient")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _from_safetensors(file: Path, _anatomy: Anatomy, where: str) -> Direction | 
 def _from_pt(file: Path, anatomy: Anatomy, where: str) -> Direction | dict[int, Direction]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  (the unpickler raises whatever it meets)
+    except Exception as error:  # the unpickler raises whatever it meets
         raise ConfigError(
             f"it cannot be loaded with weights_only: {str(error).splitlines()[0]}",
             where=where,
@@ -121,9 +122,7 @@ def _from_csv(file: Path, anatomy: Anatomy, where: str) -> dict[int, Direction]:
 
 def _sparse_feature(row: Mapping[str, str | None], where: str) -> dict[str, Any]:
     """One decoder row of a local sparse coder, as an entry of the .pt form."""
-    missing = [
-        key for key in ("sparse_model", "hookpoint", "feature_index", "steering_coefficient") if not row.get(key)
-    ]
+    missing = [key for key in _CSV_COLUMNS if not row.get(key)]
     if missing:
         raise ConfigError(f"no {missing[0]}", where=where, expected="a value in this column")
     coder = Path(str(row["sparse_model"])) / str(row["hookpoint"]) / SPARSE_CODER

@@ -78,7 +78,7 @@ def _encode_masked(
 
 
 def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The answer as one token, which stands for the mask: where the mask swallows the space before it (RoBERTa), so does it."""
+    """The answer as one token; where a mask swallows the space before it (RoBERTa), its stand-in has that space."""
     mask = tokenizer.added_tokens_decoder.get(tokenizer.mask_token_id)
     follows_space = mask is not None and mask.lstrip and f" {MASK}" in prompt.text
     text = f" {prompt.answer}" if follows_space else str(prompt.answer)

@@ -52,7 +52,8 @@ def record_set(
         steering_file: where its direction is; the first of several.
 
     Raises:
-        UserError: what is wrong with snapshot, model, prompt, steering or disk; all prompts are checked before the first pass.
+        UserError: what is wrong with snapshot, model, prompt, steering or disk; all but the disk is checked before
+            the first pass.
     """
     torch.set_num_threads(threads)
     options = RecordOptions(

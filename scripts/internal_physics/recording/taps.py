@@ -200,7 +200,12 @@ class Taps:
 
     def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
         """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
-        if ids is None or ids.ndim > 2 or ids.shape[-1] != self.shape[1] or ids[..., 0].numel() not in (1, self.shape[0]):
+        if (
+            ids is None
+            or ids.ndim > 2
+            or ids.shape[-1] != self.shape[1]
+            or ids[..., 0].numel() not in (1, self.shape[0])
+        ):
             found = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
             raise ArchitectureError(
                 f"{linear_map.site} makes {found}",
