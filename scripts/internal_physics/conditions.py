@@ -129,7 +129,7 @@ def _condition(
     if name.lower() == BASELINE:
         raise ConfigError(f"the name {name!r} means no intervention", where=where, todo="choose another name")
     for key in ("vector", "tokens"):
-        for i, number in enumerate(options.get(key, []), start=1):
+        for i, number in enumerate(options.get(key, [])):
             _finite(number, f"{where} → {key} → {i}")
     _finite(options["scale"], f"{where} → scale")
     layer_weights(options.get("layers"), f"{where} → layers")

@@ -28,7 +28,7 @@ def make_tables(
     flawed: bool = True,
     seed: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """All six tables. Flawed: the third model has one prompt that is not ok, the last model no ISF."""
+    """All tables. Flawed: the third model has one prompt that is not ok, the last model no ISF."""
     rng = np.random.default_rng(seed)
     models = MODELS[:n_models]
     layers, prompts, spectra, scores = [], [], [], []
@@ -51,7 +51,18 @@ def make_tables(
     }
     tables["scores_normalized"] = normalize(tables["scores"])
     tables["correlations"] = _correlations(tables["prompts"], tables["scores"])
+    tables["comparisons"] = _comparisons(tables["prompts"])
     return tables
+
+
+def _comparisons(prompts):
+    """Of one condition on the first model: EC against the baseline, in all measures."""
+    first = prompts.iloc[0]
+    keys = {"model": first.model, "condition": "push", "prompt_set": first.prompt_set, "metric": "ec", "quantity": "ec"}
+    numbers = {"baseline": 1.0, "steered": 1.5, "value": 0.5, "ci_low": 0.25, "ci_high": 0.75, "n_prompts": 20}
+    measures = ("difference", "absolute_difference", "percent_change")
+    rows = [{**keys, "layer": None, "measure": m, **numbers, "status": "ok"} for m in measures]
+    return pd.DataFrame(rows).astype({"layer": "Int64"})
 
 
 def _runs(rng, keys, *, n_prompts, depth, index, sick):

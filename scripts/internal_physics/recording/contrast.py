@@ -130,7 +130,7 @@ def _encode(model: LoadedModel, text: str, number: int, where: str) -> Encoded:
     if not ids or (model.context_length is not None and len(ids) > model.context_length):
         raise ConfigError(
             f"{len(ids)} tokens in {text!r}",
-            where=f"{where} → {number + 1}",
+            where=f"{where} → {number}",
             expected=f"1 to {model.context_length}, the model's context",
         )
     masks = [t for t, token in enumerate(ids) if masked and token == tokenizer.mask_token_id]
