@@ -1,6 +1,7 @@
 """Tiny random models of many architectures, from explicit configs: offline, seeded, built in milliseconds."""
 
 import string
+import sys
 from pathlib import Path
 
 import torch
@@ -94,3 +95,13 @@ def save_snapshot(folder: str | Path, name: str = "llama", seed: int = 0) -> Pat
     build_model(name, seed=seed).save_pretrained(folder)
     build_tokenizer(task_of(name) == "masked").save_pretrained(folder)
     return Path(folder)
+
+
+def save_tiny_models(folder: str | Path) -> list[Path]:
+    """Save the two models that config/tiny.yaml names: folder/llama and folder/gpt2."""
+    return [save_snapshot(Path(folder) / name, name, seed) for seed, name in enumerate(("llama", "gpt2"))]
+
+
+if __name__ == "__main__":
+    for path in save_tiny_models(sys.argv[1] if len(sys.argv) > 1 else "results/tiny_models"):
+        print(path)

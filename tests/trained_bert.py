@@ -26,7 +26,9 @@ class Trained(NamedTuple):
 @cache
 def trained_bert() -> Trained:
     """Trained to fill a gap of one word; the same weights on every call."""
-    sentences = [p.text.lower() for p in generate(read_grammar("everyday"), sentences=N_SENTENCES, task="causal", seed=1)]
+    sentences = [
+        p.text.lower() for p in generate(read_grammar("everyday"), sentences=N_SENTENCES, task="causal", seed=1)
+    ]
     tokenizer = _tokenizer(sentences)
     counts = Counter(token for s in sentences for token in tokenizer.tokenize(s))
     total = sum(counts.values())

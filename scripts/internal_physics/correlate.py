@@ -117,7 +117,7 @@ def _observe_models(scores: pd.DataFrame, metrics: Sequence[str]) -> dict[str, _
 
 
 def _cells(ran: pd.DataFrame, table: pd.DataFrame, level: str) -> np.ndarray:
-    """Which cells of a table must hold a value: those of models on prompt sets that they run, the sets of their task."""
+    """Which cells of a table must hold a value: those of models on prompt sets of their own task."""
     rows = table.index.get_level_values(level)
     return ran.reindex(index=rows, columns=table.columns, fill_value=False).to_numpy(dtype=bool)
 

@@ -99,5 +99,5 @@ def test_an_answer_gets_the_space_that_the_mask_swallows():
     swallowing.add_special_tokens({"mask_token": AddedToken("[MASK]", lstrip=True, special=True)})
     prompt = Prompt("p", "a [MASK]", answer="b")
     assert encode(prompt, plain, "masked", None).answer == plain.convert_tokens_to_ids("b")
-    with pytest.raises(PromptError, match="' b' is 2 tokens|'b' is 2 tokens"):
+    with pytest.raises(PromptError, match="'b' is 2 tokens"):
         encode(prompt, swallowing, "masked", None)

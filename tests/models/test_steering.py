@@ -21,7 +21,10 @@ from safetensors.torch import save_file
 from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
 
 WIDTH = 32
-TEXTS = {"causal": ("hello world", "a cat sat here", "one"), "masked": ("hello [MASK] world", "a [MASK]", "one [MASK] two")}
+TEXTS = {
+    "causal": ("hello world", "a cat sat here", "one"),
+    "masked": ("hello [MASK] world", "a [MASK]", "one [MASK] two"),
+}
 V = np.random.default_rng(0).standard_normal(WIDTH)
 SOME = ("llama", "gpt2", "bloom", "bert")  # tensor and tuple outputs, Conv1D, masked
 
@@ -224,8 +227,19 @@ def write_csv(tmp_path, rows):
     coder = tmp_path / "coder" / "layers.1"
     coder.mkdir(parents=True, exist_ok=True)
     decoder = torch.arange(3.0)[:, None] * torch.ones(WIDTH, dtype=torch.float64)
-    save_file({"W_dec": decoder, "b_dec": torch.ones(WIDTH), "encoder.bias": torch.ones(3)}, str(coder / "sae.safetensors"))
-    columns = ["loader", "action", "sparse_model", "hookpoint", "feature_index", "steering_coefficient", "sae_id", "description"]
+    save_file(
+        {"W_dec": decoder, "b_dec": torch.ones(WIDTH), "encoder.bias": torch.ones(3)}, str(coder / "sae.safetensors")
+    )
+    columns = [
+        "loader",
+        "action",
+        "sparse_model",
+        "hookpoint",
+        "feature_index",
+        "steering_coefficient",
+        "sae_id",
+        "description",
+    ]
     path = tmp_path / "steer.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
@@ -278,9 +292,15 @@ def test_wrong_hookpoints_are_refused(anatomy, tmp_path):
     assert "an entry without steering_coefficient" in refused(anatomy, file=tmp_path / "h.pt")
     torch.save([{"hookpoint": "layers.1", **entry, "action": "ablate"}], tmp_path / "h.pt")
     assert "the action 'ablate'" in refused(anatomy, file=tmp_path / "h.pt")
-    path = write_csv(tmp_path, [{"sparse_model": "org/on-a-hub", "hookpoint": "layers.1", "feature_index": 0, "steering_coefficient": 1}])
+    path = write_csv(
+        tmp_path,
+        [{"sparse_model": "org/on-a-hub", "hookpoint": "layers.1", "feature_index": 0, "steering_coefficient": 1}],
+    )
     assert "there is no local sparse coder" in refused(anatomy, file=path)
-    path = write_csv(tmp_path, [{"sparse_model": tmp_path / "coder", "hookpoint": "layers.1", "feature_index": 3, "steering_coefficient": 1}])
+    path = write_csv(
+        tmp_path,
+        [{"sparse_model": tmp_path / "coder", "hookpoint": "layers.1", "feature_index": 3, "steering_coefficient": 1}],
+    )
     assert "no feature 3" in refused(anatomy, file=path)
 
 
@@ -366,7 +386,9 @@ def test_happy_against_sad_moves_fitting_tokens_the_right_way(smollm2_model, met
     model = smollm2_model
     direction = derive_direction(model, HAPPY | {"method": method})
     options = {"contrast": HAPPY, "layers": [10]}
-    words = {word: model.tokenizer(word)["input_ids"][0] for word in (" happy", " great", " excited", " sad", " lonely")}
+    words = {
+        word: model.tokenizer(word)["input_ids"][0] for word in (" happy", " great", " excited", " sad", " lonely")
+    }
 
     def log_probabilities(scale):
         steering = build_steering(options | {"scale": scale}, model.anatomy, derived=direction)

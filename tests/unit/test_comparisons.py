@@ -162,7 +162,8 @@ def test_ranks_and_interval_ends_of_other_tables_are_not_compared():
 def test_prompts_without_a_number_in_both_are_left_out_and_counted():
     statuses = ["ok", "zero gradient", "ok", "ok"]
     found = table(
-        metric_rows(BEFORE, condition="baseline", statuses=statuses), metric_rows([2.0, 2.0, np.nan, 6.0], condition="push")
+        metric_rows(BEFORE, condition="baseline", statuses=statuses),
+        metric_rows([2.0, 2.0, np.nan, 6.0], condition="push"),
     )
     first = row(found, "ec")
     assert (first.n_prompts, first.value) == (2, 1.5)

@@ -43,7 +43,13 @@ def test_the_seed_decides():
 def test_a_masked_sentence_has_one_gap_and_its_filler_as_answer():
     found = generate(GRAMMAR, sentences=5, task="masked", seed=0)
     assert len(set(texts(found))) == 5
-    assert {p.text for p in found} == {"The x is [MASK].", "The y is [MASK].", "Red [MASK]", "Blue [MASK]", "Green [MASK]"}
+    assert {p.text for p in found} == {
+        "The x is [MASK].",
+        "The y is [MASK].",
+        "Red [MASK]",
+        "Blue [MASK]",
+        "Green [MASK]",
+    }
     assert all(p.answer in (RAW["fillers"]["b"] if p.text.startswith("The") else RAW["fillers"]["c"]) for p in found)
 
 

@@ -86,9 +86,8 @@ def last_states(model: LoadedModel, encoded: Sequence[Encoded], batch_size: int)
     states = []
     for start in range(0, len(encoded), size):
         batch = encoded[start : start + size]
-        n_tokens = max(len(e.ids) for e in batch)
         # Gradients stay enabled, as in recording: without them some CPUs repack 4-bit weights for good.
-        with torch.enable_grad(), Taps(model.module, model.anatomy, len(batch), n_tokens, factors=False) as flow:
+        with torch.enable_grad(), Taps(model.module, model.anatomy, [len(e.ids) for e in batch], factors=False) as flow:
             model.module(**model_inputs(model, batch, attention_entropy=False))
         for b, e in enumerate(batch):
             rows = [to_numpy(flow.residual[layer][b, e.read_position]) for layer in range(model.anatomy.n_layers + 1)]

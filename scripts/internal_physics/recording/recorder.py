@@ -61,16 +61,14 @@ def record_batch(
         ArchitectureError: where what flows through the model is not what its anatomy says.
     """
     lengths = [len(e.ids) for e in batch]
-    n_tokens = max(lengths)
     taps = Taps(
         model.module,
         model.anatomy,
-        len(batch),
-        n_tokens,
+        lengths,
         factors=options.weight_gradients != "none",
-        edit=None if steering is None else Intervention(steering, lengths, n_tokens),
+        edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
     )
-    keeper = NormKeeper(taps.flow, lengths)
+    keeper = NormKeeper(taps.flow, taps.packing)
     if options.weight_gradients == "norms":
         taps.flow.on_gradient = keeper.add
     with torch.enable_grad(), taps as flow:
@@ -90,7 +88,7 @@ def record_batch(
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":
-            tensors |= factor_tensors(placed, b, len(e.ids))
+            tensors |= factor_tensors(placed, taps.packing, b)
         traces.append(Trace(_info(model, e, float(losses[b].detach()), infos, options), tensors))
     return traces
 
