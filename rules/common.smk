@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
 from internal_physics.closure import library_files, script_files
-from internal_physics.conditions import files_behind
+from internal_physics.conditions import BASELINE, files_behind
 from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
 from internal_physics.models.memory import estimate_memory
@@ -26,14 +26,16 @@ CONDITIONS = list(dict.fromkeys(run.condition for run in CONFIG.runs))
 CONTRASTS = [name for name, condition in CONFIG.conditions.items() if "contrast" in condition.steering]
 METRICS = CONFIG.raw["metrics"]
 FIGURE_FORMATS = ["png", "svg"]
-TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations", "comparisons"]
+TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
+TABLES += ["comparisons"] if CONFIG.conditions else []
 FIGURES_BY_SET = ["radar"]  # figures drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
-FIGURES_OF_STEERING = ["standard_control", "difference_distributions", "layer_impact"] if CONFIG.conditions else []
+FIGURES_OF_STEERING = ["standard_control", "layer_impact"] if {"ec", "isc", "isa"} & set(METRICS) else []
+FIGURES_OF_STEERING += ["difference_distributions"] if {"ec", "isc", "isg", "isa"} & set(METRICS) else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
-STEERED_SETS = [s for s in PROMPT_SETS if any(s in c.prompt_sets for c in CONFIG.conditions.values())]
+STEERED_SETS = [s for s in PROMPT_SETS if any(s in r.prompt_sets for r in CONFIG.runs if r.condition != BASELINE)]
 GENERATED_SETS = [name for name, options in CONFIG.raw["prompt_sets"].items() if "generate" in options]
 
 

@@ -35,6 +35,6 @@ for record_job in RECORD_JOBS:
             steering=steering_of,
             record={**CONFIG.raw["record"], "weight_gradients": record_job.weight_gradients},
         message:
-            "Recording {wildcards.model}, {wildcards.condition}, on {params.prompt_set}: {params.n_prompts} prompts"
+            "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"
         script:
             "../scripts/record.py"

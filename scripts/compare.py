@@ -1,6 +1,6 @@
 """Rule compare: metric rows of all conditions -> every condition against the baseline."""
 
-from internal_physics.comparisons import compare
+from internal_physics.compare import compare
 from internal_physics.joblog import job
 from internal_physics.tables import read_metrics, write_table
 

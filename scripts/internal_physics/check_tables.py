@@ -51,6 +51,7 @@ _KEYS = {
     "prompts": [*_SET, "prompt"],
     "layers": [*_SET, "prompt", "layer", "quantity"],
     "isf_spectra": [*_SET, "rank"],
+    "comparisons": [*_SET, "metric", "quantity", "layer", "measure"],
     "correlations": ["x", "y", "level"],
 }
 _SHOWN = 20  # problems listed in the message

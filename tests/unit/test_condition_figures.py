@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.comparisons import compare
+from internal_physics.compare import compare
 from internal_physics.figures import beside, difference_distributions, layer_impact, standard_control
 from internal_physics.figures.by_set import save_by_set
 from internal_physics.figures.style import notes_of, save

@@ -29,6 +29,12 @@ def save_by_set(
         paths = [path for path in outputs if Path(path).stem.partition("-")[2] == prompt_set]
         if not paths:
             raise ValueError(f"no output is named after the prompt set {prompt_set!r}")
-        present = set(table.loc[table["prompt_set"] == prompt_set, "model"])
-        shown = [model for model in models if model in present]
-        save(draw(table[table["model"].isin(shown)], prompt_set, models=shown), paths)
+        shown = _ran(table, prompt_set, models)
+        rows = table if len(shown) == len(models) else table[table["model"].isin(shown)]
+        save(draw(rows, prompt_set, models=shown), paths)
+
+
+def _ran(table: pd.DataFrame, prompt_set: str, models: Sequence[str]) -> list[str]:
+    """The models without those that have rows for other prompt sets only."""
+    elsewhere = set(table["model"]) - set(table.loc[table["prompt_set"] == prompt_set, "model"])
+    return [model for model in models if model not in elsewhere]

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.comparisons import compare
+from internal_physics.compare import compare
 from internal_physics.published import METRICS, published_predictions, published_tables, write_published
 from internal_physics.statistics.paired import paired_changes, resampling_weights
 from internal_physics.tables import TABLES, conform
