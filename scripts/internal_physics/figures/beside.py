@@ -1,10 +1,12 @@
 """What the figures of conditions share: order and names of conditions, labels of quantities, a legend of models."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style
@@ -12,6 +14,7 @@ from internal_physics.figures import style
 BASELINE = "baseline"
 LEGEND_COLUMNS = 4
 LEGEND_ROW_INCHES = 0.28
+ROW_INCHES = 1.7
 LABELS = {
     "relative_gradient_change": "relative gradient\nchange $e_l$",
     "gradient_cosine": "gradient cosine $c_l$",
@@ -59,10 +62,28 @@ def legend_inches(n_models: int) -> float:
     return LEGEND_ROW_INCHES * -(-n_models // LEGEND_COLUMNS)
 
 
-def draw_legend(ax: Axes, looks: Mapping[str, style.ModelStyle], models: Iterable[str]) -> None:
+def panel_grid(n_rows: int, n_columns: int, n_models: int, width_inches: float) -> tuple[Figure, GridSpec]:
+    """An empty figure with rows of panels and, as its last row, room for the legend of models."""
+    inches = [ROW_INCHES] * n_rows + [legend_inches(n_models)]
+    figure = style.new_figure(width_inches, sum(inches))
+    return figure, figure.add_gridspec(len(inches), n_columns, height_ratios=inches)
+
+
+def row_of_panels(figure: Figure, grid: GridSpec, row: int, n_panels: int) -> list[Axes]:
+    """Panels side by side that share one y axis."""
+    panels = [figure.add_subplot(grid[row, 0])]
+    return panels + [figure.add_subplot(grid[row, c], sharey=panels[0]) for c in range(1, n_panels)]
+
+
+def blocks_of(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    """The names cut into blocks of at most `size`."""
+    return [names[i : i + size] for i in range(0, len(names), size)]
+
+
+def draw_legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
     """Fill an axes of its own with one entry a model."""
     ax.set_axis_off()
-    handles = [ax.plot([], [], **looks[model].line(), label=style.wrap_name(model, 18))[0] for model in models]
+    handles = [ax.plot([], [], **looks[model].line(), label=style.wrap_name(model, 18))[0] for model in looks]
     ax.legend(handles=handles, loc="center", ncols=LEGEND_COLUMNS, handlelength=3.2, columnspacing=1.5)
 
 

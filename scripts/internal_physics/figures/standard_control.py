@@ -1,6 +1,6 @@
 """Standard beside control: quantities along depth in the baseline and, at its right, in each condition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +11,11 @@ from internal_physics.figures.layer_profiles import needs_log
 from internal_physics.figures.selection import count_prompts, left_out_notes, order_models, require_columns, split
 
 MAX_CONTROLS = 3  # beside one baseline; more of them begin a new block of panels, with the baseline again
-ROW_INCHES = 1.7
+COLUMNS = ("model", "condition", "prompt_set", "prompt", "layer", "quantity", "value", "status")
+NOTE = (
+    "Left: the baseline. Right of it: the same prompts while the residual stream is steered. Lines: mean over prompts. "
+    "Bands: ±1 standard deviation over prompts. Panels of a row share one axis."
+)
 
 
 def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:
@@ -31,45 +35,41 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     Raises:
         ValueError: columns are missing, or the set has no condition but the baseline.
     """
-    require_columns(layers, ["model", "condition", "prompt_set", "prompt", "layer", "quantity", "value", "status"])
-    controls = beside.steered_conditions(layers, prompt_set)
+    require_columns(layers, COLUMNS)
+    blocks = beside.blocks_of(beside.steered_conditions(layers, prompt_set), MAX_CONTROLS)
     usable, left_out = split(layers[layers["prompt_set"] == prompt_set], ["value"])
-    names = order_models(layers["model"], models)
-    quantities = beside.quantities_of(usable)
-    blocks = [controls[i : i + MAX_CONTROLS] for i in range(0, len(controls), MAX_CONTROLS)]
+    looks = style.model_styles(order_models(layers["model"], models))
     with style.house_style():
-        inches = [ROW_INCHES] * (len(blocks) * len(quantities)) + [beside.legend_inches(len(names))]
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(inches))
-        grid = figure.add_gridspec(len(inches), 1 + len(blocks[0]), height_ratios=inches)
-        looks = style.model_styles(names)
-        for b, block in enumerate(blocks):
-            for q, quantity in enumerate(quantities):
-                row = b * len(quantities) + q
-                panels = [figure.add_subplot(grid[row, 0])]
-                panels += [figure.add_subplot(grid[row, c], sharey=panels[0]) for c in range(1, len(block) + 1)]
-                rows = usable[usable["quantity"] == quantity]
-                _row(panels, rows, [beside.BASELINE, *block], looks, is_first=q == 0)
-                for ax in panels if q == len(quantities) - 1 else []:
-                    ax.set_xlabel("layer l (0 = first)")
-        beside.draw_legend(figure.add_subplot(grid[-1, :]), looks, names)
+        figure = _figure(usable, blocks, looks)
         n_prompts = style.plural(count_prompts(usable), "prompt")
         title = f"Standard beside control on {prompt_set} ({n_prompts})"
-        return style.finish(figure, title, [_NOTE, *left_out_notes(left_out)])
+        return style.finish(figure, title, [NOTE, *left_out_notes(left_out)])
 
 
-_NOTE = (
-    "Left: the baseline. Right of it: the same prompts while the residual stream is steered. Lines: mean over prompts. "
-    "Bands: ±1 standard deviation over prompts. Panels of a row share one axis."
-)
+def _figure(usable: pd.DataFrame, blocks: Sequence[Sequence[str]], looks: Mapping[str, style.ModelStyle]) -> Figure:
+    """Blocks of conditions, one below the other, each with a row of panels for every quantity."""
+    quantities = beside.quantities_of(usable)
+    n_rows, n_columns = len(blocks) * len(quantities), 1 + len(blocks[0])
+    figure, grid = beside.panel_grid(n_rows, n_columns, len(looks), style.PAGE_WIDTH_INCHES)
+    for row in range(n_rows):
+        b, q = divmod(row, len(quantities))
+        conditions = [beside.BASELINE, *blocks[b]]
+        panels = beside.row_of_panels(figure, grid, row, len(conditions))
+        _row(panels, usable[usable["quantity"] == quantities[q]], conditions, looks)
+        for ax, condition in zip(panels, conditions, strict=True):
+            name = "standard" if condition == beside.BASELINE else style.wrap_name(condition)
+            beside.dress(
+                ax,
+                title=name if q == 0 else "",
+                ylabel=beside.label(quantities[q]) if ax is panels[0] else "",
+                xlabel="layer l (0 = first)" if q == len(quantities) - 1 else "",
+            )
+    beside.draw_legend(figure.add_subplot(grid[-1, :]), looks)
+    return figure
 
 
 def _row(
-    panels: Sequence[Axes],
-    rows: pd.DataFrame,
-    conditions: Sequence[str],
-    looks: dict[str, style.ModelStyle],
-    *,
-    is_first: bool,
+    panels: Sequence[Axes], rows: pd.DataFrame, conditions: Sequence[str], looks: Mapping[str, style.ModelStyle]
 ) -> None:
     """One quantity in every condition of a block."""
     shown = rows[rows["condition"].isin(conditions)]
@@ -82,8 +82,6 @@ def _row(
                 own["low"] = own["low"].clip(lower=shown["value"][shown["value"] > 0].min())
             if len(own):
                 beside.line(ax, own, look, ["low", "high"])
-        title = ("standard" if condition == beside.BASELINE else style.wrap_name(condition)) if is_first else ""
-        beside.dress(ax, title=title, ylabel=beside.label(rows["quantity"].iloc[0]) if ax is panels[0] else "")
     if log:
         panels[0].set_yscale("log")
         style.plain_log_labels(panels[0].yaxis)
