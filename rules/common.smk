@@ -74,6 +74,12 @@ def load_options(wildcards):
     }
 
 
+def record_options(record_job):
+    """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
+    options = {key: value for key, value in CONFIG.raw["record"].items() if key != "prompts_per_job"}
+    return {**options, "weight_gradients": record_job.weight_gradients}
+
+
 def record_mem_mb(wildcards, input, attempt):
     """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
     options = CONFIG.models[wildcards.model]

@@ -75,6 +75,13 @@ def test_a_given_option_keeps_its_value_and_its_siblings_get_their_defaults():
     assert raw["record"]["top_k"] == 10
 
 
+def test_the_order_in_which_options_are_written_changes_nothing():
+    options = {"top_k": 3, "batch_size": 4, "weight_gradients": "norms"}
+    configs = [load_config(config(record=dict(items))) for items in (options.items(), reversed(options.items()))]
+    written = [str(c.resolved()) for c in (*configs, load_config(dict(reversed(config(record=options).items()))))]
+    assert len(set(written)) == 1
+
+
 def test_a_set_may_choose_its_weight_gradients():
     raw = config(record={"weight_gradients": "norms"})
     raw["prompt_sets"]["t"] = {"prompts": PROMPTS, "weight_gradients": "none"}

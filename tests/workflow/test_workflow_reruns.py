@@ -186,3 +186,7 @@ class TestOptions:
     def test_how_prompts_are_run_concerns_every_recording(self, tree):
         tree.append(CONFIG, "record: {batch_size: 2}")
         assert tree.plan().records() == both(*SETS)
+
+    def test_where_long_sets_are_cut_concerns_no_recording_that_stays_whole(self, tree):
+        tree.append(CONFIG, "record: {prompts_per_job: 7}")
+        assert tree.plan().records() == set()

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from internal_physics.config import load_config
 from internal_physics.recording.store import read_trace
+from internal_physics.strict_yaml import load_yaml
 from workflow_runs import (
     CONFIG,
     FIGURES,
@@ -133,7 +135,7 @@ class TestReplay:
 
 
 class TestKill:
-    N_PROMPTS = 300
+    N_PROMPTS = 250
     FOLDER = "results/tensors/tiny-llama/baseline/many"
 
     def test_a_killed_run_starts_again_where_it_was(self, base, tmp_path):
@@ -178,6 +180,16 @@ class TestKill:
         assert len(list(tree.path(self.FOLDER).iterdir())) == self.N_PROMPTS
         for path in records:
             assert np.isfinite(read_trace(path).residual_gradients()).all()
+
+
+class TestReadyConfigs:
+    @pytest.mark.parametrize("config", ["config.yaml", "config/hub_gpu.yaml"])
+    def test_a_ready_config_plans_every_model_and_set(self, fresh, config, monkeypatch):
+        monkeypatch.chdir(fresh.folder)
+        asked = load_config(load_yaml(fresh.path(config)))
+        plan = fresh.plan(config=config)
+        assert plan.jobs["fetch"] == len(asked.snapshots)
+        assert plan.records() == {(model, name) for model in asked.models for name in asked.prompt_sets}
 
 
 class TestRefusals:
