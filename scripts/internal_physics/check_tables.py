@@ -163,17 +163,17 @@ def _expected_rows(
     pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
     scores = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
     ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
-    of_gains = {
-        "gains": ([*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]),
-        "hypotheses": (["model", "condition", "variant"], list(product(models, conditions, VARIANTS))),
-    }
-    return (of_gains if RESIDUAL_GAIN in metrics else {}) | {
+    expected = {
         "scores": ([*_SET, "metric"], scores),
         "scores_normalized": ([*_SET, "metric"], scores),
         "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
         "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
         "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),
     }
+    if RESIDUAL_GAIN in metrics:
+        expected["gains"] = [*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]
+        expected["hypotheses"] = ["model", "condition", "variant"], list(product(models, conditions, VARIANTS))
+    return expected
 
 
 def _row_problems(name: str, table: pd.DataFrame, columns: list[str], expected: list[tuple]) -> list[str]:

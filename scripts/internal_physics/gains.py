@@ -9,6 +9,7 @@ import pandas as pd
 from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.correlation import join_status
+from internal_physics.verdicts import NOT_GIVEN
 
 KEYS = ["model", "condition", "prompt_set", "prompt"]
 _DECIMALS = 6
@@ -35,8 +36,8 @@ def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
     index = pd.MultiIndex.from_frame(order)
     tokens = top_tokens(rows).reindex(index)
     shared = order.assign(
-        kind=[prompts[row.prompt_set][row.prompt]["kind"] for row in order.itertuples()],
-        difficulty=[prompts[row.prompt_set][row.prompt]["difficulty"] for row in order.itertuples()],
+        kind=[prompts[row.prompt_set][row.prompt]["kind"] or NOT_GIVEN for row in order.itertuples()],
+        difficulty=[prompts[row.prompt_set][row.prompt]["difficulty"] or NOT_GIVEN for row in order.itertuples()],
         entropy_nats=values.loc[index, "next_token_entropy_nats"].to_numpy(),
         top_tokens=tokens.fillna("[]").to_numpy(),
     )

@@ -21,7 +21,7 @@ from internal_physics.hypothesis_tests import (
 )
 from internal_physics.statistics.correlation import adjust_false_discovery
 from internal_physics.tables import TABLES
-from internal_physics.verdicts import ALL_SETS, NESTED_KINDS
+from internal_physics.verdicts import ALL_SETS, NESTED_KINDS, NOT_GIVEN
 
 _PLACE = ["model", "condition", "variant"]
 
@@ -68,7 +68,8 @@ def _rows_of_model(
     for prompt_set, of_set in [(ALL_SETS, pooled), *group.groupby("prompt_set", sort=False)]:
         for row in entropy_gain_rows(of_set, settings.named(prompt_set)):
             yield {"prompt_set": prompt_set} | row
-    by_kind = {kind: of_kind["last_gain"].to_numpy() for kind, of_kind in pooled.groupby("kind", sort=False) if kind}
+    kinds = pooled[pooled["kind"] != NOT_GIVEN].groupby("kind", sort=False)
+    by_kind = {kind: of_kind["last_gain"].to_numpy() for kind, of_kind in kinds}
     every_kind = by_kind | {kind: () for kind in NESTED_KINDS if kind not in by_kind}
     contraction = {row["x"]: row for row in contraction_rows(every_kind, settings)}
     rows = [*contraction.values(), nested_grammar_row(by_kind, contraction, *NESTED_KINDS, settings)]

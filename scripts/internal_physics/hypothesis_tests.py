@@ -105,7 +105,9 @@ def _contraction_row(kind: str, sample: np.ndarray, settings: Settings) -> dict:
     lost = sample.size - finite.size
     notes = [f"{lost} prompt{'s' * (lost != 1)} left out: no last gain"] if lost else []
     status = f"no prompts of kind {kind}" if interval.n == 0 else interval.status
-    return _row(CONTRACTION, kind, "", "mean_last_gain", (interval.value, interval.low, interval.high)) | {
+    return _row(
+        CONTRACTION, kind, verdicts.NEUTRAL, "mean_last_gain", (interval.value, interval.low, interval.high)
+    ) | {
         "n": interval.n,
         "n_x": interval.n,
         "n_y": 0,

@@ -116,7 +116,7 @@ def _members(rows: pd.DataFrame) -> str:
     if "metric" in rows.columns:
         return ": " + ", ".join(rows["metric"])
     if {"x", "y"} <= set(rows.columns):
-        return ": " + ", ".join(f"{x} with {y}" if y else x for x, y in zip(rows["x"], rows["y"], strict=True))
+        return ": " + ", ".join(f"{x} with {y}" for x, y in zip(rows["x"], rows["y"], strict=True))
     return ""
 
 

@@ -103,8 +103,8 @@ TABLES: dict[str, dict[str, Column]] = {
     "gains": _KEYS
     | {
         "prompt": _PROMPT,
-        "kind": Column(_TEXT, "", "kind of the prompt, as its prompt set says"),
-        "difficulty": Column(_TEXT, "", "difficulty of the prompt, as its prompt set says"),
+        "kind": Column(_TEXT, "", "kind of the prompt, as its prompt set says, or 'not given'"),
+        "difficulty": Column(_TEXT, "", "difficulty of the prompt, as its prompt set says, or 'not given'"),
         "variant": _VARIANT,
         "last_gain": Column("float64", "1", "‖residual[L]‖ / ‖residual[L-1]‖, before the final norm"),
         "log_cumulative_gain": Column("float64", "1", "natural logarithm of the product of all blocks' gains"),
@@ -120,7 +120,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "variant": _VARIANT,
         "hypothesis": Column(_TEXT, "", "entropy_gain, contraction, nested_grammar or contrast"),
         "x": Column(_TEXT, "", "first quantity or kind of prompt"),
-        "y": Column(_TEXT, "", "second quantity or kind; empty for contraction"),
+        "y": Column(_TEXT, "", "second quantity or kind; neutral (gain 1) for contraction"),
         "statistic": Column(_TEXT, "", "pearson_r, spearman_rho, mean_last_gain, ratio_of_means or cliffs_delta"),
         "value": Column("float64", "1", "the statistic; of contrasts above 0 where the last gain of x is higher"),
         "ci_low": Column("float64", "1", "lower end of the bootstrap interval over prompts (BCa)"),

@@ -8,6 +8,8 @@ HIGHER, LOWER = "higher", "lower"
 CONTRACTS, EXPANDS = "contracts", "expands"
 
 ALL_SETS = "all sets"  # prompts of all sets together; no name of a prompt set may have a blank
+NOT_GIVEN = "not given"  # kind or difficulty of a prompt that has none: an empty cell reads as missing in a CSV
+NEUTRAL = "neutral"  # what the last gain of a kind is compared with: 1
 NESTED_KINDS = ("syntactic", "factual")  # of the Schachtelsatz test: hard for people, sure for a model
 
 PUBLISHED_R, PUBLISHED_P = 0.5, 0.1

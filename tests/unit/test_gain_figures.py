@@ -79,16 +79,16 @@ def test_a_prompt_without_a_gain_is_left_out_and_named():
 
 
 def test_nothing_usable_says_so():
-    figure = panels(make([("factual", 1.0, np.nan), ("", 2.0, np.nan)]))
+    figure = panels(make([("factual", 1.0, np.nan), ("not given", 2.0, np.nan)]))
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert texts.count("no usable rows") == 2
     assert "not tested" in style.notes_of(figure)
 
 
 def test_constant_entropies_and_prompts_without_kind_draw():
-    figure = panels(make([("", 2.0, 0.5), ("", 2.0, 0.7), ("", 2.0, 1.7)]))
+    figure = panels(make([("not given", 2.0, gain) for gain in (0.5, 0.7, 1.7)]))
     assert not by_gid(figure.axes[1], "trend")
-    assert figure.axes[2].get_yticklabels()[0].get_text() == "no kind (n = 3)"
+    assert figure.axes[2].get_yticklabels()[0].get_text() == "not given (n = 3)"
 
 
 def test_an_unknown_model_is_refused(tables):

@@ -197,7 +197,7 @@ def test_contrasts_name_every_pair_of_kinds_and_who_is_higher():
 
 
 def test_prompts_without_a_kind_correlate_but_are_in_no_contrast():
-    table = judge([*driven_points(0.1, kinds=("a", "b")), ("", 1.0, 1.0)])
+    table = judge([*driven_points(0.1, kinds=("a", "b")), ("not given", 1.0, 1.0)])
     assert pick(table, "entropy_gain", statistic="pearson_r")["n"] == 41
     assert set(table.loc[table["hypothesis"] == "contrast", "x"]) == {"a"}
 
@@ -293,7 +293,7 @@ def test_a_gain_that_is_missing_is_left_out_and_counted():
 
 
 def test_no_number_is_missing_in_silence():
-    for points in (PUBLISHED, PUBLISHED[:2], driven_points(0.1), [("", 1.0, 1.0)] * 4):
+    for points in (PUBLISHED, PUBLISHED[:2], driven_points(0.1), [("not given", 1.0, 1.0)] * 4):
         table = conform(judge(points), "hypotheses")
         ok = table[table["status"] == "ok"]
         assert np.isfinite(ok[["value", "ci_low", "ci_high"]]).all(axis=None)

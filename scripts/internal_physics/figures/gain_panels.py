@@ -17,7 +17,6 @@ from internal_physics.statistics.seeds import seed_of
 from internal_physics.verdicts import ALL_SETS
 
 NEUTRAL = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
-NO_KIND = "no kind"
 LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
 ENTROPY = "next-token entropy (nats)"
 LEGEND_COLUMNS = 4
@@ -99,8 +98,7 @@ def _rows_of(gains: pd.DataFrame, model: str, variant: str, condition: str) -> p
     wanted = (gains["model"] == model) & (gains["condition"] == condition) & (gains["variant"] == variant)
     if not wanted.any():
         raise ValueError(f"the table gains has no rows of {model}, {variant}, condition {condition}")
-    rows = gains[wanted]
-    return rows.assign(kind=rows["kind"].where(rows["kind"] != "", NO_KIND))
+    return gains[wanted]
 
 
 def _gains_by_layer(layers: pd.DataFrame, usable: pd.DataFrame, variant: str) -> pd.DataFrame:
