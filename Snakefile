@@ -15,6 +15,7 @@ include: "rules/fetch.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
 include: "rules/tables.smk"
+include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 
@@ -26,3 +27,4 @@ rule all:
         "results/run.yaml",
         "results/tables/checked.txt",
         ALL_TENSORS,
+        RESIDUAL_GAIN_RESULTS,
