@@ -17,6 +17,7 @@ include: "rules/steering.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
 include: "rules/tables.smk"
+include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
@@ -30,3 +31,4 @@ rule all:
         "results/tables/checked.txt",
         ALL_TENSORS,
         expand("results/prompts/{set}.yaml", set=GENERATED_SETS),
+        RESIDUAL_GAIN_RESULTS,

@@ -10,6 +10,7 @@ from internal_physics.closure import library_files, script_files
 from internal_physics.conditions import BASELINE, files_behind
 from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
+from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
 from internal_physics.models.memory import estimate_memory
 from internal_physics.workplan import record_jobs
 
@@ -25,10 +26,12 @@ RUNS = {(run.model, run.condition): run for run in CONFIG.runs}  # what is recor
 CONDITIONS = list(dict.fromkeys(run.condition for run in CONFIG.runs))
 CONTRASTS = [name for name, condition in CONFIG.conditions.items() if "contrast" in condition.steering]
 METRICS = CONFIG.raw["metrics"]
+SCORES = [metric for metric in METRICS if metric in GRADIENT_FLOW]  # those that have one number per prompt set
 FIGURE_FORMATS = ["png", "svg"]
 TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
+TABLES += ["gains", "hypotheses"] if RESIDUAL_GAIN in METRICS else []
 TABLES += ["comparisons"] if CONFIG.conditions else []
-FIGURES_BY_SET = ["radar"]  # figures drawn once for each prompt set; each needs the metrics that it shows
+FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
 FIGURES_OF_STEERING = ["standard_control", "layer_impact"] if {"ec", "isc", "isa"} & set(METRICS) else []
@@ -118,6 +121,12 @@ def load_options(wildcards):
     }
 
 
+def record_options(record_job):
+    """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
+    options = {key: value for key, value in CONFIG.raw["record"].items() if key != "prompts_per_job"}
+    return {**options, "weight_gradients": record_job.weight_gradients}
+
+
 def record_mem_mb(wildcards, input, attempt):
     """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
@@ -134,10 +143,25 @@ def table_outputs(*names):
     return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
 
 
+def prompt_fields(*names):
+    """Prompt set → prompt → these fields of it, as the config gives them: only rules that read them become stale."""
+    return {
+        name: {p.name: {field: getattr(p, field) for field in names} for p in prompt_set.prompts}
+        for name, prompt_set in CONFIG.prompt_sets.items()
+    }
+
+
+def by_model(kind):
+    """Paths of a figure: one per model and format."""
+    return expand("results/figures/{kind}-{model}.{format}", kind=kind, model=MODELS, format=FIGURE_FORMATS)
+
+
+GAIN_FIGURES = by_model("gain_panels") + expand("results/figures/gain_heatmap.{format}", format=FIGURE_FORMATS)
 ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expand(
     "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
 )
 ALL_FIGURES += [path for kind in FIGURES_OF_STEERING for path in figures(kind, STEERED_SETS)]
+ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
 
 ALL_TENSORS = [path for run in RUNS.values() for path in tensors_of(run)]
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

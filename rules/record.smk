@@ -33,7 +33,7 @@ for record_job in RECORD_JOBS:
             prompts=record_job.prompts,
             load=load_options,
             steering=steering_of,
-            record={**CONFIG.raw["record"], "weight_gradients": record_job.weight_gradients},
+            record=record_options(record_job),
         message:
             "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"
         script:

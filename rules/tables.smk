@@ -64,7 +64,6 @@ rule correlate:
     params:
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],
-        metrics=METRICS,
     message:
         "Correlating metrics over prompts and over models"
     script:

@@ -11,6 +11,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from internal_physics.errors import UserError
+from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
+from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
 from internal_physics.tables import NULLABLE, TABLES
 
@@ -28,6 +30,8 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
     "layers": {"layer": _AT_LEAST_ZERO},
     "isf_spectra": {"rank": pa.Check.ge(1), "eigenvalue": _AT_LEAST_ZERO},
     "comparisons": {"layer": _AT_LEAST_ZERO, "n_prompts": _AT_LEAST_ZERO},
+    "gains": {"last_gain": _AT_LEAST_ZERO, "entropy_nats": _AT_LEAST_ZERO, "variant": pa.Check.isin(VARIANTS)},
+    "hypotheses": {"n": _AT_LEAST_ZERO, "p": _SHARE, "p_adjusted": _SHARE, "p_parametric": _SHARE},
     "correlations": {
         "pearson_r": _COSINE,
         "spearman_rho": _COSINE,
@@ -41,8 +45,8 @@ _LAYER_RANGES = {
     "relative_gradient_change": (0, float("inf")),
     "gradient_cosine": (-1, 1),
     "gradient_norm": (0, float("inf")),
-}
-_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa")
+} | {f"residual_{what}_{variant}": (0, float("inf")) for what in ("norm", "gain") for variant in VARIANTS}
+_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa", RESIDUAL_GAIN)
 _SET = ["model", "condition", "prompt_set"]
 # The columns that no two rows share.
 _KEYS = {
@@ -53,6 +57,8 @@ _KEYS = {
     "isf_spectra": [*_SET, "rank"],
     "comparisons": [*_SET, "metric", "quantity", "layer", "measure"],
     "correlations": ["x", "y", "level"],
+    "gains": [*_SET, "prompt", "variant"],
+    "hypotheses": [*_SET, "variant", "hypothesis", "x", "y", "statistic"],
 }
 _SHOWN = 20  # problems listed in the message
 # What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
@@ -63,6 +69,8 @@ _FINITE = {
     "layers": ["value"],
     "isf_spectra": ["eigenvalue", "fitted"],
     "comparisons": ["value", "ci_low", "ci_high"],
+    "gains": ["last_gain", "log_cumulative_gain", "entropy_nats"],
+    "hypotheses": ["value", "ci_low", "ci_high"],
     "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
 }
 
@@ -79,7 +87,7 @@ def check_tables(
     """Check all tables; one line each of what was found.
 
     Args:
-        tables: name → table, as in tables.TABLES.
+        tables: name → table, as in tables.TABLES; some only where their metric or a condition was asked for.
         metrics: all that must be there.
         prompts: prompt set → names of its prompts.
         models: all that must be there, on every prompt set.
@@ -159,15 +167,19 @@ def _expected_rows(
     """Table → the columns that say what a row is of, and all that must be there."""
     sets = [(model, condition, name) for model, condition, names in runs for name in names]
     pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
-    scores = [(*of_set, metric) for of_set in sets for metric in metrics]
+    scores = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
     ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
-    return {
+    expected = {
         "scores": ([*_SET, "metric"], scores),
         "scores_normalized": ([*_SET, "metric"], scores),
         "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
         "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
         "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),
     }
+    if RESIDUAL_GAIN in metrics:
+        expected["gains"] = [*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]
+        expected["hypotheses"] = ["model", "condition", "variant"], list(product(models, conditions, VARIANTS))
+    return expected
 
 
 def _row_problems(name: str, table: pd.DataFrame, columns: list[str], expected: list[tuple]) -> list[str]:

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
+from internal_physics.metrics import GRADIENT_FLOW
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.bootstrap import mean_interval
 
@@ -13,7 +14,10 @@ PER_PROMPT = ["ec", "isc", "isg", "isa"]
 
 
 def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
-    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`)."""
+    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`).
+
+    Every metric adds its quantities to `layers`; only those of the gradient flow have a score.
+    """
     return {
         "prompts": prompts_table(rows),
         "layers": layers_table(rows),
@@ -42,7 +46,7 @@ def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
-    spectra = rows[rows["rank"].notna()]
+    spectra = rows[rows["rank"].notna() & (rows["metric"] == "isf")]
     if spectra.empty:
         return pd.DataFrame(columns=[*KEYS, "rank", "eigenvalue", "fitted", "status"])
     wide = spectra.pivot(index=[*KEYS, "rank", "status"], columns="quantity", values="value")
@@ -56,7 +60,10 @@ def scores_table(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_
     """
     settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     found = []
-    for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
+    scored = rows[rows["metric"].isin(GRADIENT_FLOW)]
+    if scored.empty:
+        return pd.DataFrame(columns=[*KEYS, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
+    for (metric, *keys), group in scored.groupby(["metric", *KEYS], sort=False):
         score = (
             _set_score(group, metric)
             if metric not in PER_PROMPT

@@ -6,7 +6,7 @@ No heavy imports: the Snakefile calls this while it is parsed.
 import copy
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -150,6 +150,15 @@ class _Validator:
         if isinstance(rules.get("additionalProperties"), Mapping):
             for sub_value in value.values():
                 self._write_defaults(sub_value, rules["additionalProperties"])
+        else:
+            _order_keys(value, rules.get("properties", {}))
+
+
+def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:
+    """Put keys in the order of the schema: how a config happens to be written must not make anything stale."""
+    ordered = {key: value[key] for key in order if key in value}
+    value.clear()
+    value.update(ordered)
 
 
 def _explain(error: jsonschema.ValidationError) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Which metrics move together: tables `prompts` and `scores` in, table `correlations` out."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -15,6 +14,7 @@ from internal_physics.statistics.correlation import (
     is_constant,
     join_status,
 )
+from internal_physics.statistics.seeds import seed_of
 
 CONDITION = "baseline"
 PROMPT_QUANTITIES = ("ec", "isc", "isg", "isa", "loss_nats")
@@ -92,7 +92,7 @@ def correlate_metrics(
 
 def pair_seed(seed: int, x: str, y: str) -> int:
     """Seed of one pair, 0 to 2^64-1, from the run's seed and both names, whatever pairs came before."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{x}\n{y}".encode()).digest()[:8], "big")
+    return seed_of(seed, x, y)
 
 
 def _observe_prompts(prompts: pd.DataFrame, quantities: Sequence[str]) -> dict[str, _Observed]:

@@ -4,7 +4,7 @@ Each is written as CSV and Parquet with the same columns; Parquet fields carry u
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -27,9 +27,14 @@ _CONDITION = Column(_TEXT, "", "baseline, or a steering intervention")
 _PROMPT_SET = Column(_TEXT, "", "named prompt set of the config")
 _PROMPT = Column(_TEXT, "", "name of the prompt in its set")
 _METRIC = Column(_TEXT, "", "ec, isc, isg, isa or isf")
+_VARIANT = Column(
+    _TEXT,
+    "",
+    "positions that the norm runs over: whole (all), last_position (where the prediction is read) or excluding_first",
+)
 _STATUS = Column(_TEXT, "", "ok, or why a value is missing or to be read with care")
 _LAYER = Column("Int64", "block", "block or residual position, as in `layers`; empty for a number of the whole prompt")
-NULLABLE = ("float64", "Int64")  # types of columns that may be empty where a row's status says why, or by their meaning
+NULLABLE = ("float64", "Int64", "boolean")  # types of columns that may be empty, as their meaning or the status says
 _KEYS = {"model": _MODEL, "condition": _CONDITION, "prompt_set": _PROMPT_SET}
 
 TABLES: dict[str, dict[str, Column]] = {
@@ -74,9 +79,20 @@ TABLES: dict[str, dict[str, Column]] = {
     "layers": _KEYS
     | {
         "prompt": _PROMPT,
-        "layer": Column("int64", "block", "block 0..L-1; for gradient_norm the residual position 0..L"),
-        "quantity": Column(_TEXT, "", "relative_gradient_change, gradient_cosine or gradient_norm"),
-        "value": Column("float64", "1; gradient_norm: nats / residual unit", "the quantity at this layer"),
+        "layer": Column(
+            "int64", "block", "block 0..L-1; for gradient_norm and residual_norm the residual position 0..L"
+        ),
+        "quantity": Column(
+            _TEXT,
+            "",
+            "relative_gradient_change, gradient_cosine, gradient_norm, and residual_norm_ and residual_gain_ with "
+            "whole, last_position or excluding_first",
+        ),
+        "value": Column(
+            "float64",
+            "1; gradient_norm: nats / residual unit; residual_norm: residual unit",
+            "the quantity at this layer",
+        ),
         "status": _STATUS,
     },
     "isf_spectra": _KEYS
@@ -102,6 +118,57 @@ TABLES: dict[str, dict[str, Column]] = {
         "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),
         "ci_high": Column("float64", "as value", "upper end of the interval"),
         "n_prompts": Column("int64", "prompts", "prompts that have the number in both"),
+        "status": _STATUS,
+    },
+    "gains": _KEYS
+    | {
+        "prompt": _PROMPT,
+        "kind": Column(_TEXT, "", "kind of the prompt, as its prompt set says, or 'not given'"),
+        "difficulty": Column(_TEXT, "", "difficulty of the prompt, as its prompt set says, or 'not given'"),
+        "variant": _VARIANT,
+        "last_gain": Column("float64", "1", "‖residual[L]‖ / ‖residual[L-1]‖, before the final norm"),
+        "log_cumulative_gain": Column("float64", "1", "natural logarithm of the product of all blocks' gains"),
+        "expands": Column("boolean", "", "whether the last gain is above 1; empty where it is unknown"),
+        "entropy_nats": Column("float64", "nats", "Shannon entropy of the predicted next token"),
+        "top_tokens": Column(_TEXT, "", "the five most probable next tokens with probabilities, as JSON"),
+        "status": _STATUS,
+    },
+    "hypotheses": {
+        "model": _MODEL,
+        "condition": _CONDITION,
+        "prompt_set": Column(_TEXT, "", "a prompt set, or 'all sets': all prompts together, each text once"),
+        "variant": _VARIANT,
+        "hypothesis": Column(_TEXT, "", "entropy_gain, contraction, nested_grammar or contrast"),
+        "x": Column(_TEXT, "", "first quantity or kind of prompt"),
+        "y": Column(_TEXT, "", "second quantity or kind; neutral (gain 1) for contraction"),
+        "statistic": Column(_TEXT, "", "pearson_r, spearman_rho, mean_last_gain, ratio_of_means or cliffs_delta"),
+        "value": Column("float64", "1", "the statistic; of contrasts above 0 where the last gain of x is higher"),
+        "ci_low": Column("float64", "1", "lower end of the bootstrap interval over prompts (BCa)"),
+        "ci_high": Column("float64", "1", "upper end of the interval"),
+        "n": Column("int64", "prompts", "prompts that the row rests on"),
+        "n_x": Column("int64", "prompts", "of them, with a value of x"),
+        "n_y": Column("int64", "prompts", "of them, with a value of y"),
+        "p": Column("float64", "1", "two-sided permutation p-value; contraction is judged by its interval alone"),
+        "p_adjusted": Column(
+            "float64",
+            "1",
+            "p adjusted for the false-discovery rate (Benjamini-Hochberg) over all models, variants and pairs of one "
+            "hypothesis and statistic; 'all sets' apart from single sets",
+        ),
+        "p_parametric": Column("float64", "1", "two-sided p-value by Student's t, which the published rule takes"),
+        "verdict_published": Column(
+            _TEXT,
+            "",
+            "entropy_gain: supported if r > 0.5 and p_parametric < 0.1, inverse if r < -0.5 and p_parametric < 0.1, "
+            "else inconclusive; contraction: mean below 1; nested_grammar: supported if both kinds contract and the "
+            "ratio is within 0.3 of 1",
+        ),
+        "verdict": Column(
+            _TEXT,
+            "",
+            "entropy_gain and contrast: p_adjusted < 0.05 and an interval that excludes 0; contraction: an interval on "
+            "one side of 1; nested_grammar: both contract and the ratio's interval lies within 0.3 of 1",
+        ),
         "status": _STATUS,
     },
     "correlations": {
@@ -159,6 +226,11 @@ def read_table(path: str | Path, name: str) -> pd.DataFrame:
         StoreError: if the file is missing, damaged or of other columns; the error names it.
     """
     return conform(_read(path), name)
+
+
+def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
+    """Every table of the contract among a rule's named inputs; a run may have been asked for fewer than all."""
+    return {name: read_table(inputs[name], name) for name in TABLES if name in inputs.keys()}  # noqa: SIM118
 
 
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:

@@ -15,7 +15,7 @@ FULL = {"n_models": 4, "n_prompts": N_PROMPTS, "n_layers": 3, "prompt_sets": SET
 ASKED = {
     "models": MODELS[:4],
     "conditions": ["baseline"],
-    "metrics": METRICS,
+    "metrics": [*METRICS, "residual_gain"],
     "prompts": {name: [f"{name}_{i:02d}" for i in range(1, N_PROMPTS + 1)] for name in SETS},
 }
 
@@ -73,6 +73,10 @@ OUT_OF_RANGE = [
     ("layers", "layer", -1),
     ("isf_spectra", "rank", 0),
     ("isf_spectra", "eigenvalue", -1.0),
+    ("gains", "last_gain", -0.1),
+    ("gains", "entropy_nats", -0.1),
+    ("hypotheses", "p_adjusted", 1.1),
+    ("hypotheses", "n", -1),
     ("correlations", "pearson_r", 1.01),
     ("correlations", "spearman_rho", -1.01),
     ("correlations", "pearson_p", 1.01),
@@ -95,6 +99,8 @@ MUST_BE_FINITE = [
     ("prompts", ["loss_nats", "ec", "isc", "isg", "isa"]),
     ("layers", ["value"]),
     ("isf_spectra", ["eigenvalue", "fitted"]),
+    ("gains", ["log_cumulative_gain", "entropy_nats", "last_gain"]),
+    ("hypotheses", ["ci_low", "ci_high", "value"]),
     ("correlations", ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"]),
 ]
 
@@ -118,7 +124,7 @@ def test_a_metric_that_was_not_asked_for_may_be_empty(good):
     good["prompts"]["isg"] = np.nan
     for name in ("scores", "scores_normalized"):
         good[name] = good[name][good[name].metric != "isg"].reset_index(drop=True)
-    check_tables(good, **(ASKED | {"metrics": [m for m in METRICS if m != "isg"]}))
+    check_tables(good, **(ASKED | {"metrics": [m for m in ASKED["metrics"] if m != "isg"]}))
     assert "isg: not finite" in refused(good)
 
 
@@ -175,7 +181,7 @@ def test_a_repeated_row_is_refused(good, name):
     assert f"{name}: 2 repeated rows" in refused(good)
 
 
-@pytest.mark.parametrize("name", ["scores", "scores_normalized", "prompts", "isf_spectra"])
+@pytest.mark.parametrize("name", ["scores", "scores_normalized", "prompts", "isf_spectra", "gains"])
 def test_a_missing_row_is_named(good, name):
     gone = good[name].iloc[3]
     good[name] = good[name].drop(index=3).reset_index(drop=True)
@@ -194,6 +200,17 @@ def test_a_model_that_the_config_does_not_have_is_named(good, name):
     strange = good[name][good[name].model == MODELS[0]].assign(model="yesterday's")
     good[name] = pd.concat([good[name], strange], ignore_index=True)
     assert f"{name}: unexpected row for yesterday's / baseline" in refused(good)
+
+
+def test_a_model_without_hypotheses_is_named(good):
+    rows = good["hypotheses"]
+    good["hypotheses"] = rows[(rows.model != MODELS[1]) | (rows.variant != "whole")].reset_index(drop=True)
+    assert f"hypotheses: no row for {MODELS[1]} / baseline / whole" in refused(good)
+
+
+def test_gains_are_wanting_only_where_they_were_asked_for(good):
+    del good["gains"], good["hypotheses"]
+    check_tables(good, **(ASKED | {"metrics": METRICS}))
 
 
 def test_a_model_that_is_missing_everywhere_is_named(good):

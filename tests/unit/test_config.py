@@ -58,7 +58,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf"]
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain"]
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -73,6 +73,13 @@ def test_a_given_option_keeps_its_value_and_its_siblings_get_their_defaults():
     raw = load_config(config(record={"batch_size": 3})).raw
     assert raw["record"]["batch_size"] == 3
     assert raw["record"]["top_k"] == 10
+
+
+def test_the_order_in_which_options_are_written_changes_nothing():
+    options = {"top_k": 3, "batch_size": 4, "weight_gradients": "norms"}
+    configs = [load_config(config(record=dict(items))) for items in (options.items(), reversed(options.items()))]
+    written = [str(c.resolved()) for c in (*configs, load_config(dict(reversed(config(record=options).items()))))]
+    assert len(set(written)) == 1
 
 
 def test_a_set_may_choose_its_weight_gradients():
@@ -166,7 +173,13 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
         (with_model(compute_dtype="bf16"), "my.yaml: models → m → compute_dtype", "bf16", "bfloat16", "'bfloat16'"),
         (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_SCHEMA),
         (with_model(task="mask"), "my.yaml: models → m → task", "mask", "causal, masked", "'masked'"),
-        (config(metrics=["ec", "isd"]), "my.yaml: metrics → 1", "isd", "ec, isc, isg, isa, isf", "did you mean"),
+        (
+            config(metrics=["ec", "isd"]),
+            "my.yaml: metrics → 1",
+            "isd",
+            "ec, isc, isg, isa, isf, residual_gain",
+            "did you mean",
+        ),
     ],
 )
 def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, found, allowed, suggestion):

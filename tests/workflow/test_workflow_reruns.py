@@ -5,6 +5,7 @@ import time
 
 import pytest
 from workflow_runs import (
+    BELOW_GAINS,
     BELOW_METRICS,
     BELOW_RECORDS,
     BELOW_TABLES,
@@ -115,7 +116,7 @@ class TestModels:
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
-        assert plan.rules == BELOW_METRICS
+        assert plan.rules == BELOW_METRICS | BELOW_GAINS | {"gains"}
 
     @staticmethod
     def add(tree, line):
@@ -149,7 +150,7 @@ class TestCode:
 
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
-        assert tree.plan().rules == {*FIGURES, "correlation_matrix", "report"}
+        assert tree.plan().rules == {*FIGURES, "correlation_matrix", "gain_panels", "gain_heatmap", "report"}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
@@ -169,7 +170,7 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        assert tree.plan().rules == BELOW_METRICS
+        assert tree.plan().rules == BELOW_METRICS | BELOW_GAINS
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
@@ -186,3 +187,7 @@ class TestOptions:
     def test_how_prompts_are_run_concerns_every_recording(self, tree):
         tree.append(CONFIG, "record: {batch_size: 2}")
         assert tree.plan().records() == both(*SETS)
+
+    def test_where_long_sets_are_cut_concerns_no_recording_that_stays_whole(self, tree):
+        tree.append(CONFIG, "record: {prompts_per_job: 7}")
+        assert tree.plan().records() == set()

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from internal_physics.config import load_config
 from internal_physics.recording.store import read_trace
+from internal_physics.strict_yaml import load_yaml
 from workflow_runs import (
     CONFIG,
     FIGURES,
@@ -49,8 +51,11 @@ class TestBaseRun:
     def test_every_rule_ran_as_often_as_it_should(self, base_run):
         _, done = base_run
         once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
+        once |= {"gains", "hypotheses", "gain_panels", "gain_heatmap"}
         expected = dict.fromkeys(once | set(FIGURES), 1)
-        expected |= {rule: len(MODELS) for rule in ("fetch", *METRICS, *RECORDS)}
+        expected |= {
+            rule: len(MODELS) for rule in ("fetch", *METRICS, *RECORDS, "residual_gain", "residual_gain_result")
+        }
         assert dict(done.jobs) == expected
 
     def test_every_promised_file_is_there(self, base):
@@ -59,7 +64,9 @@ class TestBaseRun:
             assert (results / f"tables/{name}.csv").stat().st_size > 0
         for kind in ("png", "svg"):
             names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
-            assert names == {f"{f}-{s}.{kind}" for f in FIGURES for s in SETS} | {f"correlation_matrix.{kind}"}
+            of_sets = {f"{f}-{s}.{kind}" for f in FIGURES for s in SETS}
+            of_models = {f"gain_panels-{m}.{kind}" for m in MODELS}
+            assert names == of_sets | of_models | {f"correlation_matrix.{kind}", f"gain_heatmap.{kind}"}
         for name in ("report.html", "run.yaml", "tables/checked.txt"):
             assert (results / name).stat().st_size > 0
 
@@ -92,7 +99,7 @@ class TestBaseRun:
 
     def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
         logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
-        assert len(logs) == 11 + len(MODELS) * (1 + len(METRICS) + len(SETS))
+        assert len(logs) == 15 + len(MODELS) * (3 + len(METRICS) + len(SETS))
         assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
         for name in logs:
             assert base.path(f"results/logs/{name}.log").read_text().rstrip().endswith("done")
@@ -133,7 +140,7 @@ class TestReplay:
 
 
 class TestKill:
-    N_PROMPTS = 300
+    N_PROMPTS = 250
     FOLDER = "results/tensors/tiny-llama/baseline/many"
 
     def test_a_killed_run_starts_again_where_it_was(self, base, tmp_path):
@@ -178,6 +185,16 @@ class TestKill:
         assert len(list(tree.path(self.FOLDER).iterdir())) == self.N_PROMPTS
         for path in records:
             assert np.isfinite(read_trace(path).residual_gradients()).all()
+
+
+class TestReadyConfigs:
+    @pytest.mark.parametrize("config", ["config.yaml", "config/hub_gpu.yaml"])
+    def test_a_ready_config_plans_every_model_and_set(self, fresh, config, monkeypatch):
+        monkeypatch.chdir(fresh.folder)
+        asked = load_config(load_yaml(fresh.path(config)))
+        plan = fresh.plan(config=config)
+        assert plan.jobs["fetch"] == len(asked.snapshots)
+        assert plan.records() == {(model, name) for model in asked.models for name in asked.prompt_sets}
 
 
 class TestRefusals:
@@ -227,6 +244,6 @@ class TestRefusals:
 
 def test_every_parquet_of_a_run_can_be_read(base):
     files = [path for path in all_files(base) if path.suffix == ".parquet"]
-    assert len(files) == 7 * len(MODELS) + len(METRICS) * len(MODELS) + len(TABLES)
+    assert len(files) == 7 * len(MODELS) + (len(METRICS) + 1) * len(MODELS) + len(TABLES)
     for path in files:
         assert pq.read_metadata(path).num_rows > 0

@@ -14,15 +14,16 @@ TREE = ("Snakefile", "config.yaml", "config", "envs", "profiles", "report", "res
 CONFIG = "config/tiny.yaml"
 MODELS, SETS = ("tiny-llama", "tiny-gpt2"), ("counting", "words")
 METRICS = ("ec", "isc", "isg", "isa", "isf")
-TABLES = ("scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations")
+TABLES = ("scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations", "gains", "hypotheses")
 FIGURES = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum")
 RECORDS = tuple(f"record_{number}_{name}" for number, name in enumerate(SETS))
 TOKEN = "hf_planted_and_never_to_be_seen"
 
 # What hangs below a rule, itself left out.
-BELOW_TABLES = {"check_tables", "provenance", "report", "correlation_matrix", *FIGURES}
+BELOW_TABLES = {"check_tables", "provenance", "report", "correlation_matrix", "gain_panels", *FIGURES}
 BELOW_METRICS = {"collect", "normalize", "correlate", *BELOW_TABLES}
-BELOW_RECORDS = {*METRICS, *BELOW_METRICS}
+BELOW_GAINS = {"hypotheses", "residual_gain_result", "gain_heatmap"}  # beside what also hangs below other metrics
+BELOW_RECORDS = {*METRICS, *BELOW_METRICS, "residual_gain", "gains", *BELOW_GAINS}
 
 
 class Refused(Exception):

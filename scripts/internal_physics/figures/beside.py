@@ -19,6 +19,8 @@ LABELS = {
     "relative_gradient_change": "relative gradient\nchange $e_l$",
     "gradient_cosine": "gradient cosine $c_l$",
     "gradient_norm": "gradient norm\n(nats / residual unit)",
+    "residual_norm_whole": "residual norm",
+    "residual_gain_whole": "residual gain",
     "entropy_nats": "entropy\n(nats)",
     "perplexity": "perplexity",
     "margin": "margin of the top\ntwo logits",
@@ -52,9 +54,9 @@ def steered_conditions(table: pd.DataFrame, prompt_set: str) -> list[str]:
 
 
 def quantities_of(rows: pd.DataFrame) -> list[str]:
-    """Quantities with values, known ones first and in their order."""
+    """The quantities that have a label here, in its order (variants of one are in the tables); where none has, all."""
     present = list(rows["quantity"].drop_duplicates())
-    return [q for q in LABELS if q in present] + [q for q in present if q not in LABELS]
+    return [q for q in LABELS if q in present] or present
 
 
 def legend_inches(n_models: int) -> float:

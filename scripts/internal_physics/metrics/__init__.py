@@ -12,6 +12,7 @@ from types import ModuleType
 PER_PROMPT = ("ec", "isc", "isg", "isa")
 PER_SET = ("isf",)
 GRADIENT_FLOW = ("ec", "isc", "isg", "isa", "isf")
+RESIDUAL_GAIN = "residual_gain"
 
 
 class _Metrics(ModuleType):
@@ -28,6 +29,6 @@ def _metric(name: str) -> property:
     return property(get, ignore)
 
 
-for _name in GRADIENT_FLOW:
+for _name in (*GRADIENT_FLOW, RESIDUAL_GAIN):
     setattr(_Metrics, _name, _metric(_name))
 sys.modules[__name__].__class__ = _Metrics

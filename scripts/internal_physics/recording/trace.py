@@ -68,7 +68,11 @@ class ParameterInfo:
 
 @dataclass(frozen=True)
 class TraceInfo:
-    """What is known of a trace besides its tensors; every field ends up in the file's metadata."""
+    """What is known of a trace besides its tensors; every field ends up in the file's metadata.
+
+    `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
+    decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
+    """
 
     prompt: str
     text: str
@@ -82,6 +86,7 @@ class TraceInfo:
     read_position: int
     parameters: tuple[ParameterInfo, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
+    top_tokens: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
@@ -94,7 +99,7 @@ class TraceInfo:
             ParameterInfo(p["name"], tuple(p["shape"]), p["layer"], p["transposed"], tuple(Use(**u) for u in p["uses"]))
             for p in raw["parameters"]
         )
-        tuples = {name: tuple(raw[name]) for name in ("token_ids", "tokens")}
+        tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens")}
         return cls(**{**raw, **tuples, "parameters": parameters})
 
 
