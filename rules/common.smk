@@ -34,7 +34,7 @@ TABLES += ["comparisons"] if CONFIG.conditions else []
 FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
-FIGURES_OF_STEERING = ["standard_control", "layer_impact"] if {"ec", "isc", "isa"} & set(METRICS) else []
+FIGURES_OF_STEERING = ["standard_control", "layer_impact"] if {"ec", "isc", "isa", RESIDUAL_GAIN} & set(METRICS) else []
 FIGURES_OF_STEERING += ["difference_distributions"] if {"ec", "isc", "isg", "isa"} & set(METRICS) else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])

@@ -178,7 +178,8 @@ def _expected_rows(
     }
     if RESIDUAL_GAIN in metrics:
         expected["gains"] = [*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]
-        expected["hypotheses"] = ["model", "condition", "variant"], list(product(models, conditions, VARIANTS))
+        of_runs = [(model, condition, variant) for model, condition, _ in runs for variant in VARIANTS]
+        expected["hypotheses"] = ["model", "condition", "variant"], of_runs
     return expected
 
 
