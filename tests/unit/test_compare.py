@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.compare import compare
-from internal_physics.published import METRICS, published_predictions, published_tables, write_published
+from internal_physics.publish import METRICS, published_predictions, published_tables, write_published
 from internal_physics.statistics.paired import paired_changes, resampling_weights
 from internal_physics.tables import TABLES, conform
 from scipy import stats
@@ -250,7 +250,7 @@ def test_what_is_not_finite_is_null_and_unknown_quantities_stay_out():
 
 
 def test_predictions_say_which_analysis_they_belong_to():
-    columns = {"model": "m", "text": "One text.", "token": [" a", " b"], "probability": [0.6, 0.4]}
+    columns = {"model": "m", "Sentence": "One text.", "Token": [" a", " b"], "Probability": [0.6, 0.4], "rank": [1, 2]}
     both = pd.concat([pd.DataFrame({**columns, "condition": c}) for c in ("baseline", "push")])
     tables = published_predictions(both)
     assert list(tables["standard/predictions/m_predictions.csv"].columns) == [

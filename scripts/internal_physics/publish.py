@@ -54,7 +54,7 @@ def published_predictions(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Relative path → predictions, one file per model (and condition); the comparative ones hold both conditions.
 
     Args:
-        predictions: columns model, condition, text, token, probability, in order.
+        predictions: table `predictions`: columns model, condition, Sentence, Token, Probability at least, in order.
     """
     tables: dict[str, pd.DataFrame] = {}
     for model, group in predictions.groupby("model", sort=False):
@@ -121,5 +121,4 @@ def _as_json(values: Iterable[float]) -> str:
 
 
 def _predictions(rows: pd.DataFrame, analysis: str) -> pd.DataFrame:
-    table = pd.DataFrame({"Sentence": rows.text, "Token": rows.token, "Probability": rows.probability})
-    return table.assign(Analysis=analysis)[list(PREDICTION_COLUMNS)].reset_index(drop=True)
+    return rows.assign(Analysis=analysis)[list(PREDICTION_COLUMNS)].reset_index(drop=True)
