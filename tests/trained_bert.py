@@ -1,4 +1,4 @@
-"""A small BERT, trained in seconds on sentences of our own making: a masked model that knows something, without a hub."""
+"""A small BERT, trained in seconds on sentences of our own making: a masked model that knows something; no hub."""
 
 import math
 from collections import Counter

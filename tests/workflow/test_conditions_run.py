@@ -1,4 +1,4 @@
-"""A whole tiny run: a causal and a masked model side by side, steered by numbers and by texts, and run again after a change."""
+"""A whole tiny run: a causal and a masked model side by side, steered by numbers and by texts; run again after a change."""
 
 import os
 import re
@@ -94,7 +94,7 @@ def test_records_say_how_they_were_steered(run):
 
 def test_the_derived_direction_is_one_vector_per_layer(run):
     vectors = load_file(str(run / "results/steering/masked/animal.safetensors"))
-    assert {name: v.shape for name, v in vectors.items()} == {f"residual.{l}": (48,) for l in range(3)}
+    assert {name: v.shape for name, v in vectors.items()} == {f"residual.{layer}": (48,) for layer in range(3)}
 
 
 def test_comparisons_hold_every_condition_and_the_check_passed(run):
