@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 from internal_physics.closure import library_files, script_files
 from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
-from internal_physics.models.memory import estimate_memory
+from internal_physics.models.memory import estimate_memory, estimate_readout
 from internal_physics.workplan import record_jobs
 
 try:
@@ -21,12 +21,15 @@ except UserError as error:
 MODELS = list(CONFIG.models)
 PROMPT_SETS = list(CONFIG.prompt_sets)
 CONDITIONS = ["baseline"]
-METRICS = CONFIG.raw["metrics"]
+METRICS = [name for name in CONFIG.raw["metrics"] if name != "information"]  # those with scores
+INFORMATION = "information" in CONFIG.raw["metrics"]
 FIGURE_FORMATS = ["png", "svg"]
 TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
+TABLES += ["information", "predictions"] if INFORMATION else []
 FIGURES_BY_SET = ["radar"]  # figures drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
+FIGURES_BY_SET += ["information_profiles"] if INFORMATION else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
 TENSORS = [path for record_job in RECORD_JOBS for path in record_job.outputs]

@@ -10,7 +10,7 @@ from internal_physics.tables import TABLES, read_table
 if __name__ == "__main__":
     with job(snakemake):
         html = render_report(
-            tables={name: read_table(snakemake.input[name], name) for name in TABLES},
+            tables={name: read_table(snakemake.input[name], name) for name in TABLES if hasattr(snakemake.input, name)},
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
             template_dir=Path(snakemake.input.texts[0]).parent,

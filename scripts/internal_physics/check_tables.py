@@ -10,6 +10,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from internal_physics.errors import UserError
+from internal_physics.metrics.information import QUANTITIES
 from internal_physics.metrics.rows import OK
 from internal_physics.tables import TABLES
 
@@ -26,6 +27,8 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
     | {"isg": _AT_LEAST_ZERO, "isa": _SHARE},
     "layers": {"layer": _AT_LEAST_ZERO},
     "isf_spectra": {"rank": pa.Check.ge(1), "eigenvalue": _AT_LEAST_ZERO},
+    "information": {"layer": _AT_LEAST_ZERO},
+    "predictions": {"Probability": _SHARE, "rank": pa.Check.ge(1)},
     "correlations": {
         "pearson_r": _COSINE,
         "spearman_rho": _COSINE,
@@ -34,11 +37,22 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
         "p_adjusted": _SHARE,
     },
 }
-_LAYER_RANGES = {
-    "relative_gradient_change": (0, float("inf")),
-    "gradient_cosine": (-1, 1),
-    "gradient_norm": (0, float("inf")),
+_POSITIVE = (0, float("inf"))
+_QUANTITY_RANGES = {
+    "layers": {
+        "relative_gradient_change": _POSITIVE,
+        "gradient_cosine": (-1, 1),
+        "gradient_norm": _POSITIVE,
+    },
+    "information": dict.fromkeys(QUANTITIES, _POSITIVE)
+    | {
+        "perplexity": (1, float("inf")),
+        "final_token_rank": (1, float("inf")),
+        "final_token_probability": (0, 1),
+    },
 }
+# Tables with many rows of each prompt: what tells those apart.
+_ROW_KEYS = {"information": ["layer", "quantity"], "predictions": ["rank"]}
 # What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
 _FINITE = {
     "scores": ["value", "ci_low", "ci_high"],
@@ -46,6 +60,8 @@ _FINITE = {
     "prompts": ["loss_nats"],
     "layers": ["value"],
     "isf_spectra": ["eigenvalue", "fitted"],
+    "information": ["value"],
+    "predictions": ["Probability"],
     "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
 }
 
@@ -96,7 +112,7 @@ def _problems(name: str, table: pd.DataFrame) -> list[str]:
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         return [f"{c.column}: {c.check} fails for {c.failure_case!r}" for c in cases.itertuples()]
-    return _unflagged(name, table) + (_layer_problems(table) if name == "layers" else [])
+    return _unflagged(name, table) + _quantity_problems(table, _QUANTITY_RANGES.get(name, {}))
 
 
 def _unflagged(name: str, table: pd.DataFrame) -> list[str]:
@@ -110,10 +126,13 @@ def _unflagged(name: str, table: pd.DataFrame) -> list[str]:
     return [f"{column}: not finite in a row with status ok" for column in bad]
 
 
-def _layer_problems(table: pd.DataFrame) -> list[str]:
+def _quantity_problems(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Quantities that no range is known for, and values outside theirs."""
+    if not ranges:
+        return []
     ok = table[table.status == OK]
-    problems = [f"unknown quantity {q!r}" for q in sorted(set(table.quantity) - set(_LAYER_RANGES))]
-    for quantity, (low, high) in _LAYER_RANGES.items():
+    problems = [f"unknown quantity {q!r}" for q in sorted(set(table.quantity) - set(ranges))]
+    for quantity, (low, high) in ranges.items():
         values = ok.value[ok.quantity == quantity]
         if not values.between(low, high).all():
             problems.append(f"{quantity} outside [{low}, {high}]")
@@ -135,6 +154,12 @@ def _missing_pairs(
         *(_missing("prompts", tables["prompts"], [*keys, "prompt"], pairs) if per_prompt else []),
         *_missing("scores", tables["scores"], [*keys, "metric"], scores),
         *_missing("scores_normalized", tables["scores_normalized"], [*keys, "metric"], scores),
+        *[
+            problem
+            for name, among in _ROW_KEYS.items()
+            if name in tables
+            for problem in _missing_prompts(name, tables[name], keys, [*keys, "prompt", *among], pairs)
+        ],
     ]
 
 
@@ -145,6 +170,15 @@ def _missing(name: str, table: pd.DataFrame, keys: list[str], expected: list[tup
     return problems + (
         [f"{name}: {len(found) - len(set(found))} repeated rows"] if len(found) > len(set(found)) else []
     )
+
+
+def _missing_prompts(
+    name: str, table: pd.DataFrame, keys: list[str], among: list[str], pairs: list[tuple]
+) -> list[str]:
+    """Prompts without a row in a table that has many of each, and rows that occur twice."""
+    problems = _missing(name, table.drop_duplicates([*keys, "prompt"]), [*keys, "prompt"], pairs)
+    repeated = int(table.duplicated(among).sum())
+    return problems + ([f"{name}: {repeated} repeated rows"] if repeated else [])
 
 
 def _summary(name: str, table: pd.DataFrame) -> str:

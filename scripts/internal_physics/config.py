@@ -22,6 +22,7 @@ from internal_physics.strict_yaml import load_yaml
 
 SCHEMA_PATH = Path(__file__).parents[2] / "config" / "schema.yaml"
 MIN_PROMPTS_ISF = 3
+WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
 _SEE_SCHEMA = "change it; config/schema.yaml describes every option"
 
 
@@ -58,6 +59,15 @@ class Config:
         """Snapshot name → source; models that differ only in precision share one."""
         return {source.snapshot: source for source in self.sources.values()}
 
+    @property
+    def lens_prompt(self) -> tuple[str, str]:
+        """Set and name of the prompt whose lens is drawn: the one asked for, else the very first."""
+        if self.raw["information"]["lens_prompt"]:
+            prompt_set, _, prompt = self.raw["information"]["lens_prompt"].partition("/")
+            return prompt_set, prompt
+        first = next(iter(self.prompt_sets.values()))
+        return first.name, first.prompts[0].name
+
     def resolved(self) -> dict[str, Any]:
         """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
         raw = copy.deepcopy(self.raw)
@@ -87,7 +97,16 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
-    return Config(resolved, sources, sets)
+    if not set(resolved["metrics"]) - WITHOUT_SCORE:
+        raise ConfigError(
+            f"none of the metrics {resolved['metrics']} has a score",
+            where=f"{where}: metrics",
+            expected="at least one of ec, isc, isg, isa, isf",
+            todo="add one; they are computed from the same records",
+        )
+    config = Config(resolved, sources, sets)
+    _refuse_unknown_prompt(config, where)
+    return config
 
 
 def check_duplicate_keys(paths: list[str]) -> None:
@@ -187,6 +206,18 @@ def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any]
     else:
         prompts = parse_prompts(options["prompts"], where=place)
     return PromptSet(name, tuple(prompts), options.get("weight_gradients", config["record"]["weight_gradients"]))
+
+
+def _refuse_unknown_prompt(config: Config, where: str) -> None:
+    prompt_set, prompt = config.lens_prompt
+    known = [p.name for p in config.prompt_sets[prompt_set].prompts] if prompt_set in config.prompt_sets else []
+    if prompt not in known:
+        raise ConfigError(
+            f"there is no prompt {config.raw['information']['lens_prompt']!r}",
+            where=f"{where}: information → lens_prompt",
+            expected="set/name of a prompt of this config",
+            todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
+        )
 
 
 def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:

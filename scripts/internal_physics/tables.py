@@ -3,6 +3,7 @@
 Each is written as CSV and Parquet with the same columns; Parquet fields carry unit and meaning as metadata.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,6 +85,33 @@ TABLES: dict[str, dict[str, Column]] = {
         "fitted": Column("float64", "(nats / residual unit)^2", "fitted power law a·k^(-b) at this rank"),
         "status": _STATUS,
     },
+    "information": _KEYS
+    | {
+        "prompt": _PROMPT,
+        "layer": Column("int64", "residual", "residual position 0..L; attention_entropy_nats: block 0..L-1"),
+        "quantity": Column(
+            _TEXT,
+            "",
+            "at the read position (last token, or [MASK]): entropy_nats, perplexity, margin, kl_uniform_nats, "
+            "surprisal_nats (of the answer at a [MASK]; of a causal model's next token, mean over the positions that "
+            "have one), attention_entropy_nats (mean over heads), kl_final_nats (of the model's prediction from the "
+            "layer's), final_token_rank and final_token_probability (of the model's best token). mean_entropy_nats and "
+            "mean_surprisal_nats: mean over positions. settled_layer (one per prompt, at l = L): from which on that "
+            "token stays on top",
+        ),
+        "value": Column("float64", "nats; perplexity, rank: tokens; margin: logits", "the quantity at this residual"),
+        "status": _STATUS,
+    },
+    "predictions": _KEYS
+    | {
+        "prompt": _PROMPT,
+        "Sentence": Column(_TEXT, "", "the prompt's text"),
+        "Token": Column(_TEXT, "", "a predicted token: next, or at the [MASK]"),
+        "Probability": Column("float64", "1", "its probability at the temperature of the config"),
+        "Analysis": Column(_TEXT, "", "standard (baseline) or control (any other condition)"),
+        "rank": Column("int64", "", "from 1: by probability, or the order in which tokens were drawn"),
+        "status": _STATUS,
+    },
     "correlations": {
         "x": Column(_TEXT, "", "first quantity"),
         "y": Column(_TEXT, "", "second quantity"),
@@ -146,3 +174,8 @@ def read_metrics(paths: list[str]) -> pd.DataFrame:
     """The rows of several metric files, one below the other, with a column `metric` from each file's folder."""
     frames = [pd.read_parquet(path).assign(metric=Path(path).parts[-3]) for path in paths]
     return pd.concat(frames, ignore_index=True)
+
+
+def concatenated(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """The rows of several Parquet files of one kind, one below the other."""
+    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)

@@ -66,7 +66,10 @@ class ParameterInfo:
 
 @dataclass(frozen=True)
 class TraceInfo:
-    """What is known of a trace besides its tensors; every field ends up in the file's metadata."""
+    """What is known of a trace besides its tensors; every field ends up in the file's metadata.
+
+    `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
+    """
 
     prompt: str
     text: str
@@ -80,6 +83,7 @@ class TraceInfo:
     read_position: int
     parameters: tuple[ParameterInfo, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
+    answer_id: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
