@@ -12,13 +12,14 @@ import importlib
 
 __version__ = "0.1.0"
 _HOMES = {
+    "lens": "internal_physics.api",
     "load": "internal_physics.api",
     "record": "internal_physics.api",
     "Trace": "internal_physics.recording.trace",
     "read_trace": "internal_physics.recording.store",
     "write_trace": "internal_physics.recording.store",
 }
-__all__ = ["Trace", "load", "metrics", "read_trace", "record", "write_trace"]
+__all__ = ["Trace", "lens", "load", "metrics", "read_trace", "record", "write_trace"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The readout read lazily from a snapshot: equal to the whole model's to the last bit, and loaded without the blocks."""
+"""The readout read lazily from a snapshot: the whole model's to the last bit, and loaded without the blocks."""
 
 import numpy as np
 import pytest

@@ -30,7 +30,9 @@ TEXTS = {"causal": "the cat sat on the mat", "masked": "the cat [MASK] on the ma
 def case(name, dtype="float32", answer=None):
     """(trace, readout, float64 copy of the model) of one prompt."""
     task = task_of(name)
-    model = check_model(wrap_model(build_model(name, getattr(torch, dtype)), build_tokenizer(task == "masked"), task)).model
+    model = check_model(
+        wrap_model(build_model(name, getattr(torch, dtype)), build_tokenizer(task == "masked"), task)
+    ).model
     model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}
     encoded = encode(Prompt("p", TEXTS[task], answer=answer), model.tokenizer, task, None)
     (trace,) = record_batches(model, [encoded], OPTIONS)
@@ -204,9 +206,7 @@ def test_sampled_predictions_are_seeded_different_and_fair():
     assert first == predictions(sampling=True)[0]
     assert len({row["Token"] for row in first}) == 5
     trace = case("llama", "float64")[0]
-    draws = [
-        next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["Token"] for seed in range(400)
-    ]
+    draws = [next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["Token"] for seed in range(400)]
     assert len(set(draws)) > 20
     best = int(np.argmax(found.final_log_p))
     share, p = np.mean([int(token) == best for token in draws]), np.exp(found.final_log_p[best])
@@ -252,3 +252,13 @@ def test_smollm2_says_paris(smol, smollm2):
     trace, readout, _, _ = smol
     table = list(prediction_rows(trace, lens(trace, readout), token_texts(smollm2), k=3, sampling=False, seed=0))
     assert table[0]["Token"] == " Paris"
+
+
+def test_the_api_reads_a_model_in_memory_and_a_folder_alike(smol, smollm2):
+    import internal_physics as ip
+
+    trace = smol[0]
+    from_folder = ip.lens(trace, smollm2, device="cpu", temperature=2.0, top_k=3)
+    from_memory = ip.lens(trace, load_snapshot(smollm2, LoadOptions(device="cpu")), temperature=2.0, top_k=3)
+    np.testing.assert_allclose(from_folder.entropy_nats, from_memory.entropy_nats, atol=1e-12)
+    assert from_folder.layer_ids.shape == (31, 3)

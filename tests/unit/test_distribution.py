@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from internal_physics.metrics import distribution as of
 
 TOLERANCE = 1e-9
-rows = st.integers(2, 40).flatmap(
-    lambda n: st.lists(st.floats(-300, 300, allow_nan=False), min_size=n, max_size=n)
-)
+rows = st.integers(2, 40).flatmap(lambda n: st.lists(st.floats(-300, 300, allow_nan=False), min_size=n, max_size=n))
 temperatures = st.floats(0.05, 20)
 
 

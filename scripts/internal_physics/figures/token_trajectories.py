@@ -13,7 +13,7 @@ from internal_physics.figures.selection import left_out_notes, require_columns, 
 from internal_physics.figures.tokens import NOTE, fitted
 
 MAX_COLUMNS = 4
-_LEGEND_POINTS = 90.0
+_LEGEND_POINTS = 52.0
 
 
 def draw(tokens: Mapping[str, pd.DataFrame], prompt_set: str, prompt: str) -> Figure:
@@ -44,7 +44,7 @@ def draw(tokens: Mapping[str, pd.DataFrame], prompt_set: str, prompt: str) -> Fi
         for ax, model in zip(axes, chosen, strict=False):
             _panel(ax, usable[usable["model"] == model], looks)
             ax.set_title(style.wrap_name(model), fontweight="bold")
-            ax.set_xlabel("residual l (0 = embedding)")
+            ax.set_xlabel("residual l")
         for ax in axes[len(chosen) :]:
             ax.set_axis_off()
         for ax in axes[::columns]:
@@ -85,6 +85,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) 
 def _notes(left_out: pd.DataFrame) -> list[str]:
     notes = [
         "The probability that the readout of each residual gives to the tokens that the whole model finds most "
-        f"probable next (or at the [MASK]). A word's leading space is not shown. {NOTE}"
+        f"probable next (or at the [MASK]). l = 0 is the embedding. A word's leading space is not "
+        f"shown. {NOTE}"
     ]
     return notes + left_out_notes(left_out)

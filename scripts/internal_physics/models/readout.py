@@ -72,8 +72,8 @@ class Readout:
 
 
 def _apart(module: nn.Module, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> torch.Tensor:
-    """`readout` as in recording, where gradients flow: a pass without them would make bitsandbytes repack 4-bit weights on
-    some CPUs, after which they give no gradient, and small ones fail.
+    """`readout` as in recording, where gradients flow: a pass without them would make bitsandbytes repack 4-bit
+    weights on some CPUs, after which they give no gradient, and small ones fail.
     """
     with torch.enable_grad():
         return readout(module, anatomy, residual.requires_grad_(), in_tuple=in_tuple).detach()
