@@ -1,4 +1,4 @@
-# Everything the rule files share: the checked config, wildcard constraints and input functions. No torch, no pandas.
+# What all rules share: the checked config, wildcard constraints and input functions. No torch, no pandas.
 import os
 import re
 import sys
@@ -81,6 +81,16 @@ def record_mem_mb(wildcards, input, attempt):
     """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
     return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
+
+
+def lens_prompt():
+    """Set and name of the prompt whose lens is drawn."""
+    return dict(zip(["prompt_set", "prompt"], CONFIG.lens_prompt))
+
+
+def readout_mem_mb(wildcards, input, attempt):
+    """Memory for a job that reads residuals: the head, not the blocks."""
+    return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).total_mb * attempt
 
 
 def figures(kind):

@@ -5,6 +5,7 @@
 rule radar:
     input:
         table="results/tables/scores_normalized.parquet",
+        scores="results/tables/scores.parquet",
         code=library("radar"),
     output:
         figures("radar"),

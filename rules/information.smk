@@ -15,16 +15,6 @@ INFORMATION_FIGURES = {
 READING = ["temperature", "target", "final_norm", "top_k", "sampling"]
 
 
-def lens_prompt():
-    """Set and name of the prompt whose lens is drawn."""
-    return dict(zip(["prompt_set", "prompt"], CONFIG.lens_prompt))
-
-
-def readout_mem_mb(wildcards, input, attempt):
-    """Memory for a job that reads residuals: the head, not the blocks."""
-    return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).total_mb * attempt
-
-
 rule information:
     input:
         snapshot=snapshot_of,
@@ -49,7 +39,7 @@ rule information:
     params:
         load=load_options,
         settings={key: CONFIG.raw["information"][key] for key in READING},
-        seed=CONFIG.raw["seed"],
+        seed=CONFIG.raw["seed"] if CONFIG.raw["information"]["sampling"] else 0,
     message:
         "Reading every layer of {wildcards.model}, {wildcards.condition}"
     script:

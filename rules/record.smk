@@ -17,10 +17,10 @@ for record_job in RECORD_JOBS:
             f"results/logs/record/{{model}}/{{condition}}/{record_job.label}.log",
         benchmark:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
+        retries: 1
         conda:
             "../envs/extract.yaml"
         threads: 8
-        retries: 1
         resources:
             mem_mb=record_mem_mb,
             gpu=CONFIG.raw["gpus_per_job"],

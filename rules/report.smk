@@ -18,7 +18,6 @@ rule provenance:
         mem_mb=500,
     params:
         config=CONFIG.resolved(),
-        repository=workflow.basedir,
     message:
         "Writing down what made this run"
     script:

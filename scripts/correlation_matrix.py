@@ -7,4 +7,4 @@ from internal_physics.tables import read_table
 
 if __name__ == "__main__":
     with job(snakemake):
-        save(draw(read_table(snakemake.input.table, "correlations")), snakemake.output)
+        save(draw(read_table(snakemake.input.table, "correlations"), show_flagged=True), snakemake.output)

@@ -5,4 +5,4 @@ from internal_physics.provenance import provenance, write_run
 
 if __name__ == "__main__":
     with job(snakemake):
-        write_run(snakemake.params.config, provenance(snakemake.params.repository), snakemake.output.run)
+        write_run(snakemake.params.config, provenance(snakemake.scriptdir), snakemake.output.run)

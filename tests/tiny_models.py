@@ -1,6 +1,7 @@
 """Tiny random models of many architectures, from explicit configs: offline, seeded, built in milliseconds."""
 
 import string
+import sys
 from pathlib import Path
 
 import torch
@@ -44,7 +45,9 @@ CAUSAL_CONFIGS = {
 MASKED_CONFIGS = {
     "bert": lambda: T.BertConfig(**_MLP, pad_token_id=0),
     "roberta": lambda: T.RobertaConfig(**_MLP, pad_token_id=0),
-    "distilbert": lambda: T.DistilBertConfig(vocab_size=N_VOCABULARY, dim=32, n_layers=3, n_heads=4, hidden_dim=64, pad_token_id=0),
+    "distilbert": lambda: T.DistilBertConfig(
+        vocab_size=N_VOCABULARY, dim=32, n_layers=3, n_heads=4, hidden_dim=64, pad_token_id=0
+    ),
 }
 ARCHITECTURES = (*CAUSAL_CONFIGS, *MASKED_CONFIGS)
 # Their attention computes in float32 whatever the model's type: batching changes its rounding, even in a float64 model.
@@ -78,7 +81,12 @@ def build_tokenizer(masked: bool = False) -> T.PreTrainedTokenizerFast:
             single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
         )
     return T.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", mask_token="[MASK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        mask_token="[MASK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
     )
 
 
@@ -87,3 +95,13 @@ def save_snapshot(folder: str | Path, name: str = "llama", seed: int = 0) -> Pat
     build_model(name, seed=seed).save_pretrained(folder)
     build_tokenizer(task_of(name) == "masked").save_pretrained(folder)
     return Path(folder)
+
+
+def save_tiny_models(folder: str | Path) -> list[Path]:
+    """Save the two models that config/tiny.yaml names: folder/llama and folder/gpt2."""
+    return [save_snapshot(Path(folder) / name, name, seed) for seed, name in enumerate(("llama", "gpt2"))]
+
+
+if __name__ == "__main__":
+    for path in save_tiny_models(sys.argv[1] if len(sys.argv) > 1 else "results/tiny_models"):
+        print(path)

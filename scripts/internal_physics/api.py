@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from internal_physics.metrics.lens import Lens, LensOptions
+from internal_physics.metrics.information import Lens
+from internal_physics.metrics.lens import LensOptions
 from internal_physics.metrics.lens import lens as read_lens
 from internal_physics.models.fetch import fetch
 from internal_physics.models.lazy_readout import open_readout

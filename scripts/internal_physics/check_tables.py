@@ -6,6 +6,7 @@ Checked: columns, types and ranges; finite or flagged; every pair of model and p
 from collections.abc import Mapping, Sequence
 from itertools import product
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -51,8 +52,20 @@ _QUANTITY_RANGES = {
         "final_token_probability": (0, 1),
     },
 }
-# Tables with many rows of each prompt: what tells those apart.
-_ROW_KEYS = {"information": ["layer", "quantity"], "predictions": ["rank"]}
+_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa")
+_SET = ["model", "condition", "prompt_set"]
+# The columns that no two rows share.
+_KEYS = {
+    "scores": [*_SET, "metric"],
+    "scores_normalized": [*_SET, "metric"],
+    "prompts": [*_SET, "prompt"],
+    "layers": [*_SET, "prompt", "layer", "quantity"],
+    "isf_spectra": [*_SET, "rank"],
+    "correlations": ["x", "y", "level"],
+    "information": [*_SET, "prompt", "layer", "quantity"],
+    "predictions": [*_SET, "prompt", "rank"],
+}
+_SHOWN = 20  # problems listed in the message
 # What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
 _FINITE = {
     "scores": ["value", "ci_low", "ci_high"],
@@ -87,10 +100,11 @@ def check_tables(
         UserError: with every failure found, by table.
     """
     problems = [f"{name}: {problem}" for name, table in tables.items() for problem in _problems(name, table)]
-    problems += _missing_pairs(tables, models, conditions, metrics, prompts)
+    problems = problems or _config_problems(tables, models, conditions, metrics, prompts)
     if problems:
+        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise UserError(
-            "the tables do not hold what they promise:\n  " + "\n  ".join(problems),
+            "the tables do not hold what they promise:\n  " + "\n  ".join(problems[:_SHOWN] + more),
             todo="please report this: it is a bug",
         )
     return [_summary(name, table) for name, table in tables.items()]
@@ -112,17 +126,16 @@ def _problems(name: str, table: pd.DataFrame) -> list[str]:
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         return [f"{c.column}: {c.check} fails for {c.failure_case!r}" for c in cases.itertuples()]
-    return _unflagged(name, table) + _quantity_problems(table, _QUANTITY_RANGES.get(name, {}))
+    n_repeated = int(table.duplicated(_KEYS[name]).sum())
+    repeated = [f"{n_repeated} repeated rows"] if n_repeated else []
+    quantities = _quantity_problems(table, _QUANTITY_RANGES.get(name, {}))
+    return repeated + _unflagged(table, _FINITE[name]) + quantities
 
 
-def _unflagged(name: str, table: pd.DataFrame) -> list[str]:
+def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Values that are not finite in rows that claim to be ok."""
     ok = table[table.status == OK]
-    bad = [
-        column
-        for column in _FINITE[name]
-        if not ok[column].map(pd.notna).all() or ok[column].isin([float("inf")]).any()
-    ]
+    bad = [column for column in columns if not np.isfinite(ok[column]).all()]
     return [f"{column}: not finite in a row with status ok" for column in bad]
 
 
@@ -139,46 +152,51 @@ def _quantity_problems(table: pd.DataFrame, ranges: Mapping[str, tuple[float, fl
     return problems
 
 
-def _missing_pairs(
+def _config_problems(
     tables: Mapping[str, pd.DataFrame],
     models: Sequence[str],
     conditions: Sequence[str],
     metrics: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    pairs = [(m, c, s, p) for m, c in product(models, conditions) for s, names in prompts.items() for p in names]
-    scores = list(product(models, conditions, prompts, metrics))
-    keys = ["model", "condition", "prompt_set"]
-    per_prompt = set(metrics) - {"isf"}
-    return [
-        *(_missing("prompts", tables["prompts"], [*keys, "prompt"], pairs) if per_prompt else []),
-        *_missing("scores", tables["scores"], [*keys, "metric"], scores),
-        *_missing("scores_normalized", tables["scores_normalized"], [*keys, "metric"], scores),
-        *[
-            problem
-            for name, among in _ROW_KEYS.items()
-            if name in tables
-            for problem in _missing_prompts(name, tables[name], keys, [*keys, "prompt", *among], pairs)
-        ],
-    ]
+    """Where sound tables are not those of the config: a metric without values, a row too few or too many."""
+    asked_for = [metric for metric in metrics if metric in _PER_PROMPT]
+    problems = [f"prompts: {problem}" for problem in _unflagged(tables["prompts"], asked_for)]
+    for name, (columns, rows) in _expected_rows(models, conditions, metrics, prompts).items():
+        problems += _row_problems(name, tables[name], columns, rows) if name in tables else []
+    return problems
 
 
-def _missing(name: str, table: pd.DataFrame, keys: list[str], expected: list[tuple]) -> list[str]:
-    found = list(table[keys].itertuples(index=False, name=None))
-    missing = [key for key in expected if key not in set(found)]
-    problems = [f"{name}: no row for {' / '.join(key)}" for key in missing]
-    return problems + (
-        [f"{name}: {len(found) - len(set(found))} repeated rows"] if len(found) > len(set(found)) else []
-    )
+def _expected_rows(
+    models: Sequence[str], conditions: Sequence[str], metrics: Sequence[str], prompts: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[list[str], list[tuple]]]:
+    """Table → the columns that say what a row is of, and all that must be there."""
+    sets = list(product(models, conditions, prompts))
+    pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
+    scores = [(*of_set, metric) for of_set in sets for metric in metrics]
+    ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
+    return {
+        "scores": ([*_SET, "metric"], scores),
+        "scores_normalized": ([*_SET, "metric"], scores),
+        "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
+        "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
+        "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),
+        "information": ([*_SET, "prompt"], pairs),
+        "predictions": ([*_SET, "prompt"], pairs),
+    }
 
 
-def _missing_prompts(
-    name: str, table: pd.DataFrame, keys: list[str], among: list[str], pairs: list[tuple]
-) -> list[str]:
-    """Prompts without a row in a table that has many of each, and rows that occur twice."""
-    problems = _missing(name, table.drop_duplicates([*keys, "prompt"]), [*keys, "prompt"], pairs)
-    repeated = int(table.duplicated(among).sum())
-    return problems + ([f"{name}: {repeated} repeated rows"] if repeated else [])
+def _row_problems(name: str, table: pd.DataFrame, columns: list[str], expected: list[tuple]) -> list[str]:
+    """Rows that are missing, and rows that nothing in the config accounts for."""
+    found = set(table[columns].itertuples(index=False, name=None))
+    missing = [key for key in expected if key not in found]
+    strange = sorted(found - set(expected), key=str)
+    texts = [f"{name}: no row for {_shown(key)}" for key in missing]
+    return texts + [f"{name}: unexpected row for {_shown(key)}" for key in strange]
+
+
+def _shown(key: tuple) -> str:
+    return " / ".join(map(str, key))
 
 
 def _summary(name: str, table: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(__file__).parent.name
+DATA = (".mplstyle",)
 
 
 def library_files(modules: Iterable[str]) -> list[Path]:
@@ -36,7 +37,12 @@ def _closure(names: Iterable[str]) -> list[Path]:
             if file not in reached:
                 reached.add(file)
                 waiting += _imports(file, module)
-    return sorted(reached)
+    return sorted(reached.union(*map(_data_beside, reached)))
+
+
+def _data_beside(file: Path) -> list[Path]:
+    """Data that belongs to a package: it lies beside the `__init__` and may be read by any of its modules."""
+    return sorted(p for p in file.parent.iterdir() if p.suffix in DATA) if file.name == "__init__.py" else []
 
 
 def _files_of(name: str) -> list[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 import zlib
 
+import numpy as np
 import pandas as pd
 
 from internal_physics.metrics.rows import OK
@@ -24,11 +25,13 @@ def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level
 def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per prompt with every per-prompt score; a metric that was not asked for is left empty (NaN)."""
     scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
-    keys = [*KEYS, "prompt", "n_tokens", "loss_nats"]
+    keys = [*KEYS, "prompt"]
     wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
+    wide = wide.join(scores.drop_duplicates(keys).set_index(keys)[["n_tokens", "loss_nats"]])
     flagged = scores[scores.status != OK].groupby(keys, sort=False).apply(_name_flags, include_groups=False)
-    status = flagged.reindex(wide.index) if len(flagged) else pd.Series(OK, index=wide.index)
-    return _in_order(wide.assign(status=status.fillna(OK)).reset_index(), rows)
+    status = flagged.reindex(wide.index) if len(flagged) else pd.Series(None, index=wide.index, dtype="str")
+    status = status.fillna(OK).mask(status.isna() & ~np.isfinite(wide.loss_nats), "loss is not finite")
+    return _in_order(wide.assign(status=status).reset_index(), rows)
 
 
 def layers_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ _PACKAGES = (
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Log to the rule's log file, and what a user wants to see to stderr too; turn a UserError into a plain message and a failed job.
+    """Log to the rule's log file and to stderr; turn a UserError into a plain message and a failed job.
 
     Args:
         snakemake: the object Snakemake gives to a script.

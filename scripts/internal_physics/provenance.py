@@ -27,8 +27,14 @@ def provenance(repository: str | Path) -> dict[str, Any]:
             "processors": os.cpu_count(),
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         },
-        "versions": dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions())),
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Package -> version; what a broken installation left behind has no name and is passed over."""
+    named = [(d.metadata["Name"], d.version) for d in distributions()]
+    return dict(sorted((name.lower(), version) for name, version in named if name))
 
 
 def git_revision(repository: str | Path) -> str:

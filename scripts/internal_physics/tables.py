@@ -161,8 +161,12 @@ def write_table(table: pd.DataFrame, name: str, *, csv: str | Path, parquet: str
 
 
 def read_table(path: str | Path, name: str) -> pd.DataFrame:
-    """Read a table of the contract from Parquet, checking its columns."""
-    return conform(pd.read_parquet(path), name)
+    """Read a table of the contract from Parquet, checking its columns.
+
+    Raises:
+        StoreError: if the file is missing, damaged or of other columns; the error names it.
+    """
+    return conform(_read(path), name)
 
 
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
@@ -171,11 +175,22 @@ def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_metrics(paths: list[str]) -> pd.DataFrame:
-    """The rows of several metric files, one below the other, with a column `metric` from each file's folder."""
-    frames = [pd.read_parquet(path).assign(metric=Path(path).parts[-3]) for path in paths]
+    """The rows of several metric files, one below the other, with a column `metric` from each file's folder.
+
+    Raises:
+        StoreError: if a file is missing or damaged; the error names it.
+    """
+    frames = [_read(path).assign(metric=Path(path).parts[-3]) for path in paths]
     return pd.concat(frames, ignore_index=True)
 
 
 def concatenated(paths: Iterable[str | Path]) -> pd.DataFrame:
     """The rows of several Parquet files of one kind, one below the other."""
-    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    return pd.concat([_read(path) for path in paths], ignore_index=True)
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error

@@ -26,9 +26,7 @@ def ends(interval):
 
 
 def test_mean_interval_is_scipys_bca():
-    expected = stats.bootstrap(
-        (SAMPLE,), np.mean, n_resamples=9999, rng=np.random.default_rng(7), method="BCa"
-    )
+    expected = stats.bootstrap((SAMPLE,), np.mean, n_resamples=9999, rng=np.random.default_rng(7), method="BCa")
     interval = mean_interval(SAMPLE, seed=7)
     assert interval.value == SAMPLE.mean()
     assert ends(interval) == tuple(expected.confidence_interval)
@@ -96,9 +94,7 @@ def test_other_shapes_and_levels_are_refused():
 def test_percentiles_stand_in_where_bca_is_undefined():
     # All three resamples lie below the mean, so its rank among them is 0 and the bias correction infinite.
     values, seed = [0.0, 1.0, 2.0, 5.0, 9.0], 11
-    resampled = stats.bootstrap(
-        (values,), np.mean, n_resamples=3, rng=np.random.default_rng(seed), method="percentile"
-    )
+    resampled = stats.bootstrap((values,), np.mean, n_resamples=3, rng=np.random.default_rng(seed), method="percentile")
     assert (resampled.bootstrap_distribution < np.mean(values)).all()
     interval = mean_interval(values, seed=seed, n_resamples=3)
     assert ends(interval) == tuple(resampled.confidence_interval)
@@ -182,9 +178,7 @@ def test_jackknife_of_equal_values_has_no_width():
     assert (*ends(interval), interval.status) == (0.3, 0.3, "ok")
 
 
-@pytest.mark.parametrize(
-    ("values", "status"), [([], "no prompts: no interval"), ([1.0], "one prompt: no interval")]
-)
+@pytest.mark.parametrize(("values", "status"), [([], "no prompts: no interval"), ([1.0], "one prompt: no interval")])
 def test_jackknife_needs_two_values(values, status):
     interval = jackknife_interval(4.0, values)
     assert (interval.value, interval.n, interval.status) == (4.0, len(values), status)

@@ -83,9 +83,7 @@ def test_with_one_model_a_correlation_is_that_of_the_plain_columns():
     prompts = prompt_rows()
     found = row(correlate_metrics(prompts, score_rows(), **OPTIONS), "prompt", "ec", "loss_nats")
     assert found["pearson_r"] == pytest.approx(stats.pearsonr(prompts["ec"], prompts["loss_nats"]).statistic)
-    assert found["spearman_rho"] == pytest.approx(
-        stats.spearmanr(prompts["ec"], prompts["loss_nats"]).statistic
-    )
+    assert found["spearman_rho"] == pytest.approx(stats.spearmanr(prompts["ec"], prompts["loss_nats"]).statistic)
 
 
 def test_a_pair_is_permuted_with_its_own_seed():
@@ -118,9 +116,7 @@ def test_differences_between_models_do_not_count():
     scaled = [prompt_rows(model) for model in MODELS]
     for i, rows in enumerate(scaled):
         rows[list(PROMPT_QUANTITIES)] = rows[list(PROMPT_QUANTITIES)] * 10.0**i + 3 * i
-    once, apart = (
-        correlate_metrics(pd.concat(p), score_rows(), **OPTIONS) for p in ([prompt_rows()], scaled)
-    )
+    once, apart = (correlate_metrics(pd.concat(p), score_rows(), **OPTIONS) for p in ([prompt_rows()], scaled))
     assert apart[NUMBERS].to_numpy() == pytest.approx(once[NUMBERS].to_numpy(), nan_ok=True)
 
 
@@ -166,9 +162,7 @@ def test_seeded():
     first, again = (correlate_metrics(prompt_rows(), score_rows(), **OPTIONS) for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
     other = correlate_metrics(prompt_rows(), score_rows(), seed=6, n_resamples=99)
-    assert (other["pearson_p"] != first["pearson_p"]).any() and (
-        other["pearson_r"] == first["pearson_r"]
-    ).all()
+    assert (other["pearson_p"] != first["pearson_p"]).any() and (other["pearson_r"] == first["pearson_r"]).all()
 
 
 @settings(deadline=None, max_examples=10)
@@ -211,18 +205,14 @@ def test_a_model_in_which_a_quantity_is_constant_adds_nothing_and_is_named():
 def test_constant_in_every_model_leaves_no_pairs():
     prompts = prompt_rows("a").assign(isa=0.0)
     found = row(correlate_metrics(prompts, score_rows(), **OPTIONS), "prompt", "isg", "isa")
-    assert (
-        found["status"] == "isa: constant in a, left out; 12 pairs left out: not finite; fewer than 3 pairs"
-    )
+    assert found["status"] == "isa: constant in a, left out; 12 pairs left out: not finite; fewer than 3 pairs"
     assert found["n"] == 0 and all(math.isnan(found[name]) for name in NUMBERS)
 
 
 def test_models_that_contradict_each_other_leave_no_variation():
     rows = prompt_rows("a")
     opposite = rows.assign(model="b", ec=0.7 - 3.1 * rows["ec"])  # z-scores opposite to rounding only
-    found = row(
-        correlate_metrics(pd.concat([rows, opposite]), score_rows(), **OPTIONS), "prompt", "ec", "isc"
-    )
+    found = row(correlate_metrics(pd.concat([rows, opposite]), score_rows(), **OPTIONS), "prompt", "ec", "isc")
     assert found["status"] == "constant x" and math.isnan(found["pearson_r"])
 
 
@@ -276,8 +266,6 @@ def test_independent_quantities_seen_by_four_models_are_significant_at_the_nomin
         prompts = pd.concat([rows.assign(model=model) for model in MODELS])
         table = correlate_metrics(prompts, scores, seed=seed, n_resamples=99, quantities=("ec", "isc"))
         hits += row(table, "prompt", "ec", "isc")["pearson_p"] <= 0.05
-        pooled_hits += (
-            correlate_pair(prompts["ec"], prompts["isc"], seed=seed, n_resamples=99).pearson_p <= 0.05
-        )
+        pooled_hits += correlate_pair(prompts["ec"], prompts["isc"], seed=seed, n_resamples=99).pearson_p <= 0.05
     assert 0.005 <= hits / n_simulations <= 0.11  # 0.05 ± 0.02
     assert pooled_hits / n_simulations > 0.2

@@ -60,9 +60,7 @@ def test_published_p_values_are_parametric_and_ours_are_exact():
     assert stats.spearmanr(GAIN, ENTROPY).pvalue == pytest.approx(0.28476, abs=5e-6)
     result = correlate_pair(GAIN, ENTROPY, seed=0)
     assert result.pearson_p == pytest.approx(enumerated_p(pearson, GAIN, ENTROPY)) == pytest.approx(64 / 120)
-    assert (
-        result.spearman_p == pytest.approx(enumerated_p(spearman, GAIN, ENTROPY)) == pytest.approx(42 / 120)
-    )
+    assert result.spearman_p == pytest.approx(enumerated_p(spearman, GAIN, ENTROPY)) == pytest.approx(42 / 120)
 
 
 def test_exact_where_all_repairings_fit_whatever_the_seed():
@@ -199,9 +197,7 @@ def test_interval_counts_the_constant_resamples_of_five_pairs():
 
 
 def test_interval_survives_a_constant_jackknife_sample():
-    interval = correlation_interval(
-        [0, 0, 0, 0, 0, 1], [1, 2, 3, 4, 5, 6], "pearson", seed=0, n_resamples=999
-    )
+    interval = correlation_interval([0, 0, 0, 0, 0, 1], [1, 2, 3, 4, 5, 6], "pearson", seed=0, n_resamples=999)
     assert "resamples left out: constant" in interval.status
     assert -1 <= interval.low <= interval.high <= 1
 

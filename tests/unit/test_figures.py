@@ -247,7 +247,7 @@ def test_radar_draws_the_scores_closed_and_breaks_at_a_missing_one(tables):
     assert np.isnan(lines["smollm2-nf4"]).tolist() == [False] * 4 + [True, False]
     assert "smollm2-nf4 Field structure (ISF) (fit did not converge)" in style.notes_of(figure)
     assert "4 models shown, not of all" in style.notes_of(figure)
-    assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts); further out is better"
+    assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts); larger is better"
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert legend == sorted(MODELS[:4])
 

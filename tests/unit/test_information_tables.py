@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.check_tables import check_tables, table_schema
-from internal_physics.collect import layers_table
+from internal_physics.collect_information import collect_information
 from internal_physics.config import load_config
 from internal_physics.errors import ConfigError, UserError
 from internal_physics.metrics.information import QUANTITIES
@@ -86,7 +86,7 @@ def test_heads_stay_in_the_metric_file():
             for rank in (None, 1)
         ]
     )
-    assert len(layers_table(rows[rows["rank"].isna()])) == 1
+    assert len(collect_information(rows, rows)["information"]) == 1
 
 
 # ---- options ----------------------------------------------------------------------------------------------

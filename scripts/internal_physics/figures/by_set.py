@@ -1,7 +1,7 @@
 """One figure per prompt set, saved under the names a rule gives."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def save_by_set(
     """
     outputs = list(outputs)
     for prompt_set in prompt_sets:
-        paths = [path for path in outputs if re.search(rf"-{re.escape(prompt_set)}\.[a-z]+$", path)]
+        paths = [path for path in outputs if Path(path).stem.partition("-")[2] == prompt_set]
         if not paths:
             raise ValueError(f"no output is named after the prompt set {prompt_set!r}")
         save(draw(table, prompt_set, models=models), paths)

@@ -1,4 +1,4 @@
-"""Radar of the five normalized gradient-flow scores, one line a model; further out is better."""
+"""Radar of the five normalized gradient-flow scores, one line a model; larger is better."""
 
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -137,7 +137,7 @@ def _mark_flagged(ax: PolarAxes, rows: pd.DataFrame, look: style.ModelStyle) -> 
 def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
     size = "" if n_prompts is None else f" ({style.plural(n_prompts, 'prompt')})"
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient-flow scores on {prompt_set}{size}{where}; further out is better"
+    return f"Gradient-flow scores on {prompt_set}{size}{where}; larger is better"
 
 
 def _notes(chosen: Selection) -> list[str]:

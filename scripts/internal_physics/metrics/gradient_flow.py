@@ -35,7 +35,11 @@ class GradientFlow:
 
 
 def gradient_flow(trace: Trace) -> GradientFlow:
-    """Gradient flow of one trace; overflow and NaN pass through, and are flagged by `flow_status`."""
+    """Gradient flow of one trace, computed once; overflow and NaN pass through, and are flagged by `flow_status`."""
+    return trace.remember("gradient_flow", lambda: _gradient_flow(trace))
+
+
+def _gradient_flow(trace: Trace) -> GradientFlow:
     gradients = trace.residual_gradients().astype(np.float64).reshape(trace.n_layers + 1, -1)
     below, above = gradients[:-1], gradients[1:]
     norm = np.linalg.norm(gradients, axis=1)

@@ -6,16 +6,14 @@ Index conventions: l residual position 0..L (attention: block 0..L-1), t token, 
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from internal_physics.errors import StoreError
 from internal_physics.metrics.rows import OK, MetricRow
 from internal_physics.recording.trace import Trace
-
-if TYPE_CHECKING:
-    from internal_physics.metrics.lens import Lens
 
 Row = dict[str, Any]
 QUANTITIES = (
@@ -35,13 +33,42 @@ QUANTITIES = (
 N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is followed along depth
 
 
+@dataclass(frozen=True)
+class Lens:
+    """All that was read; every array is float64 or int64.
+
+    Attributes:
+        vocabulary: V.
+        targets: [T], the token whose surprisal is taken; NO_TARGET where there is none.
+        entropy_nats, surprisal_nats, top_probabilities: [L + 1, T]; surprisal NaN where there is no target.
+        top_ids: [L + 1, T].
+        read: at the read position, quantity → [L + 1]: margin, kl_final_nats, final_token_rank.
+        layer_ids, layer_probabilities: [L + 1, k], the most probable tokens of each layer at the read position.
+        final_ids: [k], the most probable tokens of the model itself; final_probabilities: [L + 1, k], along depth.
+        final_log_p: [V], what the model itself says at the read position.
+    """
+
+    vocabulary: int
+    targets: np.ndarray
+    entropy_nats: np.ndarray
+    surprisal_nats: np.ndarray
+    top_ids: np.ndarray
+    top_probabilities: np.ndarray
+    read: dict[str, np.ndarray]
+    layer_ids: np.ndarray
+    layer_probabilities: np.ndarray
+    final_ids: np.ndarray
+    final_probabilities: np.ndarray
+    final_log_p: np.ndarray = field(repr=False)
+
+
 def keys_of(trace: Trace) -> Row:
     """model, condition, prompt_set and prompt of a trace."""
     labels = trace.info.labels
     return {key: labels[key] for key in ("model", "condition", "prompt_set")} | {"prompt": trace.info.prompt}
 
 
-def rows(trace: Trace, lens: "Lens") -> list[MetricRow]:
+def rows(trace: Trace, lens: Lens) -> list[MetricRow]:
     """One number per layer and quantity (QUANTITIES), and the attention entropy of each head (rank = head, from 1).
 
     At the read position (last token, or [MASK]) but for the means over positions. A causal model's last token has no
@@ -58,7 +85,7 @@ def rows(trace: Trace, lens: "Lens") -> list[MetricRow]:
     return found
 
 
-def _by_layer(lens: "Lens", t: int) -> dict[str, np.ndarray]:
+def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
     """Quantity → [L + 1], of the readout."""
     entropy, has_target = lens.entropy_nats[:, t], lens.targets >= 0
     values = {
@@ -85,7 +112,7 @@ def attention_entropy_nats(trace: Trace) -> np.ndarray | None:
     return np.stack([row[:, trace.info.read_position] for row in rows]).astype(np.float64)
 
 
-def settled_layer(lens: "Lens") -> float:
+def settled_layer(lens: Lens) -> float:
     """The first residual from which on the model's final token stays on top, 0..L; NaN where ranks are not finite.
 
     Where the last residual itself does not have it on top (final_norm: false), it settles nowhere: NaN.
@@ -97,7 +124,7 @@ def settled_layer(lens: "Lens") -> float:
     return float(others[-1] + 1) if len(others) else 0.0
 
 
-def position_rows(trace: Trace, lens: "Lens", text_of: Callable[[int], str]) -> Iterator[Row]:
+def position_rows(trace: Trace, lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
     """Rows of every residual and position: what is read, what is expected, how sure."""
     tokens = [text_of(i) for i in trace.info.token_ids]
     targets = [text_of(int(i)) if i >= 0 else "" for i in lens.targets]
@@ -119,7 +146,7 @@ def position_rows(trace: Trace, lens: "Lens", text_of: Callable[[int], str]) -> 
             }
 
 
-def token_rows(lens: "Lens", text_of: Callable[[int], str]) -> Iterator[Row]:
+def token_rows(lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
     """At the read position: rows of kind layer (a layer's most probable) and final (the model's, along depth)."""
     for layer, (ids, probabilities) in enumerate(zip(lens.layer_ids, lens.layer_probabilities, strict=True)):
         for rank, (token, p) in enumerate(zip(ids, probabilities, strict=True), start=1):
@@ -131,7 +158,7 @@ def token_rows(lens: "Lens", text_of: Callable[[int], str]) -> Iterator[Row]:
 
 
 def prediction_rows(
-    trace: Trace, lens: "Lens", text_of: Callable[[int], str], *, k: int, sampling: bool, seed: int
+    trace: Trace, lens: Lens, text_of: Callable[[int], str], *, k: int, sampling: bool, seed: int
 ) -> Iterator[Row]:
     """The k predicted tokens at the read position, with their probability at the lens's temperature.
 

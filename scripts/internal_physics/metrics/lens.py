@@ -4,13 +4,14 @@ Index conventions: l residual position 0..L, t token 0..T-1, n rows of a chunk, 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
 from internal_physics.metrics import distribution as of
+from internal_physics.metrics.information import Lens
 from internal_physics.recording.trace import Trace
 
 Target = Literal["next", "self"]
@@ -51,35 +52,6 @@ class LensOptions:
     final_norm: bool = True
     top_k: int = 10
     scratch_bytes: int = SCRATCH_BYTES
-
-
-@dataclass(frozen=True)
-class Lens:
-    """All that was read; every array is float64 or int64.
-
-    Attributes:
-        vocabulary: V.
-        targets: [T], the token whose surprisal is taken; NO_TARGET where there is none.
-        entropy_nats, surprisal_nats, top_probabilities: [L + 1, T]; surprisal NaN where there is no target.
-        top_ids: [L + 1, T].
-        read: at the read position, quantity → [L + 1]: margin, kl_final_nats, final_token_rank.
-        layer_ids, layer_probabilities: [L + 1, k], the most probable tokens of each layer at the read position.
-        final_ids: [k], the most probable tokens of the model itself; final_probabilities: [L + 1, k], along depth.
-        final_log_p: [V], what the model itself says at the read position.
-    """
-
-    vocabulary: int
-    targets: np.ndarray
-    entropy_nats: np.ndarray
-    surprisal_nats: np.ndarray
-    top_ids: np.ndarray
-    top_probabilities: np.ndarray
-    read: dict[str, np.ndarray]
-    layer_ids: np.ndarray
-    layer_probabilities: np.ndarray
-    final_ids: np.ndarray
-    final_probabilities: np.ndarray
-    final_log_p: np.ndarray = field(repr=False)
 
 
 def lens(trace: Trace, readout: ReadsOut, options: LensOptions | None = None) -> Lens:

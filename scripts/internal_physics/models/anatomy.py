@@ -146,6 +146,6 @@ def _layer_of(site: str, blocks_path: str, outside: int) -> int:
     return int(site[len(prefix) :].split(".", maxsplit=1)[0]) if site.startswith(prefix) else outside
 
 
-def hidden_state(output: torch.Tensor | tuple) -> torch.Tensor:
-    """The hidden state in a block's output: the output itself, or the first member of a tuple."""
-    return output[0] if isinstance(output, tuple) else output
+def hidden_state(output: torch.Tensor | tuple | list) -> torch.Tensor:
+    """The hidden state in a block's output: the output itself, or the first member of a tuple or list."""
+    return output if isinstance(output, torch.Tensor) else output[0]

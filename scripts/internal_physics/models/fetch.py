@@ -8,9 +8,10 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 
 from internal_physics.errors import SourceError
-from internal_physics.models.snapshot import KEPT, Manifest, sha256_of, write_manifest
+from internal_physics.models.snapshot import KEPT, MANIFEST, Manifest, sha256_of, write_manifest
 from internal_physics.models.sources import Source
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
@@ -25,7 +26,7 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
     revision = _FETCHERS[source.kind](source, destination)
-    _refuse_remote_code(source, destination)
+    _drop_remote_code(source, destination)
     return write_manifest(destination, source, revision)
 
 
@@ -134,7 +135,7 @@ def _checked_digest(path: Path, source: Source) -> str:
 
 def _from_folder(folder: Path, source: Source, destination: Path) -> str:
     """Link (or copy) the files a model needs; weights must be safetensors unless pickles are allowed by name."""
-    files = sorted({p for pattern in KEPT for p in folder.glob(pattern) if p.is_file()})
+    files = sorted({p for pattern in KEPT for p in folder.glob(pattern) if p.is_file() and p.name != MANIFEST})
     for file in files:
         _link(file, destination / file.name)
     weights = sorted(destination.glob("*.safetensors"))
@@ -150,7 +151,11 @@ def _from_pickle(folder: Path, source: Source, destination: Path) -> None:
     pickled = sorted(p.name for pattern in PICKLED for p in folder.glob(pattern))
     where = f"{source.kind}:{source.name}"
     if not pickled:
-        raise SourceError("it has no weights", where=where, expected="*.safetensors")
+        raise SourceError(
+            "it has no safetensors weights",
+            where=where,
+            todo="use a revision with safetensors, or set `allow_pickle: true` if its weights are pickled",
+        )
     if not source.allow_pickle:
         raise SourceError(
             f"its weights are pickled ({pickled[0]}): loading them can run code",
@@ -160,16 +165,22 @@ def _from_pickle(folder: Path, source: Source, destination: Path) -> None:
         )
     from internal_physics.models.pickled import convert  # noqa: PLC0415  (imports torch)
 
-    convert(folder, destination)
+    try:
+        convert(folder, destination)
+    except (UnpicklingError, FileNotFoundError) as error:
+        raise SourceError(
+            f"its pickled weights are refused: {error}",
+            where=where,
+            expected="pytorch_model*.bin with nothing but tensors",
+            todo="use a revision with safetensors",
+        ) from error
 
 
-def _refuse_remote_code(source: Source, destination: Path) -> None:
-    code = sorted(p.name for p in destination.glob("*.py"))
-    if not code:
-        return
+def _drop_remote_code(source: Source, destination: Path) -> None:
+    """Code that came with a model stays only where the user trusts it by name."""
     if not source.trust_remote_code:
-        for name in code:
-            (destination / name).unlink()
+        for path in destination.glob("*.py"):
+            path.unlink()
 
 
 def _link(file: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Snapshot → a frozen model with its tokenizer and a checked anatomy, on CPU, one GPU or several."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,22 +113,37 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     """Load, freeze, and find the anatomy of a snapshot. `selfcheck.check_model` still has to prove it.
 
     Raises:
-        ModelError: if it cannot fit in memory, or transformers cannot load it.
+        ModelError: if it cannot fit in memory, lacks weights, or transformers cannot load it.
         ArchitectureError: if its parts are not found.
     """
     device = resolve_device(options.device)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     try:
-        module = HEADS[options.task].from_pretrained(str(snapshot), **_arguments(options, device))
+        arguments = _arguments(options, device)
+        module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise ModelError(f"transformers cannot load it: {error}", where=str(snapshot)) from error
+    _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
+
+
+def _refuse_random_weights(module: nn.Module, missing: Iterable[str], snapshot: str | Path, task: str) -> None:
+    """Refuse a checkpoint that lacks weights: they would be drawn at random, with no more than a warning."""
+    random = sorted(set(missing) & {name for name, _ in module.named_parameters()})
+    if random:
+        raise ModelError(
+            f"it lacks {len(random)} weights of a {type(module).__name__}: {', '.join(random[:5])}",
+            where=str(snapshot),
+            expected=f"a whole checkpoint of a {task} language model",
+            todo="check `task`, or use a checkpoint with its language-model head",
+        )
 
 
 def wrap_model(module: nn.Module, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
     """Freeze a transformers model that is already in memory and find its anatomy."""
     module.eval().requires_grad_(False)
+    _keep_differentiable(module)
     return LoadedModel(module, tokenizer, find_anatomy(module), task, prompts_interact=_is_int8(module))
 
 
@@ -165,6 +180,16 @@ def _arguments(options: LoadOptions, device: str) -> dict[str, Any]:
     }
     quantization = quantization_config(options, device)
     return arguments | ({"quantization_config": quantization} if quantization else {})
+
+
+def _keep_differentiable(module: nn.Module) -> None:
+    """Forbid bitsandbytes to repack 4-bit weights for its CPU inference kernel, which has no backward pass.
+
+    On CPUs with AVX512-BF16 any pass whose input needs no gradient (a `generate`, say) would repack them for good.
+    """
+    for m in module.modules():
+        if hasattr(m, "support_avx512bf16_for_cpu"):
+            m.support_avx512bf16_for_cpu = False
 
 
 def _is_int8(module: nn.Module) -> bool:

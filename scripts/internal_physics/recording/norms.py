@@ -12,6 +12,7 @@ import torch
 
 from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
+from internal_physics.recording.packing import Packing
 from internal_physics.recording.taps import Call, Flow
 from internal_physics.recording.trace import Key, ParameterInfo
 
@@ -21,11 +22,11 @@ class NormKeeper:
 
     Args:
         flow: the pass; complete in its calls by the time the first gradient arrives.
-        lengths: number of real tokens of each prompt [b].
+        packing: which rows of a call belong to which prompt.
     """
 
-    def __init__(self, flow: Flow, lengths: Sequence[int]) -> None:
-        self.flow, self.lengths = flow, lengths
+    def __init__(self, flow: Flow, packing: Packing) -> None:
+        self.flow, self.packing = flow, packing
         self._uses: Counter[str] | None = None
         self._norms: dict[str, list[float]] = {}
         self._waiting: dict[str, list[Call]] = {}
@@ -38,21 +39,27 @@ class NormKeeper:
         if self._uses[name] > 1:
             self._waiting.setdefault(name, []).append(call)
             return
-        gradient = call.weight_side_gradient()
+        gradient, of_prompt = call.weight_side_gradient(), self.packing.of_prompt
         norm = lookup_norm if call.map.lookup else outer_norm
-        self._norms[name] = [norm(call.input[b, :n], gradient[b, :n]) for b, n in enumerate(self.lengths)]
+        prompts = range(self.packing.shape[0])
+        self._norms[name] = [norm(of_prompt(call.input, b), of_prompt(gradient, b)) for b in prompts]
         call.release()
 
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
         """One number per parameter of prompt b."""
         for info in infos:
             if info.name not in self._norms:
-                self._norms[info.name] = [self._sum(info, p, n) for p, n in enumerate(self.lengths)]
+                self._norms[info.name] = [self._sum(info, prompt) for prompt in range(self.packing.shape[0])]
         return {Key(info.name, info.layer, "gradient_norm"): np.float64(self._norms[info.name][b]) for info in infos}
 
-    def _sum(self, info: ParameterInfo, b: int, n_tokens: int) -> float:
-        terms = tuple(_term(call, b, n_tokens) for call in self._waiting[info.name])
+    def _sum(self, info: ParameterInfo, b: int) -> float:
+        terms = tuple(self._term(call, b) for call in self._waiting[info.name])
         return FactoredGradient(info.shape, terms, info.transposed).norm()
+
+    def _term(self, call: Call, b: int) -> Term:
+        gradient = to_numpy(self.packing.of_prompt(call.weight_side_gradient(), b))
+        rows = self.packing.of_prompt(call.input, b)
+        return LookupTerm(rows.cpu().numpy(), gradient) if call.map.lookup else OuterTerm(to_numpy(rows), gradient)
 
 
 def outer_norm(x: torch.Tensor, delta: torch.Tensor) -> float:
@@ -81,10 +88,3 @@ def lookup_norm(ids: torch.Tensor, delta: torch.Tensor) -> float:
     unique, place = ids.unique(return_inverse=True)
     rows = torch.zeros(len(unique), delta.shape[1], dtype=torch.float64, device=delta.device)
     return float(rows.index_add_(0, place, delta.double()).norm())
-
-
-def _term(call: Call, b: int, n_tokens: int) -> Term:
-    gradient = to_numpy(call.weight_side_gradient()[b, :n_tokens])
-    if call.map.lookup:
-        return LookupTerm(call.input[b, :n_tokens].cpu().numpy(), gradient)
-    return OuterTerm(to_numpy(call.input[b, :n_tokens]), gradient)

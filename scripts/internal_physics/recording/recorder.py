@@ -55,13 +55,13 @@ def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOp
     Raises:
         ArchitectureError: where what flows through the model is not what its anatomy says.
     """
-    n_tokens = max(len(e.ids) for e in batch)
-    taps = Taps(model.module, model.anatomy, len(batch), n_tokens, factors=options.weight_gradients != "none")
-    keeper = NormKeeper(taps.flow, [len(e.ids) for e in batch])
+    lengths = [len(e.ids) for e in batch]
+    taps = Taps(model.module, model.anatomy, lengths, factors=options.weight_gradients != "none")
+    keeper = NormKeeper(taps.flow, taps.packing)
     if options.weight_gradients == "norms":
         taps.flow.on_gradient = keeper.add
     with torch.enable_grad(), taps as flow:
-        output = model.module(**_inputs(model, batch, n_tokens, options))
+        output = model.module(**_inputs(model, batch, max(lengths), options))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         losses.sum().backward()
     taps.verify()
@@ -77,7 +77,7 @@ def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOp
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":
-            tensors |= factor_tensors(placed, b, len(e.ids))
+            tensors |= factor_tensors(placed, taps.packing, b)
         traces.append(Trace(_info(model, e, float(losses[b].detach()), infos, options), tensors))
     return traces
 

@@ -8,8 +8,11 @@ A file is written under a temporary name and renamed: a killed job leaves no hal
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +24,7 @@ from internal_physics.errors import StoreError
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
+OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may open files
 _INFO, _INDEX, _SCHEMA, _VERSIONS = (
     b"internal_physics:trace",
     b"internal_physics:index",
@@ -62,7 +66,7 @@ def read_trace(path: str | Path) -> Trace:
     """
     path = Path(path)
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        footer = pq.read_metadata(path)
     except FileNotFoundError as error:
         raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -71,6 +75,7 @@ def read_trace(path: str | Path) -> Trace:
             where=str(path),
             todo="delete it; the next run records it again",
         ) from error
+    metadata = footer.metadata or {}
     if _INFO not in metadata:
         raise StoreError(
             "this Parquet file holds no trace",
@@ -86,7 +91,7 @@ def read_trace(path: str | Path) -> Trace:
         )
     entries = json.loads(metadata[_INDEX])
     index = {Key(*key): _Place(group, tuple(shape)) for group, (*key, shape) in enumerate(entries)}
-    return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index))
+    return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index, footer))
 
 
 def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
@@ -103,23 +108,51 @@ class _Place(NamedTuple):
 
 
 class _LazyTensors(Mapping[Key, np.ndarray]):
-    """Reads a tensor's row group when it is asked for, and keeps nothing."""
+    """Reads a tensor's row group when it is asked for, and keeps nothing but the open file."""
 
-    def __init__(self, path: Path, index: dict[Key, _Place]) -> None:
+    def __init__(self, path: Path, index: dict[Key, _Place], footer: pq.FileMetaData) -> None:
         self._path, self._index = path, index
+        self._footer: pq.FileMetaData | None = footer
         self._file: pq.ParquetFile | None = None
 
     def __getitem__(self, key: Key) -> np.ndarray:
+        return self.read_many([key])[0]
+
+    def read_many(self, keys: Sequence[Key]) -> list[np.ndarray]:
+        """Several tensors in one call, which takes half the time of one call each."""
+        places = [self._place(key) for key in keys]
+        try:
+            table = self._opened().read_row_groups([p.row_group for p in places], columns=["values"], use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"cannot be read ({error})",
+                where=str(self._path),
+                todo="if the file is damaged, delete it; the next run records it again",
+            ) from error
+        rows = (row for chunk in table.column(0).chunks for row in _split(chunk))
+        return [row.reshape(place.shape) for row, place in zip(rows, places, strict=True)]
+
+    def _place(self, key: Key) -> _Place:
         if key not in self._index:
             raise StoreError(
                 f"no tensor {key.quantity!r} of {key.site!r} at layer {key.layer}",
                 where=str(self._path),
                 expected="a record that keeps it (see record.weight_gradients and record.attention_entropy)",
             )
-        self._file = self._file or pq.ParquetFile(self._path, memory_map=True)
-        group, shape = self._index[key]
-        table = self._file.read_row_group(group, columns=["values"], use_threads=False)
-        return table.column(0).chunk(0).flatten().to_numpy().reshape(shape)
+        return self._index[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._index
+
+    def _opened(self) -> pq.ParquetFile:
+        """The open file; the one opened longest ago is closed where there are too many."""
+        if self._file is None:
+            self._file = pq.ParquetFile(self._path, memory_map=True, metadata=self._footer)
+            _OPENED.append(weakref.ref(self))
+            oldest = _OPENED.popleft()() if len(_OPENED) > OPEN_FILES else None
+            if oldest is not None:
+                oldest._file = oldest._footer = None
+        return self._file
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._index)
@@ -128,14 +161,24 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
         return len(self._index)
 
 
+def _split(lists: pa.ListArray) -> Iterator[np.ndarray]:
+    """The rows of a list column as arrays that share its memory."""
+    values, offsets = lists.values.to_numpy(), lists.offsets.to_numpy()
+    return (values[start:stop] for start, stop in pairwise(offsets))
+
+
+_OPENED: deque[weakref.ref[_LazyTensors]] = deque()
+
+
 def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
     double = any(trace.tensors[key].dtype == np.float64 for key in keys if key.site == "residual")
+    number = pa.float64() if double else pa.float32()
     fields = [
         pa.field("site", pa.string()),
         pa.field("layer", pa.int16()),
         pa.field("quantity", pa.string()),
         pa.field("shape", pa.list_(pa.int32())),
-        pa.field("values", pa.list_(pa.field("element", pa.float64() if double else pa.float32()))),
+        pa.field("values", pa.list_(pa.field("element", number, nullable=False)), nullable=False),
     ]
     metadata = {
         _INFO: json.dumps(trace.info.to_json()),
@@ -149,7 +192,8 @@ def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
 def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
     kind = schema.field("values").type
     flat = np.ascontiguousarray(array, dtype=kind.value_type.to_pandas_dtype()).ravel()
-    values = pa.ListArray.from_arrays(pa.array([0, flat.size], pa.int32()), pa.array(flat), type=kind)
+    offsets = pa.py_buffer(np.array([0, flat.size], np.int32))  # from_arrays would make the values nullable
+    values = pa.Array.from_buffers(kind, 1, [None, offsets], children=[pa.array(flat)])
     columns = [pa.array([key.site]), pa.array([key.layer], pa.int16()), pa.array([key.quantity])]
     columns += [pa.array([list(array.shape)], pa.list_(pa.int32())), values]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -157,10 +201,13 @@ def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
 
 @contextlib.contextmanager
 def _renamed_when_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it on success, remove it on any failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path beside `path`; rename it on success, remove it on any failure.
+
+    Its name is always the same: what a killed job leaves behind is overwritten when the job runs again.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
@@ -170,7 +217,8 @@ def _renamed_when_whole(path: Path) -> Iterator[Path]:
             todo="free some space or check permissions, then run again",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _versions() -> dict[str, str]:

@@ -3,10 +3,11 @@
 Nothing of the model is changed: weights stay frozen, embedding outputs become the leaves that need a
 gradient, and every hook is removed when the block ends.
 
-Index conventions: b prompt of the batch, t token, d width; sites and layers as in `models.anatomy`.
+Index conventions: b prompt of the batch, t token of the padded batch, n real token (prompt by prompt, see `packing`),
+d width; sites and layers as in `models.anatomy`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from internal_physics.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
+from internal_physics.recording.packing import Packing
 
 
 @dataclass
@@ -25,9 +27,9 @@ class Call:
 
     Attributes:
         map: which module.
-        input: [b, t, in], or ids [b, t] of an embedding.
+        input: [n, in], or ids [n] of an embedding.
         scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
-        output_gradient: [b, t, out], once the backward pass has been there.
+        output_gradient: [n, out], once the backward pass has been there.
     """
 
     map: LinearMap
@@ -37,7 +39,7 @@ class Call:
     version: int = 0
 
     def weight_side_gradient(self) -> torch.Tensor:
-        """∂loss/∂(W x) as the weight feels it, [b, t, out].
+        """∂loss/∂(W x) as the weight feels it, [n, out].
 
         A scaled embedding's rows feel the scaled gradient; autograd gives a padding row none at all.
         """
@@ -72,21 +74,21 @@ class Taps:
     Args:
         model: the model, its parameters frozen.
         anatomy: where its parts are.
-        n_prompts, n_tokens: shape of the batch, to which every caught tensor is held.
-        factors: whether inputs and output gradients of linear maps are caught at all.
+        lengths: number of real tokens of each prompt [b]; the batch is padded on the right to the longest.
+        factors: whether inputs and output gradients of linear maps are kept.
     """
 
     def __init__(
         self,
         model: nn.Module,
         anatomy: Anatomy,
-        n_prompts: int,
-        n_tokens: int,
+        lengths: Sequence[int],
         *,
         factors: bool = True,
     ) -> None:
         self.model, self.anatomy = model, anatomy
-        self.shape = (n_prompts, n_tokens)
+        self.packing = Packing(lengths, max(lengths))
+        self.shape = self.packing.shape
         self.factors = factors
         self.flow = Flow()
         self._stack = ExitStack()
@@ -96,7 +98,7 @@ class Taps:
             module = self.model.get_submodule(linear_map.site)
             if linear_map.lookup:
                 self._tap_embedding(module, linear_map)
-            elif self.factors:
+            else:
                 self._tap_linear(module, linear_map)
         blocks = self.anatomy.blocks(self.model)
         for layer, block in enumerate(blocks):
@@ -140,14 +142,37 @@ class Taps:
                 where=self.anatomy.architecture,
                 expected=f"[prompts, tokens, width] = {(*self.shape, self.anatomy.width)}",
             )
+        if not hidden.requires_grad:
+            raise ArchitectureError(
+                f"the residual stream carries no gradient at layer {layer}",
+                where=self.anatomy.architecture,
+                expected="blocks with a backward pass",
+            )
         self.flow.residual[layer], self.flow.versions[layer] = hidden.detach(), hidden._version
         hidden.register_hook(lambda gradient: self.flow.residual_gradient.__setitem__(layer, gradient))
 
     def _tap_linear(self, module: nn.Module, linear_map: LinearMap) -> None:
-        def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> None:
-            call = Call(linear_map, self._by_prompt(args[0].detach(), linear_map), version=args[0]._version)
-            self._await_gradient(call, output)
+        shapes: list[torch.Size] = []
 
+        def before(_module: nn.Module, args: tuple) -> tuple | None:
+            self._require_tokens(args[0], linear_map)
+            shapes.append(args[0].shape)
+            return (self.packing.pack(args[0])[None],) if self.packing.is_needed else None
+
+        def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor | None:
+            shape = shapes.pop()
+            if not isinstance(output, torch.Tensor):
+                raise ArchitectureError(
+                    f"{linear_map.site} returns a {type(output).__name__}",
+                    where=self.anatomy.architecture,
+                    expected="a linear map that returns one tensor",
+                )
+            if self.factors:
+                caught = args[0].detach().reshape(-1, args[0].shape[-1])
+                self._await_gradient(Call(linear_map, caught, version=caught._version), output)
+            return self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])) if self.packing.is_needed else None
+
+        self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
 
     def _tap_embedding(self, module: nn.Embedding, linear_map: LinearMap) -> None:
@@ -155,18 +180,19 @@ class Taps:
         spy = _LookupSpy(module.weight)
 
         def before(_module: nn.Module, _args: tuple) -> None:
-            spy.__enter__()
+            spy.start()
 
         def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
-            if not plain:
-                spy.__exit__(None, None, None)
+            spy.stop()
             ids = self._ids_by_prompt(args[0] if plain else spy.ids, linear_map)
             leaf = output.detach().expand(*self.shape, -1).clone().requires_grad_()
             scale = 1.0 if plain else _scale(module, ids, leaf, self.anatomy.architecture)
+            ids = self.packing.pack(ids[..., None])[:, 0]
             self._await_gradient(Call(linear_map, ids, scale=scale, version=ids._version), leaf)
             return leaf
 
         if not plain:
+            self._stack.callback(spy.stop)  # a forward that fails never reaches `after`
             self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
 
@@ -176,7 +202,8 @@ class Taps:
             return
 
         def keep(gradient: torch.Tensor) -> None:
-            call.output_gradient = self._by_prompt(gradient, call.map)
+            flat = gradient.reshape(-1, gradient.shape[-1])
+            call.output_gradient = flat if len(flat) == len(call.input) else self.packing.pack(gradient)
             if self.flow.on_gradient is not None:
                 self.flow.on_gradient(call)
 
@@ -184,7 +211,8 @@ class Taps:
 
     def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
         """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
-        if ids is None or ids.ndim > 2 or ids.shape[-1] != self.shape[1]:
+        n_prompts, n_tokens = self.shape
+        if ids is None or tuple(ids.shape) not in ((n_tokens,), (1, n_tokens), (n_prompts, n_tokens)):
             found = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
             raise ArchitectureError(
                 f"{linear_map.site} makes {found}",
@@ -193,17 +221,13 @@ class Taps:
             )
         return ids.expand(self.shape)
 
-    def _by_prompt(self, tensor: torch.Tensor, linear_map: LinearMap) -> torch.Tensor:
-        """[b, t, …], also from models that flatten tokens to [b·t, …]."""
-        if tensor.ndim == 2 and tensor.shape[0] == self.shape[0] * self.shape[1]:
-            tensor = tensor.view(*self.shape, -1)
-        if tensor.ndim != 3 or tensor.shape[:2] != self.shape:
+    def _require_tokens(self, tensor: torch.Tensor, linear_map: LinearMap) -> None:
+        if not self.packing.fits(tensor):
             raise ArchitectureError(
                 f"{linear_map.site} works on a tensor of shape {tuple(tensor.shape)}",
                 where=self.anatomy.architecture,
                 expected=f"[prompts, tokens, features] with [prompts, tokens] = {self.shape}",
             )
-        return tensor
 
 
 class _LookupSpy(TorchFunctionMode):
@@ -216,6 +240,18 @@ class _LookupSpy(TorchFunctionMode):
         super().__init__()
         self.weight = weight
         self.ids: torch.Tensor | None = None
+        self._watching = False
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._watching = True
+        self.__enter__()
+
+    def stop(self) -> None:
+        """Stop watching; harmless where it does not watch."""
+        if self._watching:
+            self._watching = False
+            self.__exit__(None, None, None)
 
     def __torch_function__(
         self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None

@@ -17,14 +17,16 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from internal_physics.errors import StoreError
 from internal_physics.recording.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
+
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
@@ -112,6 +114,7 @@ class Trace:
         self.info = info
         self.tensors = tensors
         self._parameters = {p.name: p for p in info.parameters}
+        self._remembered: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         i = self.info
@@ -159,6 +162,8 @@ class Trace:
 
     def residual_gradient(self, layer: int) -> np.ndarray:
         """∂loss/∂residual[l], [T, d]."""
+        if "residual_gradients" in self._remembered:
+            return self._remembered["residual_gradients"][layer]
         return self.tensor("residual", layer, "gradient")
 
     def residuals(self) -> np.ndarray:
@@ -166,8 +171,14 @@ class Trace:
         return self._stack("activation")
 
     def residual_gradients(self) -> np.ndarray:
-        """All residual gradients, [L + 1, T, d]."""
-        return self._stack("gradient")
+        """All residual gradients, [L + 1, T, d]; kept by the trace, since all gradient-flow metrics start from them."""
+        return self.remember("residual_gradients", lambda: self._stack("gradient"))
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once per trace: for what several metrics share."""
+        if name not in self._remembered:
+            self._remembered[name] = compute()
+        return self._remembered[name]
 
     def gradient(self, parameter: str) -> FactoredGradient:
         """The exact gradient of the loss with respect to one 2-D parameter, as factors.
@@ -176,12 +187,12 @@ class Trace:
             KeyError: if the parameter was not recorded.
             StoreError: if the record kept no factors (`weight_gradients: norms` or `none`).
         """
-        info = self.parameter(parameter)
         if self.info.weight_gradients != "factors":
             raise StoreError(
                 f"the record of {self.info.prompt!r} keeps weight_gradients: {self.info.weight_gradients}, no factors",
                 todo="set weight_gradients: factors for its prompt set, or ask gradient_norm()",
             )
+        info = self.parameter(parameter)
         return FactoredGradient(info.shape, tuple(self._term(use) for use in info.uses), info.transposed)
 
     def gradient_norm(self, parameter: str) -> float:
@@ -191,9 +202,8 @@ class Trace:
             KeyError: if the parameter was not recorded.
             StoreError: if the record keeps no weight gradients at all.
         """
-        info = self.parameter(parameter)
         if self.info.weight_gradients == "norms":
-            return float(self.tensor(parameter, info.layer, "gradient_norm"))
+            return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
         return self.gradient(parameter).norm()
 
     def _term(self, use: Use) -> Term:
@@ -203,4 +213,6 @@ class Trace:
         return OuterTerm(self.tensor(use.input_site, use.input_layer, "input"), output_gradient)
 
     def _stack(self, quantity: str) -> np.ndarray:
-        return np.stack([self.tensor("residual", layer, quantity) for layer in range(self.n_layers + 1)])
+        keys = [Key("residual", layer, quantity) for layer in range(self.n_layers + 1)]
+        read_many = getattr(self.tensors, "read_many", None)  # a file gives them in one call
+        return np.stack(read_many(keys) if read_many else [self.tensors[key] for key in keys])

@@ -11,6 +11,7 @@ import numpy as np
 
 from internal_physics.models.anatomy import Anatomy
 from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.packing import Packing
 from internal_physics.recording.taps import Call, Flow
 from internal_physics.recording.trace import Key, ParameterInfo, Use
 
@@ -57,14 +58,15 @@ def parameter_infos(placed: Sequence[PlacedCall], anatomy: Anatomy) -> tuple[Par
     )
 
 
-def factor_tensors(placed: Sequence[PlacedCall], b: int, n_tokens: int) -> dict[Key, np.ndarray]:
-    """Inputs, ids and output gradients of prompt b, padding cut off."""
+def factor_tensors(placed: Sequence[PlacedCall], packing: Packing, b: int) -> dict[Key, np.ndarray]:
+    """Inputs, ids and output gradients of prompt b."""
     tensors: dict[Key, np.ndarray] = {}
     for item in placed:
         call, use = item.call, item.use
         if use.lookup:
-            tensors[Key(use.site, use.layer, "ids")] = call.input[b, :n_tokens].cpu().numpy()
+            tensors[Key(use.site, use.layer, "ids")] = packing.of_prompt(call.input, b).cpu().numpy()
         elif (key := Key(use.input_site, use.input_layer, "input")) not in tensors:
-            tensors[key] = to_numpy(call.input[b, :n_tokens])
-        tensors[Key(use.site, use.layer, "output_gradient")] = to_numpy(call.weight_side_gradient()[b, :n_tokens])
+            tensors[key] = to_numpy(packing.of_prompt(call.input, b))
+        gradient = packing.of_prompt(call.weight_side_gradient(), b)
+        tensors[Key(use.site, use.layer, "output_gradient")] = to_numpy(gradient)
     return tensors

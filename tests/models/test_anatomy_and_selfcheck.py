@@ -1,0 +1,397 @@
+"""Anatomy: found without names, proven on load, refused where it does not hold; and nothing of the model is left changed."""
+
+import numpy as np
+import pytest
+import torch
+import transformers as T
+from cases import EVERY, EVERY_ID, case, encoded, question, record, recorded, relative, worst_difference
+from internal_physics.errors import ArchitectureError
+from internal_physics.models.anatomy import find_anatomy
+from internal_physics.models.loading import wrap_model
+from internal_physics.models.readout import readout
+from internal_physics.models.selfcheck import CheckedModel, check_model
+from internal_physics.recording.recorder import RecordOptions, record_batch
+from oracles import BLOCK_LISTS, blocks_of, dense_gradients
+from tiny_models import ARCHITECTURES, build_model, task_of
+from tolerances import GRADIENT
+from torch import nn
+from torch.nn import functional
+from torch.overrides import _len_torch_function_stack
+
+every_name = pytest.mark.parametrize("name", ARCHITECTURES)
+SIZES = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+LLAMA = {**SIZES, "num_key_value_heads": 2, "attn_implementation": "eager"}
+
+
+def check(module: nn.Module, task: str = "causal") -> CheckedModel:
+    return check_model(wrap_model(module, None, task))
+
+
+def n_hooks(module: nn.Module) -> int:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return sum(len(getattr(m, kind)) for m in module.modules() for kind in kinds)
+
+
+# --- what is found ----------------------------------------------------------------------------------------------------
+
+
+@every_name
+def test_blocks_width_and_maps_are_found(name):
+    tiny = case(name)
+    anatomy = tiny.model.anatomy
+    assert anatomy.blocks_path == BLOCK_LISTS[type(tiny.module).__name__]
+    assert anatomy.blocks(tiny.module) is blocks_of(tiny.module)
+    assert (anatomy.n_layers, anatomy.width) == (len(blocks_of(tiny.module)), 32)
+    matrices = {n: tuple(p.shape) for n, p in tiny.module.named_parameters() if p.ndim >= 2}
+    assert {m.parameter: m.shape for m in anatomy.maps} == matrices
+    assert anatomy.unmapped == ()
+
+
+@every_name
+def test_layers_of_maps_follow_their_place(name):
+    anatomy = case(name).model.anatomy
+    for m in anatomy.maps:
+        if m.site.startswith(f"{anatomy.blocks_path}."):
+            assert m.layer == int(m.site.split(".")[anatomy.blocks_path.count(".") + 1])
+        else:
+            assert m.layer == (-1 if m.lookup else anatomy.n_layers)
+    inside = [m.layer for m in anatomy.maps if 0 <= m.layer < anatomy.n_layers]
+    assert set(inside) == set(range(anatomy.n_layers))
+    assert len(set(inside.count(layer) for layer in set(inside))) == 1  # all blocks alike
+
+
+@every_name
+def test_every_weight_is_reached(name):
+    assert case(name).checked.unreached == ()
+
+
+def test_positions_are_passed_where_the_model_counts_from_zero_too():
+    """RoBERTa counts from its padding id; falcon, bloom and distilbert take no positions, or none that matter."""
+    assert case("gpt2").model.explicit_positions
+    assert case("llama").model.explicit_positions
+    assert not case("roberta").model.explicit_positions
+    assert not case("bloom").model.explicit_positions
+
+
+@pytest.mark.parametrize(("name", "dtype"), EVERY, ids=EVERY_ID)
+def test_readout_of_the_last_residual_gives_the_logits_to_the_last_bit(name, dtype):
+    tiny = case(name, dtype)
+    prompt = tiny.encoded[2]
+    with torch.no_grad():
+        logits = tiny.module(torch.tensor([prompt.ids])).logits
+    residual = torch.from_numpy(
+        recorded(name, dtype, batch_size=1)[prompt.prompt.name].residual(tiny.model.anatomy.n_layers)
+    )
+    in_tuple = isinstance(_output_of_first_block(tiny.module, prompt.ids), tuple)
+    with torch.no_grad():
+        again = readout(tiny.module, tiny.model.anatomy, residual[None], in_tuple=in_tuple)
+    assert torch.equal(again, logits)
+
+
+def test_the_two_shapes_of_block_output_are_both_among_the_tiny_models():
+    kinds = {type(_output_of_first_block(case(name).module, (7, 8, 9))) for name in ARCHITECTURES}
+    assert kinds == {tuple, torch.Tensor}
+
+
+def _output_of_first_block(module: nn.Module, ids: tuple[int, ...]) -> object:
+    caught = []
+    handle = blocks_of(module)[0].register_forward_hook(lambda _m, _a, output: caught.append(output))
+    with torch.no_grad():
+        module(torch.tensor([ids]))
+    handle.remove()
+    return caught[0]
+
+
+# --- the tests test something -----------------------------------------------------------------------------------------
+
+
+@every_name
+def test_hooks_fire_and_what_they_catch_is_not_empty(name):
+    """Guards against comparisons of nothing with nothing."""
+    tiny = case(name)
+    trace = recorded(name, "float32")["long"]
+    assert len(tiny.model.anatomy.maps) == sum(len(trace.parameter(p).uses) for p in trace.parameters)
+    assert len(trace.parameters) >= 4 * trace.n_layers + 1
+    residuals, gradients = trace.residuals(), trace.residual_gradients()
+    assert residuals.shape == gradients.shape == (trace.n_layers + 1, trace.n_tokens, 32)
+    assert (np.linalg.norm(residuals, axis=-1) > 0).all()
+    reaches = slice(None, -1) if task_of(name) == "causal" else slice(None)  # the last token predicts nothing
+    assert (np.linalg.norm(gradients[:-1, reaches], axis=-1) > 0).all()
+    assert all(np.isfinite(tensor).all() for tensor in trace.tensors.values())
+    for layer in range(trace.n_layers):
+        assert relative(residuals[layer + 1], residuals[layer]) > 1e-3
+        assert relative(gradients[layer + 1], gradients[layer]) > 1e-3
+    assert all(trace.gradient(p).norm() > 0 for p in trace.parameters)
+
+
+def test_a_causal_loss_leaves_the_last_token_of_the_last_residual_without_gradient():
+    gradient = recorded("llama", "float32")["long"].residual_gradient(3)
+    assert not gradient[-1].any()
+    assert (np.linalg.norm(gradient[:-1], axis=-1) > 0).all()
+
+
+# --- what is left behind ----------------------------------------------------------------------------------------------
+
+
+@every_name
+def test_a_record_leaves_no_hook_no_gradient_and_no_change(name):
+    model = build_model(name)
+    before = {n: p.clone() for n, p in model.named_parameters()}
+    loaded = check(model, task_of(name)).model
+    prompts = case(name).encoded
+    list(record(loaded, prompts).values())  # transformers installs hooks of its own when attentions are first asked for
+    count, blocks, n_layers = n_hooks(model), list(blocks_of(model)), model.config.get_text_config().num_hidden_layers
+    for kept in ("factors", "norms", "none"):
+        record(loaded, prompts, weight_gradients=kept)
+    check_model(loaded)
+    assert n_hooks(model) == count
+    assert list(blocks_of(model)) == blocks
+    assert model.config.get_text_config().num_hidden_layers == n_layers
+    assert all(p.grad is None and not p.requires_grad for p in model.parameters())
+    assert all(torch.equal(p, before[n]) for n, p in model.named_parameters())
+    assert _len_torch_function_stack() == 0
+    assert torch.is_grad_enabled()
+
+
+def test_a_checked_model_without_attentions_has_no_hook_at_all():
+    model = build_model("llama")
+    record(check(model).model, case("llama").encoded, attention_entropy=False)
+    assert n_hooks(model) == 0
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2", "opt"])
+def test_a_pass_that_fails_leaves_nothing_behind(name):
+    """gemma2 and opt have embeddings whose look-ups are watched: the watch must end with the pass."""
+    model = build_model(name)
+    loaded = check(model).model
+    with pytest.raises(IndexError):
+        record_batch(loaded, [encoded("p", (5, 10**6, 7))], RecordOptions(attention_entropy=False))
+    assert n_hooks(model) == 0
+    assert _len_torch_function_stack() == 0
+    tiny = case(name)
+    again = record(loaded, tiny.encoded)
+    assert all(worst_difference(again[p], recorded(name, "float32")[p])[0] == 0 for p in again)
+
+
+def test_a_refused_model_has_no_hook_left():
+    model = build_model("llama")
+    model.model.layers[1].register_forward_pre_hook(lambda _m, args: (args[0] * 1.5, *args[1:]))
+    with pytest.raises(ArchitectureError):
+        check(model)
+    assert n_hooks(model) == 1
+
+
+def test_recording_works_where_gradients_are_switched_off():
+    tiny = case("llama")
+    with torch.no_grad():
+        traces = record(tiny.model, tiny.encoded)
+    assert all(worst_difference(traces[p], recorded("llama", "float32")[p])[0] == 0 for p in traces)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def llama(cls: type = T.LlamaForCausalLM, **changes: object) -> nn.Module:
+    torch.manual_seed(0)
+    return cls(T.LlamaConfig(**LLAMA, **changes))
+
+
+def test_a_residual_changed_between_blocks_is_refused():
+    """As by a steering hook that another tool left on a block."""
+    model = llama()
+    model.model.layers[1].register_forward_pre_hook(lambda _m, args: (args[0] * 1.5, *args[1:]))
+    with pytest.raises(ArchitectureError, match="what leaves block 0 is not what enters block 1"):
+        check(model)
+
+
+def test_a_residual_changed_in_place_is_refused():
+    model = llama()
+    block = model.model.layers[1]
+    forward = block.forward
+
+    def in_place(hidden, *args, **kwargs):
+        return forward(hidden.mul_(1.5), *args, **kwargs)
+
+    block.forward = in_place
+    with pytest.raises(ArchitectureError, match="residual 1 is changed in place"):
+        check(model)
+    with pytest.raises(ArchitectureError, match="residual 1 is changed in place"):
+        record(wrap_model(model, None), [encoded("p", (7, 8, 9))])
+
+
+def test_a_block_that_never_runs_is_refused():
+    class Lazy(T.LlamaForCausalLM):
+        def forward(self, *args, **kwargs):
+            every = self.model.layers
+            self.model.layers = every[:-1]
+            try:
+                return super().forward(*args, **kwargs)
+            finally:
+                self.model.layers = every
+
+    with pytest.raises(ArchitectureError, match="was not seen, or does not reach the loss, at layers"):
+        check(llama(Lazy))
+
+
+def test_blocks_without_a_backward_pass_are_refused():
+    """As those of a kernel made for inference only."""
+    model = llama()
+    block = model.model.layers[1]
+    forward = block.forward
+    block.forward = lambda hidden, *args, **kwargs: forward(hidden.detach(), *args, **kwargs)
+    with pytest.raises(ArchitectureError, match="the residual stream carries no gradient at layer 2"):
+        check(model)
+
+
+def test_a_loss_that_does_not_see_the_last_block_is_refused():
+    class EarlyExit(T.LlamaForCausalLM):
+        """Reads out what enters the last block, which runs for nothing."""
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.model.layers[-1].register_forward_pre_hook(lambda _m, args: self.__dict__.update(exit=args[0]))
+            self.model.norm.register_forward_pre_hook(lambda _m, _args: (self.__dict__.pop("exit"),))
+
+    with pytest.raises(ArchitectureError, match=r"was not seen, or does not reach the loss, at layers \[3\]"):
+        check(llama(EarlyExit))
+
+
+def test_logits_that_the_readout_does_not_give_are_refused():
+    """A shortcut from the tokens to the logits, past the blocks."""
+
+    class Shortcut(T.LlamaForCausalLM):
+        def forward(self, input_ids, **kwargs):
+            output = super().forward(input_ids, **kwargs)
+            output.logits = output.logits + functional.one_hot(input_ids, 97)
+            return output
+
+    with pytest.raises(ArchitectureError, match=r"readout\(residual\[L\]\) against the logits is off by"):
+        check(llama(Shortcut))
+
+
+def test_tokens_that_feel_the_padding_are_refused():
+    class Centered(T.LlamaForCausalLM):
+        def forward(self, *args, **kwargs):
+            output = super().forward(*args, **kwargs)
+            output.logits = output.logits - output.logits.mean(dim=1, keepdim=True)
+            return output
+
+    with pytest.raises(ArchitectureError, match="a padded prompt against the same prompt alone is off by"):
+        check(llama(Centered))
+
+
+def test_a_linear_map_that_does_more_than_multiply_is_refused():
+    """As an adapter that is not merged."""
+
+    class Adapted(nn.Linear):
+        def forward(self, x):
+            return 1.1 * super().forward(x)
+
+    model = llama()
+    model.model.layers[2].mlp.up_proj.__class__ = Adapted
+    with pytest.raises(ArchitectureError, match=r"the linear map model\.layers\.2\.mlp\.up_proj is off by"):
+        check(model)
+
+
+def test_an_embedding_that_does_more_than_scale_is_refused():
+    class Squashed(nn.Embedding):
+        def forward(self, ids):
+            return super().forward(ids).tanh()
+
+    model = llama()
+    model.model.embed_tokens.__class__ = Squashed
+    with torch.no_grad():
+        model.model.embed_tokens.weight *= 50
+    with pytest.raises(ArchitectureError, match="Squashed is not a scaled look-up"):
+        check(model)
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "said"),
+    [
+        (lambda: T.LlamaModel(T.LlamaConfig(**LLAMA)), "causal", "no output embedding"),
+        (
+            lambda: T.T5ForConditionalGeneration(
+                T.T5Config(vocab_size=97, d_model=32, d_ff=64, num_layers=2, num_heads=4)
+            ),
+            "causal",
+            r"found 2 lists of 2 blocks: \['encoder.block', 'decoder.block'\]",
+        ),
+        (
+            lambda: T.AlbertForMaskedLM(T.AlbertConfig(**SIZES, embedding_size=16)),
+            "masked",
+            "found 0 lists of 3 blocks",
+        ),
+        (
+            lambda: T.MPNetForMaskedLM(T.MPNetConfig(**SIZES)),
+            "masked",
+            r"relative_attention_bias makes ids of shape \(6, 6\)",
+        ),
+        (
+            lambda: T.XLNetLMHeadModel(T.XLNetConfig(vocab_size=97, d_model=32, n_layer=2, n_head=4, d_inner=64)),
+            "causal",
+            r"makes ids of shape \(6, 1\)",
+        ),
+    ],
+    ids=["no-head", "encoder-decoder", "shared-blocks", "attention-bias-table", "tokens-first"],
+)
+def test_an_architecture_that_does_not_fit_is_refused_by_name(model, task, said):
+    module = model().eval()
+    with pytest.raises(ArchitectureError, match=said) as refused:
+        check(module, task)
+    assert str(refused.value).startswith(type(module).__name__)
+
+
+def test_a_model_without_layers_is_refused():
+    module = build_model("llama")
+    module.config = T.PretrainedConfig()
+    with pytest.raises(ArchitectureError, match="num_hidden_layers"):
+        find_anatomy(module)
+
+
+# --- what is named ----------------------------------------------------------------------------------------------------
+
+
+class Sidecar(T.LlamaForCausalLM):
+    """A low-rank map applied as a bare function: no module to hook."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.down = nn.Parameter(0.1 * torch.randn(4, 32))
+        self.up = nn.Parameter(0.1 * torch.randn(32, 4))
+        self.model.norm.register_forward_hook(
+            lambda _m, _a, h: h + functional.linear(functional.linear(h, self.down), self.up)
+        )
+
+
+def test_a_weight_without_a_module_is_named_and_the_others_are_exact():
+    checked = check(llama(Sidecar).double())
+    assert set(checked.unreached) == {"down", "up"}
+    prompt = encoded("p", (7, 9, 11, 13))
+    trace = record(checked.model, [prompt])["p"]
+    _, gradients = dense_gradients(checked.model.module, question("causal", prompt))
+    assert set(gradients) - set(trace.parameters) == {"down", "up"}
+    assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float64"]
+
+
+def test_experts_are_named_and_all_else_is_exact():
+    torch.manual_seed(0)
+    config = T.MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4, attn_implementation="eager")
+    checked = check(T.MixtralForCausalLM(config))
+    per_layer = {"mlp.gate.weight", "mlp.experts.gate_up_proj", "mlp.experts.down_proj"}
+    assert set(checked.unreached) == {f"model.layers.{layer}.{name}" for layer in range(3) for name in per_layer}
+    prompts = [encoded("p", (7, 9, 11, 13)), encoded("q", (8, 20, 8, 40, 12, 6))]
+    for prompt, trace in zip(prompts, record(checked.model, prompts).values(), strict=True):
+        _, gradients = dense_gradients(checked.model.module, question("causal", prompt))
+        assert set(gradients) - set(trace.parameters) == {n for n in checked.unreached if n.endswith("gate.weight")}
+        assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float32"]
+
+
+def test_maps_that_the_loss_does_not_reach_are_named():
+    """A BART decoder used alone never attends to an encoder."""
+    sizes = {"decoder_layers": 2, "encoder_layers": 2, "decoder_ffn_dim": 64, "decoder_attention_heads": 4}
+    config = T.BartConfig(vocab_size=97, d_model=32, **sizes)
+    torch.manual_seed(0)
+    unreached = check(T.BartForCausalLM(config)).unreached
+    assert len(unreached) == 8
+    assert all("encoder_attn" in name for name in unreached)

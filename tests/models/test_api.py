@@ -1,0 +1,216 @@
+"""The Python API, as a notebook uses it: load, record, measure, write, read."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import internal_physics as ip
+import numpy as np
+import pytest
+from cases import worst_difference
+from internal_physics.errors import ModelError, PromptError, SourceError, StoreError
+from internal_physics.models.fetch import fetch
+from internal_physics.models.snapshot import MANIFEST
+from internal_physics.models.sources import parse_source
+from tiny_models import save_snapshot
+
+METRICS = ("ec", "isc", "isg", "isa")
+TEXTS = ["hello world.", "a", "the cat sat on a mat", "zebra zebra"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return save_snapshot(tmp_path_factory.mktemp("api") / "llama", "llama_tied")
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return ip.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def trace(model):
+    return ip.record(model, "hello world.")
+
+
+def test_a_text_gives_a_trace(trace):
+    assert isinstance(trace, ip.Trace)
+    assert (trace.info.text, trace.n_tokens, trace.n_layers) == ("hello world.", 12, 3)
+    assert trace.info.tokens[:5] == tuple("hello")
+    assert repr(trace).startswith("Trace('hello world.': 12 tokens, 3 layers, loss ")
+
+
+def test_several_texts_give_traces_in_their_own_order(model):
+    texts = [t for t in TEXTS if len(t) > 1]
+    traces = ip.record(model, texts, batch_size=2)
+    assert [t.info.text for t in traces] == texts
+    assert len({t.info.prompt for t in traces}) == len(texts)
+
+
+def test_one_text_in_a_list_gives_a_list(model, trace):
+    (found,) = ip.record(model, ["hello world."])
+    assert worst_difference(found, trace)[0] == 0
+
+
+def test_equal_texts_are_recorded_each(model):
+    assert len(ip.record(model, ["hello", "hello"])) == 2
+
+
+def test_no_text_gives_no_trace(model):
+    assert ip.record(model, []) == []
+
+
+def test_a_text_without_a_next_token_is_refused(model):
+    with pytest.raises(PromptError, match="at least 2 tokens"):
+        ip.record(model, TEXTS)
+
+
+def test_metrics_are_functions_of_a_trace(trace):
+    values = [getattr(ip.metrics, metric)(trace) for metric in METRICS]
+    assert all(isinstance(v, float) and np.isfinite(v) and v > 0 for v in values)
+
+
+def test_isf_is_a_function_of_several_traces(model):
+    value = ip.metrics.isf(ip.record(model, ["hello", "world of", "a cat"]))
+    assert isinstance(value, float)
+    assert np.isfinite(value)
+    assert value > 0
+
+
+def test_gradients_are_asked_for_by_parameter(trace):
+    gradient = trace.gradient("model.layers.0.mlp.up_proj.weight")
+    assert gradient.dense().shape == gradient.shape == (64, 32)
+    assert gradient.norm() == pytest.approx(np.linalg.norm(gradient.dense()), rel=1e-12)
+    assert trace.gradient_norm("model.layers.0.mlp.up_proj.weight") == gradient.norm()
+
+
+def test_an_unknown_parameter_is_named_with_some_that_exist(trace):
+    with pytest.raises(KeyError, match=r"no recorded parameter 'lm_head\.weight'; there are 22, e\.g\."):
+        trace.gradient("lm_head.weight")
+
+
+def test_norms_alone_are_asked_for_by_parameter(model, trace):
+    norms = ip.record(model, "hello world.", weight_gradients="norms")
+    name = "model.embed_tokens.weight"
+    assert norms.gradient_norm(name) == pytest.approx(trace.gradient_norm(name), rel=1e-9)
+    with pytest.raises(StoreError, match="weight_gradients: norms"):
+        norms.gradient(name)
+
+
+@pytest.mark.parametrize("kept", ["factors", "norms", "none"])
+def test_a_trace_read_back_is_the_trace(model, kept, tmp_path):
+    trace = ip.record(model, "the cat sat on a mat", weight_gradients=kept)
+    ip.write_trace(trace, tmp_path / "deep" / "p.parquet")
+    read = ip.read_trace(tmp_path / "deep" / "p.parquet")
+    assert read.info == trace.info
+    assert list(read.tensors) == list(trace.tensors)
+    for key, tensor in trace.tensors.items():
+        found = read.tensors[key]
+        assert found.shape == tensor.shape, key
+        assert np.array_equal(found, tensor.astype(found.dtype)), key
+    assert read.parameters == trace.parameters
+    assert [getattr(ip.metrics, m)(read) for m in METRICS] == [getattr(ip.metrics, m)(trace) for m in METRICS]
+    if kept == "factors":
+        for name in trace.parameters:
+            assert np.array_equal(read.gradient(name).dense(), trace.gradient(name).dense())
+
+
+def test_a_float64_trace_keeps_its_digits(folder, tmp_path):
+    trace = ip.record(ip.load(str(folder), dtype="float64"), "hello world.")
+    ip.write_trace(trace, tmp_path / "p.parquet")
+    read = ip.read_trace(tmp_path / "p.parquet")
+    assert read.residual(1).dtype == np.float64
+    assert worst_difference(read, trace)[0] == 0
+
+
+def test_provenance_is_in_the_trace(trace, folder):
+    labels = trace.info.labels
+    assert labels["model"] == str(folder)
+    assert (labels["source"], labels["dtype"], labels["quantization"]) == (f"path:{folder}", "float32", "none")
+    assert len(labels["sha256"]["model.safetensors"]) == 64
+    assert labels["revision"] == f"sha256:{labels['sha256']['model.safetensors']}"
+
+
+def test_a_snapshot_of_the_workflow_is_loaded_where_it_is(folder, trace, tmp_path):
+    fetch(parse_source(f"path:{folder}"), tmp_path / "snapshot")
+    assert (tmp_path / "snapshot" / MANIFEST).exists()
+    found = ip.record(ip.load(str(tmp_path / "snapshot")), "hello world.")
+    assert worst_difference(found, trace)[0] == 0
+
+
+def test_a_masked_model_reads_its_gap(tmp_path):
+    model = ip.load(str(save_snapshot(tmp_path / "bert", "bert")), task="masked")
+    trace = ip.record(model, "a [MASK] c")
+    assert trace.info.tokens[trace.info.read_position] == "[MASK]"
+    assert np.isfinite(ip.metrics.ec(trace))
+
+
+def test_quantisation_is_one_word(tmp_path):
+    model = ip.load(str(save_snapshot(tmp_path / "llama")), quantization="nf4", device="cpu")
+    trace = ip.record(model, "hello")
+    assert trace.info.labels["quantization"] == "nf4"
+    assert trace.gradient("model.layers.0.mlp.up_proj.weight").norm() > 0
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error"),
+    [
+        ("path:/no/such/folder", {}, SourceError),
+        ("pypi:no-version", {}, SourceError),
+    ],
+)
+def test_a_source_that_cannot_be_had_says_so(source, options, error):
+    with pytest.raises(error):
+        ip.load(source, **options)
+
+
+def test_a_gpu_that_is_not_there_is_refused(folder):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match="torch sees no GPU"):
+        ip.load(str(folder), device="cuda")
+
+
+def test_an_unknown_option_is_refused(folder):
+    with pytest.raises(TypeError, match="quantisation"):
+        ip.load(str(folder), quantisation="nf4")
+
+
+@pytest.mark.parametrize("metric", [*METRICS, "isf"])
+def test_a_metric_is_a_function_even_after_its_module_was_imported(metric):
+    module = importlib.import_module(f"internal_physics.metrics.{metric}")
+    assert callable(getattr(ip.metrics, metric))
+    assert getattr(ip.metrics, metric) is getattr(module, metric)
+    importlib.reload(module)
+    assert callable(getattr(ip.metrics, metric))
+
+
+def test_import_statements_give_functions_too(trace):
+    """In a process of its own: what a fresh interpreter makes of each form of import."""
+    code = """
+import internal_physics.metrics.ec
+import internal_physics as ip
+from internal_physics.metrics import ec, isf
+assert callable(ip.metrics.ec) and callable(ec) and callable(isf), (ip.metrics.ec, ec)
+from internal_physics.metrics.ec import rows
+import sys
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_everything_the_package_offers_is_there():
+    assert set(ip.__all__) == {"Trace", "load", "metrics", "read_trace", "record", "write_trace"}
+    assert all(getattr(ip, name) is not None for name in ip.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ip.nothing
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(Path(ip.__file__).parents[1])}

@@ -1,0 +1,39 @@
+"""Print what every rule of the workflow says of itself, as JSON. Run on its own, since Snakemake changes sys.path."""
+
+import json
+import sys
+from pathlib import Path
+
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+
+def dump(snakefile: Path, config: Path) -> dict[str, object]:
+    """Rules by name, and the modules that parsing imported."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[config]),
+            snakefile=snakefile,
+        )._workflow
+        rules = {rule.name: describe(rule) for rule in workflow.rules}
+    return {"rules": rules, "modules": sorted(sys.modules)}
+
+
+def describe(rule) -> dict[str, object]:
+    return {
+        "message": rule.message,
+        "log": [str(path) for path in rule.log],
+        "benchmark": str(rule.benchmark) if rule.benchmark else None,
+        "conda": str(rule.conda_env) if rule.conda_env else None,
+        "script": rule.script,
+        "inputs": [str(path) for path in rule.input if not callable(path)],
+        "code": [str(path) for path in getattr(rule.input, "code", [])],
+        "outputs": [str(path) for path in rule.output],
+        "resources": {name: callable(value) or value for name, value in rule.resources.items()},
+        "file": Path(rule.snakefile).name,
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(dump(Path(sys.argv[1]), Path(sys.argv[2])), default=str))

@@ -1,0 +1,215 @@
+"""The contract of every rule: it says what it does, keeps a log, shares no path, and is named as its script is."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS, RULE_FILES = ROOT / "scripts", sorted((ROOT / "rules").glob("*.smk"))
+LIBRARY = SCRIPTS / "internal_physics"
+ADAPTERS = sorted(SCRIPTS.glob("*.py"))
+MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
+# Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
+WITHOUT_BENCHMARK = {"fetch"}
+HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
+
+
+def script_of(rule_name):
+    """record_{number}_{prompt set} is one rule per set, with one script."""
+    return "record" if re.match(r"record_\d+_", rule_name) else rule_name
+
+
+class TestDirectives:
+    def test_the_workflow_has_the_rules_it_is_known_for(self, rules):
+        assert {script_of(name) for name in rules} == {path.stem for path in ADAPTERS}
+
+    def test_nothing_but_the_target_does_nothing(self, dumped, rules):
+        assert set(dumped["rules"]) - set(rules) == {"all"}
+
+    def test_every_rule_says_what_it_does(self, rules):
+        assert [name for name, rule in rules.items() if not rule["message"]] == []
+
+    def test_every_rule_has_one_log_and_an_environment_that_is_there(self, rules):
+        for name, rule in rules.items():
+            assert len(rule["log"]) == 1, name
+            assert (ROOT / "rules" / rule["conda"]).exists(), name
+
+    def test_every_rule_has_a_benchmark_but_those_with_a_reason(self, rules):
+        assert {name for name, rule in rules.items() if not rule["benchmark"]} == WITHOUT_BENCHMARK
+
+    def test_every_rule_says_how_much_memory_it_takes(self, rules):
+        assert [name for name, rule in rules.items() if "mem_mb" not in rule["resources"]] == []
+
+    @pytest.mark.parametrize("kind", ["log", "benchmark", "outputs"])
+    def test_no_two_rules_share_a_path(self, rules, kind):
+        found = [rule[kind] for rule in rules.values() if rule[kind]]
+        paths = [path for value in found for path in (value if isinstance(value, list) else [value])]
+        assert [path for path, n in Counter(paths).items() if n > 1] == []
+
+    def test_paths_lie_in_results_and_carry_the_rules_wildcards(self, rules):
+        for name, rule in rules.items():
+            assert all(path.startswith("results/") for path in [*rule["outputs"], *rule["log"]]), name
+            wildcards = [set(re.findall(r"{(\w+)", path)) for path in [*rule["outputs"], *rule["log"]]]
+            assert all(found == wildcards[0] for found in wildcards), name
+            if rule["benchmark"]:
+                assert set(re.findall(r"{(\w+)", rule["benchmark"])) == wildcards[0], name
+
+    def test_logs_and_benchmarks_are_found_under_the_name_of_their_script(self, rules):
+        for name, rule in rules.items():
+            place = re.escape(script_of(name)) + r"(/|\.)"
+            assert re.match("results/logs/" + place, rule["log"][0])
+            assert not rule["benchmark"] or re.match("results/benchmarks/" + place, rule["benchmark"])
+
+
+class TestNames:
+    def test_a_rule_is_named_as_its_script(self, rules):
+        for name, rule in rules.items():
+            assert rule["script"] == f"../scripts/{script_of(name)}.py"
+
+    @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
+    def test_a_script_is_named_as_a_module_of_the_library(self, script):
+        assert [path for path in LIBRARY.rglob("*.py") if path.stem == script.stem]
+
+    def test_metric_rules_are_named_as_the_metrics(self, rules):
+        from internal_physics.metrics import GRADIENT_FLOW
+
+        assert {name for name, rule in rules.items() if rule["file"] == "metrics.smk"} == set(GRADIENT_FLOW)
+
+
+def main_block(script):
+    """The statements under `if __name__ == "__main__"`, and those before."""
+    body = ast.parse(script.read_text(encoding="utf-8")).body
+    assert isinstance(body[-1], ast.If), script.name
+    assert ast.unparse(body[-1].test) == "__name__ == '__main__'", script.name
+    return body[-1], body[:-1]
+
+
+def names_in(nodes):
+    return {node.id for top in nodes for node in ast.walk(top) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
+class TestAdapters:
+    def test_it_opens_with_what_its_rule_turns_into_what(self, script):
+        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+        assert re.match(rf"Rule {script.stem}: .+ -> .+\.", docstring)
+
+    def test_nothing_but_imports_stands_before_the_main_block(self, script):
+        _, before = main_block(script)
+        assert all(isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) for node in before)
+        assert "snakemake" not in names_in(before)
+        assert "from __future__" not in script.read_text(encoding="utf-8")
+
+    def test_its_main_block_is_short_and_framed_by_the_job_log(self, script):
+        block, _ = main_block(script)
+        (frame,) = block.body
+        assert isinstance(frame, ast.With)
+        assert ast.unparse(frame.items[0]) == "job(snakemake)"
+        assert len(frame.body) <= MAX_STATEMENTS
+        assert block.end_lineno - block.lineno + 1 <= MAX_LINES
+
+    def test_it_uses_what_it_imports(self, script):
+        block, before = main_block(script)
+        imports = [node for node in before if isinstance(node, ast.Import | ast.ImportFrom)]
+        imported = {alias.asname or alias.name for node in imports for alias in node.names}
+        assert imported <= names_in([block])
+
+
+class TestRuleFiles:
+    @pytest.mark.parametrize("path", [p for p in RULE_FILES if p.stem != "common"], ids=lambda path: path.name)
+    def test_it_opens_with_inputs_and_outputs(self, path):
+        head = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+        assert all(line.startswith("#") for line in head)
+        assert head[0].startswith("# INPUTS   ")
+        assert [line for line in head if line.startswith("# OUTPUTS  ")]
+
+    @pytest.mark.parametrize("path", [p for p in RULE_FILES if p.stem != "common"], ids=lambda path: path.name)
+    def test_it_holds_rules_and_no_functions(self, path):
+        assert not re.search(r"^def ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    def test_the_snakefile_includes_every_rule_file(self):
+        included = re.findall(r'^include: "rules/(\w+\.smk)"', (ROOT / "Snakefile").read_text(), flags=re.MULTILINE)
+        assert sorted(included) == [path.name for path in RULE_FILES]
+
+
+class TestImports:
+    @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
+    def test_every_library_module_a_script_loads_is_an_input_of_its_rule(self, rules, loaded, script):
+        rule = next(rule for name, rule in rules.items() if script_of(name) == script.stem)
+        declared = {re.sub(r".*internal_physics/", "", path) for path in rule["code"]}
+        found = [module.split(".") for module in loaded[script.stem] if module.split(".")[0] == LIBRARY.name]
+        assert found
+        for _, *parts in found:
+            base = LIBRARY.joinpath(*parts)
+            file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+            assert file.relative_to(LIBRARY).as_posix() in declared
+
+    def test_rules_of_the_analysis_environment_load_no_torch(self, rules, loaded):
+        light = {script_of(name) for name, rule in rules.items() if rule["conda"].endswith("analysis.yaml")}
+        assert light == {path.stem for path in ADAPTERS} - {"fetch", "record", "information"}
+        assert [name for name in light if {m.split(".")[0] for m in loaded[name]} & {"torch", "transformers"}] == []
+        assert "torch" in loaded["record"]
+
+    def test_reading_the_workflow_loads_nothing_heavy(self, dumped):
+        assert {module.split(".")[0] for module in dumped["modules"]} & HEAVY == set()
+
+
+class TestEnvironments:
+    ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+
+    @pytest.fixture
+    def lock(self):
+        lines = (ROOT / "requirements.lock").read_text().splitlines()
+        pins = [line.split(";")[0].strip() for line in lines if line and not line.startswith(("#", "-"))]
+        return {name.lower().replace("_", "-"): version for name, _, version in (pin.partition("==") for pin in pins)}
+
+    @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
+    def test_pins_equal_those_of_the_lock(self, path, lock):
+        dependencies = yaml.safe_load(path.read_text())["dependencies"]
+        (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
+        for pin in pip:
+            name, _, version = pin.partition("==")
+            assert version == lock[name.lower().replace("_", "-")], pin
+
+    @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
+    def test_every_environment_is_used_and_installs_from_nowhere_else(self, rules, path):
+        assert f"../envs/{path.name}" in {rule["conda"] for rule in rules.values()}
+        assert yaml.safe_load(path.read_text())["channels"] == ["conda-forge", "nodefaults"]
+
+    @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
+    def test_an_environment_holds_what_its_scripts_import(self, rules, path):
+        """Third-party packages that the scripts and all library files behind them name in an import."""
+        dependencies = yaml.safe_load(path.read_text())["dependencies"]
+        (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
+        installed = {pin.partition("==")[0].lower().replace("-", "_") for pin in pip}
+        mine = {name: rule for name, rule in rules.items() if rule["conda"] == f"../envs/{path.name}"}
+        files = {SCRIPTS / f"{script_of(name)}.py" for name in mine}
+        files |= {LIBRARY / re.sub(r".*internal_physics/", "", p) for rule in mine.values() for p in rule["code"]}
+        named = {name for file in files if file.suffix == ".py" for name in third_party(file)}
+        assert named - installed == set()
+
+
+PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "pandera": "pandera"}  # import name -> package, where they differ
+
+
+def third_party(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return {PACKAGES.get(name, name).lower() for name in found - sys.stdlib_module_names - {LIBRARY.name}}
+
+
+def test_snakemakes_own_linter_is_content(tmp_path):
+    files = [f"--snakefile={ROOT / 'Snakefile'}", f"--configfile={ROOT / 'config' / 'tiny.yaml'}"]
+    command = [sys.executable, "-m", "snakemake", "--lint", *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,56 @@
+"""Traces written by hand: small random numbers in the shape of a real record, without torch."""
+
+import numpy as np
+from internal_physics.recording.trace import Key, ParameterInfo, Trace, TraceInfo, Use
+
+WIDTH, N_LAYERS, N_TOKENS, N_VOCABULARY = 4, 2, 3, 7
+EMBEDDING = ParameterInfo("embed.weight", (N_VOCABULARY, WIDTH), -1, False, (Use("embed", -1, True, "", 0),))
+UP = ParameterInfo("up.weight", (6, WIDTH), 0, False, (Use("up", 0, False, "gate", 0),))
+TRANSPOSED = ParameterInfo("conv.weight", (WIDTH, 6), 1, True, (Use("conv", 1, False, "conv", 1),))
+PARAMETERS = (EMBEDDING, UP, TRANSPOSED)
+LABELS = {"model": "m", "condition": "baseline", "prompt_set": "s"}
+
+
+def make_trace(prompt="p", *, keep="factors", dtype=np.float32, n_tokens=N_TOKENS, seed=0, labels=None, loss_nats=1.5):
+    """A trace with residuals, and what `keep` (factors, norms or none) keeps of three weight gradients."""
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    tensors = {}
+    for layer in range(N_LAYERS + 1):
+        tensors[Key("residual", layer, "activation")] = draw(n_tokens, WIDTH)
+        tensors[Key("residual", layer, "gradient")] = draw(n_tokens, WIDTH)
+    tensors[Key("logits", N_LAYERS, "entropy_nats")] = draw()
+    tensors |= {"factors": _factors, "norms": _norms, "none": lambda *_: {}}[keep](draw, rng, n_tokens)
+    info = TraceInfo(
+        prompt=prompt,
+        text="é\n text",
+        token_ids=tuple(range(n_tokens)),
+        tokens=("a",) * n_tokens,
+        loss_nats=loss_nats,
+        n_layers=N_LAYERS,
+        width=WIDTH,
+        task="causal",
+        weight_gradients=keep,
+        read_position=n_tokens - 1,
+        parameters=() if keep == "none" else PARAMETERS,
+        labels=LABELS if labels is None else labels,
+    )
+    return Trace(info, tensors)
+
+
+def _factors(draw, rng, n_tokens):
+    return {
+        Key("embed", -1, "ids"): rng.integers(0, N_VOCABULARY, n_tokens),
+        Key("embed", -1, "output_gradient"): draw(n_tokens, WIDTH),
+        Key("gate", 0, "input"): draw(n_tokens, WIDTH),
+        Key("up", 0, "output_gradient"): draw(n_tokens, 6),
+        Key("conv", 1, "input"): draw(n_tokens, WIDTH),
+        Key("conv", 1, "output_gradient"): draw(n_tokens, 6),
+    }
+
+
+def _norms(draw, _rng, _n_tokens):
+    return {Key(p.name, p.layer, "gradient_norm"): np.abs(draw()) for p in PARAMETERS}

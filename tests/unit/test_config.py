@@ -1,0 +1,305 @@
+"""The config: checked before any work, and every refusal says what, where, expected and what to do."""
+
+import copy
+from pathlib import Path
+
+import jsonschema
+import pytest
+from internal_physics.config import MIN_PROMPTS_ISF, check_duplicate_keys, load_config, schema
+from internal_physics.errors import ConfigError, PromptError, SourceError, UserError
+from internal_physics.strict_yaml import load_yaml
+from internal_physics.workplan import record_jobs
+
+ROOT = Path(__file__).parents[2]
+READY_CONFIGS = [ROOT / "config.yaml", *sorted(p for p in (ROOT / "config").glob("*.yaml") if p.stem != "schema")]
+PROMPTS = [{"name": name, "text": "some text"} for name in "abc"]
+GOOD = {"models": {"m": {"source": "path:/some/model"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
+SEE_SCHEMA = "config/schema.yaml describes every option"
+
+
+def config(**changes):
+    return {**copy.deepcopy(GOOD), **changes}
+
+
+def with_model(**options):
+    return config(models={"m": {"source": "path:/some/model", **options}})
+
+
+def with_set(**options):
+    return config(prompt_sets={"s": options})
+
+
+def refused(raw, kind=ConfigError):
+    with pytest.raises(kind) as error:
+        load_config(raw, where="my.yaml")
+    return error.value
+
+
+def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
+    given = config()
+    raw = load_config(given).raw
+    assert given == GOOD
+    assert raw["models"]["m"] | {"source": ""} == {
+        "source": "",
+        "file": "",
+        "sha256": "",
+        "task": "causal",
+        "dtype": "float32",
+        "quantization": "none",
+        "compute_dtype": "auto",
+        "device": "auto",
+        "allow_pickle": False,
+        "trust_remote_code": False,
+    }
+    assert raw["record"] == {
+        "weight_gradients": "factors",
+        "batch_size": 16,
+        "prompts_per_job": 256,
+        "attention_entropy": True,
+        "top_k": 10,
+    }
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf"]
+    assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
+    assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
+
+
+def test_defaults_are_not_shared_between_configs():
+    first, second = load_config(config()), load_config(config())
+    first.raw["metrics"].append("spoiled")
+    assert "spoiled" not in second.raw["metrics"]
+
+
+def test_a_given_option_keeps_its_value_and_its_siblings_get_their_defaults():
+    raw = load_config(config(record={"batch_size": 3})).raw
+    assert raw["record"]["batch_size"] == 3
+    assert raw["record"]["top_k"] == 10
+
+
+def test_a_set_may_choose_its_weight_gradients():
+    raw = config(record={"weight_gradients": "norms"})
+    raw["prompt_sets"]["t"] = {"prompts": PROMPTS, "weight_gradients": "none"}
+    sets = load_config(raw).prompt_sets
+    assert (sets["s"].weight_gradients, sets["t"].weight_gradients) == ("norms", "none")
+
+
+def test_models_that_differ_only_in_precision_share_a_snapshot():
+    models = {
+        "full": {"source": "path:/x"},
+        "half": {"source": "path:/x", "dtype": "bfloat16"},
+        "four": {"source": "path:/x", "quantization": "nf4"},
+        "other": {"source": "path:/y"},
+    }
+    found = load_config(config(models=models))
+    assert len(found.snapshots) == 2
+    assert found.sources["full"] == found.sources["half"] == found.sources["four"] != found.sources["other"]
+
+
+def test_resolved_replays_to_the_same_work(tmp_path):
+    prompts = tmp_path / "set.yaml"
+    prompts.write_text("prompts:\n" + "".join(f"  - {{name: {n}, text: t, reason: why}}\n" for n in "abcd"))
+    first = load_config(with_set(file=str(prompts), weight_gradients="norms"))
+    prompts.unlink()
+    again = load_config(first.resolved())
+    assert again.prompt_sets == first.prompt_sets
+    assert again.sources == first.sources
+    assert record_jobs(again.prompt_sets.values(), 2) == record_jobs(first.prompt_sets.values(), 2)
+    assert again.resolved() == first.resolved()
+
+
+def test_provenance_in_a_replayed_config_is_ignored():
+    assert load_config(config(provenance={"python": "3.11"})).raw == load_config(config()).raw
+
+
+@pytest.mark.parametrize("path", READY_CONFIGS, ids=[path.name for path in READY_CONFIGS])
+def test_ready_configs_are_good(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    check_duplicate_keys([str(path)])
+    found = load_config(load_yaml(path), where=path.name)
+    assert found.models
+    assert all(prompt_set.prompts for prompt_set in found.prompt_sets.values())
+
+
+def test_the_schema_is_one_and_describes_every_option():
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+    def undescribed(rules, place):
+        for key, value in rules.get("properties", {}).items():
+            if not value.get("description"):
+                yield f"{place}{key}"
+            yield from undescribed(value, f"{place}{key}.")
+
+    parts = [schema(), *schema()["$defs"].values()]
+    assert [name for part in parts for name in undescribed(part, "")] == []
+    assert all(part["additionalProperties"] is False for part in parts if "properties" in part)
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "unknown", "suggestion"),
+    [
+        (config(sed=1), "my.yaml", "sed", "did you mean 'seed'?"),
+        (config(modells={}), "my.yaml", "modells", "did you mean 'models'?"),
+        (with_model(quantisation="nf4"), "my.yaml: models → m", "quantisation", "did you mean 'quantization'?"),
+        (config(record={"batchsize": 1}), "my.yaml: record", "batchsize", "did you mean 'batch_size'?"),
+        (with_set(prompts=PROMPTS, weights="none"), "my.yaml: prompt_sets → s", "weights", "weight_gradients"),
+        (config(statistics={"zzz": 1}), "my.yaml: statistics", "zzz", "remove it"),
+        (config(**{"zzz": 1}) | {1: 2}, "my.yaml", 1, "remove it"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(raw, where, unknown, suggestion):
+    error = refused(raw)
+    assert error.where == where
+    assert error.what == f"unknown key {unknown!r}"
+    assert error.expected.startswith("some of ")
+    assert suggestion in error.todo
+
+
+def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
+    raw = config()
+    raw["promt_sets"] = raw.pop("prompt_sets")
+    assert refused(raw).todo == "did you mean 'prompt_sets'?"
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "found", "allowed", "suggestion"),
+    [
+        (with_model(quantization="nf5"), "my.yaml: models → m → quantization", "nf5", "none, int8, nf4, fp4", "'nf4'"),
+        (with_model(compute_dtype="bf16"), "my.yaml: models → m → compute_dtype", "bf16", "bfloat16", "'bfloat16'"),
+        (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_SCHEMA),
+        (with_model(task="mask"), "my.yaml: models → m → task", "mask", "causal, masked", "'masked'"),
+        (config(metrics=["ec", "isd"]), "my.yaml: metrics → 1", "isd", "ec, isc, isg, isa, isf", "did you mean"),
+    ],
+)
+def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, found, allowed, suggestion):
+    error = refused(raw)
+    assert error.where == where
+    assert error.what == f"found {found!r}"
+    assert error.expected.startswith("one of ")
+    assert allowed in error.expected
+    assert suggestion in error.todo
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "what"),
+    [
+        (config(seed=-1), "seed", "-1 is less than the minimum of 0"),
+        (config(seed=True), "seed", "True is not of type 'integer'"),
+        (config(seed="1"), "seed", "'1' is not of type 'integer'"),
+        (config(record={"batch_size": 0}), "record → batch_size", "0 is less than the minimum of 1"),
+        (config(record=None), "record", "None is not of type 'object'"),
+        (config(statistics={"confidence_level": 95}), "statistics → confidence_level", "95 is greater than"),
+        (config(statistics={"n_resamples": 10}), "statistics → n_resamples", "10 is less than the minimum of 99"),
+        (config(metrics=[]), "metrics", "[] should be non-empty"),
+        (config(metrics=["ec", "ec"]), "metrics", "has non-unique elements"),
+        (config(models={}), "models", "{} should be non-empty"),
+        (config(models={"m": None}), "models → m", "None is not of type 'object'"),
+        (config(models=[{"m": 1}]), "models", "is not of type 'object'"),
+        (with_model(device="gpu"), "models → m → device", "'gpu' does not match"),
+        (with_model(sha256="12"), "models → m → sha256", "'12' does not match"),
+        (with_model(sha256=12), "models → m → sha256", "12 is not of type 'string'"),
+        (with_model(source="pipy:x==1"), "models → m → source", "'pipy:x==1' does not match"),
+        (with_model(source="path:"), "models → m → source", "'path:' does not match"),
+        (with_set(prompts=[]), "prompt_sets → s → prompts", "[] should be non-empty"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, where, what):
+    error = refused(raw)
+    assert error.where == f"my.yaml: {where}"
+    assert what in error.what
+    assert error.expected
+    assert SEE_SCHEMA in error.todo
+
+
+@pytest.mark.parametrize("missing", ["models", "prompt_sets"])
+def test_a_missing_section_is_named(missing):
+    raw = config()
+    del raw[missing]
+    error = refused(raw)
+    assert (error.what, error.todo) == (f"{missing!r} is missing", f"add {missing!r}")
+
+
+def test_a_missing_source_is_named_with_its_model():
+    error = refused(config(models={"m": {"dtype": "float32"}}))
+    assert (error.where, error.what) == ("my.yaml: models → m", "'source' is missing")
+
+
+@pytest.mark.parametrize(
+    ("source", "form"),
+    [
+        ("pypi:name", "pypi:name==version"),
+        ("pypi:name>=1", "pypi:name==version"),
+        ("hf:a/b/c", "hf:org/name@revision"),
+        ("hf:org/name@", "hf:org/name@revision"),
+    ],
+)
+def test_a_source_of_wrong_form_is_refused_with_its_model_and_the_right_form(source, form):
+    error = refused(with_model(source=source), SourceError)
+    assert error.where == "my.yaml: models → m"
+    assert error.what == f"cannot read the source {source!r}"
+    assert error.expected == form
+
+
+@pytest.mark.parametrize("section", ["models", "prompt_sets"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "a b", "", ".hidden", "-dash", "größe", "x" * 101, 1, True])
+def test_a_name_that_cannot_be_part_of_a_path_is_refused(section, name):
+    entry = next(iter(GOOD[section].values()))
+    error = refused(config(**{section: {name: entry}}))
+    assert error.where == f"my.yaml: {section}"
+    assert error.what == f"the name {name!r} cannot be used"
+    assert error.expected == "Letters, digits, '.', '_' and '-', starting with a letter or digit."
+    assert error.todo == "rename it"
+
+
+@pytest.mark.parametrize("section", ["models", "prompt_sets"])
+def test_names_that_differ_only_in_case_are_refused(section):
+    entry = next(iter(GOOD[section].values()))
+    error = refused(config(**{section: {"Twin": entry, "other": entry, "tWIN": entry}}))
+    assert error.where == f"my.yaml: {section}"
+    assert "differ only in case: 'twin'" in error.what
+    assert error.todo == "rename one"
+
+
+@pytest.mark.parametrize("options", [{}, {"file": "x.yaml", "prompts": PROMPTS}])
+def test_a_set_with_neither_or_both_of_file_and_prompts_is_refused(options):
+    error = refused(with_set(**options))
+    assert error.where == "my.yaml: prompt_sets → s"
+    assert "neither or both of `file` and `prompts`" in error.what
+
+
+def test_a_missing_prompt_file_is_refused_with_its_set():
+    error = refused(with_set(file="nowhere/x.yaml"), PromptError)
+    assert error.where == "my.yaml: prompt_sets → s → nowhere/x.yaml"
+    assert "no such prompt file" in error.what
+    assert "check the path" in error.todo
+
+
+def test_a_wrong_prompt_in_the_config_is_refused_with_set_and_number():
+    error = refused(with_set(prompts=[*PROMPTS, {"name": "d", "text": 42}]), PromptError)
+    assert error.where == "my.yaml: prompt_sets → s: prompt 4"
+    assert error.what == "text is 42, not text"
+
+
+def test_a_set_too_small_for_isf_is_refused_and_allowed_without_isf():
+    few = PROMPTS[: MIN_PROMPTS_ISF - 1]
+    error = refused(with_set(prompts=few))
+    assert error.where == "my.yaml: prompt_sets → s"
+    assert error.what == "it has 2 prompts"
+    assert "at least 3" in error.expected
+    assert "leave isf out of `metrics`" in error.todo
+    assert load_config(with_set(prompts=few) | {"metrics": ["ec"]}).prompt_sets["s"].prompts
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("models:\n  m: {source: 'path:/a'}\n  m: {source: 'path:/b'}\n")
+    with pytest.raises(ConfigError, match=r"the key 'm' is given twice \(second time in line 3\)") as error:
+        check_duplicate_keys([str(path)])
+    assert str(path) in error.value.where
+
+
+def test_a_message_is_plain_lines_in_a_fixed_order():
+    assert str(refused(config(sed=1))).splitlines() == [
+        "my.yaml: unknown key 'sed'",
+        "  expected: some of gpus_per_job, metrics, models, prompt_sets, provenance, record, seed, statistics",
+        "  what to do: did you mean 'seed'?",
+    ]
+    assert str(UserError("only this")) == "only this"

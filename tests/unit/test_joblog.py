@@ -1,0 +1,109 @@
+"""The frame around a job: a log that says what ran, plain messages for users, tracebacks for us, no secrets."""
+
+import logging
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from internal_physics.errors import ConfigError
+from internal_physics.joblog import job
+
+TOKEN = "hf_planted_and_never_to_be_seen"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "job.log"
+
+
+def snakemake(log, **wildcards):
+    return SimpleNamespace(rule="ec", log=[str(log)] if log else [], wildcards=wildcards)
+
+
+def run(log, body=lambda: None, **wildcards):
+    with job(snakemake(log, **wildcards)):
+        body()
+
+
+def fail(error):
+    raise error
+
+
+def test_the_log_says_what_ran_with_which_versions_and_that_it_ended(log):
+    run(log, model="m", condition="baseline")
+    text = log.read_text(encoding="utf-8")
+    assert "rule ec {'model': 'm', 'condition': 'baseline'}" in text
+    assert "'numpy': '" in text
+    assert text.rstrip().endswith("done")
+
+
+def test_what_the_library_logs_and_warns_of_is_in_the_log(log):
+    def body():
+        logging.getLogger("internal_physics").info("found something")
+        warnings.warn("beware", stacklevel=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        run(log, body)
+    text = log.read_text(encoding="utf-8")
+    assert "found something" in text
+    assert "beware" in text
+
+
+def test_an_error_of_the_users_is_plain_sentences_without_traceback(log, capfd):
+    error = ConfigError("found X", where="here", expected="Y", todo="write Y")
+    with pytest.raises(SystemExit) as ended:
+        run(log, lambda: fail(error))
+    assert ended.value.code == 1
+    for text in (log.read_text(encoding="utf-8"), capfd.readouterr().err):
+        assert "here: found X\n  expected: Y\n  what to do: write Y" in text
+        assert "Traceback" not in text
+        assert "done" not in text
+
+
+def test_an_error_of_ours_leaves_its_traceback_in_the_log(log, capfd):
+    with pytest.raises(SystemExit) as ended:
+        run(log, lambda: fail(ZeroDivisionError("a bug")))
+    assert ended.value.code == 1
+    for text in (log.read_text(encoding="utf-8"), capfd.readouterr().err):
+        assert "Traceback" in text
+        assert "ZeroDivisionError: a bug" in text
+
+
+def test_an_interruption_is_not_swallowed(log):
+    with pytest.raises(KeyboardInterrupt):
+        run(log, lambda: fail(KeyboardInterrupt()))
+
+
+def test_a_job_that_goes_well_is_silent_on_the_screen(log, capfd):
+    run(log)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_try_starts_a_new_log(log):
+    run(log, model="first")
+    run(log, model="second")
+    assert "first" not in log.read_text(encoding="utf-8")
+
+
+def test_a_rule_without_log_runs_too(capfd):
+    run(None)
+    assert capfd.readouterr().out == ""
+
+
+def test_no_token_of_the_environment_is_logged(log, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    run(log)
+    assert TOKEN not in log.read_text(encoding="utf-8")

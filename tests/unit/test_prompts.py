@@ -1,0 +1,160 @@
+"""Prompt sets: read from YAML and CSV, or refused with the place, what was found and what to do."""
+
+from pathlib import Path
+
+import pytest
+from internal_physics.errors import ConfigError, PromptError
+from internal_physics.prompts import FIELDS, Prompt, parse_prompts, read_prompts
+
+SHIPPED = sorted((Path(__file__).parents[2] / "resources" / "prompts").glob("*.yaml"))
+TWO = [Prompt("a", "Hello, world"), Prompt("b", "Bye", kind="farewell", answer="now")]
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(raw, where="some.yaml"):
+    with pytest.raises(PromptError) as error:
+        parse_prompts(raw, where=where)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'prompts:\n  - {name: a, text: "Hello, world"}\n  - {name: b, text: Bye, kind: farewell, answer: now}\n',
+        'description: Words.\nprompts:\n  - name: a\n    text: "Hello, world"\n'
+        "  - {name: b, text: Bye, kind: farewell, answer: now}\n",
+        '- {name: a, text: "Hello, world"}\n- {name: b, text: Bye, kind: farewell, answer: now}\n',
+    ],
+    ids=["mapping", "described", "list"],
+)
+@pytest.mark.parametrize("name", ["set.yaml", "set.yml"])
+def test_yaml(tmp_path, text, name):
+    assert read_prompts(write(tmp_path / name, text)) == TWO
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "with the byte-order mark of a spreadsheet"])
+def test_csv(tmp_path, start):
+    text = start + 'name,text,kind,answer\na,"Hello, world",,\nb,Bye,farewell,now\n'
+    assert read_prompts(write(tmp_path / "set.csv", text)) == TWO
+
+
+def test_a_csv_keeps_digits_as_text(tmp_path):
+    found = read_prompts(write(tmp_path / "set.csv", "name,text\n1,0042\n"))
+    assert found == [Prompt("1", "0042")]
+
+
+def test_order_and_letter_case_are_kept():
+    raw = [{"name": name, "text": "x y"} for name in ("b", "A", "c.1", "d_2", "e-3")]
+    assert [prompt.name for prompt in parse_prompts(raw, where="")] == ["b", "A", "c.1", "d_2", "e-3"]
+
+
+def test_to_json_leaves_out_what_is_empty_and_reads_back():
+    assert TWO[0].to_json() == {"name": "a", "text": "Hello, world"}
+    assert parse_prompts([prompt.to_json() for prompt in TWO], where="") == TWO
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PromptError, match="no such prompt file") as error:
+        read_prompts(tmp_path / "nowhere.yaml")
+    assert error.value.where == str(tmp_path / "nowhere.yaml")
+    assert "relative to the working directory" in error.value.todo
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(PromptError, match=r"ending in '\.json'") as error:
+        read_prompts(write(tmp_path / "set.json", "[]"))
+    assert error.value.expected == ".yaml, .yml or .csv"
+
+
+def test_a_text_with_an_unquoted_comma_is_explained(tmp_path):
+    with pytest.raises(PromptError, match="more cells than the header") as error:
+        read_prompts(write(tmp_path / "set.csv", "name,text\na,Hello, world\n"))
+    assert "set.csv: prompt 1" in error.value.where
+    assert "quotes" in error.value.todo
+
+
+def test_a_csv_in_another_encoding_is_explained(tmp_path):
+    (tmp_path / "set.csv").write_bytes("name,text\na,Käse und Brot\n".encode("latin-1"))
+    with pytest.raises(PromptError, match="not UTF-8 text") as error:
+        read_prompts(tmp_path / "set.csv")
+    assert error.value.where == str(tmp_path / "set.csv")
+
+
+def test_a_repeated_yaml_key_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="the key 'text' is given twice"):
+        read_prompts(write(tmp_path / "set.yaml", "prompts:\n  - {name: a, text: x, text: y}\n"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "prompts: []\n", "prompts:\n", "promts:\n  - {name: a, text: b}\n", "prompts: hello\n"]
+)
+def test_an_empty_set_is_refused(tmp_path, text):
+    with pytest.raises(PromptError, match="no prompts found") as error:
+        read_prompts(write(tmp_path / "set.yaml", text))
+    assert error.value.expected == "a list of prompts, each with `name` and `text`"
+
+
+def test_a_csv_without_rows_is_refused(tmp_path):
+    with pytest.raises(PromptError, match="no prompts found"):
+        read_prompts(write(tmp_path / "set.csv", "name,text\n"))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n"])
+def test_an_empty_text_is_refused(text):
+    error = refused([{"name": "first", "text": "x"}, {"name": "void", "text": text}])
+    assert error.what == "prompt 'void' has no text"
+    assert error.where == "some.yaml: prompt 2"
+    assert "write one or delete the prompt" in error.todo
+
+
+def test_a_missing_text_is_refused():
+    assert refused([{"name": "a"}]).what == "prompt 'a' has no text"
+
+
+def test_an_unknown_field_is_refused_with_those_that_exist():
+    error = refused([{"name": "a", "text": "x", "txt": "y"}])
+    assert error.what == "unknown field 'txt'"
+    assert error.expected == f"some of {', '.join(FIELDS)}"
+    assert "did you mean 'text'?" in error.todo
+
+
+@pytest.mark.parametrize(("first", "second"), [("same", "same"), ("Same", "sAME")])
+def test_names_that_differ_at_most_in_case_are_refused(first, second):
+    error = refused([{"name": first, "text": "x"}, {"name": second, "text": "y"}])
+    assert "'same' is used twice" in error.what
+    assert "case ignored" in error.expected
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a b", ".hidden", "-dash", "ä", "x" * 101, "line\n"])
+def test_a_name_that_cannot_name_a_file_is_refused(name):
+    error = refused([{"name": name, "text": "x"}])
+    assert error.what == f"the name {name!r} cannot name a file"
+    assert "starting with a letter or digit" in error.expected
+
+
+@pytest.mark.parametrize("text", [80170451589413662094171256883326, 1.5, True, None, ["x"]])
+def test_a_text_that_is_no_text_must_be_quoted(text):
+    error = refused([{"name": "a", "text": text}])
+    assert error.what == f"text is {text!r}, not text"
+    assert error.todo == "put it in quotes"
+
+
+def test_a_name_that_is_a_number_must_be_quoted():
+    assert refused([{"name": 1, "text": "x"}]).what == "name is 1, not text"
+
+
+@pytest.mark.parametrize("entry", ["just a text", 3, None, ["a", "b"]])
+def test_a_prompt_that_is_no_mapping_is_refused(entry):
+    error = refused([entry])
+    assert error.what == f"found {entry!r}"
+    assert error.expected == "a mapping with `name` and `text`"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_shipped_sets_are_complete(path):
+    for prompt in read_prompts(path):
+        assert all([prompt.kind, prompt.difficulty, prompt.expectation, prompt.reason]), prompt.name

@@ -1,0 +1,201 @@
+"""Stale means stale: a change reruns what depends on it and nothing else. Mostly dry runs on a finished run."""
+
+import os
+import time
+
+import pytest
+from workflow_runs import (
+    BELOW_INFORMATION,
+    BELOW_METRICS,
+    BELOW_RECORDS,
+    BELOW_TABLES,
+    CONFIG,
+    FIGURES,
+    INFORMATION_FIGURES,
+    METRICS,
+    MODELS,
+    RECORDS,
+    SETS,
+)
+
+LIBRARY = "scripts/internal_physics"
+COMMENT = "# A comment that changes nothing."
+
+
+def both(*sets):
+    """Record jobs of both models on these sets."""
+    return {(model, prompt_set) for model in MODELS for prompt_set in sets}
+
+
+class TestNothingChanged:
+    def test_a_second_run_does_nothing(self, tree):
+        done = tree.run()
+        assert done.rules == set()
+        assert "Nothing to be done" in done.text
+
+    def test_a_replay_of_the_run_file_does_nothing(self, base):
+        assert base.plan(config="results/run.yaml").rules == set()
+
+    def test_touched_files_rerun_nothing(self, tree):
+        later = time.time() + 60
+        for path in tree.path(LIBRARY).rglob("*.py"):
+            os.utime(path, (later, later))
+        os.utime(tree.path(CONFIG), (later, later))
+        assert tree.plan().rules == set()
+
+    def test_a_rewritten_but_equal_config_reruns_nothing(self, tree):
+        tree.append(CONFIG, COMMENT)
+        tree.append(CONFIG, "record: {batch_size: 16}  # the default")
+        assert tree.plan().rules == set()
+
+
+class TestPrompts:
+    def test_a_changed_text_records_its_own_set_again(self, tree):
+        tree.edit(CONFIG, "the cat sat on the mat.", "the dog sat on the mat.")
+        plan = tree.plan()
+        assert plan.records() == both("words")
+        assert plan.rules == {"record_1_words"} | BELOW_RECORDS
+        assert plan.jobs["record_1_words"] == len(MODELS)
+
+    def test_a_changed_note_records_nothing(self, tree):
+        tree.edit(CONFIG, "Counts up.", "Counts from one to four.")
+        assert tree.plan().rules == {"provenance", "report"}
+
+    def test_an_added_prompt_records_its_own_set_again(self, tree):
+        tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')
+        assert tree.plan().records() == both("words")
+
+    def test_an_added_set_is_recorded_alone(self, tree):
+        added = 'prompts: [{name: a, text: "abc"}, {name: b, text: "abcd"}, {name: c, text: "abcde"}]'
+        tree.edit(CONFIG, "\nstatistics:", f"  letters: {{{added}}}\n\nstatistics:")
+        plan = tree.plan()
+        assert plan.records() == both("letters")
+        assert plan.rules == {"record_2_letters"} | BELOW_RECORDS
+
+    def test_a_removed_set_records_nothing(self, tree):
+        text = tree.path(CONFIG).read_text()
+        start, end = text.index("  words:"), text.index("statistics:")
+        tree.path(CONFIG).write_text(text[:start] + "\n" + text[end:])
+        plan = tree.plan()
+        assert plan.records() == set()
+        assert plan.rules == BELOW_RECORDS
+
+    def test_what_is_kept_of_one_set_concerns_that_set(self, tree):
+        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: none")
+        assert tree.plan().records() == both("words")
+
+
+class TestModels:
+    def test_an_added_model_is_fetched_and_recorded_alone(self, tree):
+        self.add(tree, 'other: {source: "path:results/tiny_models/./llama"}')
+        plan = tree.plan()
+        assert plan.jobs["fetch"] == 1
+        assert plan.records() == {("other", name) for name in SETS}
+        assert all(plan.jobs[metric] == 1 for metric in (*METRICS, "information"))
+
+    def test_another_precision_shares_the_snapshot(self, tree):
+        self.add(tree, 'half: {source: "path:results/tiny_models/llama", dtype: bfloat16}')
+        plan = tree.plan()
+        assert "fetch" not in plan.rules
+        assert plan.records() == {("half", name) for name in SETS}
+
+    def test_precisions_of_one_model_are_fetched_once(self, fresh, tmp_path):
+        tree = fresh.copy(tmp_path / "tree")
+        self.add(tree, 'half: {source: "path:results/tiny_models/llama", dtype: bfloat16}')
+        self.add(tree, 'four: {source: "path:results/tiny_models/llama", quantization: nf4}')
+        plan = tree.plan()
+        assert plan.jobs["fetch"] == 2
+        assert plan.fetched() == {"llama", "gpt2"}
+        assert len(plan.records()) == 4 * len(SETS)
+
+    def test_a_changed_model_file_is_fetched_and_recorded_again(self, tree):
+        tree.append("results/tiny_models/gpt2/config.json", "")
+        plan = tree.plan()
+        assert plan.fetched() == {"gpt2"}
+        assert plan.records() == {("tiny-gpt2", name) for name in SETS}
+
+    def test_a_removed_model_records_nothing(self, tree):
+        tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
+        plan = tree.plan()
+        assert plan.rules == (BELOW_METRICS | BELOW_INFORMATION) - {"lens_heatmap"}
+
+    @staticmethod
+    def add(tree, line):
+        tree.edit(CONFIG, "\nprompt_sets:", f"  {line}\n\nprompt_sets:")
+
+
+class TestCode:
+    def test_a_changed_metric_reruns_that_metric_and_what_hangs_below(self, tree):
+        tree.append(f"{LIBRARY}/metrics/isf.py", "CHANGED = True")
+        done = tree.run()
+        assert done.rules == {"isf"} | BELOW_METRICS
+        assert done.jobs["isf"] == len(MODELS)
+        assert tree.plan().rules == set()
+
+    def test_what_the_gradient_flow_metrics_share_reruns_them_all(self, tree):
+        tree.append(f"{LIBRARY}/metrics/gradient_flow.py", COMMENT)
+        plan = tree.plan()
+        assert plan.records() == set()
+        assert set(METRICS) <= plan.rules
+
+    @pytest.mark.parametrize("figure", ["radar", "layer_heatmap"])
+    def test_a_changed_figure_is_drawn_again_alone(self, tree, figure):
+        tree.append(f"{LIBRARY}/figures/{figure}.py", COMMENT)
+        assert tree.plan().rules == {figure, "report"}
+
+    def test_a_changed_adapter_reruns_its_rule(self, tree):
+        tree.append("scripts/radar.py", COMMENT)
+        later = time.time() + 60
+        os.utime(tree.path("scripts/radar.py"), (later, later))
+        assert tree.plan().rules == {"radar", "report"}
+
+    def test_a_changed_house_style_redraws_every_figure(self, tree):
+        tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
+        assert tree.plan().rules == {*FIGURES, *INFORMATION_FIGURES, "correlation_matrix", "report"}
+
+    def test_a_changed_report_text_rewrites_the_report(self, tree):
+        tree.append("report/report.html.j2", "")
+        assert tree.plan().rules == {"report"}
+
+    def test_changed_recording_records_again_and_fetches_nothing(self, tree):
+        tree.append(f"{LIBRARY}/recording/recorder.py", COMMENT)
+        plan = tree.plan()
+        assert plan.records() == both(*SETS)
+        assert "fetch" not in plan.rules
+
+    def test_what_only_the_python_api_uses_reruns_nothing(self, tree):
+        tree.append(f"{LIBRARY}/api.py", COMMENT)
+        assert tree.plan().rules == set()
+
+
+class TestOptions:
+    def test_another_seed_resamples_and_records_nothing(self, tree):
+        tree.edit(CONFIG, "seed: 0", "seed: 1")
+        assert tree.plan().rules == BELOW_METRICS
+
+    def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
+        tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
+        plan = tree.plan()
+        assert plan.rules & {*RECORDS, *METRICS} == {"isf"}
+        assert "collect" in plan.rules
+
+    def test_fewer_metrics_compute_nothing_but_tables(self, tree):
+        tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")
+        plan = tree.plan()
+        assert not plan.rules & {*RECORDS, *METRICS}
+        assert plan.rules <= {"collect", "normalize", "correlate", *BELOW_TABLES}
+
+    @pytest.mark.parametrize(
+        "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]
+    )
+    def test_another_reading_of_the_layers_records_nothing(self, tree, option):
+        tree.append(CONFIG, f"information: {{{option}}}")
+        assert tree.plan().rules == {"information"} | BELOW_INFORMATION
+
+    def test_another_lens_prompt_draws_two_figures_again(self, tree):
+        tree.append(CONFIG, "information: {lens_prompt: words/short}")
+        assert tree.plan().rules == {"lens_heatmap", "token_trajectories", "provenance", "report"}
+
+    def test_how_prompts_are_run_concerns_every_recording(self, tree):
+        tree.append(CONFIG, "record: {batch_size: 2}")
+        assert tree.plan().records() == both(*SETS)

@@ -1,0 +1,241 @@
+"""Whole runs: complete, replayable to the byte, alike on any number of cores, and whole again after a kill."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from internal_physics.recording.store import read_trace
+from workflow_runs import (
+    CONFIG,
+    FIGURES,
+    METRICS,
+    MODELS,
+    RECORDS,
+    SETS,
+    TABLES,
+    TOKEN,
+    Refused,
+    command,
+    environment,
+)
+
+# Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
+# eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
+NOISE = 1e-5
+# The last eigenvalue is zero up to rounding, so it is compared with the largest one.
+SPECTRUM_NOISE = 1e-6
+
+
+INFORMATION = tuple(
+    f"information_{name}" for name in ("entropy", "perplexity", "margin", "kl_uniform", "attention", "surprisal")
+)
+
+
+def tables(tree):
+    return {name: pd.read_parquet(tree.path(f"results/tables/{name}.parquet")) for name in TABLES}
+
+
+def csv_bytes(tree):
+    return {name: tree.path(f"results/tables/{name}.csv").read_bytes() for name in TABLES}
+
+
+def all_files(tree):
+    return [path for path in tree.path("results").rglob("*") if path.is_file()]
+
+
+class TestBaseRun:
+    def test_every_rule_ran_as_often_as_it_should(self, base_run):
+        _, done = base_run
+        once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
+        once |= {"collect_information", "information_profiles", "token_trajectories", *FIGURES}
+        expected = dict.fromkeys(once, 1) | {"information_metric": len(INFORMATION)}
+        expected |= {rule: len(MODELS) for rule in ("fetch", *METRICS, *RECORDS, "information", "lens_heatmap")}
+        assert dict(done.jobs) == expected
+
+    def test_every_promised_file_is_there(self, base):
+        results = base.path("results")
+        for name in TABLES:
+            assert (results / f"tables/{name}.csv").stat().st_size > 0
+        for kind in ("png", "svg"):
+            names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
+            expected = {f"{f}-{s}" for f in (*FIGURES, "information_profiles") for s in SETS}
+            expected |= {f"lens_heatmap-{model}" for model in MODELS} | set(INFORMATION)
+            assert names == {f"{name}.{kind}" for name in expected | {"correlation_matrix", "token_trajectories"}}
+        for name in ("report.html", "run.yaml", "tables/checked.txt"):
+            assert (results / name).stat().st_size > 0
+
+    def test_every_pair_of_model_and_prompt_has_its_record(self, base):
+        folder = base.path("results/tensors")
+        found = {path.relative_to(folder).parts for path in folder.rglob("*.*")}
+        prompts = {"counting": ("up", "down", "digits"), "words": ("short", "sentence", "question", "nonsense")}
+        assert found == {
+            (model, "baseline", name, f"{prompt}.parquet")
+            for model in MODELS
+            for name, names in prompts.items()
+            for prompt in names
+        }
+
+    def test_records_carry_where_they_come_from(self, base):
+        trace = read_trace(base.path("results/tensors/tiny-gpt2/baseline/words/short.parquet"))
+        labels = trace.info.labels
+        assert (labels["model"], labels["condition"], labels["prompt_set"]) == ("tiny-gpt2", "baseline", "words")
+        assert labels["source"] == "path:results/tiny_models/gpt2"
+        assert labels["dtype"] == "float32"
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}", labels["revision"])
+        assert trace.info.text == "the cat"
+        assert trace.info.weight_gradients == "norms"
+
+    def test_every_row_is_ok_or_says_why_not(self, base):
+        found = tables(base)
+        assert set(found["prompts"].status) == {"ok"}
+        assert set(found["layers"].status) == {"ok"}
+        assert found["scores"].groupby("metric").size().to_dict() == dict.fromkeys(METRICS, len(MODELS) * len(SETS))
+
+    def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
+        logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
+        assert len(logs) == 14 + len(INFORMATION) + len(MODELS) * (3 + len(METRICS) + len(SETS))
+        assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
+        for name in logs:
+            assert base.path(f"results/logs/{name}.log").read_text().rstrip().endswith("done")
+
+    @staticmethod
+    def names(folder):
+        return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.*")}
+
+    def test_no_token_is_in_any_file(self, base):
+        files = all_files(base) + [path for path in base.path(".snakemake").rglob("*") if path.is_file()]
+        assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
+
+class TestReplay:
+    def test_the_run_file_gives_the_same_tables_to_the_byte_in_an_empty_folder(self, base, fresh, tmp_path):
+        """Also two runs from nothing with the same threads: whatever is drawn at random is seeded."""
+        tree = fresh.copy(tmp_path / "tree")
+        tree.path("run.yaml").write_bytes(base.path("results/run.yaml").read_bytes())
+        done = tree.run(*(f"results/tables/{name}.csv" for name in TABLES), config="run.yaml")
+        assert done.jobs["fetch"] == len(MODELS)
+        assert csv_bytes(tree) == csv_bytes(base)
+
+    def test_one_core_and_one_prompt_at_a_time_change_float_noise_only(self, base, tmp_path):
+        tree = base.copy(tmp_path / "tree")
+        tree.append(CONFIG, "record: {batch_size: 1}")
+        done = tree.run("results/tables/scores.csv", cores=1)
+        assert done.jobs["record_0_counting"] == len(MODELS)
+        before, after = tables(base), tables(tree)
+        for name in ("prompts", "layers", "scores"):
+            numbers = [c for c, kind in before[name].dtypes.items() if kind == "float64" and not c.startswith("ci_")]
+            words = [c for c in before[name] if c not in numbers and not c.startswith("ci_")]
+            pd.testing.assert_frame_equal(before[name][words], after[name][words])
+            np.testing.assert_allclose(after[name][numbers], before[name][numbers], rtol=NOISE)
+        scale = before["isf_spectra"].eigenvalue.max()
+        np.testing.assert_allclose(
+            after["isf_spectra"].eigenvalue, before["isf_spectra"].eigenvalue, atol=SPECTRUM_NOISE * scale
+        )
+
+
+class TestKill:
+    N_PROMPTS = 300
+    FOLDER = "results/tensors/tiny-llama/baseline/many"
+
+    def test_a_killed_run_starts_again_where_it_was(self, base, tmp_path):
+        tree = base.copy(tmp_path / "tree")
+        self.add_many_prompts(tree)
+        finished = {path: path.stat().st_mtime_ns for path in tree.path("results/tensors").rglob("*.parquet")}
+        self.kill_while_recording(tree)
+        n_recorded = len(list(tree.path(self.FOLDER).glob("*.parquet")))
+        assert 0 < n_recorded < self.N_PROMPTS
+        tree.snakemake("--unlock")
+        again = tree.run("results/metrics/ec/tiny-llama/baseline.parquet")
+        assert dict(again.jobs) == {"record_2_many": 1, "ec": 1}
+        assert {path: path.stat().st_mtime_ns for path in finished} == finished
+        self.check_files(tree)
+
+    def add_many_prompts(self, tree):
+        prompts = ", ".join(f'{{name: p{i}, text: "number {i}"}}' for i in range(self.N_PROMPTS))
+        tree.edit(CONFIG, "\nstatistics:", f"  many: {{prompts: [{prompts}]}}\n\nstatistics:")
+
+    def kill_while_recording(self, tree):
+        """SIGKILL to Snakemake and its job as soon as the first records of a set are there."""
+        running = subprocess.Popen(
+            command(f"{self.FOLDER}/p0.parquet"),
+            cwd=tree.folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while running.poll() is None and len(list(tree.path(self.FOLDER).glob("*.parquet"))) < 5:
+                time.sleep(0.005)
+            assert running.poll() is None, "the run ended before it could be killed"
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+    def check_files(self, tree):
+        files = all_files(tree)
+        assert [path for path in files if path.suffix == ".tmp" or path.name.endswith(".part")] == []
+        records = [path for path in files if path.suffix == ".parquet" and "tensors" in path.parts]
+        assert len(list(tree.path(self.FOLDER).iterdir())) == self.N_PROMPTS
+        for path in records:
+            assert np.isfinite(read_trace(path).residual_gradients()).all()
+
+
+class TestRefusals:
+    def test_a_config_error_is_told_at_once_and_no_job_starts(self, fresh, tmp_path):
+        tree = fresh.copy(tmp_path / "tree")
+        tree.edit(CONFIG, "\nstatistics:", "\nstatistcs:")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with pytest.raises(Refused) as refused:
+            tree.plan()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        text = str(refused.value)
+        assert "config/tiny.yaml: unknown key 'statistcs'" in text
+        assert "what to do: did you mean 'statistics'?" in text
+        assert "Job stats" not in text
+        assert "Traceback" not in text
+        assert not tree.path("results/logs").exists()
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        assert seconds < 5
+
+    def test_a_key_given_twice_is_told(self, fresh, tmp_path):
+        tree = fresh.copy(tmp_path / "tree")
+        tree.append(CONFIG, "seed: 1")
+        with pytest.raises(Refused, match="the key 'seed' is given twice"):
+            tree.plan()
+
+    def test_another_config_is_not_merged_with_the_default_one(self, base):
+        """With the default config beneath, the default models and sets would appear in the plan."""
+        plan = base.plan("--forceall")
+        assert plan.jobs["fetch"] == len(MODELS)
+        assert plan.records() == {(model, name) for model in MODELS for name in SETS}
+        assert "smollm2" not in plan.text
+
+    def test_a_job_that_fails_says_why_and_leaves_nothing_half_done(self, base, tmp_path):
+        tree = base.copy(tmp_path / "tree")
+        folder, too_long = "results/tensors/tiny-gpt2/baseline/long", "a" * 65
+        prompts = f'[{{name: ok, text: "ab"}}, {{name: too_long, text: "{too_long}"}}, {{name: fine, text: "cd"}}]'
+        tree.edit(CONFIG, "\nstatistics:", f"  long: {{prompts: {prompts}}}\n\nstatistics:")
+        with pytest.raises(Refused) as refused:
+            tree.snakemake(f"{folder}/ok.parquet")
+        log = tree.path("results/logs/record/tiny-gpt2/baseline/long.part0.log").read_text()
+        for text in (str(refused.value), log):
+            assert "prompt 'too_long': 65 tokens" in text
+            assert "expected: at most 64, the model's context" in text
+            assert "Traceback" not in text.split("prompt 'too_long'")[0].rsplit("rule record", maxsplit=1)[-1]
+        assert not list(tree.path(folder).glob("*"))
+
+
+def test_every_parquet_of_a_run_can_be_read(base):
+    files = [path for path in all_files(base) if path.suffix == ".parquet"]
+    of_each_model = 7 + len(METRICS) + 4  # records, metrics, and what is read of the layers
+    assert len(files) == of_each_model * len(MODELS) + len(TABLES)
+    for path in files:
+        assert pq.read_metadata(path).num_rows > 0
