@@ -58,7 +58,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf"]
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "information"]
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -166,7 +166,13 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
         (with_model(compute_dtype="bf16"), "my.yaml: models → m → compute_dtype", "bf16", "bfloat16", "'bfloat16'"),
         (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_SCHEMA),
         (with_model(task="mask"), "my.yaml: models → m → task", "mask", "causal, masked", "'masked'"),
-        (config(metrics=["ec", "isd"]), "my.yaml: metrics → 1", "isd", "ec, isc, isg, isa, isf", "did you mean"),
+        (
+            config(metrics=["ec", "isd"]),
+            "my.yaml: metrics → 1",
+            "isd",
+            "ec, isc, isg, isa, isf, information",
+            "did you mean",
+        ),
     ],
 )
 def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, found, allowed, suggestion):
@@ -299,7 +305,7 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
-        "  expected: some of gpus_per_job, metrics, models, prompt_sets, provenance, record, seed, statistics",
+        "  expected: some of gpus_per_job, information, metrics, models, prompt_sets, provenance, record, seed, statistics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"
