@@ -7,11 +7,19 @@ imports (and is made stale by) that metric alone.
 
 import importlib
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 
 PER_PROMPT = ("ec", "isc", "isg", "isa")
 PER_SET = ("isf",)
 GRADIENT_FLOW = ("ec", "isc", "isg", "isa", "isf")
+# Scores of the metric `thermodynamics`: medians over kinds of maps. Each also exists by kind: temperature_query.
+THERMODYNAMICS = ("temperature", "entropy_nats", "energy", "free_energy")
+
+
+def score_names(metrics: Iterable[str]) -> list[str]:
+    """The scores that every model and prompt set has where these metrics are asked for."""
+    return [score for metric in metrics for score in (THERMODYNAMICS if metric == "thermodynamics" else (metric,))]
 
 
 class _Metrics(ModuleType):
@@ -28,6 +36,6 @@ def _metric(name: str) -> property:
     return property(get, ignore)
 
 
-for _name in GRADIENT_FLOW:
+for _name in (*GRADIENT_FLOW, "thermodynamics"):
     setattr(_Metrics, _name, _metric(_name))
 sys.modules[__name__].__class__ = _Metrics
