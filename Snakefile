@@ -14,6 +14,7 @@ include: "rules/common.smk"
 include: "rules/fetch.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
+include: "rules/thermodynamics.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -26,3 +27,4 @@ rule all:
         "results/run.yaml",
         "results/tables/checked.txt",
         ALL_TENSORS,
+        PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],

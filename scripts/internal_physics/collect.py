@@ -10,6 +10,8 @@ from internal_physics.statistics.bootstrap import mean_interval
 
 KEYS = ["model", "condition", "prompt_set"]
 PER_PROMPT = ["ec", "isc", "isg", "isa"]
+PER_SET = ["isf"]
+FAMILIES = ["thermodynamics"]  # metrics of many scores, each named after its quantity
 
 
 def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
@@ -56,10 +58,11 @@ def scores_table(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_
     """
     settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     found = []
+    rows = rows.assign(metric=rows.metric.where(~rows.metric.isin(FAMILIES), rows.quantity))
     for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
         score = (
             _set_score(group, metric)
-            if metric not in PER_PROMPT
+            if metric in PER_SET
             else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
         )
         found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})
