@@ -14,6 +14,7 @@ include: "rules/common.smk"
 include: "rules/fetch.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
+include: "rules/thermodynamics.smk"
 include: "rules/tables.smk"
 include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
@@ -28,3 +29,4 @@ rule all:
         "results/tables/checked.txt",
         ALL_TENSORS,
         RESIDUAL_GAIN_RESULTS,
+        PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],

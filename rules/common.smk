@@ -27,9 +27,16 @@ SCORES = [metric for metric in METRICS if metric in GRADIENT_FLOW]  # those that
 FIGURE_FORMATS = ["png", "svg"]
 TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
 TABLES += ["gains", "hypotheses"] if RESIDUAL_GAIN in METRICS else []
+# The weights' tables, figures and files, where `thermodynamics` is among the metrics; rules without a target run nothing.
+WEIGHT_TABLES = ["spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"]
+WEIGHT_FIGURES_BY_SET = ["thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map"]
+PUBLISHED_CSV = expand("results/thermodynamics/{model}.csv", model=MODELS)
+ASKED_FOR_WEIGHTS = "thermodynamics" in METRICS
+TABLES += WEIGHT_TABLES if ASKED_FOR_WEIGHTS else []
 FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
+FIGURES_BY_SET += WEIGHT_FIGURES_BY_SET if ASKED_FOR_WEIGHTS else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
 TENSORS = [path for record_job in RECORD_JOBS for path in record_job.outputs]
@@ -94,6 +101,11 @@ def figures(kind):
     return expand("results/figures/{kind}-{set}.{format}", kind=kind, set=PROMPT_SETS, format=FIGURE_FORMATS)
 
 
+def of_every_model(path):
+    """The path of every model and condition."""
+    return expand(path, model=MODELS, condition=CONDITIONS)
+
+
 def table_outputs(*names):
     """The two files of each table, as named outputs: {name}_csv and {name}_parquet."""
     return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
@@ -117,5 +129,6 @@ ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expa
     "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
 )
 ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
+ALL_FIGURES += by_model("singular_spectra") if ASKED_FOR_WEIGHTS else []
 
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from internal_physics import check_thermodynamics as of_weights
 from internal_physics.errors import UserError
-from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
+from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN, THERMODYNAMICS, score_names
 from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
 from internal_physics.tables import TABLES
 
 _AT_LEAST_ZERO, _SHARE, _COSINE = pa.Check.ge(0), pa.Check.in_range(0, 1), pa.Check.in_range(-1, 1)
 _RANGES: dict[str, dict[str, pa.Check]] = {
-    "scores": {"value": _AT_LEAST_ZERO, "n_prompts": _AT_LEAST_ZERO},
+    "scores": {"n_prompts": _AT_LEAST_ZERO},
     "scores_normalized": {"score": _SHARE},
     "prompts": {
         "n_tokens": pa.Check.ge(2),
@@ -38,7 +39,7 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
         "spearman_p": _SHARE,
         "p_adjusted": _SHARE,
     },
-}
+} | of_weights.RANGES
 _LAYER_RANGES = {
     "relative_gradient_change": (0, float("inf")),
     "gradient_cosine": (-1, 1),
@@ -56,7 +57,7 @@ _KEYS = {
     "correlations": ["x", "y", "level"],
     "gains": [*_SET, "prompt", "variant"],
     "hypotheses": [*_SET, "variant", "hypothesis", "x", "y", "statistic"],
-}
+} | of_weights.UNIQUE
 _SHOWN = 20  # problems listed in the message
 # What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
 _FINITE = {
@@ -68,7 +69,7 @@ _FINITE = {
     "gains": ["last_gain", "log_cumulative_gain", "entropy_nats"],
     "hypotheses": ["value", "ci_low", "ci_high"],
     "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
-}
+} | of_weights.FINITE
 
 
 def check_tables(
@@ -120,7 +121,9 @@ def _problems(name: str, table: pd.DataFrame) -> list[str]:
         return [f"{c.column}: {c.check} fails for {c.failure_case!r}" for c in cases.itertuples()]
     n_repeated = int(table.duplicated(_KEYS[name]).sum())
     repeated = [f"{n_repeated} repeated rows"] if n_repeated else []
-    return repeated + _unflagged(table, _FINITE[name]) + (_layer_problems(table) if name == "layers" else [])
+    own = {"layers": _layer_problems, "scores": _score_problems}.get(name)
+    unflagged = _unflagged(table, _FINITE[name]) + of_weights.problems_under_own_status(name, table)
+    return repeated + unflagged + (own(table) if own else [])
 
 
 def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -128,6 +131,12 @@ def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     ok = table[table.status == OK]
     bad = [column for column in columns if not np.isfinite(ok[column]).all()]
     return [f"{column}: not finite in a row with status ok" for column in bad]
+
+
+def _score_problems(table: pd.DataFrame) -> list[str]:
+    """The benchmark's metrics are zero or more; a free energy need not be."""
+    negative = table[table.metric.isin(GRADIENT_FLOW) & (table.value < 0)]
+    return [f"value: {row.metric} is {row.value}, expected zero or more" for row in negative.itertuples()]
 
 
 def _layer_problems(table: pd.DataFrame) -> list[str]:
@@ -151,8 +160,17 @@ def _config_problems(
     asked_for = [metric for metric in metrics if metric in _PER_PROMPT]
     problems = [f"prompts: {problem}" for problem in _unflagged(tables["prompts"], asked_for)]
     for name, (columns, rows) in _expected_rows(models, conditions, metrics, prompts).items():
-        problems += _row_problems(name, tables[name], columns, rows)
+        problems += _row_problems(name, _without_kinds(tables[name]), columns, rows)
+    if "thermodynamics" in metrics:
+        pairs = [(m, c, s, p) for m, c, s in product(models, conditions, prompts) for p in prompts[s]]
+        problems += of_weights.missing_weights(tables, pairs)
     return problems
+
+
+def _without_kinds(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out scores by kind of map (temperature_query): which kinds there are is the model's affair."""
+    prefixes = tuple(f"{score}_" for score in THERMODYNAMICS)
+    return table[~table.metric.str.startswith(prefixes)] if "metric" in table else table
 
 
 def _expected_rows(
@@ -161,11 +179,12 @@ def _expected_rows(
     """Table → the columns that say what a row is of, and all that must be there."""
     sets = list(product(models, conditions, prompts))
     pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
-    scores = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
+    scores = [(*of_set, metric) for of_set in sets for metric in score_names(metrics)]
+    benchmark = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
     ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
     expected = {
         "scores": ([*_SET, "metric"], scores),
-        "scores_normalized": ([*_SET, "metric"], scores),
+        "scores_normalized": ([*_SET, "metric"], benchmark),
         "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
         "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
         "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),

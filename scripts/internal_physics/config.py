@@ -87,6 +87,8 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
+    if "thermodynamics" in resolved["metrics"]:
+        _refuse_without_gradients(sets, where)
     return Config(resolved, sources, sets)
 
 
@@ -206,4 +208,15 @@ def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
                 where=f"{where}: prompt_sets → {name}",
                 expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
                 todo="add prompts, or leave isf out of `metrics`",
+            )
+
+
+def _refuse_without_gradients(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if prompt_set.weight_gradients == "none":
+            raise ConfigError(
+                "weight_gradients: none",
+                where=f"{where}: prompt_sets → {name}",
+                expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+                todo="set weight_gradients: norms, or leave thermodynamics out of `metrics`",
             )

@@ -8,7 +8,9 @@ from workflow_runs import (
     BELOW_GAINS,
     BELOW_METRICS,
     BELOW_RECORDS,
+    BELOW_STATES,
     BELOW_TABLES,
+    BELOW_WEIGHTS,
     CONFIG,
     FIGURES,
     METRICS,
@@ -80,7 +82,7 @@ class TestPrompts:
         assert plan.rules == BELOW_RECORDS
 
     def test_what_is_kept_of_one_set_concerns_that_set(self, tree):
-        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: none")
+        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: factors")
         assert tree.plan().records() == both("words")
 
 
@@ -116,7 +118,7 @@ class TestModels:
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
-        assert plan.rules == BELOW_METRICS | BELOW_GAINS | {"gains"}
+        assert plan.rules == BELOW_METRICS | BELOW_GAINS | {"gains"} | BELOW_WEIGHTS | {"singular_spectra"}
 
     @staticmethod
     def add(tree, line):
@@ -150,7 +152,8 @@ class TestCode:
 
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
-        assert tree.plan().rules == {*FIGURES, "correlation_matrix", "gain_panels", "gain_heatmap", "report"}
+        once = {"correlation_matrix", "gain_panels", "gain_heatmap", "singular_spectra", "report"}
+        assert tree.plan().rules == {*FIGURES, *once}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
@@ -170,7 +173,7 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        assert tree.plan().rules == BELOW_METRICS | BELOW_GAINS
+        assert tree.plan().rules == BELOW_METRICS | BELOW_GAINS | {"thermodynamics"} | BELOW_STATES
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
