@@ -14,8 +14,10 @@ include: "rules/common.smk"
 include: "rules/fetch.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
+include: "rules/thermodynamics.smk"
 include: "rules/information.smk"
 include: "rules/tables.smk"
+include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 
@@ -27,3 +29,5 @@ rule all:
         "results/run.yaml",
         "results/tables/checked.txt",
         ALL_TENSORS,
+        RESIDUAL_GAIN_RESULTS,
+        PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],

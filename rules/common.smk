@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 from internal_physics.closure import library_files, script_files
 from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
+from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
 from internal_physics.models.memory import estimate_memory, estimate_readout
 from internal_physics.workplan import record_jobs
 
@@ -21,15 +22,24 @@ except UserError as error:
 MODELS = list(CONFIG.models)
 PROMPT_SETS = list(CONFIG.prompt_sets)
 CONDITIONS = ["baseline"]
-METRICS = [name for name in CONFIG.raw["metrics"] if name != "information"]  # those with scores
+METRICS = [name for name in CONFIG.raw["metrics"] if name != "information"]  # those whose rows `collect` reads
 INFORMATION = "information" in CONFIG.raw["metrics"]
+SCORES = [metric for metric in METRICS if metric in GRADIENT_FLOW]  # those that have one number per prompt set
 FIGURE_FORMATS = ["png", "svg"]
 TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
+TABLES += ["gains", "hypotheses"] if RESIDUAL_GAIN in METRICS else []
+# The weights' tables, figures and files, where `thermodynamics` is among the metrics; rules without a target run nothing.
+WEIGHT_TABLES = ["spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"]
+WEIGHT_FIGURES_BY_SET = ["thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map"]
+PUBLISHED_CSV = expand("results/thermodynamics/{model}.csv", model=MODELS)
+ASKED_FOR_WEIGHTS = "thermodynamics" in METRICS
 TABLES += ["information", "predictions"] if INFORMATION else []
-FIGURES_BY_SET = ["radar"]  # figures drawn once for each prompt set; each needs the metrics that it shows
+TABLES += WEIGHT_TABLES if ASKED_FOR_WEIGHTS else []
+FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
 FIGURES_BY_SET += ["information_profiles"] if INFORMATION else []
+FIGURES_BY_SET += WEIGHT_FIGURES_BY_SET if ASKED_FOR_WEIGHTS else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
 TENSORS = [path for record_job in RECORD_JOBS for path in record_job.outputs]
@@ -77,6 +87,12 @@ def load_options(wildcards):
     }
 
 
+def record_options(record_job):
+    """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
+    options = {key: value for key, value in CONFIG.raw["record"].items() if key != "prompts_per_job"}
+    return {**options, "weight_gradients": record_job.weight_gradients}
+
+
 def record_mem_mb(wildcards, input, attempt):
     """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
@@ -98,13 +114,34 @@ def figures(kind):
     return expand("results/figures/{kind}-{set}.{format}", kind=kind, set=PROMPT_SETS, format=FIGURE_FORMATS)
 
 
+def of_every_model(path):
+    """The path of every model and condition."""
+    return expand(path, model=MODELS, condition=CONDITIONS)
+
+
 def table_outputs(*names):
     """The two files of each table, as named outputs: {name}_csv and {name}_parquet."""
     return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
 
 
+def prompt_fields(*names):
+    """Prompt set → prompt → these fields of it, as the config gives them: only rules that read them become stale."""
+    return {
+        name: {p.name: {field: getattr(p, field) for field in names} for p in prompt_set.prompts}
+        for name, prompt_set in CONFIG.prompt_sets.items()
+    }
+
+
+def by_model(kind):
+    """Paths of a figure: one per model and format."""
+    return expand("results/figures/{kind}-{model}.{format}", kind=kind, model=MODELS, format=FIGURE_FORMATS)
+
+
+GAIN_FIGURES = by_model("gain_panels") + expand("results/figures/gain_heatmap.{format}", format=FIGURE_FORMATS)
 ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expand(
     "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
 )
+ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
+ALL_FIGURES += by_model("singular_spectra") if ASKED_FOR_WEIGHTS else []
 
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

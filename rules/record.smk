@@ -29,7 +29,7 @@ for record_job in RECORD_JOBS:
             n_prompts=len(record_job.prompts),
             prompts=record_job.prompts,
             load=load_options,
-            record={**CONFIG.raw["record"], "weight_gradients": record_job.weight_gradients},
+            record=record_options(record_job),
         message:
             "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts"
         script:

@@ -42,8 +42,6 @@ rule report:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
-    params:
-        prompt_sets=PROMPT_SETS,
     message:
         "Writing the report"
     script:

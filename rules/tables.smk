@@ -67,9 +67,9 @@ rule correlate:
     resources:
         mem_mb=1000,
     params:
+        metrics=METRICS,
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],
-        metrics=METRICS,
     message:
         "Correlating metrics over prompts and over models"
     script:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from internal_physics.check_tables import check_tables
 from internal_physics.joblog import job
-from internal_physics.tables import TABLES, read_table
+from internal_physics.tables import read_tables
 
 if __name__ == "__main__":
     with job(snakemake):
-        tables = {name: read_table(snakemake.input[name], name) for name in TABLES if hasattr(snakemake.input, name)}
-        lines = check_tables(tables, **snakemake.params)
+        lines = check_tables(read_tables(snakemake.input), **snakemake.params)
         Path(snakemake.output.checked).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -43,7 +43,7 @@ class Case:
 
 @cache
 def case(name: str, dtype: str = "float32") -> Case:
-    """Prompts: short; with repeated tokens; long; one in which the padding token is real text; one of a length twice."""
+    """Prompts: short; with repeated tokens; long; with the padding token as real text; and two of one length."""
     checked = check_model(wrap_model(build_model(name, getattr(torch, dtype)), None, task_of(name)))
     draw = np.random.default_rng(7)
     ids = {n: draw.integers(FIRST_ORDINARY_ID, N_VOCABULARY, n_tokens) for n, n_tokens in _LENGTHS.items()}

@@ -82,7 +82,7 @@ def trainable(model: nn.Module, part: nn.Module | None = None) -> Iterator[None]
 
 
 def dense_gradients(model: nn.Module, question: Question) -> tuple[float, dict[str, np.ndarray]]:
-    """loss.backward() with weight gradients: the loss, and the gradient of every 2-D parameter that gets one, float64."""
+    """loss.backward() with weight gradients: the loss, and the gradient of every 2-D parameter that gets one."""
     with trainable(model):
         loss = loss_of(model, question)
         loss.backward()
@@ -122,7 +122,7 @@ def hooked_flow(model: nn.Module, question: Question) -> Flow:
     )
 
 
-# --- the five scores, from their definitions ------------------------------------------------------------------------
+# --- the five scores, from their definitions -------------------------------------------------------
 
 
 def relative_changes(flow: Flow) -> list[float]:

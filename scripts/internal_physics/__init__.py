@@ -17,9 +17,10 @@ _HOMES = {
     "record": "internal_physics.api",
     "Trace": "internal_physics.recording.trace",
     "read_trace": "internal_physics.recording.store",
+    "weight_spectra": "internal_physics.models.spectra",
     "write_trace": "internal_physics.recording.store",
 }
-__all__ = ["Trace", "lens", "load", "metrics", "read_trace", "record", "write_trace"]
+__all__ = ["Trace", "lens", "load", "metrics", "read_trace", "record", "weight_spectra", "write_trace"]
 
 
 def __getattr__(name: str) -> object:

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from internal_physics import check_thermodynamics as of_weights
 from internal_physics.errors import UserError
+from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN, THERMODYNAMICS, score_names
 from internal_physics.metrics.information import QUANTITIES
+from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
 from internal_physics.tables import TABLES
 
 _AT_LEAST_ZERO, _SHARE, _COSINE = pa.Check.ge(0), pa.Check.in_range(0, 1), pa.Check.in_range(-1, 1)
 _RANGES: dict[str, dict[str, pa.Check]] = {
-    "scores": {"value": _AT_LEAST_ZERO, "n_prompts": _AT_LEAST_ZERO},
+    "scores": {"n_prompts": _AT_LEAST_ZERO},
     "scores_normalized": {"score": _SHARE},
     "prompts": {
         "n_tokens": pa.Check.ge(2),
@@ -30,6 +33,8 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
     "isf_spectra": {"rank": pa.Check.ge(1), "eigenvalue": _AT_LEAST_ZERO},
     "information": {"layer": _AT_LEAST_ZERO},
     "predictions": {"Probability": _SHARE, "rank": pa.Check.ge(1)},
+    "gains": {"last_gain": _AT_LEAST_ZERO, "entropy_nats": _AT_LEAST_ZERO, "variant": pa.Check.isin(VARIANTS)},
+    "hypotheses": {"n": _AT_LEAST_ZERO, "p": _SHARE, "p_adjusted": _SHARE, "p_parametric": _SHARE},
     "correlations": {
         "pearson_r": _COSINE,
         "spearman_rho": _COSINE,
@@ -37,14 +42,11 @@ _RANGES: dict[str, dict[str, pa.Check]] = {
         "spearman_p": _SHARE,
         "p_adjusted": _SHARE,
     },
-}
+} | of_weights.RANGES
 _POSITIVE = (0, float("inf"))
 _QUANTITY_RANGES = {
-    "layers": {
-        "relative_gradient_change": _POSITIVE,
-        "gradient_cosine": (-1, 1),
-        "gradient_norm": _POSITIVE,
-    },
+    "layers": {"relative_gradient_change": _POSITIVE, "gradient_cosine": (-1, 1), "gradient_norm": _POSITIVE}
+    | {f"residual_{what}_{variant}": _POSITIVE for what in ("norm", "gain") for variant in VARIANTS},
     "information": dict.fromkeys(QUANTITIES, _POSITIVE)
     | {
         "perplexity": (1, float("inf")),
@@ -52,7 +54,7 @@ _QUANTITY_RANGES = {
         "final_token_probability": (0, 1),
     },
 }
-_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa")
+_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa", RESIDUAL_GAIN)
 _SET = ["model", "condition", "prompt_set"]
 # The columns that no two rows share.
 _KEYS = {
@@ -62,9 +64,11 @@ _KEYS = {
     "layers": [*_SET, "prompt", "layer", "quantity"],
     "isf_spectra": [*_SET, "rank"],
     "correlations": ["x", "y", "level"],
+    "gains": [*_SET, "prompt", "variant"],
+    "hypotheses": [*_SET, "variant", "hypothesis", "x", "y", "statistic"],
     "information": [*_SET, "prompt", "layer", "quantity"],
     "predictions": [*_SET, "prompt", "rank"],
-}
+} | of_weights.UNIQUE
 _SHOWN = 20  # problems listed in the message
 # What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
 _FINITE = {
@@ -75,8 +79,10 @@ _FINITE = {
     "isf_spectra": ["eigenvalue", "fitted"],
     "information": ["value"],
     "predictions": ["Probability"],
+    "gains": ["last_gain", "log_cumulative_gain", "entropy_nats"],
+    "hypotheses": ["value", "ci_low", "ci_high"],
     "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
-}
+} | of_weights.FINITE
 
 
 def check_tables(
@@ -90,7 +96,7 @@ def check_tables(
     """Check all tables; one line each of what was found.
 
     Args:
-        tables: name → table, as in tables.TABLES.
+        tables: name → table, as in tables.TABLES; gains and hypotheses only where residual_gain was asked for.
         models: all that must be there.
         conditions: all that must be there.
         metrics: all that must be there.
@@ -114,7 +120,7 @@ def table_schema(name: str) -> pa.DataFrameSchema:
     """The pandera schema of a table: columns in order, types, ranges (missing values are judged by `_unflagged`)."""
     ranges = _RANGES[name]
     columns = {
-        column: pa.Column(spec.dtype, ranges.get(column), nullable=spec.dtype == "float64")
+        column: pa.Column(spec.dtype, ranges.get(column), nullable=spec.dtype in ("float64", "boolean"))
         for column, spec in TABLES[name].items()
     }
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
@@ -128,8 +134,9 @@ def _problems(name: str, table: pd.DataFrame) -> list[str]:
         return [f"{c.column}: {c.check} fails for {c.failure_case!r}" for c in cases.itertuples()]
     n_repeated = int(table.duplicated(_KEYS[name]).sum())
     repeated = [f"{n_repeated} repeated rows"] if n_repeated else []
+    unflagged = _unflagged(table, _FINITE[name]) + of_weights.problems_under_own_status(name, table)
     quantities = _quantity_problems(table, _QUANTITY_RANGES.get(name, {}))
-    return repeated + _unflagged(table, _FINITE[name]) + quantities
+    return repeated + unflagged + quantities + (_score_problems(table) if name == "scores" else [])
 
 
 def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -137,6 +144,12 @@ def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     ok = table[table.status == OK]
     bad = [column for column in columns if not np.isfinite(ok[column]).all()]
     return [f"{column}: not finite in a row with status ok" for column in bad]
+
+
+def _score_problems(table: pd.DataFrame) -> list[str]:
+    """The benchmark's metrics are zero or more; a free energy need not be."""
+    negative = table[table.metric.isin(GRADIENT_FLOW) & (table.value < 0)]
+    return [f"value: {row.metric} is {row.value}, expected zero or more" for row in negative.itertuples()]
 
 
 def _quantity_problems(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -163,8 +176,17 @@ def _config_problems(
     asked_for = [metric for metric in metrics if metric in _PER_PROMPT]
     problems = [f"prompts: {problem}" for problem in _unflagged(tables["prompts"], asked_for)]
     for name, (columns, rows) in _expected_rows(models, conditions, metrics, prompts).items():
-        problems += _row_problems(name, tables[name], columns, rows) if name in tables else []
+        problems += _row_problems(name, _without_kinds(tables[name]), columns, rows) if name in tables else []
+    if "thermodynamics" in metrics:
+        pairs = [(m, c, s, p) for m, c, s in product(models, conditions, prompts) for p in prompts[s]]
+        problems += of_weights.missing_weights(tables, pairs)
     return problems
+
+
+def _without_kinds(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out scores by kind of map (temperature_query): which kinds there are is the model's affair."""
+    prefixes = tuple(f"{score}_" for score in THERMODYNAMICS)
+    return table[~table.metric.str.startswith(prefixes)] if "metric" in table else table
 
 
 def _expected_rows(
@@ -173,17 +195,22 @@ def _expected_rows(
     """Table → the columns that say what a row is of, and all that must be there."""
     sets = list(product(models, conditions, prompts))
     pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
-    scores = [(*of_set, metric) for of_set in sets for metric in metrics]
+    scores = [(*of_set, metric) for of_set in sets for metric in score_names(metrics)]
+    benchmark = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
     ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
-    return {
+    expected = {
         "scores": ([*_SET, "metric"], scores),
-        "scores_normalized": ([*_SET, "metric"], scores),
+        "scores_normalized": ([*_SET, "metric"], benchmark),
         "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
         "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
         "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),
         "information": ([*_SET, "prompt"], pairs),
         "predictions": ([*_SET, "prompt"], pairs),
     }
+    if RESIDUAL_GAIN in metrics:
+        expected["gains"] = [*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]
+        expected["hypotheses"] = ["model", "condition", "variant"], list(product(models, conditions, VARIANTS))
+    return expected
 
 
 def _row_problems(name: str, table: pd.DataFrame, columns: list[str], expected: list[tuple]) -> list[str]:

@@ -5,15 +5,21 @@ import zlib
 import numpy as np
 import pandas as pd
 
+from internal_physics.metrics import GRADIENT_FLOW
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.bootstrap import mean_interval
 
 KEYS = ["model", "condition", "prompt_set"]
 PER_PROMPT = ["ec", "isc", "isg", "isa"]
+PER_SET = ["isf"]
+FAMILIES = ["thermodynamics"]  # metrics of many scores, each named after its quantity
 
 
 def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
-    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`)."""
+    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`).
+
+    Every metric adds its quantities to `layers`; only those of the gradient flow have a score.
+    """
     return {
         "prompts": prompts_table(rows),
         "layers": layers_table(rows),
@@ -42,7 +48,7 @@ def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
-    spectra = rows[rows["rank"].notna()]
+    spectra = rows[rows["rank"].notna() & (rows["metric"] == "isf")]
     if spectra.empty:
         return pd.DataFrame(columns=[*KEYS, "rank", "eigenvalue", "fitted", "status"])
     wide = spectra.pivot(index=[*KEYS, "rank", "status"], columns="quantity", values="value")
@@ -56,10 +62,14 @@ def scores_table(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_
     """
     settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     found = []
+    rows = rows[rows["metric"].isin([*GRADIENT_FLOW, *FAMILIES])]
+    if rows.empty:
+        return pd.DataFrame(columns=[*KEYS, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
+    rows = rows.assign(metric=rows.metric.where(~rows.metric.isin(FAMILIES), rows.quantity))
     for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
         score = (
             _set_score(group, metric)
-            if metric not in PER_PROMPT
+            if metric in PER_SET
             else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
         )
         found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})

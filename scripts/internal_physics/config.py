@@ -6,7 +6,7 @@ No heavy imports: the Snakefile calls this while it is parsed.
 import copy
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,11 +99,13 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         _refuse_small_sets(sets, where)
     if not set(resolved["metrics"]) - WITHOUT_SCORE:
         raise ConfigError(
-            f"none of the metrics {resolved['metrics']} has a score",
+            f"metrics {resolved['metrics']}: information stands beside other metrics and fills none of their tables",
             where=f"{where}: metrics",
-            expected="at least one of ec, isc, isg, isa, isf",
+            expected="at least one of ec, isc, isg, isa, isf, residual_gain, thermodynamics",
             todo="add one; they are computed from the same records",
         )
+    if "thermodynamics" in resolved["metrics"]:
+        _refuse_without_gradients(sets, where)
     config = Config(resolved, sources, sets)
     _refuse_unknown_prompt(config, where)
     return config
@@ -154,6 +156,15 @@ class _Validator:
         if isinstance(rules.get("additionalProperties"), Mapping):
             for sub_value in value.values():
                 self._write_defaults(sub_value, rules["additionalProperties"])
+        else:
+            _order_keys(value, rules.get("properties", {}))
+
+
+def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:
+    """Put keys in the order of the schema: how a config happens to be written must not make anything stale."""
+    ordered = {key: value[key] for key in order if key in value}
+    value.clear()
+    value.update(ordered)
 
 
 def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
@@ -228,4 +239,15 @@ def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
                 where=f"{where}: prompt_sets → {name}",
                 expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
                 todo="add prompts, or leave isf out of `metrics`",
+            )
+
+
+def _refuse_without_gradients(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if prompt_set.weight_gradients == "none":
+            raise ConfigError(
+                "weight_gradients: none",
+                where=f"{where}: prompt_sets → {name}",
+                expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+                todo="set weight_gradients: norms, or leave thermodynamics out of `metrics`",
             )

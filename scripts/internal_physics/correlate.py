@@ -1,6 +1,5 @@
 """Which metrics move together: tables `prompts` and `scores` in, table `correlations` out."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -8,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from internal_physics.metrics import THERMODYNAMICS
 from internal_physics.statistics.correlation import (
     FEWEST_PAIRS,
     adjust_false_discovery,
@@ -15,6 +15,7 @@ from internal_physics.statistics.correlation import (
     is_constant,
     join_status,
 )
+from internal_physics.statistics.seeds import seed_of
 
 CONDITION = "baseline"
 PROMPT_QUANTITIES = ("ec", "isc", "isg", "isa", "loss_nats")
@@ -90,9 +91,14 @@ def correlate_metrics(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def model_metrics(asked_for: Sequence[str]) -> tuple[str, ...]:
+    """The metrics to correlate over models: the benchmark's five, and the medians of `thermodynamics` if asked for."""
+    return MODEL_METRICS + (THERMODYNAMICS if "thermodynamics" in asked_for else ())
+
+
 def pair_seed(seed: int, x: str, y: str) -> int:
     """Seed of one pair, 0 to 2^64-1, from the run's seed and both names, whatever pairs came before."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{x}\n{y}".encode()).digest()[:8], "big")
+    return seed_of(seed, x, y)
 
 
 def _observe_prompts(prompts: pd.DataFrame, quantities: Sequence[str]) -> dict[str, _Observed]:

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from internal_physics.gain_verdicts import caption_facts
 from internal_physics.report_parts import describe_table, flagged_rows, span, summarize
 
 TEMPLATE = "report.html.j2"
@@ -56,7 +57,7 @@ def render_report(
         raise ValueError(f"the report needs the tables {missing}; it was given {sorted(tables)}")
     texts = {name: _read_yaml(Path(template_dir) / f"{name}.yaml") for name in TEXTS}
     models = _in_order(_names(run["models"]), tables["scores"]["model"])
-    metrics = _in_order(texts["metrics"], tables["scores"]["metric"])
+    metrics = _in_order(texts["metrics"], tables["scores_normalized"]["metric"])  # a temperature has no best
     facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
     flagged, n_more_flagged = flagged_rows(tables)
     page = {
@@ -83,10 +84,10 @@ def render_report(
 
 
 def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
-    """Sort PNG files by name: "{kind}-{prompt_set}.png", or "{kind}.png" for all prompt sets together.
+    """Sort PNG files by name: "{kind}-{prompt_set}.png" or "{kind}-{model}.png", or "{kind}.png" for all together.
 
     Returns:
-        kind -> prompt set, or "all" -> file, for `render_report`; both in the order of the paths.
+        kind -> prompt set or model, or "all" -> file, for `render_report`; both in the order of the paths.
     """
     figures: dict[str, dict[str, Path]] = {}
     for path in map(Path, paths):
@@ -114,6 +115,8 @@ def _sections(
         for kind in section.get("figures", []):
             for prompt_set in _in_order([ALL_SETS, *prompt_sets], figures.get(kind, {})):
                 context = {**facts, "kind": kind, **_about_set(tables, prompt_set)}
+                if "hypotheses" in tables:
+                    context |= caption_facts(tables["hypotheses"], prompt_set)
                 caption = _caption(texts["captions"].get(kind, NO_CAPTION), context)
                 uri = _data_uri(Path(figures[kind][prompt_set]))
                 shown.append({"number": next_number, "kind": kind, "caption": caption, "uri": uri})

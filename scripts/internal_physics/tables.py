@@ -5,34 +5,22 @@ Each is written as CSV and Parquet with the same columns; Parquet fields carry u
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from internal_physics.errors import StoreError
+from internal_physics.information_tables import INFORMATION_TABLES
+from internal_physics.residual_gain_tables import RESIDUAL_GAIN_TABLES
+from internal_physics.table_columns import KEYS, PROMPT, STATUS, TEXT, Column
+from internal_physics.thermodynamics_tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
 
-
-class Column(NamedTuple):
-    """Type, unit and meaning of one column."""
-
-    dtype: str
-    unit: str
-    meaning: str
-
-
-_TEXT = "str"
-_MODEL = Column(_TEXT, "", "named model of the config")
-_CONDITION = Column(_TEXT, "", "baseline, or a steering intervention")
-_PROMPT_SET = Column(_TEXT, "", "named prompt set of the config")
-_PROMPT = Column(_TEXT, "", "name of the prompt in its set")
-_METRIC = Column(_TEXT, "", "ec, isc, isg, isa or isf")
-_STATUS = Column(_TEXT, "", "ok, or why a value is missing or to be read with care")
-_KEYS = {"model": _MODEL, "condition": _CONDITION, "prompt_set": _PROMPT_SET}
+_METRIC = Column(TEXT, "", "ec, isc, isg, isa, isf, or a median over the weights such as temperature_query")
 
 TABLES: dict[str, dict[str, Column]] = {
-    "scores": _KEYS
+    "scores": KEYS
     | {
         "metric": _METRIC,
         "value": Column("float64", "see metric", "mean over the prompts of the set; ISF is one number of the set"),
@@ -43,9 +31,9 @@ TABLES: dict[str, dict[str, Column]] = {
         ),
         "ci_high": Column("float64", "as value", "upper end of the interval"),
         "n_prompts": Column("int64", "prompts", "prompts that the value rests on"),
-        "status": _STATUS,
+        "status": STATUS,
     },
-    "scores_normalized": _KEYS
+    "scores_normalized": KEYS
     | {
         "metric": _METRIC,
         "score": Column(
@@ -53,11 +41,11 @@ TABLES: dict[str, dict[str, Column]] = {
             "0 to 1",
             "min-max over models of 1/(value + 1e-9); larger is better, 0.5 where all are equal",
         ),
-        "status": _STATUS,
+        "status": STATUS,
     },
-    "prompts": _KEYS
+    "prompts": KEYS
     | {
-        "prompt": _PROMPT,
+        "prompt": PROMPT,
         "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it"),
         "loss_nats": Column(
             "float64",
@@ -68,54 +56,38 @@ TABLES: dict[str, dict[str, Column]] = {
         "isc": Column("float64", "1 / residual unit", "sum over blocks of the gradient norm, per nat of loss"),
         "isg": Column("float64", "1", "coefficient of variation over blocks of the relative change"),
         "isa": Column("float64", "1", "standard deviation over blocks of the gradient cosine"),
-        "status": _STATUS,
+        "status": STATUS,
     },
-    "layers": _KEYS
+    "layers": KEYS
     | {
-        "prompt": _PROMPT,
-        "layer": Column("int64", "block", "block 0..L-1; for gradient_norm the residual position 0..L"),
-        "quantity": Column(_TEXT, "", "relative_gradient_change, gradient_cosine or gradient_norm"),
-        "value": Column("float64", "1; gradient_norm: nats / residual unit", "the quantity at this layer"),
-        "status": _STATUS,
+        "prompt": PROMPT,
+        "layer": Column(
+            "int64", "block", "block 0..L-1; for gradient_norm and residual_norm the residual position 0..L"
+        ),
+        "quantity": Column(
+            TEXT,
+            "",
+            "relative_gradient_change, gradient_cosine, gradient_norm, and residual_norm_ and residual_gain_ with "
+            "whole, last_position or excluding_first",
+        ),
+        "value": Column(
+            "float64",
+            "1; gradient_norm: nats / residual unit; residual_norm: residual unit",
+            "the quantity at this layer",
+        ),
+        "status": STATUS,
     },
-    "isf_spectra": _KEYS
+    "isf_spectra": KEYS
     | {
         "rank": Column("int64", "", "place of the eigenvalue, from 1"),
         "eigenvalue": Column("float64", "(nats / residual unit)^2", "of the covariance of the prompts' gradients"),
         "fitted": Column("float64", "(nats / residual unit)^2", "fitted power law a·k^(-b) at this rank"),
-        "status": _STATUS,
-    },
-    "information": _KEYS
-    | {
-        "prompt": _PROMPT,
-        "layer": Column("int64", "residual", "residual position 0..L; attention_entropy_nats: block 0..L-1"),
-        "quantity": Column(
-            _TEXT,
-            "",
-            "at the read position (last token, or [MASK]): entropy_nats, perplexity, margin, kl_uniform_nats, "
-            "surprisal_nats (of the answer at a [MASK]; of a causal model's next token, mean over the positions that "
-            "have one), attention_entropy_nats (mean over heads), kl_final_nats (of the model's prediction from the "
-            "layer's), final_token_rank and final_token_probability (of the model's best token). mean_entropy_nats and "
-            "mean_surprisal_nats: mean over positions. settled_layer (one per prompt, at l = L): from which on that "
-            "token stays on top",
-        ),
-        "value": Column("float64", "nats; perplexity, rank: tokens; margin: logits", "the quantity at this residual"),
-        "status": _STATUS,
-    },
-    "predictions": _KEYS
-    | {
-        "prompt": _PROMPT,
-        "Sentence": Column(_TEXT, "", "the prompt's text"),
-        "Token": Column(_TEXT, "", "a predicted token: next, or at the [MASK]"),
-        "Probability": Column("float64", "1", "its probability at the temperature of the config"),
-        "Analysis": Column(_TEXT, "", "standard (baseline) or control (any other condition)"),
-        "rank": Column("int64", "", "from 1: by probability, or the order in which tokens were drawn"),
-        "status": _STATUS,
+        "status": STATUS,
     },
     "correlations": {
-        "x": Column(_TEXT, "", "first quantity"),
-        "y": Column(_TEXT, "", "second quantity"),
-        "level": Column(_TEXT, "", "prompt: one observation per prompt; model: one per model"),
+        "x": Column(TEXT, "", "first quantity"),
+        "y": Column(TEXT, "", "second quantity"),
+        "level": Column(TEXT, "", "prompt: one observation per prompt; model: one per model"),
         "n": Column("int64", "observations", "pairs the correlation rests on"),
         "pearson_r": Column("float64", "1", "Pearson correlation"),
         "pearson_p": Column("float64", "1", "two-sided permutation p-value of pearson_r"),
@@ -126,8 +98,11 @@ TABLES: dict[str, dict[str, Column]] = {
             "1",
             "pearson_p adjusted within its level for the false-discovery rate (Benjamini-Hochberg)",
         ),
-        "status": _STATUS,
+        "status": STATUS,
     },
+    **INFORMATION_TABLES,
+    **RESIDUAL_GAIN_TABLES,
+    **THERMODYNAMICS_TABLES,
 }
 
 
@@ -169,6 +144,11 @@ def read_table(path: str | Path, name: str) -> pd.DataFrame:
     return conform(_read(path), name)
 
 
+def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
+    """Every table of the contract among a rule's named inputs; a run may have been asked for fewer than all."""
+    return {name: read_table(inputs[name], name) for name in TABLES if name in inputs.keys()}  # noqa: SIM118
+
+
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
     """Write one metric's tidy rows (see metrics.table) to Parquet."""
     rows.to_parquet(path, index=False, compression="zstd")
@@ -194,3 +174,32 @@ def _read(path: str | Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
+
+
+def write_rows(rows: pd.DataFrame, path: str | Path) -> None:
+    """Write rows between two rules (spectra with their lists of singular values, states, phases) to Parquet."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    rows.to_parquet(path, index=False, compression="zstd")
+
+
+def read_rows(*paths: str | Path) -> pd.DataFrame:
+    """The rows of several files that `write_rows` wrote, one below the other.
+
+    Raises:
+        StoreError: naming the file that cannot be read.
+    """
+    return pd.concat([_read(path) for path in paths], ignore_index=True)
+
+
+def write_published(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a model's rows of table `thermodynamics` as CSV under the published script's column names.
+
+    Those 19 columns come first, in its order; condition, prompt_set and prompt follow, since there is a row per prompt
+    and weight. Rows of a prompt are sorted by name as text.
+    """
+    keys = ["condition", "prompt_set", "prompt"]
+    columns = {name: table[ours] for name, ours in PUBLISHED_COLUMNS.items()}
+    renamed = pd.DataFrame(columns | {key: table[key] for key in keys})
+    place = table.groupby(keys, sort=False).ngroup()
+    in_order = renamed.assign(place=place).sort_values(["place", "name"], kind="stable").drop(columns="place")
+    in_order.to_csv(path, index=False)

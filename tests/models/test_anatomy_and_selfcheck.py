@@ -1,4 +1,4 @@
-"""Anatomy: found without names, proven on load, refused where it does not hold; and nothing of the model is left changed."""
+"""Anatomy: found without names, proven on load, refused where it does not hold; and the model is left as it was."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def n_hooks(module: nn.Module) -> int:
     return sum(len(getattr(m, kind)) for m in module.modules() for kind in kinds)
 
 
-# --- what is found ----------------------------------------------------------------------------------------------------
+# --- what is found ---------------------------------------------------------------------------------
 
 
 @every_name
@@ -57,7 +57,7 @@ def test_layers_of_maps_follow_their_place(name):
             assert m.layer == (-1 if m.lookup else anatomy.n_layers)
     inside = [m.layer for m in anatomy.maps if 0 <= m.layer < anatomy.n_layers]
     assert set(inside) == set(range(anatomy.n_layers))
-    assert len(set(inside.count(layer) for layer in set(inside))) == 1  # all blocks alike
+    assert len({inside.count(layer) for layer in set(inside)}) == 1  # all blocks alike
 
 
 @every_name
@@ -88,6 +88,17 @@ def test_readout_of_the_last_residual_gives_the_logits_to_the_last_bit(name, dty
     assert torch.equal(again, logits)
 
 
+def test_blocks_that_return_a_list_are_read_too():
+    torch.manual_seed(0)
+    config = T.OpenAIGPTConfig(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    loaded = check(T.OpenAIGPTLMHeadModel(config).double()).model
+    prompt = encoded("p", (7, 9, 11, 13))
+    trace = record(loaded, [prompt])["p"]
+    _, gradients = dense_gradients(loaded.module, question("causal", prompt))
+    assert set(trace.parameters) == set(gradients)
+    assert max(relative(trace.gradient(p).dense(), g) for p, g in gradients.items()) <= GRADIENT["float64"]
+
+
 def test_the_two_shapes_of_block_output_are_both_among_the_tiny_models():
     kinds = {type(_output_of_first_block(case(name).module, (7, 8, 9))) for name in ARCHITECTURES}
     assert kinds == {tuple, torch.Tensor}
@@ -102,7 +113,7 @@ def _output_of_first_block(module: nn.Module, ids: tuple[int, ...]) -> object:
     return caught[0]
 
 
-# --- the tests test something -----------------------------------------------------------------------------------------
+# --- the tests test something ----------------------------------------------------------------------
 
 
 @every_name
@@ -130,7 +141,7 @@ def test_a_causal_loss_leaves_the_last_token_of_the_last_residual_without_gradie
     assert (np.linalg.norm(gradient[:-1], axis=-1) > 0).all()
 
 
-# --- what is left behind ----------------------------------------------------------------------------------------------
+# --- what is left behind ---------------------------------------------------------------------------
 
 
 @every_name
@@ -188,7 +199,7 @@ def test_recording_works_where_gradients_are_switched_off():
     assert all(worst_difference(traces[p], recorded("llama", "float32")[p])[0] == 0 for p in traces)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused -------------------------------------------------------------------------------
 
 
 def llama(cls: type = T.LlamaForCausalLM, **changes: object) -> nn.Module:
@@ -332,8 +343,26 @@ def test_an_embedding_that_does_more_than_scale_is_refused():
             "causal",
             r"makes ids of shape \(6, 1\)",
         ),
+        (
+            lambda: T.Llama4ForCausalLM(T.Llama4TextConfig(**LLAMA, head_dim=8, num_local_experts=2, pad_token_id=0)),
+            "causal",
+            "router returns a tuple",
+        ),
+        (
+            lambda: T.RwkvForCausalLM(T.RwkvConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2)),
+            "causal",
+            "the self-check failed: ValueError: not enough values to unpack",
+        ),
     ],
-    ids=["no-head", "encoder-decoder", "shared-blocks", "attention-bias-table", "tokens-first"],
+    ids=[
+        "no-head",
+        "encoder-decoder",
+        "shared-blocks",
+        "attention-bias-table",
+        "tokens-first",
+        "router-of-experts",
+        "blocks-with-a-state",
+    ],
 )
 def test_an_architecture_that_does_not_fit_is_refused_by_name(model, task, said):
     module = model().eval()
@@ -349,7 +378,7 @@ def test_a_model_without_layers_is_refused():
         find_anatomy(module)
 
 
-# --- what is named ----------------------------------------------------------------------------------------------------
+# --- what is named ---------------------------------------------------------------------------------
 
 
 class Sidecar(T.LlamaForCausalLM):

@@ -20,7 +20,7 @@ def score(metric: str, trace: Trace) -> float:
     return getattr(importlib.import_module(f"internal_physics.metrics.{metric}"), metric)(trace)
 
 
-# --- against autograd -------------------------------------------------------------------------------------------------
+# --- against autograd ------------------------------------------------------------------------------
 
 
 @every_architecture
@@ -59,7 +59,7 @@ def test_field_structure_of_a_whole_set_does_not_depend_on_the_order_of_prompts(
     assert isf(traces[::-1]) == pytest.approx(isf(traces), rel=EXACT)
 
 
-# --- by hand ----------------------------------------------------------------------------------------------------------
+# --- by hand ---------------------------------------------------------------------------------------
 
 
 def flow_trace(*gradients: np.ndarray, loss: float = 2.0) -> Trace:

@@ -51,7 +51,7 @@ def tiny_snapshot(tmp_path_factory) -> Path:
     model = T.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
     model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
     return folder
@@ -123,7 +123,7 @@ def prompt_of(model: LoadedModel, text: str):
     return encode(Prompt("p", text), model.tokenizer, "causal", None)
 
 
-# --- a tiny model -----------------------------------------------------------------------------------------------------
+# --- a tiny model ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -225,7 +225,7 @@ def _without_gradients(module: nn.Module) -> None:
         module(torch.tensor([PROMPTS["long"]]))
 
 
-# --- SmolLM2 ----------------------------------------------------------------------------------------------------------
+# --- SmolLM2 ---------------------------------------------------------------------------------------
 
 TEXT = "The capital of France is"
 
@@ -267,7 +267,7 @@ def test_int8_prompts_of_smollm2_interact_so_they_run_alone(smollm2):
     assert INT8_INTERACTION[0] < max(differences) < INT8_INTERACTION[1]
 
 
-# --- helpers ----------------------------------------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------------
 
 
 def assert_gradients_equal(trace, gradients: dict[str, np.ndarray]) -> None:

@@ -16,9 +16,12 @@ from cases import (
     with_pad_id,
     worst_difference,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from internal_physics.errors import PromptError, StoreError
 from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
+from internal_physics.recording.packing import Packing
 from internal_physics.recording.trace import Key
 from oracles import loss_of
 from tiny_models import ARCHITECTURES, CAUSAL_CONFIGS, FLOAT32_INSIDE, MASKED_CONFIGS, build_tokenizer, task_of
@@ -31,7 +34,7 @@ def batched_tolerance(name: str, dtype: str) -> float:
     return BATCHED["float32" if name in FLOAT32_INSIDE else dtype]
 
 
-# --- batched equals alone ---------------------------------------------------------------------------------------------
+# --- batched equals alone --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "dtype"), EVERY, ids=EVERY_ID)
@@ -83,7 +86,30 @@ def test_no_tensor_reaches_into_the_padding(name):
                     assert set(touched) <= set(ids.tolist()), (prompt, parameter)
 
 
-# --- against what the model reports -----------------------------------------------------------------------------------
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(1, 3), st.booleans())
+def test_packing_keeps_the_real_tokens_and_nothing_else(lengths, width, flattened):
+    packing = Packing(lengths, max(lengths))
+    padded = torch.randn(len(lengths), max(lengths), width)
+    shown = padded.flatten(0, 1) if flattened else padded
+    assert packing.fits(shown)
+    packed = packing.pack(shown)
+    assert packed.shape == (sum(lengths), width)
+    assert packing.pack(shown) is packed or not packing.is_needed
+    unpacked = packing.unpack(packed, shown.shape).view_as(padded)
+    for b, length in enumerate(lengths):
+        assert torch.equal(packing.of_prompt(packed, b), padded[b, :length])
+        assert torch.equal(unpacked[b, :length], padded[b, :length])
+        assert not unpacked[b, length:].any()
+
+
+def test_a_tensor_changed_in_place_is_packed_again():
+    packing, padded = Packing([1, 2], 2), torch.ones(2, 2, 3)
+    assert packing.pack(padded).sum() == 9
+    padded.mul_(2)
+    assert packing.pack(padded).sum() == 18
+
+
+# --- against what the model reports ----------------------------------------------------------------
 
 
 def reported(name: str, dtype: str, prompt, **extra: object):
@@ -194,7 +220,7 @@ def test_masked_loss_is_that_of_the_answer_or_of_the_best_token(name):
     assert {p.answer is None for p in case(name).encoded} == {True, False}
 
 
-# --- what is kept -----------------------------------------------------------------------------------------------------
+# --- what is kept ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kept", ["norms", "none"])
@@ -240,7 +266,7 @@ def test_recording_twice_gives_the_same_bits():
         assert all(np.array_equal(trace.tensors[k], second[prompt].tensors[k]) for k in trace.tensors)
 
 
-# --- from text to tokens ----------------------------------------------------------------------------------------------
+# --- from text to tokens ---------------------------------------------------------------------------
 
 
 def test_a_text_becomes_its_tokens():

@@ -1,4 +1,4 @@
-"""A real model, SmolLM2-135M in float32: scores, all 211 matrices, batches and reports against autograd and transformers."""
+"""A real model, SmolLM2-135M in float32: scores, all 211 matrices, batches and reports, against autograd."""
 
 from pathlib import Path
 

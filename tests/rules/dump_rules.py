@@ -30,6 +30,7 @@ def describe(rule) -> dict[str, object]:
         "inputs": [str(path) for path in rule.input if not callable(path)],
         "code": [str(path) for path in getattr(rule.input, "code", [])],
         "outputs": [str(path) for path in rule.output],
+        "params": [name for name, _ in rule.params._allitems() if name],
         "resources": {name: callable(value) or value for name, value in rule.resources.items()},
         "file": Path(rule.snakefile).name,
     }

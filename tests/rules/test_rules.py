@@ -114,6 +114,15 @@ class TestAdapters:
         assert len(frame.body) <= MAX_STATEMENTS
         assert block.end_lineno - block.lineno + 1 <= MAX_LINES
 
+    def test_it_uses_the_params_of_its_rule_and_no_more(self, rules, script):
+        """A param that no script reads would rerun the rule for nothing."""
+        block, _ = main_block(script)
+        rule = next(rule for name, rule in rules.items() if script_of(name) == script.stem)
+        if "**snakemake.params" not in re.sub(r"\*\*snakemake\.params\.\w+", "", ast.unparse(block)):
+            named = set(re.findall(r"snakemake\.params\.(\w+)", ast.unparse(block)))
+            shown = set(re.findall(r"{params\.(\w+)}", rule["message"]))
+            assert set(rule["params"]) == named | shown
+
     def test_it_uses_what_it_imports(self, script):
         block, before = main_block(script)
         imports = [node for node in before if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -152,7 +161,7 @@ class TestImports:
 
     def test_rules_of_the_analysis_environment_load_no_torch(self, rules, loaded):
         light = {script_of(name) for name, rule in rules.items() if rule["conda"].endswith("analysis.yaml")}
-        assert light == {path.stem for path in ADAPTERS} - {"fetch", "record", "information"}
+        assert light == {path.stem for path in ADAPTERS} - {"fetch", "record", "spectra", "information"}
         assert [name for name in light if {m.split(".")[0] for m in loaded[name]} & {"torch", "transformers"}] == []
         assert "torch" in loaded["record"]
 

@@ -8,25 +8,27 @@ import pytest
 from internal_physics.check_tables import check_tables
 from internal_physics.errors import UserError
 from internal_physics.tables import TABLES, conform
+from internal_physics.thermodynamics_tables import THERMODYNAMICS_TABLES
 from synthetic_tables import METRICS, MODELS, make_tables
+from synthetic_weights import make_weight_tables
 
 N_PROMPTS, SETS = 5, ("factual", "nonsense")
 FULL = {"n_models": 4, "n_prompts": N_PROMPTS, "n_layers": 3, "prompt_sets": SETS}
 ASKED = {
     "models": MODELS[:4],
     "conditions": ["baseline"],
-    "metrics": METRICS,
+    "metrics": [*METRICS, "residual_gain"],
     "prompts": {name: [f"{name}_{i:02d}" for i in range(1, N_PROMPTS + 1)] for name in SETS},
 }
 
 
 def conformed(tables):
-    return {name: conform(tables[name], name) for name in TABLES}
+    return {name: conform(table, name) for name, table in tables.items()}
 
 
 @pytest.fixture(scope="module")
 def made():
-    return conformed(make_tables(**FULL, flawed=False))
+    return conformed(make_tables(**FULL, flawed=False) | make_weight_tables(2, n_prompts=2, n_layers=5))
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def test_good_tables_pass_with_a_line_each(good):
 
 
 def test_flagged_rows_pass_and_are_counted():
-    lines = check_tables(conformed(make_tables(**FULL, flawed=True)), **ASKED)
+    lines = check_tables(
+        conformed(make_tables(**FULL, flawed=True) | make_weight_tables(1, n_prompts=1, n_layers=4)), **ASKED
+    )
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 2 with a status other than ok" in lines
 
 
@@ -73,6 +77,10 @@ OUT_OF_RANGE = [
     ("layers", "layer", -1),
     ("isf_spectra", "rank", 0),
     ("isf_spectra", "eigenvalue", -1.0),
+    ("gains", "last_gain", -0.1),
+    ("gains", "entropy_nats", -0.1),
+    ("hypotheses", "p_adjusted", 1.1),
+    ("hypotheses", "n", -1),
     ("correlations", "pearson_r", 1.01),
     ("correlations", "spearman_rho", -1.01),
     ("correlations", "pearson_p", 1.01),
@@ -95,6 +103,8 @@ MUST_BE_FINITE = [
     ("prompts", ["loss_nats", "ec", "isc", "isg", "isa"]),
     ("layers", ["value"]),
     ("isf_spectra", ["eigenvalue", "fitted"]),
+    ("gains", ["log_cumulative_gain", "entropy_nats", "last_gain"]),
+    ("hypotheses", ["ci_low", "ci_high", "value"]),
     ("correlations", ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"]),
 ]
 
@@ -118,7 +128,7 @@ def test_a_metric_that_was_not_asked_for_may_be_empty(good):
     good["prompts"]["isg"] = np.nan
     for name in ("scores", "scores_normalized"):
         good[name] = good[name][good[name].metric != "isg"].reset_index(drop=True)
-    check_tables(good, **(ASKED | {"metrics": [m for m in METRICS if m != "isg"]}))
+    check_tables(good, **(ASKED | {"metrics": [m for m in ASKED["metrics"] if m != "isg"]}))
     assert "isg: not finite" in refused(good)
 
 
@@ -175,7 +185,7 @@ def test_a_repeated_row_is_refused(good, name):
     assert f"{name}: 2 repeated rows" in refused(good)
 
 
-@pytest.mark.parametrize("name", ["scores", "scores_normalized", "prompts", "isf_spectra"])
+@pytest.mark.parametrize("name", ["scores", "scores_normalized", "prompts", "isf_spectra", "gains"])
 def test_a_missing_row_is_named(good, name):
     gone = good[name].iloc[3]
     good[name] = good[name].drop(index=3).reset_index(drop=True)
@@ -189,11 +199,22 @@ def test_a_prompt_without_layers_is_named(good):
     assert f"layers: no row for {MODELS[0]} / baseline / factual / factual_03" in refused(good)
 
 
-@pytest.mark.parametrize("name", [name for name in TABLES if name != "correlations"])
+@pytest.mark.parametrize("name", [name for name in TABLES if name not in {"correlations", *THERMODYNAMICS_TABLES}])
 def test_a_model_that_the_config_does_not_have_is_named(good, name):
     strange = good[name][good[name].model == MODELS[0]].assign(model="yesterday's")
     good[name] = pd.concat([good[name], strange], ignore_index=True)
     assert f"{name}: unexpected row for yesterday's / baseline" in refused(good)
+
+
+def test_a_model_without_hypotheses_is_named(good):
+    rows = good["hypotheses"]
+    good["hypotheses"] = rows[(rows.model != MODELS[1]) | (rows.variant != "whole")].reset_index(drop=True)
+    assert f"hypotheses: no row for {MODELS[1]} / baseline / whole" in refused(good)
+
+
+def test_gains_are_wanting_only_where_they_were_asked_for(good):
+    del good["gains"], good["hypotheses"]
+    check_tables(good, **(ASKED | {"metrics": METRICS}))
 
 
 def test_a_model_that_is_missing_everywhere_is_named(good):

@@ -42,7 +42,9 @@ def set_rows(value, eigenvalues, *, model="m", prompt_set="s", status="ok", ci=(
 
 def table(metric, found):
     types = {"n_tokens": "Int64", "loss_nats": float, "layer": "Int64", "rank": "Int64", "value": float}
-    return pd.DataFrame(found, columns=list(COLUMNS)).astype(types).assign(metric=metric)
+    return (
+        pd.DataFrame(found, columns=[c for c in COLUMNS if c != "text"]).astype(types).assign(text=None, metric=metric)
+    )
 
 
 def tables_of(*parts):

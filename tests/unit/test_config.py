@@ -58,7 +58,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "information"]
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain", "thermodynamics", "information"]
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -75,8 +75,15 @@ def test_a_given_option_keeps_its_value_and_its_siblings_get_their_defaults():
     assert raw["record"]["top_k"] == 10
 
 
+def test_the_order_in_which_options_are_written_changes_nothing():
+    options = {"top_k": 3, "batch_size": 4, "weight_gradients": "norms"}
+    configs = [load_config(config(record=dict(items))) for items in (options.items(), reversed(options.items()))]
+    written = [str(c.resolved()) for c in (*configs, load_config(dict(reversed(config(record=options).items()))))]
+    assert len(set(written)) == 1
+
+
 def test_a_set_may_choose_its_weight_gradients():
-    raw = config(record={"weight_gradients": "norms"})
+    raw = config(record={"weight_gradients": "norms"}, metrics=["ec"])
     raw["prompt_sets"]["t"] = {"prompts": PROMPTS, "weight_gradients": "none"}
     sets = load_config(raw).prompt_sets
     assert (sets["s"].weight_gradients, sets["t"].weight_gradients) == ("norms", "none")
@@ -170,7 +177,7 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
             config(metrics=["ec", "isd"]),
             "my.yaml: metrics → 1",
             "isd",
-            "ec, isc, isg, isa, isf, information",
+            "ec, isc, isg, isa, isf, residual_gain",
             "did you mean",
         ),
     ],
@@ -306,7 +313,7 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
         "  expected: some of gpus_per_job, information, metrics, models, prompt_sets, provenance, record, seed, "
-        "statistics",
+        "statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"

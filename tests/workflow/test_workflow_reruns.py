@@ -5,10 +5,13 @@ import time
 
 import pytest
 from workflow_runs import (
+    BELOW_GAINS,
     BELOW_INFORMATION,
     BELOW_METRICS,
     BELOW_RECORDS,
+    BELOW_STATES,
     BELOW_TABLES,
+    BELOW_WEIGHTS,
     CONFIG,
     FIGURES,
     INFORMATION_FIGURES,
@@ -81,7 +84,7 @@ class TestPrompts:
         assert plan.rules == BELOW_RECORDS
 
     def test_what_is_kept_of_one_set_concerns_that_set(self, tree):
-        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: none")
+        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: factors")
         assert tree.plan().records() == both("words")
 
 
@@ -117,7 +120,8 @@ class TestModels:
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
-        assert plan.rules == (BELOW_METRICS | BELOW_INFORMATION) - {"lens_heatmap"}
+        below = BELOW_METRICS | BELOW_GAINS | BELOW_WEIGHTS | BELOW_INFORMATION | {"gains", "singular_spectra"}
+        assert plan.rules == below - {"lens_heatmap"}
 
     @staticmethod
     def add(tree, line):
@@ -151,7 +155,8 @@ class TestCode:
 
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
-        assert tree.plan().rules == {*FIGURES, *INFORMATION_FIGURES, "correlation_matrix", "report"}
+        once = {"correlation_matrix", "gain_panels", "gain_heatmap", "singular_spectra", "report"}
+        assert tree.plan().rules == {*FIGURES, *INFORMATION_FIGURES, *once}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
@@ -171,7 +176,7 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        assert tree.plan().rules == BELOW_METRICS
+        assert tree.plan().rules == BELOW_METRICS | BELOW_GAINS | {"thermodynamics"} | BELOW_STATES
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
@@ -199,3 +204,7 @@ class TestOptions:
     def test_how_prompts_are_run_concerns_every_recording(self, tree):
         tree.append(CONFIG, "record: {batch_size: 2}")
         assert tree.plan().records() == both(*SETS)
+
+    def test_where_long_sets_are_cut_concerns_no_recording_that_stays_whole(self, tree):
+        tree.append(CONFIG, "record: {prompts_per_job: 7}")
+        assert tree.plan().records() == set()

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from internal_physics.config import load_config
 from internal_physics.recording.store import read_trace
+from internal_physics.strict_yaml import load_yaml
 from workflow_runs import (
     CONFIG,
     FIGURES,
@@ -21,11 +23,16 @@ from workflow_runs import (
     SETS,
     TABLES,
     TOKEN,
+    WEIGHT_SCORES,
     Refused,
     command,
     environment,
 )
 
+OTHER_RULES_OF_A_MODEL = (
+    *("residual_gain", "residual_gain_result", "spectra", "thermodynamics", "phases", "information", "lens_heatmap"),
+)
+N_PROMPTS = 7
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
 NOISE = 1e-5
@@ -54,9 +61,11 @@ class TestBaseRun:
     def test_every_rule_ran_as_often_as_it_should(self, base_run):
         _, done = base_run
         once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
+        once |= {"gains", "hypotheses", "gain_panels", "gain_heatmap", "collect_thermodynamics", "singular_spectra"}
         once |= {"collect_information", "information_profiles", "token_trajectories", *FIGURES}
-        expected = dict.fromkeys(once, 1) | {"information_metric": len(INFORMATION)}
-        expected |= {rule: len(MODELS) for rule in ("fetch", *METRICS, *RECORDS, "information", "lens_heatmap")}
+        of_each_model = {"fetch", *METRICS, *RECORDS, *OTHER_RULES_OF_A_MODEL}
+        expected = dict.fromkeys(once, 1) | dict.fromkeys(of_each_model, len(MODELS))
+        expected["information_metric"] = len(INFORMATION)
         assert dict(done.jobs) == expected
 
     def test_every_promised_file_is_there(self, base):
@@ -65,9 +74,10 @@ class TestBaseRun:
             assert (results / f"tables/{name}.csv").stat().st_size > 0
         for kind in ("png", "svg"):
             names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
-            expected = {f"{f}-{s}" for f in (*FIGURES, "information_profiles") for s in SETS}
-            expected |= {f"lens_heatmap-{model}" for model in MODELS} | set(INFORMATION)
-            assert names == {f"{name}.{kind}" for name in expected | {"correlation_matrix", "token_trajectories"}}
+            expected = {f"{f}-{s}" for f in (*FIGURES, "information_profiles") for s in SETS} | set(INFORMATION)
+            expected |= {f"{f}-{m}" for f in ("gain_panels", "singular_spectra", "lens_heatmap") for m in MODELS}
+            expected |= {"correlation_matrix", "gain_heatmap", "token_trajectories"}
+            assert names == {f"{name}.{kind}" for name in expected}
         for name in ("report.html", "run.yaml", "tables/checked.txt"):
             assert (results / name).stat().st_size > 0
 
@@ -96,11 +106,13 @@ class TestBaseRun:
         found = tables(base)
         assert set(found["prompts"].status) == {"ok"}
         assert set(found["layers"].status) == {"ok"}
-        assert found["scores"].groupby("metric").size().to_dict() == dict.fromkeys(METRICS, len(MODELS) * len(SETS))
+        counts = found["scores"].groupby("metric").size()
+        assert set(counts[[*METRICS, *WEIGHT_SCORES]]) == {len(MODELS) * len(SETS)}
 
     def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
         logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
-        assert len(logs) == 14 + len(INFORMATION) + len(MODELS) * (3 + len(METRICS) + len(SETS))
+        once = 16 + len(FIGURES) + len(INFORMATION)
+        assert len(logs) == once + len(MODELS) * (1 + len(OTHER_RULES_OF_A_MODEL) + len(METRICS) + len(SETS))
         assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
         for name in logs:
             assert base.path(f"results/logs/{name}.log").read_text().rstrip().endswith("done")
@@ -141,7 +153,7 @@ class TestReplay:
 
 
 class TestKill:
-    N_PROMPTS = 300
+    N_PROMPTS = 250
     FOLDER = "results/tensors/tiny-llama/baseline/many"
 
     def test_a_killed_run_starts_again_where_it_was(self, base, tmp_path):
@@ -186,6 +198,16 @@ class TestKill:
         assert len(list(tree.path(self.FOLDER).iterdir())) == self.N_PROMPTS
         for path in records:
             assert np.isfinite(read_trace(path).residual_gradients()).all()
+
+
+class TestReadyConfigs:
+    @pytest.mark.parametrize("config", ["config.yaml", "config/hub_gpu.yaml"])
+    def test_a_ready_config_plans_every_model_and_set(self, fresh, config, monkeypatch):
+        monkeypatch.chdir(fresh.folder)
+        asked = load_config(load_yaml(fresh.path(config)))
+        plan = fresh.plan(config=config)
+        assert plan.jobs["fetch"] == len(asked.snapshots)
+        assert plan.records() == {(model, name) for model in asked.models for name in asked.prompt_sets}
 
 
 class TestRefusals:
@@ -235,7 +257,7 @@ class TestRefusals:
 
 def test_every_parquet_of_a_run_can_be_read(base):
     files = [path for path in all_files(base) if path.suffix == ".parquet"]
-    of_each_model = 7 + len(METRICS) + 4  # records, metrics, and what is read of the layers
-    assert len(files) == of_each_model * len(MODELS) + len(TABLES)
+    metrics, weights, lens = len(METRICS) + 2, 6, 4  # of each model; weights: their spectra, states, means and phases
+    assert len(files) == (N_PROMPTS + metrics + weights + lens) * len(MODELS) + len(TABLES)
     for path in files:
         assert pq.read_metadata(path).num_rows > 0

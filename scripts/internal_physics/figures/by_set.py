@@ -24,7 +24,21 @@ def save_by_set(
     """
     outputs = list(outputs)
     for prompt_set in prompt_sets:
-        paths = [path for path in outputs if Path(path).stem.partition("-")[2] == prompt_set]
-        if not paths:
-            raise ValueError(f"no output is named after the prompt set {prompt_set!r}")
-        save(draw(table, prompt_set, models=models), paths)
+        save(draw(table, prompt_set, models=models), outputs_named(outputs, prompt_set))
+
+
+def outputs_named(outputs: Iterable[str], name: str, what: str = "prompt set") -> list[str]:
+    """The paths "{figure}-{name}.{format}"; the name may hold hyphens, the figure's own name has none.
+
+    Args:
+        outputs: of a rule.
+        name: of a prompt set, a model, ...
+        what: it is the name of.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    paths = [path for path in outputs if Path(path).stem.partition("-")[2] == name]
+    if not paths:
+        raise ValueError(f"no output is named after the {what} {name!r}")
+    return paths

@@ -19,6 +19,7 @@ class MetricRow(NamedTuple):
         layer: block or residual position; None for a number of the whole prompt or set.
         rank: 1-based place in a spectrum; None elsewhere.
         status: "ok", or a plain phrase.
+        text: a token, where the number is about one; None elsewhere.
     """
 
     quantity: str
@@ -26,6 +27,7 @@ class MetricRow(NamedTuple):
     layer: int | None = None
     rank: int | None = None
     status: str = OK
+    text: str | None = None
 
 
 def value_status(value: float, otherwise: str = "not finite") -> str:

@@ -20,8 +20,10 @@ COLUMNS = (
     "quantity",
     "value",
     "status",
+    "text",
 )
 _TYPES = {"n_tokens": "Int64", "loss_nats": "float64", "layer": "Int64", "rank": "Int64", "value": "float64"}
+_TYPES |= {"text": "str"}
 
 
 def per_prompt_table(traces: Iterable[Trace], rows: Callable[[Trace], list[MetricRow]]) -> pd.DataFrame:
@@ -29,7 +31,7 @@ def per_prompt_table(traces: Iterable[Trace], rows: Callable[[Trace], list[Metri
     found = []
     for trace in traces:
         keys = (*_keys(trace), trace.info.prompt, trace.n_tokens, trace.loss_nats)
-        found += [(*keys, r.layer, r.rank, r.quantity, r.value, r.status) for r in rows(trace)]
+        found += [(*keys, *_cells(r)) for r in rows(trace)]
     return _table(found)
 
 
@@ -37,13 +39,17 @@ def per_set_table(traces: Iterable[Trace], rows: Callable[[Sequence[Trace]], lis
     """Rows of each prompt set as a whole; prompt, n_tokens and loss_nats stay empty. A set's traces are adjacent."""
     found = []
     for keys, group in groupby(traces, key=_keys):
-        found += [(*keys, None, None, None, r.layer, r.rank, r.quantity, r.value, r.status) for r in rows(list(group))]
+        found += [(*keys, None, None, None, *_cells(r)) for r in rows(list(group))]
     return _table(found)
 
 
 def _keys(trace: Trace) -> tuple[str, str, str]:
     labels = trace.info.labels
     return labels["model"], labels["condition"], labels["prompt_set"]
+
+
+def _cells(row: MetricRow) -> tuple:
+    return row.layer, row.rank, row.quantity, row.value, row.status, row.text
 
 
 def _table(rows: list[tuple]) -> pd.DataFrame:

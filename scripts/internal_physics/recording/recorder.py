@@ -4,7 +4,7 @@ Index conventions: b prompt of the batch, t token, l residual position, h head, 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -78,7 +78,8 @@ def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOp
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":
             tensors |= factor_tensors(placed, taps.packing, b)
-        traces.append(Trace(_info(model, e, float(losses[b].detach()), infos, options), tensors))
+        info = _info(model, e, float(losses[b].detach()), infos, options)
+        traces.append(Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors))
     return traces
 
 
@@ -150,6 +151,17 @@ def _logit_tensors(logits: torch.Tensor, n_layers: int, top_k: int) -> dict[Key,
         Key("logits", n_layers, "top_ids"): top.indices.cpu().numpy(),
         Key("logits", n_layers, "top_log_probabilities"): to_numpy(top.values),
     }
+
+
+def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str, ...]:
+    """Readable text of each most probable token; a part of a character decodes to the replacement sign.
+
+    Nothing where the model came without a tokenizer that can decode.
+    """
+    if not hasattr(model.tokenizer, "decode"):
+        return ()
+    ids = tensors[Key("logits", model.anatomy.n_layers, "top_ids")]
+    return tuple(model.tokenizer.decode([int(i)]) for i in ids)
 
 
 def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: RecordOptions) -> TraceInfo:

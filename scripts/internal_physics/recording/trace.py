@@ -70,6 +70,8 @@ class ParameterInfo:
 class TraceInfo:
     """What is known of a trace besides its tensors; every field ends up in the file's metadata.
 
+    `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
+    decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
     `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
     """
 
@@ -85,6 +87,7 @@ class TraceInfo:
     read_position: int
     parameters: tuple[ParameterInfo, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
+    top_tokens: tuple[str, ...] = ()
     answer_id: int | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -98,7 +101,7 @@ class TraceInfo:
             ParameterInfo(p["name"], tuple(p["shape"]), p["layer"], p["transposed"], tuple(Use(**u) for u in p["uses"]))
             for p in raw["parameters"]
         )
-        tuples = {name: tuple(raw[name]) for name in ("token_ids", "tokens")}
+        tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens")}
         return cls(**{**raw, **tuples, "parameters": parameters})
 
 

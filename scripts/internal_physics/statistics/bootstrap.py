@@ -132,15 +132,18 @@ def bootstrap_bounds(
     seed: int,
     n_resamples: int,
     confidence_level: float,
+    paired: bool = True,
 ) -> BootstrapBounds:
     """Ends of the BCa interval of a statistic, from the resamples on which it is defined.
 
     Args:
-        data: samples [observation] of one length, resampled together (observation i keeps its partner).
+        data: samples [observation]. Paired ones have one length and are resampled together (observation i keeps its
+            partner), others each on its own.
         statistic: called as `statistic(*samples, axis=-1)` on [..., observation]; NaN where it is undefined.
         seed: of the resampling.
         n_resamples: number of bootstrap samples.
         confidence_level: between 0 and 1, both excluded.
+        paired: whether several samples are paired.
 
     Returns:
         BCa ends; percentile ends where BCa is undefined; NaN where the statistic is undefined on every
@@ -152,8 +155,8 @@ def bootstrap_bounds(
     _check_level(confidence_level)  # scipy takes any number
     options = {
         "statistic": statistic,
-        "paired": len(data) > 1,
-        "batch": batch_size(data[0].size),
+        "paired": paired and len(data) > 1,
+        "batch": batch_size(sum(sample.size for sample in data)),
         "vectorized": True,
         "confidence_level": confidence_level,
     }

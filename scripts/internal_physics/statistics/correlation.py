@@ -120,6 +120,26 @@ def correlation_interval(
     return Interval(float(statistic(x, y)), bounds.low, bounds.high, x.size, status)
 
 
+def parametric_p(r: float, n: int) -> float:
+    """Two-sided p-value of a correlation by Student's t with n - 2 degrees of freedom.
+
+    What scipy's pearsonr and spearmanr give by default, and what published analyses mostly quote. Exact for Pearson's r
+    of normal data, else an approximation: the permutation p-values above need no such assumption.
+
+    Args:
+        r: -1 to 1.
+        n: number of pairs.
+
+    Returns:
+        0 to 1; 0 at |r| = 1; NaN where r is NaN or n < 3.
+    """
+    if n < FEWEST_PAIRS or math.isnan(r):
+        return math.nan
+    if abs(r) >= 1:
+        return 0.0
+    return float(2 * stats.t.sf(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2))
+
+
 def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
     """Benjamini-Hochberg adjusted p-values; NaN stays NaN in its place and does not count as a test.
 

@@ -1,0 +1,19 @@
+"""Rule residual_gain_result: rows and verdicts of one model -> a JSON shaped like the published result file."""
+
+import json
+from pathlib import Path
+
+from internal_physics.joblog import job
+from internal_physics.residual_gain_result import published_result
+from internal_physics.tables import read_metrics, read_table
+
+if __name__ == "__main__":
+    with job(snakemake):
+        result = published_result(
+            read_metrics([snakemake.input.metric]),
+            read_table(snakemake.input.hypotheses, "hypotheses"),
+            snakemake.params.prompts,
+            snakemake.wildcards.model,
+        )
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        Path(snakemake.output.result).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,153 @@
+"""The figures of residual gain: what is drawn, what is left out and said so, and the verdict beneath."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from internal_physics.figures import gain_heatmap, gain_panels, style
+from internal_physics.figures.by_set import outputs_named
+from internal_physics.hypotheses import judge_hypotheses
+from internal_physics.metrics.residual_gain import VARIANTS
+from made_up_gains import KINDS, driven_points, gains_of, layers_of, texts_of
+from matplotlib.text import Text
+from test_figures import SMALLEST_POINTS, by_gid, visible_texts
+
+SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
+MODELS = ("smollm2-fp32", "smollm2-nf4")
+
+
+def make(points, models=MODELS, **options):
+    gains = gains_of(points, models, **options)
+    return {
+        "gains": gains,
+        "layers": layers_of(gains),
+        "hypotheses": judge_hypotheses(gains, texts_of(gains), **SETTINGS),
+    }
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return make([*driven_points(0.1), ("reference", 2.0, 1.0)])
+
+
+def panels(tables, **options):
+    return gain_panels.draw(**tables, model=MODELS[0], n_resamples=99, **options)
+
+
+def test_every_prompt_is_a_point_in_three_panels(tables):
+    figure = panels(tables)
+    depth, scatter, by_gain, by_entropy = figure.axes[:4]
+    for ax in (scatter, by_gain, by_entropy):
+        assert sum(len(line.get_xdata()) for line in by_gid(ax, "prompts")) == 81
+    assert len(by_gid(depth, "mean")) == len(KINDS) + 1
+    first = by_gid(scatter, "prompts")[0]
+    rows = tables["gains"].query("model == 'smollm2-fp32' and variant == 'whole' and kind == 'factual'")
+    np.testing.assert_array_equal(first.get_xdata(), rows["entropy_nats"])
+    np.testing.assert_array_equal(first.get_ydata(), rows["last_gain"])
+
+
+def test_the_depth_panel_shows_mean_gains(tables):
+    line = by_gid(panels(tables).axes[0], "mean")[1]
+    rows = tables["layers"].query("model == 'smollm2-fp32' and quantity == 'residual_gain_whole'")
+    kinds = tables["gains"].drop_duplicates("prompt").set_index("prompt")["kind"]
+    rows = rows[rows["prompt"].map(kinds) == "syntactic"]
+    np.testing.assert_allclose(line.get_ydata(), rows.groupby("layer")["value"].mean())
+
+
+def test_the_trend_is_least_squares(tables):
+    (line,) = by_gid(panels(tables).axes[1], "trend")
+    rows = tables["gains"].query("model == 'smollm2-fp32' and variant == 'whole'")
+    slope, intercept = np.polyfit(rows["entropy_nats"], rows["last_gain"], 1)
+    np.testing.assert_allclose(line.get_ydata(), intercept + slope * np.asarray(line.get_xdata()))
+    assert gain_panels.trend(np.ones(5), np.arange(5.0)) is None
+
+
+def test_kinds_carry_their_n_and_the_verdict_its_own(tables):
+    figure = panels(tables)
+    labels = [label.get_text() for label in figure.axes[2].get_yticklabels()]
+    assert labels == [*(f"{kind} (n = 20)" for kind in KINDS), "reference (n = 1)"]
+    notes = style.notes_of(figure)
+    assert "over 81 prompts" in notes
+    assert "Verdict: supported" in notes
+    assert "by the published rule" in notes
+    assert "81 prompts, whole stream" in figure.get_suptitle()
+
+
+def test_a_prompt_without_a_gain_is_left_out_and_named():
+    figure = panels(make([*driven_points(0.1), ("factual", 1.0, np.nan)]))
+    assert "Left out: smollm2-fp32, 1 prompt (the norm is zero, first at residual 2)" in style.notes_of(figure)
+    assert sum(len(line.get_xdata()) for line in by_gid(figure.axes[1], "prompts")) == 80
+
+
+def test_nothing_usable_says_so():
+    figure = panels(make([("factual", 1.0, np.nan), ("not given", 2.0, np.nan)]))
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert texts.count("no usable rows") == 2
+    assert "not tested" in style.notes_of(figure)
+
+
+def test_constant_entropies_and_prompts_without_kind_draw():
+    figure = panels(make([("not given", 2.0, gain) for gain in (0.5, 0.7, 1.7)]))
+    assert not by_gid(figure.axes[1], "trend")
+    assert figure.axes[2].get_yticklabels()[0].get_text() == "not given (n = 3)"
+
+
+def test_an_unknown_model_is_refused(tables):
+    with pytest.raises(ValueError, match="no rows of x, whole"):
+        gain_panels.draw(**tables, model="x")
+
+
+def test_heatmap_shows_every_mean_of_every_variant(tables):
+    figure = gain_heatmap.draw(tables["hypotheses"], models=MODELS)
+    for ax, variant in zip(figure.axes[:3], VARIANTS, strict=True):
+        rows = tables["hypotheses"].query(f"hypothesis == 'contraction' and variant == '{variant}'")
+        expected = [f"{r.value:.2f}" + ("" if r.status == "ok" else "†") for r in rows.itertuples()]
+        assert [text.get_text() for text in by_gid(ax, "cell")] == expected
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(MODELS)
+    notes = style.notes_of(figure)
+    assert "† Read with care: reference (one prompt: no interval)" in notes
+    assert "Whole stream: supported in 2" in notes
+    assert "n = 81 prompts each" in notes
+
+
+def test_heatmap_names_a_kind_without_prompts():
+    figure = gain_heatmap.draw(make(driven_points(0.1, kinds=("factual", "probe")))["hypotheses"])
+    assert "Hatched grey: no prompts of kind syntactic" in style.notes_of(figure)
+    with pytest.raises(ValueError, match="condition 'steered'"):
+        gain_heatmap.draw(make(driven_points(0.1))["hypotheses"], "steered")
+
+
+@pytest.mark.parametrize("n_models", [1, 8])
+def test_nothing_is_clipped_or_too_small(n_models):
+    names = [f"smollm2-fp4-double-quantized-{i}" for i in range(n_models)]
+    tables = make([*driven_points(0.1, n_each=5), ("reference", 2.0, 1.0)], names)
+    for figure in (
+        gain_panels.draw(**tables, model=names[0], variant="excluding_first", n_resamples=99),
+        gain_heatmap.draw(tables["hypotheses"]),
+    ):
+        width, height = figure.bbox.width, figure.bbox.height
+        for text, box in visible_texts(figure):
+            assert text.get_fontsize() >= SMALLEST_POINTS, text.get_text()
+            assert -1 <= box.x0 <= box.x1 <= width + 1, text.get_text()
+            assert -1 <= box.y0 <= box.y1 <= height + 1, text.get_text()
+
+
+def test_equal_tables_give_equal_bytes(tables, tmp_path):
+    for name in ("a", "b"):
+        style.save(panels(tables), [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+    for suffix in ("png", "svg"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+def test_outputs_are_found_by_their_whole_name():
+    paths = ["f/radar-a.png", "f/radar-b-a.png", "f/radar-b.a.svg", "f/radar-a.svg"]
+    assert outputs_named(paths, "a") == ["f/radar-a.png", "f/radar-a.svg"]
+    assert outputs_named(paths, "b-a") == ["f/radar-b-a.png"]
+    assert outputs_named(paths, "b.a") == ["f/radar-b.a.svg"]
+    with pytest.raises(ValueError, match="named after the model 'c'"):
+        outputs_named(paths, "c", "model")
+
+
+def test_the_global_style_is_left_alone(tables):
+    before = {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
+    panels(tables)
+    assert {key: mpl.rcParams[key] for key in before} == before
