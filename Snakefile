@@ -16,6 +16,8 @@ include: "rules/prompts.smk"
 include: "rules/steering.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
+include: "rules/thermodynamics.smk"
+include: "rules/information.smk"
 include: "rules/tables.smk"
 include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
@@ -32,3 +34,5 @@ rule all:
         ALL_TENSORS,
         expand("results/prompts/{set}.yaml", set=GENERATED_SETS),
         RESIDUAL_GAIN_RESULTS,
+        PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],
+        [f"results/information/{part}" for part in ["standard", "control", "comparative"] if INFORMATION],

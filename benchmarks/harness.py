@@ -19,9 +19,11 @@ class Row:
     held: bool
 
 
-def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int = 5) -> dict[str, list[float]]:
-    """Seconds of each contestant, run in turn `rounds` times after one warm-up each."""
-    for run in contestants.values():
+def alternate(
+    contestants: Mapping[str, Callable[[], object]], rounds: int = 5, *, warm_up: bool = True
+) -> dict[str, list[float]]:
+    """Seconds of each contestant, run in turn `rounds` times, after one run each that does not count."""
+    for run in contestants.values() if warm_up else ():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):

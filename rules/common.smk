@@ -11,7 +11,7 @@ from internal_physics.conditions import BASELINE, files_behind
 from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
 from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
-from internal_physics.models.memory import estimate_memory
+from internal_physics.models.memory import estimate_memory, estimate_readout
 from internal_physics.workplan import record_jobs
 
 try:
@@ -25,17 +25,34 @@ PROMPT_SETS = list(CONFIG.prompt_sets)
 RUNS = {(run.model, run.condition): run for run in CONFIG.runs}  # what is recorded: each with its prompt sets
 CONDITIONS = list(dict.fromkeys(run.condition for run in CONFIG.runs))
 CONTRASTS = [name for name, condition in CONFIG.conditions.items() if "contrast" in condition.steering]
-METRICS = CONFIG.raw["metrics"]
+METRICS = [name for name in CONFIG.raw["metrics"] if name != "information"]  # those whose rows `collect` reads
+INFORMATION = "information" in CONFIG.raw["metrics"]
+COMPARED = METRICS + (["information"] if INFORMATION else [])  # between conditions
 SCORES = [metric for metric in METRICS if metric in GRADIENT_FLOW]  # those that have one number per prompt set
 FIGURE_FORMATS = ["png", "svg"]
 TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
 TABLES += ["gains", "hypotheses"] if RESIDUAL_GAIN in METRICS else []
 TABLES += ["comparisons"] if CONFIG.conditions else []
+# The weights' tables, figures and files, where `thermodynamics` is among the metrics; rules without a target run nothing.
+WEIGHT_TABLES = ["spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"]
+WEIGHT_FIGURES_BY_SET = ["thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map"]
+PUBLISHED_CSV = expand("results/thermodynamics/{model}.csv", model=MODELS)
+ASKED_FOR_WEIGHTS = "thermodynamics" in METRICS
+TABLES += ["information", "predictions"] if INFORMATION else []
+TABLES += WEIGHT_TABLES if ASKED_FOR_WEIGHTS else []
 FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
 FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
 FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
-FIGURES_OF_STEERING = ["standard_control", "layer_impact"] if {"ec", "isc", "isa", RESIDUAL_GAIN} & set(METRICS) else []
+FIGURES_BY_SET += ["information_profiles"] if INFORMATION else []
+FIGURES_BY_SET += WEIGHT_FIGURES_BY_SET if ASKED_FOR_WEIGHTS else []
+# What steering changes along depth: table → what its figures' names end in.
+ALONG_DEPTH = {"layers": ""} if {"ec", "isc", "isa", RESIDUAL_GAIN} & set(METRICS) else {}
+ALONG_DEPTH |= {"information": "_information"} if INFORMATION else {}
+FIGURES_OF_STEERING = [
+    f"{kind}{suffix}" for suffix in ALONG_DEPTH.values() for kind in ["standard_control", "layer_impact"]
+]
 FIGURES_OF_STEERING += ["difference_distributions"] if {"ec", "isc", "isg", "isa"} & set(METRICS) else []
+FIGURES_OF_STEERING += ["watched_tokens"] if INFORMATION and CONFIG.raw["information"]["watch"] else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
 STEERED_SETS = [s for s in PROMPT_SETS if any(s in r.prompt_sets for r in CONFIG.runs if r.condition != BASELINE)]
@@ -133,6 +150,16 @@ def record_mem_mb(wildcards, input, attempt):
     return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
 
 
+def lens_prompt(wildcards):
+    """Set and name of the prompt whose lens is drawn for a model."""
+    return CONFIG.lens_prompt(wildcards.model)
+
+
+def readout_mem_mb(wildcards, input, attempt):
+    """Memory for a job that reads residuals: the head, not the blocks."""
+    return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).total_mb * attempt
+
+
 def figures(kind, sets=PROMPT_SETS):
     """Paths of a figure: one per prompt set and format."""
     return expand("results/figures/{kind}-{set}.{format}", kind=kind, set=sets, format=FIGURE_FORMATS)
@@ -162,6 +189,7 @@ ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expa
 )
 ALL_FIGURES += [path for kind in FIGURES_OF_STEERING for path in figures(kind, STEERED_SETS)]
 ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
+ALL_FIGURES += by_model("singular_spectra") if ASKED_FOR_WEIGHTS else []
 
 ALL_TENSORS = [path for run in RUNS.values() for path in tensors_of(run)]
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

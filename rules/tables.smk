@@ -62,6 +62,7 @@ rule correlate:
     resources:
         mem_mb=1000,
     params:
+        metrics=METRICS,
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],
     message:

@@ -1,4 +1,4 @@
-"""Rule standard_control: layers -> one figure per steered prompt set, PNG and SVG."""
+"""Rule standard_control: layers and information -> figures of each per steered prompt set, PNG and SVG."""
 
 from internal_physics.figures.by_set import save_by_set
 from internal_physics.figures.standard_control import draw
@@ -7,4 +7,5 @@ from internal_physics.tables import read_table
 
 if __name__ == "__main__":
     with job(snakemake):
-        save_by_set(draw, read_table(snakemake.input.table, "layers"), snakemake.output, **snakemake.params)
+        for name, figures in snakemake.output.items():
+            save_by_set(draw, read_table(snakemake.input[name], name), figures, **snakemake.params)

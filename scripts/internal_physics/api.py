@@ -6,8 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from internal_physics.metrics.information import Lens
+from internal_physics.metrics.lens import LensOptions
+from internal_physics.metrics.lens import lens as read_lens
 from internal_physics.models.fetch import fetch
+from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import parse_source
 from internal_physics.prompts import Prompt
@@ -85,6 +90,25 @@ def record(
     found = record_batches(model, encoded, RecordOptions(**options), steering)
     traces = {trace.info.prompt: trace for trace in found}
     return traces[names[0]] if isinstance(prompts, str) else [traces[name] for name in names]
+
+
+def lens(trace: Trace, model: LoadedModel | str | Path, **options: Any) -> Lens:
+    """Read every residual of a trace through the readout of its model (the logit lens).
+
+    Args:
+        trace: fresh or read from a file.
+        model: from `load`, or the folder of its snapshot, of which final norm and head alone are then loaded.
+        **options: temperature, target, final_norm, top_k (see LensOptions); for a folder also those of LoadOptions.
+
+    Returns:
+        A Lens: entropies, surprisals and top tokens of every layer and position, and more at the read position.
+    """
+    how = {key: options.pop(key) for key in ("temperature", "target", "final_norm", "top_k") if key in options}
+    if isinstance(model, LoadedModel):
+        readout = Readout(model.module, model.anatomy)
+    else:
+        readout = open_readout(model, LoadOptions(**options))
+    return read_lens(trace, readout, LensOptions(**how))
 
 
 def _as_source(text: str) -> str:

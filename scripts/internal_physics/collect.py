@@ -11,6 +11,8 @@ from internal_physics.statistics.bootstrap import mean_interval
 
 KEYS = ["model", "condition", "prompt_set"]
 PER_PROMPT = ["ec", "isc", "isg", "isa"]
+PER_SET = ["isf"]
+FAMILIES = ["thermodynamics"]  # metrics of many scores, each named after its quantity
 
 
 def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
@@ -60,13 +62,14 @@ def scores_table(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_
     """
     settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     found = []
-    scored = rows[rows["metric"].isin(GRADIENT_FLOW)]
-    if scored.empty:
+    rows = rows[rows["metric"].isin([*GRADIENT_FLOW, *FAMILIES])]
+    if rows.empty:
         return pd.DataFrame(columns=[*KEYS, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
-    for (metric, *keys), group in scored.groupby(["metric", *KEYS], sort=False):
+    rows = rows.assign(metric=rows.metric.where(~rows.metric.isin(FAMILIES), rows.quantity))
+    for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
         score = (
             _set_score(group, metric)
-            if metric not in PER_PROMPT
+            if metric in PER_SET
             else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
         )
         found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})

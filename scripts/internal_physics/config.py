@@ -24,6 +24,7 @@ from internal_physics.strict_yaml import load_yaml
 
 SCHEMA_PATH = Path(__file__).parents[2] / "config" / "schema.yaml"
 MIN_PROMPTS_ISF = 3
+WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
 _SEE_SCHEMA = "change it; config/schema.yaml describes every option"
 
 
@@ -65,6 +66,14 @@ class Config:
         """Snapshot name → source; models that differ only in precision share one."""
         return {source.snapshot: source for source in self.sources.values()}
 
+    def lens_prompt(self, model: str) -> tuple[str, str]:
+        """Set and name of the prompt whose lens is drawn: the one asked for, else the first that the model runs."""
+        own = [s for s in self.prompt_sets.values() if s.task == self.models[model]["task"]]
+        prompt_set, _, prompt = self.raw["information"]["lens_prompt"].partition("/")
+        if prompt and prompt_set in [s.name for s in own]:
+            return prompt_set, prompt
+        return own[0].name, own[0].prompts[0].name
+
     def resolved(self) -> dict[str, Any]:
         """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
         raw = copy.deepcopy(self.raw)
@@ -95,6 +104,15 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
+    if not set(resolved["metrics"]) - WITHOUT_SCORE:
+        raise ConfigError(
+            f"metrics {resolved['metrics']}: information stands beside other metrics and fills none of their tables",
+            where=f"{where}: metrics",
+            expected="at least one of ec, isc, isg, isa, isf, residual_gain, thermodynamics",
+            todo="add one; they are computed from the same records",
+        )
+    if "thermodynamics" in resolved["metrics"]:
+        _refuse_without_gradients(sets, where)
     conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
     runs = plan_runs(
         {name: options["task"] for name, options in resolved["models"].items()},
@@ -102,7 +120,9 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         conditions,
         where,
     )
-    return Config(resolved, sources, sets, conditions, runs)
+    config = Config(resolved, sources, sets, conditions, runs)
+    _refuse_unknown_prompt(config, where)
+    return config
 
 
 def check_duplicate_keys(paths: list[str]) -> None:
@@ -241,6 +261,20 @@ def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
             )
 
 
+def _refuse_unknown_prompt(config: Config, where: str) -> None:
+    if not config.raw["information"]["lens_prompt"]:
+        return
+    prompt_set, _, prompt = config.raw["information"]["lens_prompt"].partition("/")
+    known = [p.name for p in config.prompt_sets[prompt_set].prompts] if prompt_set in config.prompt_sets else []
+    if prompt not in known:
+        raise ConfigError(
+            f"there is no prompt {config.raw['information']['lens_prompt']!r}",
+            where=f"{where}: information → lens_prompt",
+            expected="set/name of a prompt of this config",
+            todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
+        )
+
+
 def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
     for name, prompt_set in sets.items():
         if len(prompt_set.prompts) < MIN_PROMPTS_ISF:
@@ -249,4 +283,15 @@ def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
                 where=f"{where}: prompt_sets → {name}",
                 expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
                 todo="add prompts, or leave isf out of `metrics`",
+            )
+
+
+def _refuse_without_gradients(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if prompt_set.weight_gradients == "none":
+            raise ConfigError(
+                "weight_gradients: none",
+                where=f"{where}: prompt_sets → {name}",
+                expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+                todo="set weight_gradients: norms, or leave thermodynamics out of `metrics`",
             )

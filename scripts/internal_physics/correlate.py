@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from internal_physics.metrics import THERMODYNAMICS
 from internal_physics.statistics.correlation import (
     FEWEST_PAIRS,
     adjust_false_discovery,
@@ -88,6 +89,11 @@ def correlate_metrics(
     rows = _correlate_level("prompt", by_prompt, seed, n_resamples)
     rows += _correlate_level("model", by_model, seed, n_resamples)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def model_metrics(asked_for: Sequence[str]) -> tuple[str, ...]:
+    """The metrics to correlate over models: the benchmark's five, and the medians of `thermodynamics` if asked for."""
+    return MODEL_METRICS + (THERMODYNAMICS if "thermodynamics" in asked_for else ())
 
 
 def pair_seed(seed: int, x: str, y: str) -> int:

@@ -1,6 +1,7 @@
 """Scores of several models on one scale: table `scores` in, table `scores_normalized` out."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ _GROUP = ["condition", "prompt_set", "metric"]
 _ALONE = "one model: nothing to compare with"
 
 
-def normalize_scores(scores: pd.DataFrame, *, epsilon: float = 1e-9) -> pd.DataFrame:
+def normalize_scores(
+    scores: pd.DataFrame, *, epsilon: float = 1e-9, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Turn metric values, smaller is better, into scores from 0 to 1, larger is better.
 
     Within each condition, prompt set and metric: `1/(value+epsilon)`, then min-max over the models. So the
@@ -22,10 +25,12 @@ def normalize_scores(scores: pd.DataFrame, *, epsilon: float = 1e-9) -> pd.DataF
         scores: table `scores`: columns model, condition, prompt_set, metric, value, status at least. The
             metrics are zero or more by definition, which keeps the inverse positive and falling.
         epsilon: above 0, in the unit of the values; keeps the inverse of zero finite.
+        metrics: the metrics to normalize, all where it is not given. Others have no better and worse (a
+            temperature), or can be negative (a free energy): they get no row.
 
     Returns:
-        Table `scores_normalized`, one row per row of `scores` in the same order, index 0, 1, ... Equal
-        values get 0.5 each, and so does a model alone, whose status says so. A value that is not finite
+        Table `scores_normalized`, one row per row of `scores` (of these metrics) in the same order, index 0, 1,
+        ... Equal values get 0.5 each, and so does a model alone, whose status says so. A value that is not finite
         takes no part and gets NaN; its status says why. A status that the score came with is kept.
 
     Raises:
@@ -34,7 +39,8 @@ def normalize_scores(scores: pd.DataFrame, *, epsilon: float = 1e-9) -> pd.DataF
     """
     if not (math.isfinite(epsilon) and epsilon > 0):
         raise ValueError(f"epsilon is {epsilon}: expected a finite number above 0")
-    table = scores[["model", *_GROUP, "value", "status"]].reset_index(drop=True)
+    wanted = scores if metrics is None else scores[scores["metric"].isin(metrics)]
+    table = wanted[["model", *_GROUP, "value", "status"]].reset_index(drop=True)
     table["value"] = table["value"].astype("float64")
     _check(table)
     finite = np.isfinite(table["value"])

@@ -9,12 +9,16 @@ one number per layer, null where there is none). Comparative files have four row
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from internal_physics.conditions import BASELINE
+from internal_physics.figures import information_metric
+from internal_physics.figures.style import save
+from internal_physics.metrics.rows import OK
 
 METRICS = (
     "entropy_nats",
@@ -27,6 +31,33 @@ METRICS = (
 ANALYSES = ("standard", "control", "comparative")
 PREDICTION_COLUMNS = ("Sentence", "Token", "Probability", "Analysis")
 _SENTENCE = ["prompt_set", "prompt", "text"]
+
+
+def publish(
+    information: pd.DataFrame,
+    predictions: pd.DataFrame,
+    plots: Mapping[str, Iterable[str | Path]],
+    folders: Mapping[str, str | Path],
+    *,
+    models: Sequence[str],
+    prompt_sets: Sequence[str],
+) -> None:
+    """Write the whole layout.
+
+    Args:
+        information: the table.
+        predictions: the table.
+        plots: analysis → figures of the run to put beside its data; those of `control` are drawn here.
+        folders: analysis → its folder, all of ANALYSES, side by side.
+        models: in the order of the figures.
+        prompt_sets: likewise.
+    """
+    folder = Path(folders["standard"]).parent
+    tables = published_tables(with_texts(information, predictions)) | published_predictions(predictions)
+    write_folder(tables, folder)
+    for analysis, figures in plots.items():
+        copy_plots(figures, folder / analysis)
+    draw_control_plots(information, folder / "control", models=models, prompt_sets=prompt_sets)
 
 
 def published_tables(rows: pd.DataFrame, metrics: Iterable[str] = METRICS) -> dict[str, pd.DataFrame]:
@@ -68,13 +99,47 @@ def published_predictions(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def write_published(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None:
+def write_folder(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None:
     """Write tables below a folder, which gets all nine parts of the layout whether they hold something or not."""
     for analysis in ANALYSES:
         for part in ("data", "plots", "predictions"):
             (Path(folder) / analysis / part).mkdir(parents=True, exist_ok=True)
     for path, table in tables.items():
         table.to_csv(Path(folder) / path, index=False)
+
+
+def with_texts(information: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of table `information` with the prompt's text, which table `predictions` knows; flagged values are NaN."""
+    keys = ["model", "condition", "prompt_set", "prompt"]
+    texts = predictions.drop_duplicates(keys).set_index(keys)["Sentence"].rename("text")
+    value = information["value"].where(information["status"] == OK)
+    return information.assign(value=value).join(texts, on=keys)
+
+
+def copy_plots(figures: Iterable[str | Path], folder: Path) -> None:
+    """Put figures of the run beside the data that they show."""
+    for figure in figures:
+        shutil.copyfile(figure, folder / "plots" / Path(figure).name)
+
+
+def draw_control_plots(
+    information: pd.DataFrame, folder: Path, *, models: Sequence[str], prompt_sets: Sequence[str]
+) -> None:
+    """One figure per condition and metric: prompts faint, their mean, a band of one standard deviation.
+
+    Args:
+        information: table `information`.
+        folder: that of the control analysis.
+        models: in their order; those without the condition are left out.
+        prompt_sets: likewise.
+    """
+    steered = information[information["condition"] != BASELINE]
+    for condition, rows in steered.groupby("condition", sort=False):
+        own_models = [model for model in models if (rows["model"] == model).any()]
+        own_sets = [name for name in prompt_sets if (rows["prompt_set"] == name).any()]
+        for metric in METRICS:
+            figure = information_metric.draw(rows, metric, condition, models=own_models, prompt_sets=own_sets)
+            save(figure, [folder / "plots" / f"{condition}_{metric}.png"])
 
 
 def _groups(rows: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> Iterator[tuple[tuple, pd.DataFrame]]:

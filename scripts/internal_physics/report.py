@@ -57,7 +57,7 @@ def render_report(
         raise ValueError(f"the report needs the tables {missing}; it was given {sorted(tables)}")
     texts = {name: _read_yaml(Path(template_dir) / f"{name}.yaml") for name in TEXTS}
     models = _in_order(_names(run["models"]), tables["scores"]["model"])
-    metrics = _in_order(texts["metrics"], tables["scores"]["metric"])
+    metrics = _in_order(texts["metrics"], tables["scores_normalized"]["metric"])  # a temperature has no best
     facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
     flagged, n_more_flagged = flagged_rows(tables)
     page = {

@@ -8,7 +8,9 @@ import pytest
 from internal_physics.check_tables import check_tables
 from internal_physics.errors import UserError
 from internal_physics.tables import TABLES, conform
+from internal_physics.thermodynamics_tables import THERMODYNAMICS_TABLES
 from synthetic_tables import METRICS, MODELS, make_tables
+from synthetic_weights import make_weight_tables
 
 N_PROMPTS, SETS = 5, ("factual", "nonsense")
 FULL = {"n_models": 4, "n_prompts": N_PROMPTS, "n_layers": 3, "prompt_sets": SETS}
@@ -21,12 +23,12 @@ ASKED = {
 
 
 def conformed(tables):
-    return {name: conform(tables[name], name) for name in TABLES}
+    return {name: conform(table, name) for name, table in tables.items()}
 
 
 @pytest.fixture(scope="module")
 def made():
-    return conformed(make_tables(**FULL, flawed=False))
+    return conformed(make_tables(**FULL, flawed=False) | make_weight_tables(2, n_prompts=2, n_layers=5))
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def test_good_tables_pass_with_a_line_each(good):
 
 
 def test_flagged_rows_pass_and_are_counted():
-    lines = check_tables(conformed(make_tables(**FULL, flawed=True)), **ASKED)
+    lines = check_tables(
+        conformed(make_tables(**FULL, flawed=True) | make_weight_tables(1, n_prompts=1, n_layers=4)), **ASKED
+    )
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 2 with a status other than ok" in lines
 
 
@@ -195,7 +199,7 @@ def test_a_prompt_without_layers_is_named(good):
     assert f"layers: no row for {MODELS[0]} / baseline / factual / factual_03" in refused(good)
 
 
-@pytest.mark.parametrize("name", [name for name in TABLES if name != "correlations"])
+@pytest.mark.parametrize("name", [name for name in TABLES if name not in {"correlations", *THERMODYNAMICS_TABLES}])
 def test_a_model_that_the_config_does_not_have_is_named(good, name):
     strange = good[name][good[name].model == MODELS[0]].assign(model="yesterday's")
     good[name] = pd.concat([good[name], strange], ignore_index=True)

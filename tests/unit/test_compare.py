@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.compare import compare
-from internal_physics.publish import METRICS, published_predictions, published_tables, write_published
+from internal_physics.publish import METRICS, published_predictions, published_tables, with_texts, write_folder
 from internal_physics.statistics.paired import paired_changes, resampling_weights
 from internal_physics.tables import TABLES, conform
 from scipy import stats
@@ -223,7 +223,7 @@ def test_data_files_have_a_row_per_sentence_and_four_per_comparison(tmp_path):
         "control/data/push_m_entropy_nats.csv",
         "comparative/data/push_m_entropy_nats.csv",
     ]
-    write_published(tables, tmp_path)
+    write_folder(tables, tmp_path)
     for analysis in ("standard", "control", "comparative"):
         assert {p.name for p in (tmp_path / analysis).iterdir()} == {"data", "plots", "predictions"}
     read = pd.read_csv(tmp_path / "comparative/data/push_m_entropy_nats.csv")
@@ -261,3 +261,13 @@ def test_predictions_say_which_analysis_they_belong_to():
     ]
     compared = tables["comparative/predictions/push_m_predictions.csv"]
     assert list(compared["Analysis"]) == ["standard", "standard", "control", "control"]
+
+
+def test_rows_get_the_text_of_their_own_prompt_and_flagged_values_are_none():
+    keys = {"model": "m", "condition": "baseline", "prompt_set": "s"}
+    rows = [{**keys, "prompt": p, "value": 1.0, "status": s} for p, s in (("a", "ok"), ("b", "not finite"))]
+    said = [{**keys, "prompt": p, "Sentence": f"text {p}", "rank": rank} for p in "ba" for rank in (1, 2)]
+    found = with_texts(pd.DataFrame(rows), pd.DataFrame(said))
+    assert list(found.text) == ["text a", "text b"]
+    assert found.value[0] == 1.0
+    assert np.isnan(found.value[1])

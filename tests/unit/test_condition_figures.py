@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.compare import compare
-from internal_physics.figures import beside, difference_distributions, layer_impact, standard_control
+from internal_physics.figures import beside, difference_distributions, layer_impact, standard_control, watched_tokens
 from internal_physics.figures.by_set import save_by_set
 from internal_physics.figures.style import notes_of, save
 
@@ -137,3 +137,44 @@ def test_a_figure_of_a_set_shows_the_models_that_ran_it(tmp_path):
 def test_labels_know_the_quantities_and_leave_others_readable():
     assert beside.label("entropy_nats") == "entropy\n(nats)"
     assert beside.label("specific_heat") == "specific heat"
+
+
+def watched(models=("a", "b"), conditions=("push", "pull")):
+    """Rows of two tokens at two layers: ' up' doubles where the model is pushed, ' down' halves."""
+    rows = []
+    for model in models:
+        for condition in conditions:
+            factor = 2.0 if condition == "push" else 0.5
+            for token, own in (("' up'", factor), ("' down'", 1 / factor)):
+                for layer in (0, 1):
+                    before = 0.01 * (1 + layer)
+                    change = before * (own - 1)
+                    for measure in ("difference", "percent_change"):
+                        keys = {"model": model, "condition": condition, "prompt_set": "s", "metric": "information"}
+                        numbers = {"baseline": before, "steered": before + change, "value": change, "n_prompts": 6}
+                        ends = {"ci_low": change - 0.001, "ci_high": change + 0.001, "layer": layer, "measure": measure}
+                        rows.append(keys | {"quantity": f"probability of {token}", "status": "ok"} | numbers | ends)
+    return pd.DataFrame(rows)
+
+
+def test_watched_tokens_stand_at_their_final_probability_in_every_condition():
+    figure = watched_tokens.draw(watched(), "s")
+    push, pull = (by_gid(figure, f"steered {name}")[0].get_xdata() for name in ("push", "pull"))
+    np.testing.assert_allclose(push, [0.04, 0.01])
+    np.testing.assert_allclose(pull, [0.01, 0.04])
+    for ring in by_gid(figure, "baseline"):
+        np.testing.assert_allclose(ring.get_xdata(), [0.02, 0.02])
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["' up'", "' down'"]
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_a_set_without_watched_tokens_is_refused():
+    with pytest.raises(ValueError, match="no token was watched"):
+        watched_tokens.draw(watched(), "another")
+
+
+def test_impact_draws_the_quantities_asked_for():
+    comparisons = make_tables()["comparisons"]
+    figure = layer_impact.draw(comparisons, "s", quantities=("gradient_norm",))
+    assert [ax.get_ylabel().split("\n")[0] for ax in figure.axes if ax.get_ylabel()] == ["gradient norm"]

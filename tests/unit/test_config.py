@@ -58,7 +58,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain"]
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain", "thermodynamics", "information"]
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -83,7 +83,7 @@ def test_the_order_in_which_options_are_written_changes_nothing():
 
 
 def test_a_set_may_choose_its_weight_gradients():
-    raw = config(record={"weight_gradients": "norms"})
+    raw = config(record={"weight_gradients": "norms"}, metrics=["ec"])
     raw["prompt_sets"]["t"] = {"prompts": PROMPTS, "weight_gradients": "none"}
     sets = load_config(raw).prompt_sets
     assert (sets["s"].weight_gradients, sets["t"].weight_gradients) == ("norms", "none")
@@ -312,8 +312,8 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
-        "  expected: some of conditions, gpus_per_job, metrics, models, prompt_sets, provenance, record, seed, "
-        "statistics",
+        "  expected: some of conditions, gpus_per_job, information, metrics, models, prompt_sets, provenance, record, "
+        "seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"

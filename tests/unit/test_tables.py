@@ -7,11 +7,12 @@ import pytest
 from internal_physics.errors import StoreError
 from internal_physics.tables import TABLES, conform, read_metrics, read_table, write_metric, write_table
 from synthetic_tables import make_tables
+from synthetic_weights import make_weight_tables
 
 
 @pytest.fixture(scope="module")
 def tables():
-    return make_tables(n_prompts=5, n_layers=3)
+    return make_tables(n_prompts=5, n_layers=3) | make_weight_tables(n_models=2, n_prompts=2, n_layers=5)
 
 
 @pytest.fixture(params=TABLES)

@@ -1,5 +1,6 @@
-"""A whole tiny run: a causal and a masked model side by side, steered by numbers and by texts; run again after a change."""
+"""A whole tiny run: causal and masked models side by side, steered by numbers and by texts; again after a change."""
 
+import json
 import os
 import re
 import subprocess
@@ -36,7 +37,8 @@ def config(folder):
             },
         },
         "record": {"weight_gradients": "none"},
-        "metrics": ["ec"],
+        "metrics": ["ec", "information"],
+        "information": {"watch": ["a"]},
         "statistics": {"n_resamples": 199},
     }
 
@@ -58,6 +60,7 @@ def run(tmp_path_factory):
     save_snapshot(folder / "causal")
     save_trained_bert(folder / "masked")
     targets = ["results/tables/checked.txt", "results/report.html", "results/prompts/gaps.yaml"]
+    targets += [f"results/information/{part}" for part in ("standard", "control", "comparative")]
     code, said = snakemake(folder, config(folder), *targets)
     assert code == 0, said[-3000:]
     return folder
@@ -101,13 +104,15 @@ def test_comparisons_hold_every_condition_and_the_check_passed(run):
     found = table(run, "comparisons")
     keys = set(found.groupby(["model", "condition"]).groups)
     assert keys == {("causal", "push"), ("masked", "push"), ("masked", "animal")}
-    assert set(found.quantity) == {"ec", "relative_gradient_change", "loss_nats"}
+    assert {"ec", "relative_gradient_change", "loss_nats", "entropy_nats", "probability of 'a'"} <= set(found.quantity)
+    assert not found.quantity.str.contains("head").any()
     assert "comparisons: " in (run / "results/tables/checked.txt").read_text()
 
 
 def test_figures_and_report_show_the_conditions(run):
     figures = {path.name for path in (run / "results" / "figures").glob("*.png")}
-    kinds = ("standard_control", "difference_distributions", "layer_impact")
+    kinds = ("difference_distributions", "watched_tokens")
+    kinds += tuple(f"{kind}{what}" for kind in ("standard_control", "layer_impact") for what in ("", "_information"))
     assert {f"{kind}-{prompt_set}.png" for kind in kinds for prompt_set in ("texts", "gaps")} <= figures
     page = (run / "results" / "report.html").read_text()
     assert "Condition push: the vector [1.0, -1.0]" in page
@@ -117,6 +122,38 @@ def test_figures_and_report_show_the_conditions(run):
 def test_generated_prompts_are_written_down(run):
     written = yaml.safe_load((run / "results/prompts/gaps.yaml").read_text())
     assert [p["name"] for p in written["prompts"]] == [f"sentence_000{i}" for i in range(1, 5)]
+
+
+def test_the_lens_of_each_model_is_that_of_a_prompt_it_ran(run):
+    assert {path.name for path in (run / "results" / "figures").glob("lens_heatmap*.png")} == {
+        "lens_heatmap-causal.png",
+        "lens_heatmap-masked.png",
+    }
+
+
+def test_the_published_run_folder_has_all_conditions(run):
+    folder = run / "results" / "information"
+    assert sorted(path.name for path in folder.iterdir()) == ["comparative", "control", "standard"]
+    rows = pd.read_csv(folder / "comparative/data/push_causal_entropy_nats.csv")
+    assert list(rows.columns) == ["sentence", "values"]
+    marks = ("standard", "control", "difference", "percent_change")
+    assert list(rows.sentence[:4]) == [f"the cat sat ({mark})" for mark in marks]
+    standard, control, difference, percent = (json.loads(text) for text in rows["values"][:4])
+    assert standard[0] == control[0]  # the intervention is at layer 1
+    assert difference[1] == pytest.approx(control[1] - standard[1]) != 0
+    assert percent[1] == pytest.approx(100 * difference[1] / abs(standard[1]))
+    said = pd.read_csv(folder / "control/predictions/animal_masked_predictions.csv")
+    assert list(said.columns) == ["Sentence", "Token", "Probability", "Analysis"]
+    assert set(said.Analysis) == {"control"}
+    assert len(list((folder / "control/plots").glob("animal_*.png"))) == 6
+
+
+def test_changing_temperature_or_k_records_nothing(run):
+    settings = config(run)
+    settings["information"] |= {"temperature": 0.7, "top_k": 3}
+    jobs = planned(run, settings)
+    assert jobs["information"] == 5
+    assert not [name for name in jobs if name.startswith(("record", "contrast", "fetch", "ec"))]
 
 
 def planned(run, settings):

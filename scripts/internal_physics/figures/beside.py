@@ -15,24 +15,30 @@ BASELINE = "baseline"
 LEGEND_COLUMNS = 4
 LEGEND_ROW_INCHES = 0.28
 ROW_INCHES = 1.7
-LABELS = {
+LABELS_OF_LAYERS = {
     "relative_gradient_change": "relative gradient\nchange $e_l$",
     "gradient_cosine": "gradient cosine $c_l$",
     "gradient_norm": "gradient norm\n(nats / residual unit)",
     "residual_norm_whole": "residual norm",
     "residual_gain_whole": "residual gain",
+}
+LABELS_OF_INFORMATION = {
     "entropy_nats": "entropy\n(nats)",
     "perplexity": "perplexity",
     "margin": "margin of the top\ntwo logits",
     "kl_uniform_nats": "KL from uniform\n(nats)",
     "attention_entropy_nats": "attention entropy\n(nats)",
     "surprisal_nats": "surprisal\n(nats)",
+}
+LABELS_OF_PROMPTS = {
     "ec": "EC",
     "isc": "ISC (1 / residual unit)",
     "isg": "ISG",
     "isa": "ISA",
     "loss_nats": "loss (nats per predicted token)",
 }
+ALONG_DEPTH = {"layers": tuple(LABELS_OF_LAYERS), "information": tuple(LABELS_OF_INFORMATION)}  # by table
+LABELS = LABELS_OF_LAYERS | LABELS_OF_INFORMATION | LABELS_OF_PROMPTS
 
 
 def label(quantity: str) -> str:

@@ -19,6 +19,8 @@ STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 COLORMAP = "RdBu_r"
 DAGGER = "†"
 FEW = 10
+MAX_SIDE_BY_SIDE = 6  # variables of a panel
+CELL_INCHES = 0.5  # that two lines of numbers fill
 SHORT_LABEL = 4  # letters that fit a cell unrotated
 _DARK_FROM = 0.6  # |r| above which the cell is dark enough to need white letters
 
@@ -42,9 +44,8 @@ def draw(correlations: pd.DataFrame, *, show_flagged: bool = False) -> Figure:
     _check(correlations)
     levels = [level for level in LEVELS if (correlations["level"] == level).any()]
     with style.house_style():
-        width = style.PAGE_WIDTH_INCHES * (1.0 if len(levels) > 1 else 0.6)
-        figure = style.new_figure(width, 3.3)
-        axes = figure.subplots(1, max(1, len(levels)), squeeze=False)[0]
+        sizes = [len(order_variables(correlations[correlations["level"] == level])) for level in levels]
+        figure, axes = _figure(sizes)
         for ax, level in zip(axes, levels, strict=False):
             _panel(ax, correlations[correlations["level"] == level], level, show_flagged=show_flagged)
         if levels:
@@ -54,6 +55,18 @@ def draw(correlations: pd.DataFrame, *, show_flagged: bool = False) -> Figure:
             axes[0].set_axis_off()
             style.empty_panel(axes[0], "no correlations in the table")
         return style.finish(figure, _title(correlations, levels), _notes(correlations, levels, show_flagged))
+
+
+def _figure(sizes: Sequence[int]) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each number of variables: side by side, or one above the other where a cell's numbers
+    would not fit.
+    """
+    if max(sizes, default=0) <= MAX_SIDE_BY_SIDE:
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES * (1.0 if len(sizes) > 1 else 0.6), 3.3)
+        return figure, list(figure.subplots(1, max(1, len(sizes)), squeeze=False)[0])
+    heights = [CELL_INCHES * size for size in sizes]
+    figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 0.9 * len(sizes))
+    return figure, list(figure.subplots(len(sizes), 1, squeeze=False, height_ratios=heights)[:, 0])
 
 
 def stars(p_adjusted: float) -> str:

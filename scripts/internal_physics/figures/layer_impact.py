@@ -19,13 +19,20 @@ NOTE = (
 )
 
 
-def draw(comparisons: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:
+def draw(
+    comparisons: pd.DataFrame,
+    prompt_set: str,
+    *,
+    models: Sequence[str] | None = None,
+    quantities: Sequence[str] = tuple(beside.LABELS),
+) -> Figure:
     """Draw the change of every quantity along depth: a row a quantity, a column a condition, a line a model.
 
     Args:
         comparisons: table `comparisons`.
         prompt_set: which prompt set.
         models: order of the models, which fixes their looks; by name when not given.
+        quantities: which to draw, as far as there are rows along depth.
 
     Returns:
         A figure in which panels of a row share their y axis; 0 is the baseline. Bands are the table's intervals. Rows
@@ -36,7 +43,8 @@ def draw(comparisons: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | 
     """
     require_columns(comparisons, COLUMNS)
     blocks = beside.blocks_of(beside.steered_conditions(comparisons, prompt_set), MAX_COLUMNS)
-    rows = _wanted(comparisons[comparisons["prompt_set"] == prompt_set])
+    here = (comparisons["prompt_set"] == prompt_set) & comparisons["quantity"].isin(quantities)
+    rows = _wanted(comparisons[here])
     usable = beside.finite(rows, ["value", "ci_low", "ci_high"])
     looks = style.model_styles(order_models(comparisons["model"], models))
     with style.house_style():

@@ -22,8 +22,8 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     """Draw every quantity of `layers`: a row a quantity, a column a condition, a line a model.
 
     Args:
-        layers: rows (model, condition, prompt_set, prompt, layer, quantity, value, status), with a condition besides
-            the baseline.
+        layers: table `layers` or `information`: rows (model, condition, prompt_set, prompt, layer, quantity, value,
+            status), with a condition besides the baseline.
         prompt_set: which prompt set.
         models: order of the models, which fixes their looks; by name when not given.
 
@@ -42,7 +42,8 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     with style.house_style():
         figure = _figure(usable, blocks, looks)
         n_prompts = style.plural(count_prompts(usable), "prompt")
-        title = f"Standard beside control on {prompt_set} ({n_prompts})"
+        what = "Information, standard" if set(usable["quantity"]) & set(beside.LABELS_OF_INFORMATION) else "Standard"
+        title = f"{what} beside control on {prompt_set} ({n_prompts})"
         return style.finish(figure, title, [NOTE, *left_out_notes(left_out)])
 
 

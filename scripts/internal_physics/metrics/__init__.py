@@ -7,12 +7,21 @@ imports (and is made stale by) that metric alone.
 
 import importlib
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 
 PER_PROMPT = ("ec", "isc", "isg", "isa")
 PER_SET = ("isf",)
 GRADIENT_FLOW = ("ec", "isc", "isg", "isa", "isf")
 RESIDUAL_GAIN = "residual_gain"
+# Scores of the metric `thermodynamics`: medians over kinds of maps. Each also exists by kind: temperature_query.
+THERMODYNAMICS = ("temperature", "entropy_nats", "energy", "free_energy")
+
+
+def score_names(metrics: Iterable[str]) -> list[str]:
+    """The scores that every model and prompt set has where these metrics are asked for; residual gain has none."""
+    of_metric = {metric: (metric,) for metric in GRADIENT_FLOW} | {"thermodynamics": THERMODYNAMICS}
+    return [score for metric in metrics for score in of_metric.get(metric, ())]
 
 
 class _Metrics(ModuleType):
@@ -29,6 +38,6 @@ def _metric(name: str) -> property:
     return property(get, ignore)
 
 
-for _name in (*GRADIENT_FLOW, RESIDUAL_GAIN):
+for _name in (*GRADIENT_FLOW, RESIDUAL_GAIN, "thermodynamics"):
     setattr(_Metrics, _name, _metric(_name))
 sys.modules[__name__].__class__ = _Metrics

@@ -25,7 +25,7 @@ from internal_physics.models.memory import estimate_memory, require_fits
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
-_HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     try:
         arguments = _arguments(options, device)
-        module, report = _HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
+        module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise ModelError(f"transformers cannot load it: {error}", where=str(snapshot)) from error

@@ -191,4 +191,5 @@ def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: Re
         read_position=e.read_position,
         parameters=infos,
         labels=dict(model.labels),
+        answer_id=e.answer,
     )

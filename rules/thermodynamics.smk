@@ -1,0 +1,109 @@
+# INPUTS   results/snapshots/{snapshot}/, results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet
+# OUTPUTS  results/weights/{model}.parquet (all singular values), results/thermodynamics/{model}/{condition}/ and
+#          results/phases/{model}/{condition}/ (rows of one model), results/tables/{table}.csv and .parquet,
+#          results/thermodynamics/{model}.csv (under the published column names)
+# A spectrum does not depend on prompts, a state not on thresholds: adding the one or changing the other redoes neither.
+
+
+rule spectra:
+    input:
+        snapshot=snapshot_of,
+        code=library("spectra"),
+    output:
+        weights="results/weights/{model}.parquet",
+    log:
+        "results/logs/spectra/{model}.log",
+    benchmark:
+        "results/benchmarks/spectra/{model}.tsv"
+    conda:
+        "../envs/extract.yaml"
+    threads: 8
+    resources:
+        mem_mb=record_mem_mb,
+        gpu=CONFIG.raw["gpus_per_job"],
+    params:
+        load=load_options,
+    message:
+        "Singular values of the weights of {wildcards.model}"
+    script:
+        "../scripts/spectra.py"
+
+
+rule thermodynamics:
+    input:
+        tensors=tensors_of,
+        weights="results/weights/{model}.parquet",
+        code=library("thermodynamics"),
+    output:
+        metric="results/metrics/thermodynamics/{model}/{condition}.parquet",
+        states="results/thermodynamics/{model}/{condition}/states.parquet",
+        means="results/thermodynamics/{model}/{condition}/means.parquet",
+    log:
+        "results/logs/thermodynamics/{model}/{condition}.log",
+    benchmark:
+        "results/benchmarks/thermodynamics/{model}/{condition}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        order=CONFIG.raw["thermodynamics"]["order"],
+        seed=CONFIG.raw["seed"],
+        statistics=CONFIG.raw["statistics"],
+    message:
+        "Thermodynamics of the weights of {wildcards.model}, {wildcards.condition}"
+    script:
+        "../scripts/thermodynamics.py"
+
+
+rule phases:
+    input:
+        states="results/thermodynamics/{model}/{condition}/states.parquet",
+        code=library("phases"),
+    output:
+        flags="results/phases/{model}/{condition}/flags.parquet",
+        layers="results/phases/{model}/{condition}/layers.parquet",
+        counts="results/phases/{model}/{condition}/counts.parquet",
+    log:
+        "results/logs/phases/{model}/{condition}.log",
+    benchmark:
+        "results/benchmarks/phases/{model}/{condition}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        thermodynamics=CONFIG.raw["thermodynamics"],
+        seed=CONFIG.raw["seed"],
+    message:
+        "Phases along depth of {wildcards.model}, {wildcards.condition}"
+    script:
+        "../scripts/phases.py"
+
+
+rule collect_thermodynamics:
+    input:
+        weights=expand("results/weights/{model}.parquet", model=MODELS),
+        states=for_runs("results/thermodynamics/{model}/{condition}/states.parquet"),
+        means=for_runs("results/thermodynamics/{model}/{condition}/means.parquet"),
+        flags=for_runs("results/phases/{model}/{condition}/flags.parquet"),
+        layers=for_runs("results/phases/{model}/{condition}/layers.parquet"),
+        counts=for_runs("results/phases/{model}/{condition}/counts.parquet"),
+        code=library("collect_thermodynamics"),
+    output:
+        **table_outputs(*WEIGHT_TABLES),
+        published=PUBLISHED_CSV,
+    log:
+        "results/logs/collect_thermodynamics.log",
+    benchmark:
+        "results/benchmarks/collect_thermodynamics.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        models=MODELS,
+    message:
+        "Collecting spectra, thermodynamics and phases into tables"
+    script:
+        "../scripts/collect_thermodynamics.py"

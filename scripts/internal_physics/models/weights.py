@@ -1,0 +1,100 @@
+"""Every 2-D weight of a loaded model as the model uses it: plain, or de-quantised from 8 or 4 bits.
+
+Nothing here runs the model, and nothing changes it. A weight is made dense when it is asked for, one at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from internal_physics.models.anatomy import Anatomy
+from internal_physics.models.kinds import kind_of
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One 2-D parameter and the module that holds it; tied weights are one Weight, under their first module.
+
+    Attributes:
+        parameter: canonical name, the same as in a Trace.
+        layer: -1 before the blocks, 0..L-1 inside block l, L after them.
+        kind: what it does, see models.kinds.
+        shape: of the parameter as it is stored un-quantised ([out, in]; [in, out] for GPT-2's Conv1D).
+        module: the module that uses it.
+    """
+
+    parameter: str
+    layer: int
+    kind: str
+    shape: tuple[int, int]
+    module: nn.Module
+
+    def dense(self) -> torch.Tensor:
+        """The matrix the model multiplies with, of `shape`, floating point, detached. See `dense_weight`."""
+        return dense_weight(self.module)
+
+
+def weights_of(module: nn.Module, anatomy: Anatomy) -> Iterator[Weight]:
+    """Every 2-D weight once, in the order of the module tree."""
+    seen = set()
+    for found in anatomy.maps:
+        if found.parameter in seen:
+            continue
+        seen.add(found.parameter)
+        kind = kind_of(found.parameter, layer=found.layer, n_layers=anatomy.n_layers, lookup=found.lookup)
+        yield Weight(found.parameter, found.layer, kind, found.shape, module.get_submodule(found.site))
+
+
+def dense_weight(module: nn.Module) -> torch.Tensor:
+    """The weight of a Linear, Conv1D, Embedding, Linear4bit or Linear8bitLt as a dense matrix.
+
+    LLM.int8 (Dettmers et al. 2022): row o is int8 · absmax_o / 127. NF4 and FP4 (Dettmers et al. 2023): a code book
+    value times the absmax of its block, rounded to the module's compute type where that is narrower than float32.
+
+    Raises:
+        TypeError: for a quantised weight in a layout that is none of these.
+    """
+    with torch.no_grad():
+        if getattr(module.weight, "quant_state", None) is not None:
+            return _from_4bit(module)
+        if module.weight.dtype == torch.int8:
+            return _from_int8(module)
+        if not module.weight.is_floating_point():
+            raise TypeError(f"{type(module).__name__} holds {module.weight.dtype} in a layout that is not known")
+        return module.weight.detach()
+
+
+def _from_int8(module: nn.Module) -> torch.Tensor:
+    """Before the first pass the row scales SCB are on the parameter, after it on the module's state."""
+    scales = getattr(module.weight, "SCB", None)
+    scales = module.state.SCB if scales is None else scales
+    return module.weight.detach().float() * (scales.detach().float() / 127.0)[:, None]
+
+
+def _from_4bit(module: nn.Module) -> torch.Tensor:
+    state = module.weight.quant_state
+    if getattr(state, "packing_format_for_cpu", False):
+        matrix = _from_packed_4bit(module.weight.detach(), state)
+    else:
+        from bitsandbytes.functional import dequantize_4bit  # noqa: PLC0415  (absent from unquantised installations)
+
+        matrix = dequantize_4bit(module.weight.detach(), state)
+    compute = getattr(module, "compute_dtype", None)
+    return matrix.to(compute) if compute is not None else matrix
+
+
+def _from_packed_4bit(packed: torch.Tensor, state: object) -> torch.Tensor:
+    """The layout that bitsandbytes 0.50 repacks to in gradient-free passes on CPUs with AVX512-BF16.
+
+    Rows stand in groups of 32. For each pair of neighbouring columns, 32 bytes hold rows 0-15 of the group in their
+    low halves and rows 16-31 in their high ones. Scales are bfloat16, [in / block, out]. The library's own inverse
+    does not put unquantised scales back in order, so codes and scales are read here.
+    """
+    n_out, n_in = state.shape
+    halves = packed.reshape(-1, 32)
+    codes = torch.cat([halves & 0xF, halves >> 4], dim=1)  # [·, 64]: 32 rows × 2 columns
+    codes = codes.reshape(n_out // 32, n_in // 2, 32, 2).transpose(1, 2).reshape(n_out, n_in)
+    scales = state.absmax.T.float().repeat_interleave(state.blocksize, dim=1)
+    return state.code.to(packed.device).float()[codes.long()] * scales

@@ -1,0 +1,15 @@
+"""Rule spectra: a snapshot -> singular values of every 2-D weight of one model."""
+
+from internal_physics.joblog import job
+from internal_physics.models.spectra import spectra
+from internal_physics.tables import write_rows
+
+if __name__ == "__main__":
+    with job(snakemake):
+        table = spectra(
+            snapshot=snakemake.input.snapshot,
+            load=snakemake.params.load,
+            model=snakemake.wildcards.model,
+            threads=snakemake.threads,
+        )
+        write_rows(table, snakemake.output.weights)

@@ -1,0 +1,56 @@
+"""Alpha: as the powerlaw package fits it (its range of exponents widened), and known where the truth is known."""
+
+import numpy as np
+import powerlaw
+import pytest
+from internal_physics.metrics.tail import FEWEST_EIGENVALUES, tail_exponent
+
+
+def pareto(alpha, n, seed=0):
+    """Singular values whose squares have density λ^(-alpha) above 1."""
+    return np.sqrt(1 + np.random.default_rng(seed).pareto(alpha - 1, n))
+
+
+@pytest.mark.parametrize(("alpha", "n", "seed"), [(2.2, 60, 0), (3.5, 80, 1), (6.0, 50, 2)])
+def test_alpha_is_that_of_the_powerlaw_package(alpha, n, seed):
+    values = pareto(alpha, n, seed)
+    found = tail_exponent(values)
+    # Left to itself the package (2.0.0) looks no further than alpha = 3.
+    fit = powerlaw.Fit(
+        values**2, xmin_distribution="power_law", parameter_ranges={"alpha": [1, None]}, verbose=0
+    ).power_law
+    assert found.alpha == pytest.approx(fit.alpha, rel=1e-6)
+    assert found.minimum == pytest.approx(fit.xmin, rel=1e-9)
+    assert found.distance == pytest.approx(fit.D, rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [2.0, 3.0, 5.0])
+def test_alpha_of_a_true_power_law_is_found(alpha):
+    found = tail_exponent(pareto(alpha, 4000))
+    assert found.alpha == pytest.approx(alpha, rel=0.1)
+    assert found.status == "ok"
+    assert found.distance < 0.05
+
+
+def test_scale_and_order_and_rounding_do_not_enter():
+    values = pareto(3.0, 200)
+    found = tail_exponent(values)
+    assert tail_exponent(values[::-1] * 1e-4).alpha == pytest.approx(found.alpha, rel=1e-9)
+    noisy = np.concatenate([values, np.full(50, 1e-12)])
+    assert tail_exponent(noisy, resolution=1e-10) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.ones(FEWEST_EIGENVALUES - 1), "too few"),
+        (np.full(40, np.nan), "too few"),
+        (np.zeros(40), "too few"),
+        (np.full(40, 2.0), "flat"),
+    ],
+)
+def test_a_spectrum_without_a_tail_is_flagged(values, reason):
+    found = tail_exponent(values)
+    assert reason in found.status
+    assert np.isnan([found.alpha, found.minimum, found.distance]).all()
+    assert found.n_tail == 0
