@@ -16,7 +16,12 @@ from internal_physics.figures.layer_profiles import needs_log
 from internal_physics.figures.selection import left_out_notes
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
-TITLES = {"temperature": "T", "entropy_nats": "S (nats)", "energy": "E", "free_energy": f"{style.MINUS}F"}
+TITLES = {
+    "temperature": "T (weight² / nat)",
+    "entropy_nats": "S (nats)",
+    "energy": "E (weight)",
+    "free_energy": f"{style.MINUS}F",
+}
 
 
 def draw(
