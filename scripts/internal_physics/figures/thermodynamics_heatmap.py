@@ -11,8 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style, weights
-from internal_physics.figures.layer_heatmap import LOG_FROM_RATIO
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import left_out_notes
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
@@ -104,7 +103,7 @@ def _norm(values: np.ndarray) -> Normalize:
     if finite.size == 0:
         return Normalize(0, 1)
     low, high = float(finite.min()), float(finite.max())
-    if low > 0 and needs_log(finite, LOG_FROM_RATIO):
+    if low > 0 and needs_log(finite, COLORS_FROM_RATIO):
         return LogNorm(low, high)
     return Normalize(low, high) if high > low else Normalize(low - 0.5, high + 0.5)
 
