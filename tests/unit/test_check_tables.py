@@ -23,7 +23,7 @@ ASKED = {
 
 
 def conformed(tables):
-    return {name: conform(table, name) for name, table in tables.items()}
+    return {name: conform(tables[name], name) for name in TABLES if name in tables}
 
 
 @pytest.fixture(scope="module")

@@ -160,3 +160,9 @@ def test_a_correlation_matrix_of_many_metrics_stacks_its_panels():
     many = correlation_matrix.draw(pd.concat([table, more], ignore_index=True))
     heights = [figure.get_size_inches()[1] for figure in (few, many)]
     assert heights[1] > heights[0] + 2
+
+
+def test_the_axes_of_the_state_diagrams_are_named(made):
+    axes = [ax for ax in state_diagrams.draw(made["thermodynamics"], "s").axes if ax.get_xlabel()]
+    first = [ax for ax in axes if ax.get_subplotspec().colspan.start == 0]
+    assert [ax.get_ylabel().split("\n")[0] for ax in first] == ["entropy S (nats)", "temperature T"]

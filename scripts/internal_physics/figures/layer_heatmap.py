@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
 
 
@@ -47,7 +47,6 @@ PANELS = (
     ),
 )
 DIVERGING_COLORMAP = "PuOr"
-LOG_FROM_RATIO = 10.0  # less than for a line: colors near the low end of a linear scale all look alike
 
 
 def draw(
@@ -101,7 +100,7 @@ def color_scale(values: np.ndarray, panel: Panel) -> tuple[Normalize, str]:
     if panel.quantity == "gradient_cosine" and low < 0 < high:
         reach = max(-low, high)
         return TwoSlopeNorm(0.0, -reach, reach), DIVERGING_COLORMAP
-    if panel.quantity == "relative_gradient_change" and low > 0 and needs_log(values, LOG_FROM_RATIO):
+    if panel.quantity == "relative_gradient_change" and low > 0 and needs_log(values, COLORS_FROM_RATIO):
         return LogNorm(low, high), panel.colormap
     if low == high:  # a scale needs a width; the value itself then sits in the middle
         low, high = low - 0.5, high + 0.5

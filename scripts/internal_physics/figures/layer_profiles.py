@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style
+from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
 
 LABELS = {
@@ -16,7 +17,6 @@ LABELS = {
     "gradient_cosine": "gradient cosine\n$c_l$ = cos(ΔA, ΔB)\n(dimensionless)",
 }
 MAX_COLUMNS = 4
-LOG_FROM_RATIO = 30.0
 
 
 def draw(
@@ -66,12 +66,6 @@ def draw(
             shared["relative_gradient_change"].set_yscale("log")
             style.plain_log_labels(shared["relative_gradient_change"].yaxis)
         return style.finish(figure, _title(chosen, prompt_set, condition), _notes(chosen, log))
-
-
-def needs_log(values: np.ndarray, ratio: float = LOG_FROM_RATIO) -> bool:
-    """Whether the positive values span more than this factor; False when there are none."""
-    positive = values[values > 0]
-    return positive.size > 0 and bool(positive.max() > ratio * positive.min())
 
 
 def _values(rows: pd.DataFrame, quantity: str) -> np.ndarray:

@@ -11,12 +11,16 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style, weights
-from internal_physics.figures.layer_heatmap import LOG_FROM_RATIO
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import left_out_notes
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
-TITLES = {"temperature": "T", "entropy_nats": "S (nats)", "energy": "E", "free_energy": f"{style.MINUS}F"}
+TITLES = {
+    "temperature": "T (weight² / nat)",
+    "entropy_nats": "S (nats)",
+    "energy": "E (weight)",
+    "free_energy": f"{style.MINUS}F",
+}
 
 
 def draw(
@@ -99,7 +103,7 @@ def _norm(values: np.ndarray) -> Normalize:
     if finite.size == 0:
         return Normalize(0, 1)
     low, high = float(finite.min()), float(finite.max())
-    if low > 0 and needs_log(finite, LOG_FROM_RATIO):
+    if low > 0 and needs_log(finite, COLORS_FROM_RATIO):
         return LogNorm(low, high)
     return Normalize(low, high) if high > low else Normalize(low - 0.5, high + 0.5)
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style, weights
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import left_out_notes
 
 PANEL_INCHES = 1.45
