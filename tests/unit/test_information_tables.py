@@ -13,6 +13,8 @@ from internal_physics.tables import TABLES, conform
 KEYS = {"model": "m", "condition": "baseline", "prompt_set": "s"}
 ASKED = {"models": ["m"], "conditions": ["baseline"], "metrics": [], "prompts": {"s": ["a", "b"]}}
 
+EMPTY = ("scores", "scores_normalized", "prompts", "layers", "isf_spectra")
+
 
 def tables():
     lines = [
@@ -23,7 +25,7 @@ def tables():
     ]
     prediction = {"Sentence": "A text", "Token": " x", "Probability": 0.5, "Analysis": "standard", "status": "ok"}
     predicted = [{**KEYS, "prompt": prompt, "rank": rank, **prediction} for prompt in "ab" for rank in (1, 2)]
-    empty = {name: pd.DataFrame(columns=list(TABLES[name])) for name in ("scores", "scores_normalized")}
+    empty = {name: pd.DataFrame(columns=list(TABLES[name])) for name in EMPTY}
     empty |= {"information": pd.DataFrame(lines), "predictions": pd.DataFrame(predicted)}
     return {name: conform(table, name) for name, table in empty.items()}
 

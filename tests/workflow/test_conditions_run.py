@@ -45,7 +45,7 @@ def config(folder):
 
 def snakemake(folder, settings, *arguments):
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(settings))
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(path), "--cores", "2", *arguments]
     done = subprocess.run(

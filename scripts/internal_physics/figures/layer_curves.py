@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import needs_log
 
 LOG_FROM_RATIO = 20.0
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.figures import beside, style
-from internal_physics.figures.layer_profiles import needs_log
+from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import count_prompts, left_out_notes, order_models, require_columns, split
 
 MAX_CONTROLS = 3  # beside one baseline; more of them begin a new block of panels, with the baseline again
