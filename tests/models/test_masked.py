@@ -6,8 +6,13 @@ import torch
 from internal_physics.errors import PromptError
 from internal_physics.generate import generate, read_grammar
 from internal_physics.metrics.gradient_flow import gradient_flow
+from internal_physics.metrics.lens import lens
+from internal_physics.metrics.residual_gain import residual_gain
+from internal_physics.metrics.thermodynamics import thermodynamics
 from internal_physics.models.loading import wrap_model
+from internal_physics.models.readout import Readout
 from internal_physics.models.selfcheck import check_model
+from internal_physics.models.spectra import weight_spectra
 from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
@@ -18,7 +23,9 @@ from trained_bert import trained_bert
 @pytest.fixture(scope="module")
 def bert():
     found = trained_bert()
-    return check_model(wrap_model(found.model, found.tokenizer, "masked")).model
+    model = check_model(wrap_model(found.model, found.tokenizer, "masked")).model
+    model.labels = {"model": "bert", "condition": "baseline", "prompt_set": "gaps"}
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,24 @@ def test_gradient_flow_of_a_masked_prompt_is_whole(bert, prompts):
     flow = gradient_flow(record(bert, prompts[:1])[0])
     assert flow.first_bad_layer is None
     assert flow.relative_change.shape == (2,)
+
+
+def test_gains_thermodynamics_and_the_lens_of_a_masked_prompt(bert, prompts):
+    (trace,) = record(bert, prompts[:1])
+    gain = residual_gain(trace)
+    expected = np.linalg.norm(trace.residual(2)) / np.linalg.norm(trace.residual(1))
+    assert gain.last_gain == pytest.approx(expected, rel=1e-6)
+    states = thermodynamics(trace, weight_spectra(bert))
+    two_dimensional = {name for name, w in bert.module.named_parameters() if w.ndim == 2}
+    assert "bert.embeddings.token_type_embeddings.weight" in set(states.parameter) <= two_dimensional
+    weight = dict(bert.module.named_parameters())["bert.encoder.layer.1.output.dense.weight"].detach().double()
+    gradient = trace.gradient("bert.encoder.layer.1.output.dense.weight").norm()
+    own = states.set_index("parameter").loc["bert.encoder.layer.1.output.dense.weight"]
+    assert own.temperature == pytest.approx(float(weight.norm()) / (gradient + 1e-8), rel=1e-6)
+    found = lens(trace, Readout(bert.module, bert.anatomy))
+    surprisal = found.surprisal_nats[-1, trace.info.read_position]
+    assert surprisal == pytest.approx(trace.loss_nats, rel=1e-5)
+    assert np.isnan(np.delete(found.surprisal_nats[-1], trace.info.read_position)).all()
 
 
 @pytest.mark.parametrize(
