@@ -12,7 +12,7 @@ from internal_physics.config import check_duplicate_keys, load_config
 from internal_physics.errors import UserError
 from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
 from internal_physics.models.memory import estimate_memory, estimate_readout
-from internal_physics.workplan import record_jobs
+from internal_physics.workplan import lost_tensors, record_jobs
 
 try:
     check_duplicate_keys(workflow.configfiles)
@@ -73,14 +73,13 @@ def library(rule):
     return [os.path.relpath(path) for path in script_files(script)]
 
 
-def tensors_of(wildcards):
-    """Every record of one model in one condition: of the prompt sets that it runs, in order."""
+def records_of(wildcards):
+    """The listings of all records of one model in one condition: of the prompt sets that it runs, in order."""
     run = RUNS[wildcards.model, wildcards.condition]
     return [
-        path.format(model=run.model, condition=run.condition)
+        record_job.listing.format(model=run.model, condition=run.condition)
         for record_job in RECORD_JOBS
         if record_job.prompt_set in run.prompt_sets
-        for path in record_job.outputs
     ]
 
 
@@ -191,5 +190,6 @@ ALL_FIGURES += [path for kind in FIGURES_OF_STEERING for path in figures(kind, S
 ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
 ALL_FIGURES += by_model("singular_spectra") if ASKED_FOR_WEIGHTS else []
 
-ALL_TENSORS = [path for run in RUNS.values() for path in tensors_of(run)]
+ALL_RECORDS = [path for run in RUNS.values() for path in records_of(run)]
+LOST_TENSORS = lost_tensors(RUNS.values(), RECORD_JOBS)
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

@@ -18,7 +18,7 @@ READING = ["temperature", "target", "final_norm", "top_k", "sampling", "watch"]
 rule information:
     input:
         snapshot=snapshot_of,
-        tensors=tensors_of,
+        records=records_of,
         code=library("information"),
     output:
         metric="results/metrics/information/{model}/{condition}.parquet",

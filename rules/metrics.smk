@@ -1,4 +1,5 @@
-# INPUTS   results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, all prompts of a model and condition
+# INPUTS   results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, all prompts of a model and condition, as
+#          results/records/{model}/{condition}/ lists them
 # OUTPUTS  results/metrics/{metric}/{model}/{condition}.parquet, tidy rows (see scripts/internal_physics/metrics/table.py)
 # The Internal Physics Benchmark. EC, ISC, ISG and ISA are scores of a prompt, ISF is one of a whole prompt set.
 # One rule each, written out: in a loop, Snakemake would run every one of them with the last one's script.
@@ -6,7 +7,7 @@
 
 rule ec:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("ec"),
     output:
         metric="results/metrics/ec/{model}/{condition}.parquet",
@@ -26,7 +27,7 @@ rule ec:
 
 rule isc:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("isc"),
     output:
         metric="results/metrics/isc/{model}/{condition}.parquet",
@@ -46,7 +47,7 @@ rule isc:
 
 rule isg:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("isg"),
     output:
         metric="results/metrics/isg/{model}/{condition}.parquet",
@@ -66,7 +67,7 @@ rule isg:
 
 rule isa:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("isa"),
     output:
         metric="results/metrics/isa/{model}/{condition}.parquet",
@@ -86,7 +87,7 @@ rule isa:
 
 rule isf:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("isf"),
     output:
         metric="results/metrics/isf/{model}/{condition}.parquet",

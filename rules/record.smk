@@ -1,5 +1,6 @@
 # INPUTS   results/snapshots/{snapshot}/, the prompts of the config, and a condition's steering file
-# OUTPUTS  results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, one per model–prompt pair
+# OUTPUTS  results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, one per model–prompt pair, and
+#          results/records/{model}/{condition}/{prompt_set}.part{n}.sha256, what a job recorded: all that follows depends on it
 # The unit of work is a prompt set (or a part of prompts_per_job prompts of a long one): a job loads the model once.
 # Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}.
 
@@ -13,7 +14,8 @@ for record_job in RECORD_JOBS:
             steering=steering_files,
             code=library("record"),
         output:
-            record_job.outputs,
+            tensors=record_job.outputs,
+            listing=record_job.listing,
         log:
             f"results/logs/record/{{model}}/{{condition}}/{record_job.label}.log",
         benchmark:

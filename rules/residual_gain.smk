@@ -11,7 +11,7 @@ RESIDUAL_GAIN_RESULTS = expand("results/residual_gain/{model}.json", model=MODEL
 
 rule residual_gain:
     input:
-        tensors=tensors_of,
+        records=records_of,
         code=library("residual_gain"),
     output:
         metric="results/metrics/residual_gain/{model}/{condition}.parquet",

@@ -31,7 +31,7 @@ rule spectra:
 
 rule thermodynamics:
     input:
-        tensors=tensors_of,
+        records=records_of,
         weights="results/weights/{model}.parquet",
         code=library("thermodynamics"),
     output:

@@ -2,12 +2,13 @@
 
 from internal_physics.information import information
 from internal_physics.joblog import job
+from internal_physics.recording.listing import listed
 from internal_physics.tables import write_metric
 
 if __name__ == "__main__":
     with job(snakemake):
         found = information(
-            snakemake.input.tensors,
+            listed(*snakemake.input.records),
             snapshot=snakemake.input.snapshot,
             load=snakemake.params.load,
             settings=snakemake.params.settings,

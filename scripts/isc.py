@@ -3,9 +3,11 @@
 from internal_physics.joblog import job
 from internal_physics.metrics.isc import rows
 from internal_physics.metrics.table import per_prompt_table
+from internal_physics.recording.listing import listed
 from internal_physics.recording.store import read_traces
 from internal_physics.tables import write_metric
 
 if __name__ == "__main__":
     with job(snakemake):
-        write_metric(per_prompt_table(read_traces(snakemake.input.tensors), rows), snakemake.output.metric)
+        traces = read_traces(listed(*snakemake.input.records))
+        write_metric(per_prompt_table(traces, rows), snakemake.output.metric)

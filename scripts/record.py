@@ -7,7 +7,8 @@ if __name__ == "__main__":
     with job(snakemake):
         record_set(
             snapshot=snakemake.input.snapshot,
-            outputs=list(snakemake.output),
+            outputs=snakemake.output.tensors,
+            listing=snakemake.output.listing,
             prompts=snakemake.params.prompts,
             load=snakemake.params.load,
             record=snakemake.params.record,

@@ -1,11 +1,14 @@
 """The work plan: which prompts go into which job, and which files it writes."""
 
+import shutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from internal_physics.conditions import Run
 from internal_physics.config import PromptSet
 from internal_physics.prompts import Prompt
-from internal_physics.workplan import record_jobs
+from internal_physics.workplan import lost_tensors, record_jobs
 
 
 def prompt_set(name, n_prompts, **fields):
@@ -26,7 +29,7 @@ def test_every_prompt_is_in_one_job_in_order_and_no_job_is_too_long(sizes, promp
 def test_no_two_jobs_share_a_name_a_log_or_an_output(sizes, prompts_per_job):
     jobs = record_jobs([prompt_set(f"set.{i}", n) for i, n in enumerate(sizes)], prompts_per_job)
     outputs = [path for job in jobs for path in job.outputs]
-    for unique in ([job.name for job in jobs], [job.label for job in jobs], outputs):
+    for unique in ([job.name for job in jobs], [job.label for job in jobs], [job.listing for job in jobs], outputs):
         assert len(set(unique)) == len(unique)
 
 
@@ -63,3 +66,38 @@ def test_a_changed_text_changes_its_own_job_only():
 def test_an_added_set_leaves_the_jobs_before_it_as_they_were():
     sets = [prompt_set("s", 4), prompt_set("t", 4)]
     assert record_jobs([*sets, prompt_set("u", 4)], 2)[:4] == record_jobs(sets, 2)
+
+
+class TestLostTensors:
+    RUNS = (Run("m", "baseline", ("s", "t")), Run("m", "push", ("t",)))
+    JOBS = record_jobs([prompt_set("s", 3), prompt_set("t", 2)], 2)
+
+    @pytest.fixture
+    def finished(self, tmp_path, monkeypatch):
+        """All that the two runs record."""
+        monkeypatch.chdir(tmp_path)
+        for run in self.RUNS:
+            for job in (job for job in self.JOBS if job.prompt_set in run.prompt_sets):
+                for path in (*job.outputs, job.listing):
+                    file = tmp_path / path.format(model=run.model, condition=run.condition)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.touch()
+        return tmp_path
+
+    def test_nothing_is_lost_where_all_is_there(self, finished):
+        assert lost_tensors(self.RUNS, self.JOBS) == []
+
+    @pytest.mark.parametrize("path", ["m/baseline/s/p2", "m/push/t/p0"])
+    def test_a_listed_record_that_is_gone_is_asked_for(self, finished, path):
+        lost = f"results/tensors/{path}.parquet"
+        (finished / lost).unlink()
+        assert lost_tensors(self.RUNS, self.JOBS) == [lost]
+
+    def test_a_folder_that_is_gone_loses_all_that_was_in_it(self, finished):
+        shutil.rmtree(finished / "results/tensors/m/push")
+        assert lost_tensors(self.RUNS, self.JOBS) == [f"results/tensors/m/push/t/p{i}.parquet" for i in range(2)]
+
+    def test_a_job_that_has_not_run_has_lost_nothing(self, finished):
+        (finished / "results/records/m/push/t.part0.sha256").unlink()
+        shutil.rmtree(finished / "results/tensors/m/push")
+        assert lost_tensors(self.RUNS, self.JOBS) == []

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,16 @@ def write_records(folder):
             tensors[Key("logits", 3, "top_log_probabilities")] = np.log([0.7, 0.2])
             labels = {"model": model, "condition": "baseline", "prompt_set": "s"}
             info = TraceInfo(f"p{i}", "", (1, 2, 3), ("x",) * 3, 1.0, 3, 4, "causal", "none", 2, (), labels, ("é", "b"))
-            write_trace(Trace(info, tensors), folder / f"results/tensors/{model}/baseline/s/p{i}.parquet")
+            write_trace(Trace(info, tensors), folder / record_path(model, i))
+        digests = {record_path(model, i): (folder / record_path(model, i)).read_bytes() for i in range(len(KINDS))}
+        lines = [f"{sha256(content).hexdigest()}  {path}\n" for path, content in digests.items()]
+        listing = folder / f"results/records/{model}/baseline/s.part0.sha256"
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        listing.write_text("".join(lines))
+
+
+def record_path(model, i):
+    return f"results/tensors/{model}/baseline/s/p{i}.parquet"
 
 
 def snakemake(folder, *arguments, targets=TARGETS):

@@ -17,6 +17,7 @@ from internal_physics.models.snapshot import read_manifest
 from internal_physics.prompts import Prompt
 from internal_physics.recording.directions import build_steering
 from internal_physics.recording.encoding import Encoded, encode
+from internal_physics.recording.listing import write_listing
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.size import expected_bytes
 from internal_physics.recording.store import write_trace
@@ -30,6 +31,7 @@ def record_set(
     *,
     snapshot: str | Path,
     outputs: Sequence[str | Path],
+    listing: str | Path,
     prompts: Sequence[Mapping[str, Any]],
     load: Mapping[str, Any],
     record: Mapping[str, Any],
@@ -43,6 +45,7 @@ def record_set(
     Args:
         snapshot: its folder.
         outputs: one path per prompt, in the order of the prompts.
+        listing: where these are listed, once all are written.
         prompts: name, text and answer of each.
         load: options of LoadOptions.
         record: the config's `record` section with the set's own weight_gradients.
@@ -78,6 +81,7 @@ def record_set(
         file=sys.stderr,
     )
     _write_beside(traces, paths)
+    write_listing(outputs, listing)
 
 
 def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any]) -> LoadedModel:
