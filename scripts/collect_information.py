@@ -1,11 +1,10 @@
 """Rule collect_information: rows of all models -> the tables information and predictions."""
 
-from internal_physics.collect_information import collect_information
+from internal_physics.collect_information import collect_information_files
 from internal_physics.joblog import job
-from internal_physics.tables import read_metrics, read_rows, write_table
+from internal_physics.table_stream import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):
-        tables = collect_information(read_metrics(snakemake.input.metrics), read_rows(*snakemake.input.predictions))
-        for name, table in tables.items():
-            write_table(table, name, csv=snakemake.output[f"{name}_csv"], parquet=snakemake.output[f"{name}_parquet"])
+        pieces = collect_information_files(snakemake.input.metrics, snakemake.input.predictions)
+        write_tables(pieces, snakemake.output)

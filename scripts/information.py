@@ -1,13 +1,13 @@
-"""Rule information: tensors of one model and condition, and its readout -> information per layer, lens, predictions."""
+"""Rule information: records of one model and condition, and its readout -> information per layer, lens, predictions."""
 
-from internal_physics.information import information
+from internal_physics.information import information_pieces
 from internal_physics.joblog import job
 from internal_physics.recording.listing import listed
-from internal_physics.tables import write_metric
+from internal_physics.table_stream import coalesce, write_row_files
 
 if __name__ == "__main__":
     with job(snakemake):
-        found = information(
+        pieces = information_pieces(
             listed(*snakemake.input.records),
             snapshot=snakemake.input.snapshot,
             load=snakemake.params.load,
@@ -15,5 +15,4 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             threads=snakemake.threads,
         )
-        for name, rows in found.items():
-            write_metric(rows, snakemake.output[name])
+        write_row_files(coalesce(pieces), snakemake.output)

@@ -1,13 +1,19 @@
 """Rule collect: metric rows of all models → the tables prompts, layers, scores and isf_spectra."""
 
 import zlib
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from internal_physics.metrics import GRADIENT_FLOW
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.table_stream import read_pieces
+from internal_physics.tables import read_metrics
 
 KEYS = ["model", "condition", "prompt_set"]
 PER_PROMPT = ["ec", "isc", "isg", "isa"]
@@ -15,14 +21,42 @@ PER_SET = ["isf"]
 FAMILIES = ["thermodynamics"]  # metrics of many scores, each named after its quantity
 
 
+def collect_files(
+    paths: Sequence[str], *, seed: int, n_resamples: int, confidence_level: float
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of all four tables from metric files, in the order of the files.
+
+    No more is held than the numbers of the prompts of one model, and one piece of rows by layer.
+    """
+    for path in paths:
+        for piece in read_pieces(path):
+            yield "layers", layers_table(piece)
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    for of_model in by_model(paths):
+        yield from _without_layers(read_metrics(of_model, pc.field("layer").is_null()), **settings).items()
+
+
+def by_model(paths: Sequence[str]) -> list[list[str]]:
+    """Files results/…/{model}/{condition}.parquet of one model together, in the order in which models come first."""
+    models = list(dict.fromkeys(Path(path).parts[-2] for path in paths))
+    in_order = sorted(paths, key=lambda path: models.index(Path(path).parts[-2]))
+    return [list(files) for _, files in groupby(in_order, key=lambda path: Path(path).parts[-2])]
+
+
 def collect(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> dict[str, pd.DataFrame]:
     """All four tables from the rows of all metrics (columns of metrics.table, and `metric`).
 
     Every metric adds its quantities to `layers`; only those of the gradient flow have a score.
     """
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    return {"layers": layers_table(rows)} | _without_layers(rows, **settings)
+
+
+def _without_layers(
+    rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float
+) -> dict[str, pd.DataFrame]:
     return {
         "prompts": prompts_table(rows),
-        "layers": layers_table(rows),
         "scores": scores_table(rows, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
         "isf_spectra": isf_spectra_table(rows),
     }

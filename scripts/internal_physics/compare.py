@@ -5,21 +5,35 @@ It knows no metric by name: whatever has one number per prompt (and layer), or p
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
+from internal_physics.collect import by_model
 from internal_physics.conditions import BASELINE
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes
-from internal_physics.tables import TABLES
+from internal_physics.table_stream import prompt_sets_in
+from internal_physics.tables import TABLES, read_metrics
 
 _KEYS = ["model", "condition", "prompt_set"]
 _NUMBER = ["metric", "quantity", "layer"]
 _WHOLE = -1  # stands for "no layer" while numbers are lined up: an index cannot hold missing values
 _INTERVALS = ("_ci_low", "_ci_high")
+
+
+def compare_files(
+    paths: Sequence[str], *, seed: int, n_resamples: int, confidence_level: float
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of the table, one per model and prompt set, whose rows of all metrics and conditions are held at once."""
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    for of_model in by_model(paths):
+        for name in prompt_sets_in(of_model):
+            rows = read_metrics(of_model, (pc.field("prompt_set") == name) & pc.field("rank").is_null())
+            yield "comparisons", compare(rows, **settings)
 
 
 def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:

@@ -1,19 +1,27 @@
 """Rule gains: residual-gain rows of all models → the table `gains`, one row per prompt and variant."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
 from internal_physics.statistics.correlation import join_status
+from internal_physics.tables import read_metrics
 from internal_physics.verdicts import NOT_GIVEN
 
 KEYS = ["model", "condition", "prompt_set", "prompt"]
 _DECIMALS = 6
 Notes = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+def collect_gains(paths: Iterable[str], prompts: Notes) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of the table, one per model and condition, in the order of their metric files."""
+    for path in paths:
+        yield "gains", gains_table(read_metrics([path], pc.field("layer").is_null()), prompts)
 
 
 def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:

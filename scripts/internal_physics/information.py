@@ -6,7 +6,7 @@ The readout is proven on every trace before it is used: read from residual[L], i
 import logging
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,15 @@ LOGGER = logging.getLogger("internal_physics")
 TOLERANCE_NATS = {"float64": 1e-9, "float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
 
 
-def information(
+def information(tensors: Iterable[str | Path], **settings: Any) -> dict[str, pd.DataFrame]:
+    """All that `information_pieces` gives, by name."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for name, piece in information_pieces(tensors, **settings):
+        found.setdefault(name, []).append(piece)
+    return {name: pd.concat(pieces, ignore_index=True) for name, pieces in found.items()}
+
+
+def information_pieces(
     tensors: Iterable[str | Path],
     *,
     snapshot: str | Path,
@@ -47,8 +55,8 @@ def information(
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
-) -> dict[str, pd.DataFrame]:
-    """Read every trace of one model and condition.
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read every trace of one model and condition, one after the other.
 
     Args:
         tensors: paths of the traces.
@@ -58,8 +66,8 @@ def information(
         seed: of sampled predictions.
         threads: of torch.
 
-    Returns:
-        metric (rows of metrics.table), positions and tokens (of the lens), predictions (table `predictions`).
+    Yields:
+        Of every trace: metric (rows of metrics.table), positions and tokens (of the lens), predictions (its table).
 
     Raises:
         ModelError: if the readout cannot be loaded, or does not give what was recorded.
@@ -76,19 +84,18 @@ def information(
         watched_ids=watched_ids(watched, snapshot, trust_remote_code=options.trust_remote_code),
     )
     paths = list(tensors)
-    kept: dict[str, list[Row]] = {"positions": [], "tokens": [], "predictions": []}
-    metric = []
     for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
         verify_readout(trace, readout, options.dtype)
         found, keys = lens(trace, readout, read), keys_of(trace)
         drawn = prediction_rows(trace, found, text_of, k=read.top_k, sampling=settings["sampling"], seed=seed)
-        metric.append(per_prompt_table([trace], partial(rows, lens=found, watched=watched)))
-        kept["positions"] += [keys | row for row in position_rows(trace, found, text_of)]
-        kept["tokens"] += [keys | row for row in token_rows(found, text_of)]
-        kept["predictions"] += [keys | row for row in drawn]
-    return {"metric": pd.concat(metric, ignore_index=True)} | {
-        name: pd.DataFrame(found) for name, found in kept.items()
-    }
+        yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
+        yield "positions", _table(keys, position_rows(trace, found, text_of))
+        yield "tokens", _table(keys, token_rows(found, text_of))
+        yield "predictions", _table(keys, drawn)
+
+
+def _table(keys: Row, rows: Iterable[Row]) -> pd.DataFrame:
+    return pd.DataFrame([keys | row for row in rows])
 
 
 def token_texts(snapshot: str | Path, *, trust_remote_code: bool = False) -> Any:

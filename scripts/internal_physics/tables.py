@@ -3,15 +3,18 @@
 Each is written as CSV and Parquet with the same columns; Parquet fields carry unit and meaning as metadata.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from internal_physics.comparison_tables import COMPARISON_TABLES
 from internal_physics.errors import StoreError
+from internal_physics.files import whole_file
 from internal_physics.information_tables import INFORMATION_TABLES
 from internal_physics.residual_gain_tables import RESIDUAL_GAIN_TABLES
 from internal_physics.table_columns import KEYS, PROMPT, STATUS, TEXT, Column
@@ -126,7 +129,14 @@ def conform(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, name: str, *, csv: str | Path, parquet: str | Path) -> None:
     """Write one table of the contract as CSV and as Parquet."""
     table = conform(table, name)
-    table.to_csv(csv, index=False)
+    with whole_file(csv) as temporary:
+        table.to_csv(temporary, index=False)
+    with whole_file(parquet) as temporary:
+        pq.write_table(to_arrow(table, name), temporary, compression="zstd")
+
+
+def to_arrow(table: pd.DataFrame, name: str) -> pa.Table:
+    """A table that conforms, with unit and meaning in the metadata of each field."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     for i, (column, spec) in enumerate(TABLES[name].items()):
         arrow = arrow.set_column(
@@ -134,7 +144,7 @@ def write_table(table: pd.DataFrame, name: str, *, csv: str | Path, parquet: str
             arrow.field(column).with_metadata({"unit": spec.unit, "meaning": spec.meaning}),
             arrow.column(column),
         )
-    pq.write_table(arrow, parquet, compression="zstd")
+    return arrow
 
 
 def read_table(path: str | Path, name: str) -> pd.DataFrame:
@@ -153,30 +163,39 @@ def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
 
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
     """Write one metric's tidy rows (see metrics.table) to Parquet."""
-    rows.to_parquet(path, index=False, compression="zstd")
+    write_rows(rows, path)
 
 
-def read_metrics(paths: list[str]) -> pd.DataFrame:
+def read_metrics(paths: Sequence[str], filters: pc.Expression | None = None) -> pd.DataFrame:
     """The rows of several metric files, one below the other, with a column `metric` from each file's folder.
+
+    Args:
+        paths: of the files.
+        filters: which rows; row groups without any are not even read.
 
     Raises:
         StoreError: if a file is missing or damaged; the error names it.
     """
-    frames = [_read(path).assign(metric=Path(path).parts[-3]) for path in paths]
+    frames = [_read(path, filters=filters).assign(metric=metric_of(path)) for path in paths]
     return pd.concat(frames, ignore_index=True)
 
 
-def _read(path: str | Path) -> pd.DataFrame:
+def metric_of(path: str | Path) -> str:
+    """The metric that a file results/metrics/{metric}/{model}/{condition}.parquet is of."""
+    return Path(path).parts[-3]
+
+
+def _read(path: str | Path, **which: Any) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, **which)
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
 
 
 def write_rows(rows: pd.DataFrame, path: str | Path) -> None:
     """Write rows between two rules (spectra with their lists of singular values, states, phases) to Parquet."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    rows.to_parquet(path, index=False, compression="zstd")
+    with whole_file(path) as temporary:
+        rows.to_parquet(temporary, index=False, compression="zstd")
 
 
 def read_rows(*paths: str | Path) -> pd.DataFrame:
@@ -189,7 +208,13 @@ def read_rows(*paths: str | Path) -> pd.DataFrame:
 
 
 def write_published(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a model's rows of table `thermodynamics` as CSV under the published script's column names.
+    """Write a model's rows of table `thermodynamics` as CSV, see `published_rows`."""
+    with whole_file(path) as temporary:
+        published_rows(table).to_csv(temporary, index=False)
+
+
+def published_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of table `thermodynamics` under the published script's column names.
 
     Those 19 columns come first, in its order; condition, prompt_set and prompt follow, since there is a row per prompt
     and weight. Rows of a prompt are sorted by name as text.
@@ -198,5 +223,4 @@ def write_published(table: pd.DataFrame, path: str | Path) -> None:
     columns = {name: table[ours] for name, ours in PUBLISHED_COLUMNS.items()}
     renamed = pd.DataFrame(columns | {key: table[key] for key in keys})
     place = table.groupby(keys, sort=False).ngroup()
-    in_order = renamed.assign(place=place).sort_values(["place", "name"], kind="stable").drop(columns="place")
-    in_order.to_csv(path, index=False)
+    return renamed.assign(place=place).sort_values(["place", "name"], kind="stable").drop(columns="place")

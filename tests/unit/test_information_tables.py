@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.check_tables import check_tables, table_schema
-from internal_physics.collect_information import collect_information
+from internal_physics.collect_information import information_table
 from internal_physics.config import load_config
 from internal_physics.errors import ConfigError, UserError
 from internal_physics.metrics.information import QUANTITIES
@@ -88,7 +88,7 @@ def test_heads_stay_in_the_metric_file():
             for rank in (None, 1)
         ]
     )
-    assert len(collect_information(rows, rows)["information"]) == 1
+    assert len(information_table(rows)) == 1
 
 
 # ---- options ----------------------------------------------------------------------------------------------

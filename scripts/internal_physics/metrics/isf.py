@@ -15,6 +15,7 @@ from internal_physics.recording.trace import Trace
 from internal_physics.statistics.bootstrap import Interval, jackknife_interval
 
 MIN_PROMPTS = 3
+_BYTES_AT_ONCE = 2**26
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,21 @@ def gradient_gram(traces: Sequence[Trace]) -> np.ndarray:
     """Inner products of the prompts' gradients, [P, P], float64.
 
     A prompt's row is every ΔA_l = residual_gradient[l], l < L, in one vector, positions zero-padded to the longest
-    prompt. Products add up block by block, so no row is ever whole: memory is [P, T, d], whatever the depth.
+    prompt. Products add up block by block, so no row is ever whole: memory is [P, T, d], whatever the depth. Several
+    blocks are read together, as many as fit `_BYTES_AT_ONCE`: more prompts than files may be open are opened anew each time.
     """
-    n_tokens = max(t.n_tokens for t in traces)
+    n_tokens, n_layers = max(t.n_tokens for t in traces), traces[0].n_layers
     gram = np.zeros((len(traces), len(traces)))
-    for layer in range(traces[0].n_layers):
-        rows = np.zeros((len(traces), n_tokens, traces[0].info.width))
+    numbers = len(traces) * n_tokens * traces[0].info.width
+    together = max(1, _BYTES_AT_ONCE // (numbers * gram.itemsize))
+    for first in range(0, n_layers, together):
+        layers = range(first, min(first + together, n_layers))
+        rows = np.zeros((len(layers), len(traces), n_tokens, traces[0].info.width))
         for p, trace in enumerate(traces):
-            rows[p, : trace.n_tokens] = trace.residual_gradient(layer)
-        flat = rows.reshape(len(traces), -1)
-        gram += flat @ flat.T
+            for place, layer in enumerate(layers):
+                rows[place, p, : trace.n_tokens] = trace.residual_gradient(layer)
+        for flat in rows.reshape(len(layers), len(traces), -1):
+            gram += flat @ flat.T
     return gram
 
 

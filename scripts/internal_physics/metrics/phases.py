@@ -4,7 +4,7 @@ Index conventions: p prompt of a set; i place in a sequence of weights (see metr
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -86,6 +86,14 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
         layers.append(found[0].assign(**labels))
         counts.append(found[1].assign(**labels))
     return Phases(flag_states(states, options), pd.concat(layers), pd.concat(counts))
+
+
+def phases_by_set(
+    states: Iterable[pd.DataFrame], options: PhaseOptions, *, seed: int
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of one prompt set after the other: its `flags`, `layers` and `counts`, from the states of each set."""
+    for of_set in states:
+        yield from phases(of_set, options, seed=seed)._asdict().items()
 
 
 def flag_states(states: pd.DataFrame, options: PhaseOptions) -> pd.DataFrame:

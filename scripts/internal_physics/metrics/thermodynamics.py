@@ -5,7 +5,8 @@ negative log-likelihood in nats. The definitions are those of a published script
 weights is `order: name`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from internal_physics.metrics import THERMODYNAMICS
 from internal_physics.metrics.depth import DERIVED, STATE, derive, sequences
 from internal_physics.metrics.rows import OK, MetricRow, value_status
 from internal_physics.metrics.spectrum import entropy_nats
+from internal_physics.metrics.state_means import state_means
 from internal_physics.metrics.table import per_prompt_table
 from internal_physics.recording.trace import Trace
 
@@ -99,6 +101,18 @@ def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str
 
     scores = per_prompt_table(traces, rows)
     return Found(pd.concat(frames, ignore_index=True), scores)
+
+
+def thermodynamics_pieces(
+    traces: Iterable[Trace], weights: pd.DataFrame, order: str, *, seed: int, n_resamples: int, confidence_level: float
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of one prompt set after the other: its scores (`metric`), `states` and their `means`. Sets are adjacent."""
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    for _, of_set in groupby(traces, key=lambda trace: trace.info.labels["prompt_set"]):
+        found = thermodynamics_of(of_set, weights, order)
+        yield "metric", found.scores
+        yield "states", found.states
+        yield "means", state_means(found.states, **settings)
 
 
 def score_rows(states: pd.DataFrame) -> list[MetricRow]:

@@ -7,10 +7,10 @@ A file is written under a temporary name and renamed: a killed job leaves no hal
 
 import contextlib
 import json
-import os
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from internal_physics.errors import StoreError
+from internal_physics.files import whole_file
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
@@ -40,10 +41,9 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     Raises:
         StoreError: if the disk refuses (full, read-only), naming the file; nothing is left behind.
     """
-    path = Path(path)
     keys = list(trace.tensors)
     schema = _schema(trace, keys)
-    with _renamed_when_whole(path) as temporary:
+    with whole_file(path) as temporary:
         writer = pq.ParquetWriter(
             temporary,
             schema,
@@ -199,28 +199,7 @@ def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-@contextlib.contextmanager
-def _renamed_when_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it on success, remove it on any failure.
-
-    Its name is always the same: what a killed job leaves behind is overwritten when the job runs again.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot be written ({error})",
-            where=str(path),
-            todo="free some space or check permissions, then run again",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
+@cache  # metadata of packages is parsed anew at each question, which takes longer than a small record
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:
