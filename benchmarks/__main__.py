@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from benchmarks import memory, recording, thermodynamics
+from benchmarks import memory, recording, scale, scale_memory, thermodynamics
 from benchmarks.harness import Row
 
 
@@ -20,6 +20,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5, help="rounds per comparison")
     rounds = arguments.parse_args().rounds
     rows = [*recording.rows(rounds), *memory.rows(), *thermodynamics.rows(rounds)]
+    rows += [*scale.rows(rounds), *scale_memory.rows()]
     print(f"\nSmolLM2-135M, float32, CPU, {torch.get_num_threads()} threads, median of {rounds} alternating rounds\n")
     print(table(rows))
 

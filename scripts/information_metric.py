@@ -7,4 +7,6 @@ from internal_physics.tables import read_table
 
 if __name__ == "__main__":
     with job(snakemake):
-        save(draw(read_table(snakemake.input.table, "information"), **snakemake.params), snakemake.output)
+        of_quantity = [("quantity", "=", snakemake.params.quantity)]
+        rows = read_table(snakemake.input.table, "information", of_quantity)
+        save(draw(rows, **snakemake.params), snakemake.output)

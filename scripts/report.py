@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+from internal_physics.files import write_text
 from internal_physics.joblog import job
-from internal_physics.report import figure_paths, render_report
+from internal_physics.report import WHOLE, figure_paths, render_report
+from internal_physics.report_parts import MAX_ROWS
 from internal_physics.strict_yaml import load_yaml
-from internal_physics.tables import read_tables
+from internal_physics.table_parts import read_excerpts
 
 if __name__ == "__main__":
     with job(snakemake):
         html = render_report(
-            tables=read_tables(snakemake.input),
+            tables=read_excerpts(snakemake.input, WHOLE, MAX_ROWS),
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
             template_dir=Path(snakemake.input.texts[0]).parent,
         )
-        Path(snakemake.output.report).write_text(html, encoding="utf-8")
+        write_text(snakemake.output.report, html)

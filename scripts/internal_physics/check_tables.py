@@ -3,19 +3,22 @@
 Checked: columns, types and ranges; finite or flagged; every pair of model and prompt present, once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from internal_physics import check_thermodynamics as of_weights
+from internal_physics.check_presence import Presence, Run, group_columns
 from internal_physics.errors import UserError
-from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN, THERMODYNAMICS, score_names
+from internal_physics.metrics import GRADIENT_FLOW
 from internal_physics.metrics.information import QUANTITIES, WATCHED
 from internal_physics.metrics.residual_gain import VARIANTS
 from internal_physics.metrics.rows import OK
+from internal_physics.table_parts import table_parts
 from internal_physics.tables import NULLABLE, TABLES
 
 _AT_LEAST_ZERO, _SHARE, _COSINE = pa.Check.ge(0), pa.Check.in_range(0, 1), pa.Check.in_range(-1, 1)
@@ -55,8 +58,7 @@ _QUANTITY_RANGES = {
         "final_token_probability": (0, 1),
     },
 }
-Run = tuple[str, str, Sequence[str]]
-_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa", RESIDUAL_GAIN)
+_PER_PROMPT = ("ec", "isc", "isg", "isa")
 _SET = ["model", "condition", "prompt_set"]
 # The columns that no two rows share.
 _KEYS = {
@@ -90,7 +92,7 @@ _FINITE = {
 
 
 def check_tables(
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame | Iterable[pd.DataFrame]],
     *,
     metrics: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
@@ -101,7 +103,8 @@ def check_tables(
     """Check all tables; one line each of what was found.
 
     Args:
-        tables: name → table, as in tables.TABLES; some only where their metric or a condition was asked for.
+        tables: name → table, whole or in parts (see table_parts; rows of a prompt set, model and condition are in one),
+            as in tables.TABLES; some only where their metric or a condition was asked for.
         metrics: all that must be there.
         prompts: prompt set → names of its prompts.
         models: all that must be there, on every prompt set.
@@ -111,16 +114,33 @@ def check_tables(
     Raises:
         UserError: with every failure found, by table.
     """
-    problems = [f"{name}: {problem}" for name, table in tables.items() for problem in _problems(name, table)]
     runs = [(m, c, list(prompts)) for m, c in product(models, conditions)] if runs is None else runs
-    problems = problems or _config_problems(tables, runs, metrics, prompts)
+    presence = Presence(runs, metrics, prompts)
+    problems, of_config, lines = [], [], {}
+    for name in sorted(tables, key=lambda name: name != "spectra"):
+        n_rows = n_flagged = 0
+        for part in [tables[name]] if isinstance(tables[name], pd.DataFrame) else tables[name]:
+            problems += [f"{name}: {problem}" for problem in _problems(name, part)]
+            if not problems:
+                of_config += [f"{name}: {problem}" for problem in _asked_for_problems(name, part, metrics)]
+                of_config += presence.check(name, part)
+            n_rows, n_flagged = n_rows + len(part), n_flagged + int((part.status != OK).sum())
+        of_config += presence.finish(name)
+        lines[name] = f"{name}: {n_rows} rows, {n_flagged} with a status other than ok"
+    problems = problems or of_config
     if problems:
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise UserError(
             "the tables do not hold what they promise:\n  " + "\n  ".join(problems[:_SHOWN] + more),
             todo="please report this: it is a bug",
         )
-    return [_summary(name, table) for name, table in tables.items()]
+    return [lines[name] for name in tables]
+
+
+def parts_of(inputs: Any) -> dict[str, Iterable[pd.DataFrame]]:
+    """Every table of the contract among a rule's named inputs, in parts: a large one is never whole in memory."""
+    names = [name for name in TABLES if name in inputs.keys()]  # noqa: SIM118
+    return {name: table_parts(inputs[name], name, group_columns(name)) for name in names}
 
 
 def table_schema(name: str) -> pa.DataFrameSchema:
@@ -175,67 +195,7 @@ def _quantity_problems(name: str, table: pd.DataFrame) -> list[str]:
     return problems
 
 
-def _config_problems(
-    tables: Mapping[str, pd.DataFrame],
-    runs: Sequence[Run],
-    metrics: Sequence[str],
-    prompts: Mapping[str, Sequence[str]],
-) -> list[str]:
-    """Where sound tables are not those of the config: a metric without values, a row too few or too many."""
+def _asked_for_problems(name: str, part: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """A metric of the config without values: prompts are not flagged where nobody asked for a number."""
     asked_for = [metric for metric in metrics if metric in _PER_PROMPT]
-    problems = [f"prompts: {problem}" for problem in _unflagged(tables["prompts"], asked_for)]
-    for name, (columns, rows) in _expected_rows(runs, metrics, prompts).items():
-        problems += _row_problems(name, _without_kinds(tables[name]), columns, rows) if name in tables else []
-    if "thermodynamics" in metrics:
-        pairs = [(m, c, s, p) for m, c, sets in runs for s in sets for p in prompts[s]]
-        problems += of_weights.missing_weights(tables, pairs)
-    return problems
-
-
-def _without_kinds(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out scores by kind of map (temperature_query): which kinds there are is the model's affair."""
-    prefixes = tuple(f"{score}_" for score in THERMODYNAMICS)
-    return table[~table.metric.str.startswith(prefixes)] if "metric" in table else table
-
-
-def _expected_rows(
-    runs: Sequence[Run], metrics: Sequence[str], prompts: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[list[str], list[tuple]]]:
-    """Table → the columns that say what a row is of, and all that must be there."""
-    sets = [(model, condition, name) for model, condition, names in runs for name in names]
-    pairs = [(*of_set, prompt) for of_set in sets for prompt in prompts[of_set[-1]]]
-    scores = [(*of_set, metric) for of_set in sets for metric in score_names(metrics)]
-    benchmark = [(*of_set, metric) for of_set in sets for metric in metrics if metric in GRADIENT_FLOW]
-    ranks = [(*of_set, rank) for of_set in sets for rank in range(1, len(prompts[of_set[-1]]) + 1)]
-    expected = {
-        "scores": ([*_SET, "metric"], scores),
-        "scores_normalized": ([*_SET, "metric"], benchmark),
-        "prompts": ([*_SET, "prompt"], pairs if set(metrics) & set(_PER_PROMPT) else []),
-        "layers": ([*_SET, "prompt"], pairs if set(metrics) & set(_WITH_LAYERS) else []),
-        "isf_spectra": ([*_SET, "rank"], ranks if "isf" in metrics else []),
-        "information": ([*_SET, "prompt"], pairs),
-        "predictions": ([*_SET, "prompt"], pairs),
-    }
-    if RESIDUAL_GAIN in metrics:
-        expected["gains"] = [*_SET, "prompt", "variant"], [(*pair, variant) for pair in pairs for variant in VARIANTS]
-        of_runs = [(model, condition, variant) for model, condition, _ in runs for variant in VARIANTS]
-        expected["hypotheses"] = ["model", "condition", "variant"], of_runs
-    return expected
-
-
-def _row_problems(name: str, table: pd.DataFrame, columns: list[str], expected: list[tuple]) -> list[str]:
-    """Rows that are missing, and rows that nothing in the config accounts for."""
-    found = set(table[columns].itertuples(index=False, name=None))
-    missing = [key for key in expected if key not in found]
-    strange = sorted(found - set(expected), key=str)
-    texts = [f"{name}: no row for {_shown(key)}" for key in missing]
-    return texts + [f"{name}: unexpected row for {_shown(key)}" for key in strange]
-
-
-def _shown(key: tuple) -> str:
-    return " / ".join(map(str, key))
-
-
-def _summary(name: str, table: pd.DataFrame) -> str:
-    flagged = int((table.status != OK).sum())
-    return f"{name}: {len(table)} rows, {flagged} with a status other than ok"
+    return _unflagged(part, asked_for) if name == "prompts" else []

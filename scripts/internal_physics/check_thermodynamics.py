@@ -1,6 +1,4 @@
-"""What check_tables asks of the tables of the weights: ranges, what is finite, what no two rows share, who is there."""
-
-from collections.abc import Mapping, Sequence
+"""What check_tables asks of the tables of the weights: ranges, what is finite, what no two rows share."""
 
 import numpy as np
 import pandas as pd
@@ -52,22 +50,4 @@ def problems_under_own_status(name: str, table: pd.DataFrame) -> list[str]:
     ok = table.loc[table[status] == OK, columns]
     return [
         f"{column}: not finite in a row with {status} ok" for column in columns if not np.isfinite(ok[column]).all()
-    ]
-
-
-def missing_weights(tables: Mapping[str, pd.DataFrame], pairs: Sequence[tuple]) -> list[str]:
-    """Every pair of model and prompt has a row for each weight that the model's spectra have; nobody else has.
-
-    Args:
-        tables: with `spectra` and `thermodynamics`.
-        pairs: all (model, condition, prompt_set, prompt).
-    """
-    n_weights = tables["spectra"].groupby("model").size()
-    n_rows = tables["thermodynamics"].groupby([*_PLACE, "prompt"]).size()
-    wanted = {pair: int(n_weights.get(pair[0], 0)) for pair in pairs}
-    strange = [f"thermodynamics: unexpected row for {' / '.join(pair)}" for pair in n_rows.index.difference(pairs)]
-    return strange + [
-        f"thermodynamics: {n_rows.get(pair, 0)} rows for {' / '.join(pair)}, expected {expected}"
-        for pair, expected in wanted.items()
-        if expected == 0 or n_rows.get(pair, 0) != expected
     ]

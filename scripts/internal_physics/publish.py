@@ -19,6 +19,7 @@ from internal_physics.conditions import BASELINE
 from internal_physics.figures import information_metric
 from internal_physics.figures.style import save
 from internal_physics.metrics.rows import OK
+from internal_physics.tables import read_table
 
 METRICS = (
     "entropy_nats",
@@ -34,30 +35,35 @@ _SENTENCE = ["prompt_set", "prompt", "text"]
 
 
 def publish(
-    information: pd.DataFrame,
-    predictions: pd.DataFrame,
+    information: str | Path,
+    predictions: str | Path,
     plots: Mapping[str, Iterable[str | Path]],
     folders: Mapping[str, str | Path],
     *,
     models: Sequence[str],
     prompt_sets: Sequence[str],
 ) -> None:
-    """Write the whole layout.
+    """Write the whole layout, one model after the other.
 
     Args:
-        information: the table.
-        predictions: the table.
+        information: the table's Parquet file.
+        predictions: likewise.
         plots: analysis → figures of the run to put beside its data; those of `control` are drawn here.
         folders: analysis → its folder, all of ANALYSES, side by side.
         models: in the order of the figures.
         prompt_sets: likewise.
     """
     folder = Path(folders["standard"]).parent
-    tables = published_tables(with_texts(information, predictions)) | published_predictions(predictions)
-    write_folder(tables, folder)
+    published = ("quantity", "in", METRICS)
+    for model in models:
+        of_model = ("model", "=", model)
+        told = read_table(predictions, "predictions", [of_model])
+        rows = with_texts(read_table(information, "information", [of_model, published]), told)
+        write_folder(published_tables(rows) | published_predictions(told), folder)
     for analysis, figures in plots.items():
         copy_plots(figures, folder / analysis)
-    draw_control_plots(information, folder / "control", models=models, prompt_sets=prompt_sets)
+    steered = read_table(information, "information", [("condition", "!=", BASELINE), published])
+    draw_control_plots(steered, folder / "control", models=models, prompt_sets=prompt_sets)
 
 
 def published_tables(rows: pd.DataFrame, metrics: Iterable[str] = METRICS) -> dict[str, pd.DataFrame]:

@@ -9,17 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.gain_verdicts import caption_facts
-from internal_physics.report_parts import describe_condition, describe_table, flagged_rows, span, summarize
+from internal_physics.report_parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
+from internal_physics.table_parts import Excerpt
 
 TEMPLATE = "report.html.j2"
 TEXTS = ("sections", "captions", "metrics", "tables")
 ALL_SETS = "all"
 NEEDED = ("scores", "scores_normalized")
+WHOLE = (*NEEDED, "hypotheses")
 # Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
 MODEL_OPTIONS = ("dtype", "quantization", "compute_dtype", "task", "source", "file", "revision", "sha256")
 NO_CAPTION = {
@@ -30,7 +31,7 @@ NO_CAPTION = {
 
 def render_report(
     *,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Tables,
     figures: Mapping[str, Mapping[str, Path]],
     run: Mapping[str, Any],
     template_dir: str | Path,
@@ -38,8 +39,9 @@ def render_report(
     """Render the report.
 
     Args:
-        tables: the run's tables by name; "scores" and "scores_normalized" at least. Tables and figures that
-            no text describes are shown at the end, under their names.
+        tables: the run's tables by name, those of WHOLE as they are, any other as an excerpt if it is large; "scores"
+            and "scores_normalized" at least. Tables and figures that no text describes are shown at the end, under
+            their names.
         figures: kind of figure -> prompt set, or "all" -> its PNG file.
         run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
             "provenance" with "versions", "git_revision", "machine" and "created".
@@ -98,7 +100,7 @@ def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
 
 def _sections(
     texts: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
+    tables: Tables,
     figures: Mapping[str, Mapping[str, Path]],
     prompt_sets: Sequence[str],
     facts: Mapping[str, Any],
@@ -134,15 +136,15 @@ def _with_conditions(sections: list[dict[str, Any]], run: Mapping[str, Any]) -> 
     return [{**s, "notes": [*s["notes"], *notes]} if s.get("conditions") else s for s in sections]
 
 
-def _tables(tables: Mapping[str, pd.DataFrame], texts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tables(tables: Tables, texts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         describe_table(name, tables[name], texts.get(name, {}))
         for name in _in_order(texts, tables)
-        if len(tables[name])
+        if Excerpt.of(tables[name]).n_rows
     ]
 
 
-def _about_set(tables: Mapping[str, pd.DataFrame], prompt_set: str) -> dict[str, str]:
+def _about_set(tables: Tables, prompt_set: str) -> dict[str, str]:
     """Name and size of a prompt set, or of all of them together, for a caption."""
     if prompt_set == ALL_SETS:
         return {"prompt_set": "all prompt sets", "n_prompts": str(_count_prompts(tables))}
@@ -153,10 +155,10 @@ def _about_set(tables: Mapping[str, pd.DataFrame], prompt_set: str) -> dict[str,
     }
 
 
-def _count_prompts(tables: Mapping[str, pd.DataFrame]) -> int:
+def _count_prompts(tables: Tables) -> int:
     """Different prompts of all sets; taken from the scores where there is no table of prompts."""
     if "prompts" in tables:
-        return len(tables["prompts"][["prompt_set", "prompt"]].drop_duplicates())
+        return Excerpt.of(tables["prompts"]).n_prompts
     return int(tables["scores"].groupby("prompt_set")["n_prompts"].max().sum())
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from internal_physics.table_parts import Excerpt
 from internal_physics.tables import TABLES
 
-MAX_FLAGGED = 200
+Tables = Mapping[str, pd.DataFrame | Excerpt]
+
+MAX_FLAGGED, MAX_ROWS = 200, 2000
 _SMALL, _LARGE = 1e-3, 1e5  # between them a float is written without an exponent
 _PLACE = ("model", "condition", "prompt_set", "prompt", "level")
 _BEST_OF = 2
@@ -66,9 +69,14 @@ def summarize(
     return blocks
 
 
-def describe_table(name: str, table: pd.DataFrame, text: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template needs of one table: its columns with unit and meaning, and its first rows as text."""
-    shown = table.head(int(text.get("rows") or len(table)))
+def describe_table(name: str, given: pd.DataFrame | Excerpt, text: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs of one table: its columns with unit and meaning, and its first rows as text.
+
+    At most MAX_ROWS rows: a page of more would be too large for a browser.
+    """
+    excerpt = Excerpt.of(given)
+    table = excerpt.head
+    shown = table.head(min(int(text.get("rows") or MAX_ROWS), MAX_ROWS))
     known = TABLES.get(name, {})
     return {
         "name": name,
@@ -84,7 +92,7 @@ def describe_table(name: str, table: pd.DataFrame, text: Mapping[str, Any]) -> d
             for column in table.columns
         ],
         "rows": [[number(value) for value in row] for row in shown.itertuples(index=False)],
-        "n_rows": len(table),
+        "n_rows": excerpt.n_rows,
     }
 
 
@@ -111,7 +119,7 @@ def describe_condition(name: str, options: Mapping[str, Any]) -> str:
     return f"Condition {name}: {what}, times {number(float(options.get('scale', 1)))}, at {where}{tokens}."
 
 
-def flagged_rows(tables: Mapping[str, pd.DataFrame]) -> tuple[list[dict[str, Any]], int]:
+def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
     """Rows of any table whose status is not "ok", those that share place and status counted together.
 
     The place is model, condition, prompt set, prompt, level; metrics and pairs of one place are listed in it.
@@ -122,10 +130,10 @@ def flagged_rows(tables: Mapping[str, pd.DataFrame]) -> tuple[list[dict[str, Any
     """
     entries = []
     for name, table in tables.items():
-        if "status" not in table.columns:
+        flagged = Excerpt.of(table).flagged
+        if "status" not in flagged.columns:
             continue
-        flagged = table[table["status"] != "ok"]
-        place = [column for column in _PLACE if column in table.columns]
+        place = [column for column in _PLACE if column in flagged.columns]
         for values, rows in flagged.groupby([*place, "status"], sort=False, dropna=False):
             first = number(rows["layer"].min()) if "layer" in rows.columns else None
             where = ", ".join(str(value) for value in values[:-1]) + _members(rows)

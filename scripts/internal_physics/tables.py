@@ -22,6 +22,8 @@ from internal_physics.thermodynamics_tables import PUBLISHED_COLUMNS, THERMODYNA
 
 _METRIC = Column(TEXT, "", "ec, isc, isg, isa, isf, or a median over the weights such as temperature_query")
 NULLABLE = ("float64", "Int64", "boolean")  # types of columns that may be empty, as their meaning or the status says
+# Which rows are read, as pyarrow takes it; row groups that can hold none are skipped by their statistics.
+Filters = pc.Expression | list[tuple[str, str, Any]] | None
 
 TABLES: dict[str, dict[str, Column]] = {
     "scores": KEYS
@@ -147,13 +149,13 @@ def to_arrow(table: pd.DataFrame, name: str) -> pa.Table:
     return arrow
 
 
-def read_table(path: str | Path, name: str) -> pd.DataFrame:
-    """Read a table of the contract from Parquet, checking its columns.
+def read_table(path: str | Path, name: str, filters: Filters = None) -> pd.DataFrame:
+    """Read a table of the contract from Parquet, all rows or some, checking its columns.
 
     Raises:
         StoreError: if the file is missing, damaged or of other columns; the error names it.
     """
-    return conform(_read(path), name)
+    return conform(_read(path, filters=filters), name)
 
 
 def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
@@ -166,12 +168,12 @@ def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
     write_rows(rows, path)
 
 
-def read_metrics(paths: Sequence[str], filters: pc.Expression | None = None) -> pd.DataFrame:
+def read_metrics(paths: Sequence[str], filters: Filters = None) -> pd.DataFrame:
     """The rows of several metric files, one below the other, with a column `metric` from each file's folder.
 
     Args:
         paths: of the files.
-        filters: which rows; row groups without any are not even read.
+        filters: which rows.
 
     Raises:
         StoreError: if a file is missing or damaged; the error names it.

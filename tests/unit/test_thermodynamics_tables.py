@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.check_thermodynamics import missing_weights, problems_under_own_status
+from internal_physics.check_presence import Presence
+from internal_physics.check_thermodynamics import problems_under_own_status
 from internal_physics.collect import scores_table
 from internal_physics.collect_thermodynamics import flagged_states, spectra_table
 from internal_physics.correlate import model_metrics
@@ -114,17 +115,21 @@ def test_a_derivative_that_is_missing_under_ok_is_named(made):
 
 
 def test_a_weight_or_a_prompt_that_is_missing_is_named(made):
-    pairs = [("m0", "baseline", "s", "p0"), ("m0", "baseline", "s", "p9"), ("m7", "baseline", "s", "p0")]
+    runs, prompts = [("m0", "baseline", ["s"]), ("m7", "baseline", ["s"])], {"s": ["p0", "p9"]}
+    presence = Presence(runs, ["thermodynamics"], prompts)
     table = made["thermodynamics"]
     gone = table[~((table.model == "m0") & (table.prompt == "p0") & (table.layer == 3))]
-    problems = missing_weights({**made, "thermodynamics": gone}, pairs)
+    parts = [presence.check(name, part) for name, part in (("spectra", made["spectra"]), ("thermodynamics", gone))]
+    problems = [*parts[1], *presence.finish("thermodynamics")]
     strange = [p for p in problems if "unexpected" in p]
+    assert parts[0] == []
     assert "thermodynamics: unexpected row for m1 / baseline / s / p0" in strange
     assert len(strange) == 5
-    assert problems[5:] == [
+    assert [p for p in problems if p not in strange] == [
         "thermodynamics: 22 rows for m0 / baseline / s / p0, expected 24",
         "thermodynamics: 0 rows for m0 / baseline / s / p9, expected 24",
         "thermodynamics: 0 rows for m7 / baseline / s / p0, expected 0",
+        "thermodynamics: 0 rows for m7 / baseline / s / p9, expected 0",
     ]
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from internal_physics.figures.style import save
+from internal_physics.table_parts import TableBySet
 
 
 def save_by_set(
     draw: Callable[..., Figure],
-    table: pd.DataFrame,
+    table: pd.DataFrame | TableBySet,
     outputs: Iterable[str],
     *,
     models: Sequence[str],
@@ -19,15 +20,17 @@ def save_by_set(
 ) -> None:
     """Draw each prompt set and save it to the outputs named after it: "{figure}-{prompt_set}.{format}".
 
-    A figure shows the models that ran its prompt set: a masked model has no place among causal ones.
+    A figure shows the models that ran its prompt set: a masked model has no place among causal ones. A table on
+    disk is read one prompt set after the other.
 
     Raises:
         ValueError: for a set without outputs.
     """
     outputs = list(outputs)
     for prompt_set in prompt_sets:
-        shown = _ran(table, prompt_set, models)
-        rows = table if len(shown) == len(models) else table[table["model"].isin(shown)]
+        shown = _ran(table if isinstance(table, pd.DataFrame) else table.places, prompt_set, models)
+        rows = table if isinstance(table, pd.DataFrame) else table.of_set(prompt_set)
+        rows = rows if len(shown) == len(models) else rows[rows["model"].isin(shown)]
         save(draw(rows, prompt_set, models=shown), outputs_named(outputs, prompt_set))
 
 

@@ -24,6 +24,16 @@ _SPREAD = 0.28  # of the points of a kind around its line
 _LOG_FROM_RATIO = 10.0
 
 
+def rows_of(model: str, variant: str = "whole", condition: str = "baseline") -> dict[str, list[tuple[str, str, str]]]:
+    """Which rows of each table `draw` needs, as filters of Parquet's reader."""
+    of_model = [("model", "=", model), ("condition", "=", condition)]
+    return {
+        "gains": [*of_model, ("variant", "=", variant)],
+        "layers": [*of_model, ("quantity", "=", f"residual_gain_{variant}")],
+        "hypotheses": of_model,
+    }
+
+
 def draw(
     gains: pd.DataFrame,
     layers: pd.DataFrame,

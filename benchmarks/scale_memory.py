@@ -1,0 +1,214 @@
+"""Peak memory of the jobs that read all models, at ten times the prompts. Each job runs in a process of its own.
+
+The metric files are made up, of the shape of real ones; what reads them are the functions that the rules call.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.harness import PeakMemory, Row
+from benchmarks.subjects import ROOT
+
+N_MODELS, N_LAYERS, SET_SIZE, FEW, TIMES = 2, 12, 250, 1000, 10
+JOBS = ("collect", "collect_information", "collect_thermodynamics", "check_tables", "report")
+METRICS = ("ec", "isc", "isg", "isa", "isf")
+OF_RULES = ("states", "flags", "means", "layers", "counts")
+WEIGHTS = [f"block.{layer}.{kind}" for layer in range(N_LAYERS) for kind in ("query", "up")]
+BAR = 1.5
+_SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
+_BY_LAYER = {
+    "ec": ("relative_gradient_change",),
+    "isc": ("gradient_norm",),
+    "isg": (),
+    "isa": ("gradient_cosine",),
+}
+
+
+def rows() -> list[Row]:
+    """Every job on the small run and on the large one."""
+    found: dict[int, dict[str, int]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for times in (1, TIMES):
+            place = Path(folder) / str(times)
+            make_up(place, FEW * times)
+            found[times] = {job: _in_own_process(job, place) for job in JOBS}
+    return [_row(job, found[1][job], found[TIMES][job]) for job in JOBS]
+
+
+def _row(job: str, small: int, large: int) -> Row:
+    what = f"peak memory of {job}, {N_MODELS} models × {FEW * TIMES:,} prompts vs. a tenth ({large / 1e6:.0f} MB)"
+    return Row(what, f"≤ {BAR:g}×", f"{large / small:.2f}×", large <= BAR * small)
+
+
+def make_up(folder: Path, n_prompts: int) -> None:
+    """Write the metric files of a run, and of its weights."""
+    from internal_physics.table_stream import write_pieces
+
+    for model in _models():
+        for metric in METRICS:
+            path = folder / "metrics" / metric / model / "baseline.parquet"
+            write_pieces((_metric(metric, keys) for keys in _sets(model, n_prompts)), path)
+        path = folder / "metrics" / "information" / model / "baseline.parquet"
+        write_pieces((_information(keys) for keys in _sets(model, n_prompts)), path)
+        path = folder / "lens" / model / "predictions.parquet"
+        write_pieces((_filled("predictions", keys, rank=1) for keys in _sets(model, n_prompts)), path)
+        for name in OF_RULES:
+            path = folder / "thermodynamics" / model / f"{name}.parquet"
+            write_pieces((_of_weights(name, keys) for keys in _sets(model, n_prompts)), path)
+        write_pieces([_spectra(model)], folder / "weights" / f"{model}.parquet")
+
+
+def _models() -> list[str]:
+    return [f"model_{number}" for number in range(N_MODELS)]
+
+
+def _set_names(n_prompts: int) -> list[str]:
+    return [f"set_{number:03d}" for number in range(n_prompts // SET_SIZE)]
+
+
+def _sets(model: str, n_prompts: int) -> Iterator[pd.DataFrame]:
+    """Keys of the prompts, one set after the other."""
+    for name in _set_names(n_prompts):
+        keys = {"model": model, "condition": "baseline", "prompt_set": name}
+        yield pd.DataFrame({**keys, "prompt": [f"p{i:03d}" for i in range(SET_SIZE)]})
+
+
+def _metric(metric: str, prompts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one set, columns of metrics.table."""
+    if metric == "isf":
+        head = [("isf", None), ("isf_ci_low", None), ("isf_ci_high", None)]
+        ranks = [(quantity, rank) for rank in range(1, len(prompts) + 1) for quantity in ("eigenvalue", "fitted")]
+        of_set = prompts.iloc[:1].drop(columns="prompt").assign(prompt=None)
+        return _tidy(of_set, [(quantity, None, rank) for quantity, rank in head + ranks], n_tokens=None, loss_nats=None)
+    by_layer = [(quantity, layer, None) for quantity in _BY_LAYER[metric] for layer in range(N_LAYERS)]
+    return _tidy(prompts, [(metric, None, None), *by_layer], n_tokens=20, loss_nats=1.0)
+
+
+def _information(prompts: pd.DataFrame) -> pd.DataFrame:
+    from internal_physics.metrics.information import QUANTITIES
+
+    return _tidy(prompts, [(q, l, None) for q in QUANTITIES for l in range(N_LAYERS + 1)], n_tokens=20, loss_nats=1.0)
+
+
+def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None) -> pd.DataFrame:
+    """Every number of every prompt, 1.0 but for noise below it where that is allowed."""
+    from internal_physics.metrics.table import _TYPES, COLUMNS
+
+    table = prompts.loc[prompts.index.repeat(len(numbers))].reset_index(drop=True).assign(**of_prompt)
+    quantities, layers, ranks = zip(*numbers, strict=True)
+    times = len(prompts)
+    table = table.assign(quantity=quantities * times, layer=layers * times, rank=ranks * times, status="ok", text=None)
+    return table.assign(value=1.0 + 1e-6 * np.arange(len(table)) % 1e-3)[list(COLUMNS)].astype(_TYPES)
+
+
+def _of_weights(name: str, prompts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one set as the rules thermodynamics and phases hand them on."""
+    from internal_physics.metrics.flags import FLAGS
+
+    if name in ("states", "flags"):
+        keys = prompts.loc[prompts.index.repeat(len(WEIGHTS))].reset_index(drop=True)
+        table = _filled("thermodynamics", keys, parameter=WEIGHTS * len(prompts), gradient_norm=np.arange(len(keys)))
+        keys_and_flags = [*prompts, "parameter", *FLAGS]
+        return table[keys_and_flags] if name == "flags" else table.drop(columns=list(FLAGS))
+    of_set = prompts.iloc[:1].drop(columns="prompt")
+    keys = of_set.loc[of_set.index.repeat(len(WEIGHTS))].reset_index(drop=True)
+    if name == "counts":
+        return _filled("phase_counts", of_set, kind="query", phase="negative_specific_heat")
+    if name == "layers":
+        return _filled("phases", keys, parameter=WEIGHTS, phase="change_point")
+    return _filled("thermodynamics_means", keys, parameter=WEIGHTS, quantity="temperature")
+
+
+def _spectra(model: str) -> pd.DataFrame:
+    table = _filled("spectra", pd.DataFrame({"model": [model] * len(WEIGHTS)}), parameter=WEIGHTS)
+    values = [np.ones(64) for _ in WEIGHTS]
+    return table.drop(columns="largest_singular_value").assign(shape=[[64, 64]] * len(WEIGHTS), singular_values=values)
+
+
+def _filled(name: str, keys: pd.DataFrame, **given: object) -> pd.DataFrame:
+    """Rows of a table of the contract with these keys and columns; the others hold something sound."""
+    from internal_physics.tables import TABLES, conform
+
+    sound = {"float64": 1.0, "int64": 1, "bool": False}
+    others = {column: sound.get(spec.dtype, "ok") for column, spec in TABLES[name].items() if column not in keys}
+    return conform(keys.assign(**{**others, **given}), name)
+
+
+def _in_own_process(job: str, folder: Path) -> int:
+    command = [sys.executable, "-m", "benchmarks.scale_memory", job, str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure(job: str, folder: Path) -> int:
+    from internal_physics.check_tables import check_tables
+    from internal_physics.collect import collect_files
+    from internal_physics.collect_information import collect_information_files
+    from internal_physics.collect_thermodynamics import collect_thermodynamics_files
+    from internal_physics.report import render_report
+    from internal_physics.table_stream import write_tables
+
+    models, tables = _models(), folder / "tables"
+    of_model = {name: [str(folder / "thermodynamics" / m / f"{name}.parquet") for m in models] for name in OF_RULES}
+    files = [str(folder / "metrics" / metric / m / "baseline.parquet") for m in models for metric in METRICS]
+    information = [str(folder / "metrics" / "information" / m / "baseline.parquet") for m in models]
+    predictions = [str(folder / "lens" / m / "predictions.parquet") for m in models]
+    weights = [str(folder / "weights" / f"{m}.parquet") for m in models]
+    with PeakMemory() as memory:
+        if job == "collect":
+            write_tables(collect_files(files, **_SETTINGS), _outputs(tables, "prompts", "layers", "scores", "isf_spectra"))
+        elif job == "collect_information":
+            pieces = collect_information_files(information, predictions)
+            write_tables(pieces, _outputs(tables, "information", "predictions"))
+        elif job == "collect_thermodynamics":
+            pieces = collect_thermodynamics_files(weights=weights, **of_model)
+            names = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
+            write_tables(pieces, _outputs(tables, *names))
+        elif job == "check_tables":
+            check_tables(**_asked(tables))
+        else:
+            render_report(**_page(tables))
+    return memory.above
+
+
+def _outputs(folder: Path, *names: str) -> dict[str, Path]:
+    return {f"{name}_{kind}": folder / f"{name}.{kind}" for name in names for kind in ("csv", "parquet")}
+
+
+def _asked(folder: Path) -> dict[str, object]:
+    from internal_physics.check_tables import parts_of
+
+    paths = {path.stem: str(path) for path in folder.glob("*.parquet")}
+    names = dict.fromkeys(name for piece in _read(paths["prompts"], ["prompt_set"]) for name in piece["prompt_set"])
+    prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in names}
+    return {"tables": parts_of(paths), "metrics": METRICS, "prompts": prompts, "models": _models()}
+
+
+def _page(folder: Path) -> dict[str, object]:
+    from internal_physics.normalize import normalize_scores
+    from internal_physics.report import WHOLE
+    from internal_physics.report_parts import MAX_ROWS
+    from internal_physics.table_parts import read_excerpts
+
+    tables = read_excerpts({path.stem: str(path) for path in folder.glob("*.parquet")}, WHOLE, MAX_ROWS)
+    tables["scores_normalized"] = normalize_scores(tables["scores"])
+    made_by = {"versions": {}, "git_revision": "", "created": ""}
+    run = {"models": _models(), "prompt_sets": [], "seed": 0, "provenance": made_by}
+    return {"tables": tables, "figures": {}, "run": run, "template_dir": ROOT / "report"}
+
+
+def _read(path: str, columns: list[str]) -> Iterator[pd.DataFrame]:
+    from internal_physics.table_stream import read_pieces
+
+    return read_pieces(path, columns)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(sys.argv[1], Path(sys.argv[2]))))
