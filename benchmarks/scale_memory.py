@@ -163,7 +163,9 @@ def _measure(job: str, folder: Path) -> int:
     weights = [str(folder / "weights" / f"{m}.parquet") for m in models]
     with PeakMemory() as memory:
         if job == "collect":
-            write_tables(collect_files(files, **_SETTINGS), _outputs(tables, "prompts", "layers", "scores", "isf_spectra"))
+            write_tables(
+                collect_files(files, **_SETTINGS), _outputs(tables, "prompts", "layers", "scores", "isf_spectra")
+            )
         elif job == "collect_information":
             pieces = collect_information_files(information, predictions)
             write_tables(pieces, _outputs(tables, "information", "predictions"))
