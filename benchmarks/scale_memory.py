@@ -94,7 +94,9 @@ def _metric(metric: str, prompts: pd.DataFrame) -> pd.DataFrame:
 def _information(prompts: pd.DataFrame) -> pd.DataFrame:
     from internal_physics.metrics.information import QUANTITIES
 
-    return _tidy(prompts, [(q, l, None) for q in QUANTITIES for l in range(N_LAYERS + 1)], n_tokens=20, loss_nats=1.0)
+    return _tidy(
+        prompts, [(q, layer, None) for q in QUANTITIES for layer in range(N_LAYERS + 1)], n_tokens=20, loss_nats=1.0
+    )
 
 
 def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None) -> pd.DataFrame:
