@@ -1,4 +1,4 @@
-"""Peak memory of the jobs that read all models, at ten times the prompts. Each job runs in a process of its own.
+"""Peak memory of the jobs that read all models, with ten times the models. Each job runs in a process of its own.
 
 The metric files are made up, of the shape of real ones; what reads them are the functions that the rules call.
 """
@@ -16,7 +16,8 @@ import pandas as pd
 from benchmarks.harness import PeakMemory, Row
 from benchmarks.subjects import ROOT
 
-N_MODELS, N_LAYERS, SET_SIZE, FEW, TIMES = 2, 12, 250, 1000, 10
+FEW, TIMES, N_PROMPTS, SET_SIZE, N_LAYERS = 2, 10, 1000, 250, 12
+SETS = [f"set_{number:03d}" for number in range(N_PROMPTS // SET_SIZE)]
 JOBS = ("collect", "collect_information", "collect_thermodynamics", "check_tables", "report")
 METRICS = ("ec", "isc", "isg", "isa", "isf")
 OF_RULES = ("states", "flags", "means", "layers", "counts")
@@ -43,39 +44,35 @@ def rows() -> list[Row]:
 
 
 def _row(job: str, small: int, large: int) -> Row:
-    what = f"peak memory of {job}, {N_MODELS} models × {FEW * TIMES:,} prompts vs. a tenth ({large / 1e6:.0f} MB)"
+    what = f"peak memory of {job}, {FEW * TIMES} models × {N_PROMPTS:,} prompts vs. {FEW} ({large / 1e6:.0f} MB)"
     return Row(what, f"≤ {BAR:g}×", f"{large / small:.2f}×", large <= BAR * small)
 
 
-def make_up(folder: Path, n_prompts: int) -> None:
+def make_up(folder: Path, n_models: int) -> None:
     """Write the metric files of a run, and of its weights."""
     from internal_physics.table_stream import write_pieces
 
-    for model in _models():
+    for model in (f"model_{number:03d}" for number in range(n_models)):
         for metric in METRICS:
             path = folder / "metrics" / metric / model / "baseline.parquet"
-            write_pieces((_metric(metric, keys) for keys in _sets(model, n_prompts)), path)
+            write_pieces((_metric(metric, keys) for keys in _sets(model)), path)
         path = folder / "metrics" / "information" / model / "baseline.parquet"
-        write_pieces((_information(keys) for keys in _sets(model, n_prompts)), path)
+        write_pieces((_information(keys) for keys in _sets(model)), path)
         path = folder / "lens" / model / "predictions.parquet"
-        write_pieces((_filled("predictions", keys, rank=1) for keys in _sets(model, n_prompts)), path)
+        write_pieces((_filled("predictions", keys, rank=1) for keys in _sets(model)), path)
         for name in OF_RULES:
             path = folder / "thermodynamics" / model / f"{name}.parquet"
-            write_pieces((_of_weights(name, keys) for keys in _sets(model, n_prompts)), path)
+            write_pieces((_of_weights(name, keys) for keys in _sets(model)), path)
         write_pieces([_spectra(model)], folder / "weights" / f"{model}.parquet")
 
 
-def _models() -> list[str]:
-    return [f"model_{number}" for number in range(N_MODELS)]
+def _models(folder: Path) -> list[str]:
+    return sorted(path.stem for path in (folder / "weights").iterdir())
 
 
-def _set_names(n_prompts: int) -> list[str]:
-    return [f"set_{number:03d}" for number in range(n_prompts // SET_SIZE)]
-
-
-def _sets(model: str, n_prompts: int) -> Iterator[pd.DataFrame]:
+def _sets(model: str) -> Iterator[pd.DataFrame]:
     """Keys of the prompts, one set after the other."""
-    for name in _set_names(n_prompts):
+    for name in SETS:
         keys = {"model": model, "condition": "baseline", "prompt_set": name}
         yield pd.DataFrame({**keys, "prompt": [f"p{i:03d}" for i in range(SET_SIZE)]})
 
@@ -100,14 +97,15 @@ def _information(prompts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None) -> pd.DataFrame:
-    """Every number of every prompt, 1.0 but for noise below it where that is allowed."""
+    """Every number of every prompt: 1.0 or a little less, but for the readout's, some of which may not be less."""
     from internal_physics.metrics.table import _TYPES, COLUMNS
 
     table = prompts.loc[prompts.index.repeat(len(numbers))].reset_index(drop=True).assign(**of_prompt)
     quantities, layers, ranks = zip(*numbers, strict=True)
     times = len(prompts)
     table = table.assign(quantity=quantities * times, layer=layers * times, rank=ranks * times, status="ok", text=None)
-    return table.assign(value=1.0 + 1e-6 * np.arange(len(table)) % 1e-3)[list(COLUMNS)].astype(_TYPES)
+    noise = 0.0 if "perplexity" in quantities else 1e-6 * (np.arange(len(table)) % 1000)
+    return table.assign(value=1.0 - noise)[list(COLUMNS)].astype(_TYPES)
 
 
 def _of_weights(name: str, prompts: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +155,7 @@ def _measure(job: str, folder: Path) -> int:
     from internal_physics.report import render_report
     from internal_physics.table_stream import write_tables
 
-    models, tables = _models(), folder / "tables"
+    models, tables = _models(folder), folder / "tables"
     of_model = {name: [str(folder / "thermodynamics" / m / f"{name}.parquet") for m in models] for name in OF_RULES}
     files = [str(folder / "metrics" / metric / m / "baseline.parquet") for m in models for metric in METRICS]
     information = [str(folder / "metrics" / "information" / m / "baseline.parquet") for m in models]
@@ -176,9 +174,9 @@ def _measure(job: str, folder: Path) -> int:
             names = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
             write_tables(pieces, _outputs(tables, *names))
         elif job == "check_tables":
-            check_tables(**_asked(tables))
+            check_tables(**_asked(tables, models))
         else:
-            render_report(**_page(tables))
+            render_report(**_page(tables, models))
     return memory.above
 
 
@@ -186,16 +184,15 @@ def _outputs(folder: Path, *names: str) -> dict[str, Path]:
     return {f"{name}_{kind}": folder / f"{name}.{kind}" for name in names for kind in ("csv", "parquet")}
 
 
-def _asked(folder: Path) -> dict[str, object]:
+def _asked(folder: Path, models: list[str]) -> dict[str, object]:
     from internal_physics.check_tables import parts_of
 
     paths = {path.stem: str(path) for path in folder.glob("*.parquet")}
-    names = dict.fromkeys(name for piece in _read(paths["prompts"], ["prompt_set"]) for name in piece["prompt_set"])
-    prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in names}
-    return {"tables": parts_of(paths), "metrics": METRICS, "prompts": prompts, "models": _models()}
+    prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in SETS}
+    return {"tables": parts_of(paths), "metrics": METRICS, "prompts": prompts, "models": models}
 
 
-def _page(folder: Path) -> dict[str, object]:
+def _page(folder: Path, models: list[str]) -> dict[str, object]:
     from internal_physics.normalize import normalize_scores
     from internal_physics.report import WHOLE
     from internal_physics.report_parts import MAX_ROWS
@@ -204,14 +201,8 @@ def _page(folder: Path) -> dict[str, object]:
     tables = read_excerpts({path.stem: str(path) for path in folder.glob("*.parquet")}, WHOLE, MAX_ROWS)
     tables["scores_normalized"] = normalize_scores(tables["scores"])
     made_by = {"versions": {}, "git_revision": "", "created": ""}
-    run = {"models": _models(), "prompt_sets": [], "seed": 0, "provenance": made_by}
+    run = {"models": models, "prompt_sets": [], "seed": 0, "provenance": made_by}
     return {"tables": tables, "figures": {}, "run": run, "template_dir": ROOT / "report"}
-
-
-def _read(path: str, columns: list[str]) -> Iterator[pd.DataFrame]:
-    from internal_physics.table_stream import read_pieces
-
-    return read_pieces(path, columns)
 
 
 if __name__ == "__main__":

@@ -15,20 +15,21 @@ from internal_physics.table_columns import KEYS
 from internal_physics.table_stream import read_pieces
 from internal_physics.tables import TABLES, conform, read_table
 
-ROWS_OF_A_PART = 200_000
+CELLS_OF_A_PART = 2_000_000
 _PROMPT = ["prompt_set", "prompt"]
 
 
 def table_parts(
-    path: str | Path, name: str, by: Sequence[str] = tuple(KEYS), n_rows: int = ROWS_OF_A_PART
+    path: str | Path, name: str, by: Sequence[str] = tuple(KEYS), n_rows: int | None = None
 ) -> Iterator[pd.DataFrame]:
-    """A table of the contract in parts of about `n_rows` rows; a small one is a single part.
+    """A table of the contract in parts of about `n_rows` rows (else two million cells); a small one is a single part.
 
     Rows that agree in the columns `by` (those that the table has) are in one part, however many they are.
 
     Raises:
         StoreError: naming the file that cannot be read.
     """
+    n_rows = CELLS_OF_A_PART // len(TABLES[name]) if n_rows is None else n_rows
     by = [column for column in by if column in TABLES[name]]
     if count_rows(path) <= n_rows or not by:
         yield read_table(path, name)
