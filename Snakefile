@@ -12,12 +12,16 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/fetch.smk"
+include: "rules/prompts.smk"
+include: "rules/steering.smk"
 include: "rules/record.smk"
 include: "rules/metrics.smk"
 include: "rules/thermodynamics.smk"
+include: "rules/information.smk"
 include: "rules/tables.smk"
 include: "rules/residual_gain.smk"
 include: "rules/figures.smk"
+include: "rules/compare.smk"
 include: "rules/report.smk"
 
 
@@ -28,5 +32,7 @@ rule all:
         "results/run.yaml",
         "results/tables/checked.txt",
         ALL_TENSORS,
+        expand("results/prompts/{set}.yaml", set=GENERATED_SETS),
         RESIDUAL_GAIN_RESULTS,
         PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],
+        [f"results/information/{part}" for part in ["standard", "control", "comparative"] if INFORMATION],

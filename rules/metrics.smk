@@ -6,7 +6,7 @@
 
 rule ec:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("ec"),
     output:
         metric="results/metrics/ec/{model}/{condition}.parquet",
@@ -26,7 +26,7 @@ rule ec:
 
 rule isc:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("isc"),
     output:
         metric="results/metrics/isc/{model}/{condition}.parquet",
@@ -46,7 +46,7 @@ rule isc:
 
 rule isg:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("isg"),
     output:
         metric="results/metrics/isg/{model}/{condition}.parquet",
@@ -66,7 +66,7 @@ rule isg:
 
 rule isa:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("isa"),
     output:
         metric="results/metrics/isa/{model}/{condition}.parquet",
@@ -86,7 +86,7 @@ rule isa:
 
 rule isf:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("isf"),
     output:
         metric="results/metrics/isf/{model}/{condition}.parquet",

@@ -1,4 +1,4 @@
-# INPUTS   results/snapshots/{snapshot}/ and the prompts of the config
+# INPUTS   results/snapshots/{snapshot}/, the prompts of the config, and a condition's steering file
 # OUTPUTS  results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, one per model–prompt pair
 # The unit of work is a prompt set (or a part of prompts_per_job prompts of a long one): a job loads the model once.
 # Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}.
@@ -10,6 +10,7 @@ for record_job in RECORD_JOBS:
             record_job.name
         input:
             snapshot=snapshot_of,
+            steering=steering_files,
             code=library("record"),
         output:
             record_job.outputs,
@@ -17,6 +18,8 @@ for record_job in RECORD_JOBS:
             f"results/logs/record/{{model}}/{{condition}}/{record_job.label}.log",
         benchmark:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
+        wildcard_constraints:
+            model=models_on(record_job.prompt_set),
         retries: 1
         conda:
             "../envs/extract.yaml"
@@ -29,8 +32,9 @@ for record_job in RECORD_JOBS:
             n_prompts=len(record_job.prompts),
             prompts=record_job.prompts,
             load=load_options,
+            steering=steering_of,
             record=record_options(record_job),
         message:
-            "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts"
+            "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"
         script:
             "../scripts/record.py"

@@ -11,7 +11,7 @@ RESIDUAL_GAIN_RESULTS = expand("results/residual_gain/{model}.json", model=MODEL
 
 rule residual_gain:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         code=library("residual_gain"),
     output:
         metric="results/metrics/residual_gain/{model}/{condition}.parquet",
@@ -31,11 +31,7 @@ rule residual_gain:
 
 rule gains:
     input:
-        metrics=expand(
-            "results/metrics/residual_gain/{model}/{condition}.parquet",
-            model=MODELS,
-            condition=CONDITIONS,
-        ),
+        metrics=for_runs("results/metrics/residual_gain/{model}/{condition}.parquet"),
         code=library("gains"),
     output:
         **table_outputs("gains"),

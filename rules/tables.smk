@@ -5,12 +5,7 @@
 
 rule collect:
     input:
-        metrics=expand(
-            "results/metrics/{metric}/{model}/{condition}.parquet",
-            metric=METRICS,
-            model=MODELS,
-            condition=CONDITIONS,
-        ),
+        metrics=for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=METRICS),
         code=library("collect"),
     output:
         **table_outputs("prompts", "layers", "scores", "isf_spectra"),
@@ -91,8 +86,7 @@ rule check_tables:
     resources:
         mem_mb=1000,
     params:
-        models=MODELS,
-        conditions=CONDITIONS,
+        runs=[(run.model, run.condition, run.prompt_sets) for run in RUNS.values()],
         metrics=METRICS,
         prompts={
             name: [prompt.name for prompt in prompt_set.prompts] for name, prompt_set in CONFIG.prompt_sets.items()

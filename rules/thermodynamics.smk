@@ -31,7 +31,7 @@ rule spectra:
 
 rule thermodynamics:
     input:
-        tensors=TENSORS,
+        tensors=tensors_of,
         weights="results/weights/{model}.parquet",
         code=library("thermodynamics"),
     output:
@@ -84,11 +84,11 @@ rule phases:
 rule collect_thermodynamics:
     input:
         weights=expand("results/weights/{model}.parquet", model=MODELS),
-        states=of_every_model("results/thermodynamics/{model}/{condition}/states.parquet"),
-        means=of_every_model("results/thermodynamics/{model}/{condition}/means.parquet"),
-        flags=of_every_model("results/phases/{model}/{condition}/flags.parquet"),
-        layers=of_every_model("results/phases/{model}/{condition}/layers.parquet"),
-        counts=of_every_model("results/phases/{model}/{condition}/counts.parquet"),
+        states=for_runs("results/thermodynamics/{model}/{condition}/states.parquet"),
+        means=for_runs("results/thermodynamics/{model}/{condition}/means.parquet"),
+        flags=for_runs("results/phases/{model}/{condition}/flags.parquet"),
+        layers=for_runs("results/phases/{model}/{condition}/layers.parquet"),
+        counts=for_runs("results/phases/{model}/{condition}/counts.parquet"),
         code=library("collect_thermodynamics"),
     output:
         **table_outputs(*WEIGHT_TABLES),

@@ -12,14 +12,16 @@ import importlib
 
 __version__ = "0.1.0"
 _HOMES = {
+    "lens": "internal_physics.api",
     "load": "internal_physics.api",
     "record": "internal_physics.api",
+    "steer": "internal_physics.api",
     "Trace": "internal_physics.recording.trace",
     "read_trace": "internal_physics.recording.store",
     "weight_spectra": "internal_physics.models.spectra",
     "write_trace": "internal_physics.recording.store",
 }
-__all__ = ["Trace", "load", "metrics", "read_trace", "record", "weight_spectra", "write_trace"]
+__all__ = ["Trace", "lens", "load", "metrics", "read_trace", "record", "steer", "weight_spectra", "write_trace"]
 
 
 def __getattr__(name: str) -> object:

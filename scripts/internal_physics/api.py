@@ -2,17 +2,26 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from internal_physics.metrics.information import Lens
+from internal_physics.metrics.lens import LensOptions
+from internal_physics.metrics.lens import lens as read_lens
 from internal_physics.models.fetch import fetch
+from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import parse_source
 from internal_physics.prompts import Prompt
+from internal_physics.recording.contrast import derive_direction
+from internal_physics.recording.directions import build_steering
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.steering import Steering
 from internal_physics.recording.trace import Trace
 
 
@@ -39,12 +48,29 @@ def load(source: str, **options: Any) -> LoadedModel:
         return checked_model(Path(folder) / "snapshot", settings, labels)
 
 
-def record(model: LoadedModel, prompts: str | Sequence[str], **options: Any) -> Trace | list[Trace]:
+def steer(model: LoadedModel, **options: Any) -> Steering:
+    """Prepare an intervention for `record`.
+
+    Args:
+        model: from `load`.
+        **options: vector, file or contrast, and scale, layers, tokens: as in a condition of the config.
+
+    Raises:
+        ConfigError: for what does not fit the model.
+    """
+    derived = derive_direction(model, options["contrast"], where="steer") if "contrast" in options else None
+    return build_steering(options, model.anatomy, file=options.get("file"), derived=derived, where="steer")
+
+
+def record(
+    model: LoadedModel, prompts: str | Sequence[str], *, steering: Steering | None = None, **options: Any
+) -> Trace | list[Trace]:
     """Record one text, or several in batches.
 
     Args:
         model: from `load`.
         prompts: a text, or texts.
+        steering: an intervention from `steer`, which the records then contain.
         **options: weight_gradients, batch_size, attention_entropy, top_k (see RecordOptions).
 
     Returns:
@@ -59,8 +85,30 @@ def record(model: LoadedModel, prompts: str | Sequence[str], **options: Any) -> 
         encode(Prompt(name, text), model.tokenizer, model.task, model.context_length)
         for name, text in zip(names, texts, strict=True)
     ]
-    traces = {trace.info.prompt: trace for trace in record_batches(model, encoded, RecordOptions(**options))}
+    if steering is not None:
+        model = replace(model, labels={**model.labels, "condition": "steered", "steering": steering.description})
+    found = record_batches(model, encoded, RecordOptions(**options), steering)
+    traces = {trace.info.prompt: trace for trace in found}
     return traces[names[0]] if isinstance(prompts, str) else [traces[name] for name in names]
+
+
+def lens(trace: Trace, model: LoadedModel | str | Path, **options: Any) -> Lens:
+    """Read every residual of a trace through the readout of its model (the logit lens).
+
+    Args:
+        trace: fresh or read from a file.
+        model: from `load`, or the folder of its snapshot, of which final norm and head alone are then loaded.
+        **options: temperature, target, final_norm, top_k (see LensOptions); for a folder also those of LoadOptions.
+
+    Returns:
+        A Lens: entropies, surprisals and top tokens of every layer and position, and more at the read position.
+    """
+    how = {key: options.pop(key) for key in ("temperature", "target", "final_norm", "top_k") if key in options}
+    if isinstance(model, LoadedModel):
+        readout = Readout(model.module, model.anatomy)
+    else:
+        readout = open_readout(model, LoadOptions(**options))
+    return read_lens(trace, readout, LensOptions(**how))
 
 
 def _as_source(text: str) -> str:

@@ -15,13 +15,16 @@ from typing import Any
 import jsonschema
 import yaml
 
-from internal_physics.errors import ConfigError
+from internal_physics.conditions import Condition, Run, parse_conditions, plan_runs
+from internal_physics.errors import ConfigError, PromptError
+from internal_physics.generate import MASK, generate, read_grammar
 from internal_physics.models.sources import Source, parse_source
 from internal_physics.prompts import Prompt, parse_prompts, read_prompts
 from internal_physics.strict_yaml import load_yaml
 
 SCHEMA_PATH = Path(__file__).parents[2] / "config" / "schema.yaml"
 MIN_PROMPTS_ISF = 3
+WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
 _SEE_SCHEMA = "change it; config/schema.yaml describes every option"
 
 
@@ -32,6 +35,7 @@ class PromptSet:
     name: str
     prompts: tuple[Prompt, ...]
     weight_gradients: str
+    task: str = "causal"
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,15 @@ class Config:
         raw: the resolved mapping, every default written in.
         sources: model name → where it comes from.
         prompt_sets: set name → its prompts.
+        conditions: name → steering intervention; the baseline is none of them.
+        runs: every model in every condition, with the prompt sets it is recorded on.
     """
 
     raw: dict[str, Any]
     sources: dict[str, Source]
     prompt_sets: dict[str, PromptSet]
+    conditions: dict[str, Condition]
+    runs: tuple[Run, ...]
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
@@ -58,12 +66,21 @@ class Config:
         """Snapshot name → source; models that differ only in precision share one."""
         return {source.snapshot: source for source in self.sources.values()}
 
+    def lens_prompt(self, model: str) -> tuple[str, str]:
+        """Set and name of the prompt whose lens is drawn: the one asked for, else the first that the model runs."""
+        own = [s for s in self.prompt_sets.values() if s.task == self.models[model]["task"]]
+        prompt_set, _, prompt = self.raw["information"]["lens_prompt"].partition("/")
+        if prompt and prompt_set in [s.name for s in own]:
+            return prompt_set, prompt
+        return own[0].name, own[0].prompts[0].name
+
     def resolved(self) -> dict[str, Any]:
         """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
         raw = copy.deepcopy(self.raw)
         for name, prompt_set in self.prompt_sets.items():
             prompts = [prompt.to_json() for prompt in prompt_set.prompts]
-            raw["prompt_sets"][name] = {"prompts": prompts, "weight_gradients": prompt_set.weight_gradients}
+            kept = {"weight_gradients": prompt_set.weight_gradients, "task": prompt_set.task}
+            raw["prompt_sets"][name] = {"prompts": prompts, **kept}
         return raw
 
 
@@ -81,15 +98,31 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
     _Validator(schema()).check(resolved, where)
-    for kind in ("models", "prompt_sets"):
+    for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
         _refuse_small_sets(sets, where)
+    if not set(resolved["metrics"]) - WITHOUT_SCORE:
+        raise ConfigError(
+            f"metrics {resolved['metrics']}: information stands beside other metrics and fills none of their tables",
+            where=f"{where}: metrics",
+            expected="at least one of ec, isc, isg, isa, isf, residual_gain, thermodynamics",
+            todo="add one; they are computed from the same records",
+        )
     if "thermodynamics" in resolved["metrics"]:
         _refuse_without_gradients(sets, where)
-    return Config(resolved, sources, sets)
+    conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
+    runs = plan_runs(
+        {name: options["task"] for name, options in resolved["models"].items()},
+        {name: prompt_set.task for name, prompt_set in sets.items()},
+        conditions,
+        where,
+    )
+    config = Config(resolved, sources, sets, conditions, runs)
+    _refuse_unknown_prompt(config, where)
+    return config
 
 
 def check_duplicate_keys(paths: list[str]) -> None:
@@ -171,7 +204,11 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
         missing = [key for key in error.validator_value if key not in error.instance]
         return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
     if error.validator == "oneOf":
-        return {"what": "it has neither or both of `file` and `prompts`", "expected": "exactly one of them"}
+        names = [f"`{alternative['required'][0]}`" for alternative in error.validator_value]
+        return {
+            "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
+            "expected": "exactly one of them",
+        }
     return {"what": error.message, "expected": hint, "todo": _SEE_SCHEMA}
 
 
@@ -195,9 +232,47 @@ def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any]
     place = f"{where}: prompt_sets → {name}"
     if "file" in options:
         prompts = read_prompts(options["file"], where=f"{place} → ")
+    elif "generate" in options:
+        prompts = _generated(options, config["seed"], f"{place} → generate")
     else:
         prompts = parse_prompts(options["prompts"], where=place)
-    return PromptSet(name, tuple(prompts), options.get("weight_gradients", config["record"]["weight_gradients"]))
+    if options["task"] == "masked":
+        _refuse_wrong_masks(prompts, place)
+    kept = options.get("weight_gradients", config["record"]["weight_gradients"])
+    return PromptSet(name, tuple(prompts), kept, options["task"])
+
+
+def _generated(options: Mapping[str, Any], seed: int, where: str) -> list[Prompt]:
+    wanted = options["generate"]
+    grammar = read_grammar(wanted["template"], where)
+    return generate(
+        grammar, sentences=wanted["sentences"], task=options["task"], seed=wanted.get("seed", seed), where=where
+    )
+
+
+def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
+    for prompt in prompts:
+        if (n_masks := prompt.text.count(MASK)) != 1:
+            raise PromptError(
+                f"{n_masks} masks in {prompt.text!r}",
+                where=f"{where}: prompt {prompt.name!r}",
+                expected=f"exactly one {MASK}, since the set's task is masked",
+                todo=f"write the gap as {MASK}",
+            )
+
+
+def _refuse_unknown_prompt(config: Config, where: str) -> None:
+    if not config.raw["information"]["lens_prompt"]:
+        return
+    prompt_set, _, prompt = config.raw["information"]["lens_prompt"].partition("/")
+    known = [p.name for p in config.prompt_sets[prompt_set].prompts] if prompt_set in config.prompt_sets else []
+    if prompt not in known:
+        raise ConfigError(
+            f"there is no prompt {config.raw['information']['lens_prompt']!r}",
+            where=f"{where}: information → lens_prompt",
+            expected="set/name of a prompt of this config",
+            todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
+        )
 
 
 def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:

@@ -35,7 +35,7 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Ite
         default = "required" if key in required else _shown(value.get("default"), value)
         yield f"| `{prefix}{key}` | {_values(value)} | {default} | {value['description']} |"
         named = value.get("additionalProperties")
-        if isinstance(named, Mapping):
+        if isinstance(named, Mapping) and "$ref" in named:
             yield from _rows(root["$defs"][named["$ref"].rsplit("/", 1)[-1]], root, f"{prefix}{key}.<name>.")
         yield from _rows(value, root, f"{prefix}{key}.")
 
@@ -46,7 +46,9 @@ def _values(rules: Mapping[str, Any]) -> str:
     if rules.get("type") == "array" and "enum" in rules.get("items", {}):
         return "list of " + ", ".join(f"`{v}`" for v in rules["items"]["enum"])
     limits = [f"≥ {rules['minimum']}"] if "minimum" in rules else []
-    return " ".join([rules.get("type", ""), *limits]).replace("object", "mapping").replace("array", "list")
+    types = rules.get("type", "")
+    types = types if isinstance(types, str) else " or ".join(types)
+    return " ".join([types, *limits]).replace("object", "mapping").replace("array", "list")
 
 
 def _shown(default: Any, rules: Mapping[str, Any]) -> str:

@@ -105,7 +105,8 @@ def _observe_prompts(prompts: pd.DataFrame, quantities: Sequence[str]) -> dict[s
     frame = prompts.loc[prompts["condition"] == CONDITION, ["model", "prompt_set", "prompt", *quantities]]
     _refuse_repeated(frame, ["model", "prompt_set", "prompt"])
     wide = {name: frame.pivot(index=["prompt_set", "prompt"], columns="model", values=name) for name in quantities}
-    return {name: _standardize(name, table) for name, table in wide.items()}
+    ran = pd.crosstab(frame["prompt_set"], frame["model"]) > 0
+    return {name: _standardize(name, table, _cells(ran, table, "prompt_set")) for name, table in wide.items()}
 
 
 def _observe_models(scores: pd.DataFrame, metrics: Sequence[str]) -> dict[str, _Observed]:
@@ -116,7 +117,15 @@ def _observe_models(scores: pd.DataFrame, metrics: Sequence[str]) -> dict[str, _
         name: frame[frame["metric"] == name].pivot(index="model", columns="prompt_set", values="value")
         for name in metrics
     }
-    return {name: _standardize(name, table.reindex(models)) for name, table in wide.items()}
+    ran = pd.crosstab(frame["model"], frame["prompt_set"]) > 0
+    tables = {name: table.reindex(models) for name, table in wide.items()}
+    return {name: _standardize(name, table, _cells(ran, table, "model")) for name, table in tables.items()}
+
+
+def _cells(ran: pd.DataFrame, table: pd.DataFrame, level: str) -> np.ndarray:
+    """Which cells of a table must hold a value: those of models on prompt sets of their own task."""
+    rows = table.index.get_level_values(level)
+    return ran.reindex(index=rows, columns=table.columns, fill_value=False).to_numpy(dtype=bool)
 
 
 def _refuse_repeated(frame: pd.DataFrame, keys: list[str]) -> None:
@@ -126,12 +135,12 @@ def _refuse_repeated(frame: pd.DataFrame, keys: list[str]) -> None:
         raise ValueError(f"{named} occurs twice: expected one row")
 
 
-def _standardize(name: str, wide: pd.DataFrame) -> _Observed:
+def _standardize(name: str, wide: pd.DataFrame, expected: np.ndarray) -> _Observed:
     """z-score each column of a table [observation, model or prompt set], then average over its columns.
 
     Population standard deviation. A column that does not vary is left out, and so is a cell that is not
     finite; an observation with no cell left is NaN. Both are noted, unless there are too few observations
-    to correlate at all.
+    to correlate at all. `expected` says which cells must hold a value; the others are missing rightly.
     """
     table = wide.astype("float64")
     table = table.where(np.isfinite(table))
@@ -139,15 +148,15 @@ def _standardize(name: str, wide: pd.DataFrame) -> _Observed:
     constant = [str(column) for column, values in known.items() if values.size and is_constant(values)]
     varying = table[[column for column, values in known.items() if not is_constant(values)]]
     z_scores = (varying - varying.mean()) / varying.std(ddof=0)
-    notes = _notes(name, table, constant) if len(table) >= FEWEST_PAIRS else ()
+    notes = _notes(name, table, constant, expected) if len(table) >= FEWEST_PAIRS else ()
     return _Observed(z_scores.mean(axis=1).round(_Z_DECIMALS), notes)
 
 
-def _notes(name: str, table: pd.DataFrame, constant: list[str]) -> tuple[str, ...]:
+def _notes(name: str, table: pd.DataFrame, constant: list[str], expected: np.ndarray) -> tuple[str, ...]:
     if table.shape[1] == 0:
         return (f"{name}: absent",)
-    n_missing = int(table.isna().to_numpy().sum())
-    missing = (f"{name}: {n_missing} of {table.size} missing or not finite",) if n_missing else ()
+    n_missing, n_expected = int((table.isna().to_numpy() & expected).sum()), int(expected.sum())
+    missing = (f"{name}: {n_missing} of {n_expected} missing or not finite",) if n_missing else ()
     return missing + ((f"{name}: constant in {', '.join(constant)}, left out",) if constant else ())
 
 

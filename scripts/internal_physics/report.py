@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.gain_verdicts import caption_facts
-from internal_physics.report_parts import describe_table, flagged_rows, span, summarize
+from internal_physics.report_parts import describe_condition, describe_table, flagged_rows, span, summarize
 
 TEMPLATE = "report.html.j2"
 TEXTS = ("sections", "captions", "metrics", "tables")
@@ -67,7 +67,7 @@ def render_report(
         "metrics": metrics,
         "metric_texts": texts["metrics"],
         "summary": summarize(tables["scores"], tables["scores_normalized"], models, metrics),
-        "sections": _sections(texts, tables, figures, _names(run["prompt_sets"]), facts),
+        "sections": _with_conditions(_sections(texts, tables, figures, _names(run["prompt_sets"]), facts), run),
         "tables": _tables(tables, texts["tables"]),
         "flagged": flagged,
         "n_more_flagged": n_more_flagged,
@@ -121,13 +121,25 @@ def _sections(
                 uri = _data_uri(Path(figures[kind][prompt_set]))
                 shown.append({"number": next_number, "kind": kind, "caption": caption, "uri": uri})
                 next_number += 1
+        if section.get("optional") and not shown:
+            continue
         absent = [kind for kind in section.get("figures", []) if not figures.get(kind)]
         sections.append({"notes": [], "metrics": [], **section, "figures": shown, "absent": absent})
     return sections
 
 
+def _with_conditions(sections: list[dict[str, Any]], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Sections with `conditions: true` say in their notes what each condition of the run does."""
+    notes = [describe_condition(name, options) for name, options in run.get("conditions", {}).items()]
+    return [{**s, "notes": [*s["notes"], *notes]} if s.get("conditions") else s for s in sections]
+
+
 def _tables(tables: Mapping[str, pd.DataFrame], texts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [describe_table(name, tables[name], texts.get(name, {})) for name in _in_order(texts, tables)]
+    return [
+        describe_table(name, tables[name], texts.get(name, {}))
+        for name in _in_order(texts, tables)
+        if len(tables[name])
+    ]
 
 
 def _about_set(tables: Mapping[str, pd.DataFrame], prompt_set: str) -> dict[str, str]:

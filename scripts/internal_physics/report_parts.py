@@ -88,6 +88,29 @@ def describe_table(name: str, table: pd.DataFrame, text: Mapping[str, Any]) -> d
     }
 
 
+def describe_condition(name: str, options: Mapping[str, Any]) -> str:
+    """One sentence that says what a condition of the config adds to the residual stream, where and how strongly."""
+    if "contrast" in options:
+        texts = options["contrast"]
+        method = str(texts.get("method", "mean_difference")).replace("_", " ")
+        what = f"the {method} between “{texts['positive'][0]}” (and {len(texts['positive']) - 1} more) and "
+        what += f"“{texts['negative'][0]}” (and {len(texts['negative']) - 1} more)"
+    elif "file" in options:
+        what = f"the direction in {options['file']}"
+    else:
+        what = f"the vector {options['vector'][:8]}{' …' if len(options['vector']) > 8 else ''}, repeated to the width"
+    layers = options.get("layers")
+    if layers is None:
+        where = "every layer that the file names" if "file" in options else "every block"
+    else:
+        weighted = isinstance(layers, Mapping)
+        where = "layer " + ", ".join(
+            f"{layer} (weight {layers[layer]:g})" if weighted else str(layer) for layer in layers
+        )
+    tokens = f", token weights {options['tokens']}" if "tokens" in options else ""
+    return f"Condition {name}: {what}, times {number(float(options.get('scale', 1)))}, at {where}{tokens}."
+
+
 def flagged_rows(tables: Mapping[str, pd.DataFrame]) -> tuple[list[dict[str, Any]], int]:
     """Rows of any table whose status is not "ok", those that share place and status counted together.
 
@@ -114,7 +137,7 @@ def flagged_rows(tables: Mapping[str, pd.DataFrame]) -> tuple[list[dict[str, Any
 def _members(rows: pd.DataFrame) -> str:
     """': ec, isc' or ': ec with isc', where rows are of metrics or of pairs."""
     if "metric" in rows.columns:
-        return ": " + ", ".join(rows["metric"])
+        return ": " + ", ".join(dict.fromkeys(rows["metric"]))
     if {"x", "y"} <= set(rows.columns):
         return ": " + ", ".join(f"{x} with {y}" for x, y in zip(rows["x"], rows["y"], strict=True))
     return ""

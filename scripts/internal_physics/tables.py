@@ -10,12 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from internal_physics.comparison_tables import COMPARISON_TABLES
 from internal_physics.errors import StoreError
+from internal_physics.information_tables import INFORMATION_TABLES
 from internal_physics.residual_gain_tables import RESIDUAL_GAIN_TABLES
 from internal_physics.table_columns import KEYS, PROMPT, STATUS, TEXT, Column
 from internal_physics.thermodynamics_tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
 
 _METRIC = Column(TEXT, "", "ec, isc, isg, isa, isf, or a median over the weights such as temperature_query")
+NULLABLE = ("float64", "Int64", "boolean")  # types of columns that may be empty, as their meaning or the status says
 
 TABLES: dict[str, dict[str, Column]] = {
     "scores": KEYS
@@ -98,6 +101,8 @@ TABLES: dict[str, dict[str, Column]] = {
         ),
         "status": STATUS,
     },
+    **COMPARISON_TABLES,
+    **INFORMATION_TABLES,
     **RESIDUAL_GAIN_TABLES,
     **THERMODYNAMICS_TABLES,
 }

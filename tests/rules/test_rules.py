@@ -161,7 +161,8 @@ class TestImports:
 
     def test_rules_of_the_analysis_environment_load_no_torch(self, rules, loaded):
         light = {script_of(name) for name, rule in rules.items() if rule["conda"].endswith("analysis.yaml")}
-        assert light == {path.stem for path in ADAPTERS} - {"fetch", "record", "spectra"}
+        with_torch = {"fetch", "contrast", "record", "spectra", "information"}
+        assert light == {path.stem for path in ADAPTERS} - with_torch
         assert [name for name in light if {m.split(".")[0] for m in loaded[name]} & {"torch", "transformers"}] == []
         assert "torch" in loaded["record"]
 

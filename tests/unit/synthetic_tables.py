@@ -52,9 +52,20 @@ def make_tables(
     }
     tables["scores_normalized"] = normalize(tables["scores"])
     tables["correlations"] = _correlations(tables["prompts"], tables["scores"])
+    tables["comparisons"] = _comparisons(tables["prompts"])
     tables["gains"] = _gains(rng, tables["prompts"])
     tables["hypotheses"] = _hypotheses(rng, models, prompt_sets, n_prompts)
-    return tables
+    return tables | _information(rng, tables["prompts"], n_layers)
+
+
+def _comparisons(prompts):
+    """Of one condition on the first model: EC against the baseline, in all measures."""
+    first = prompts.iloc[0]
+    keys = {"model": first.model, "condition": "push", "prompt_set": first.prompt_set, "metric": "ec", "quantity": "ec"}
+    numbers = {"baseline": 1.0, "steered": 1.5, "value": 0.5, "ci_low": 0.25, "ci_high": 0.75, "n_prompts": 20}
+    measures = ("difference", "absolute_difference", "percent_change")
+    rows = [{**keys, "layer": None, "measure": m, **numbers, "status": "ok"} for m in measures]
+    return pd.DataFrame(rows).astype({"layer": "Int64"})
 
 
 def _runs(rng, keys, *, n_prompts, depth, index, sick):
@@ -96,6 +107,23 @@ def _runs(rng, keys, *, n_prompts, depth, index, sick):
         n_tokens = int(rng.integers(5, 25))
         prompt_rows.append({**keys, "prompt": prompt, "n_tokens": n_tokens, **shown, "status": status})
     return pd.DataFrame(layer_rows), pd.DataFrame(prompt_rows)
+
+
+def _information(rng, prompts, n_layers):
+    """Tables information and predictions; prompts that are not ok are not ok here either."""
+    read, predicted = [], []
+    for row in prompts.itertuples():
+        keys = {"model": row.model, "condition": row.condition, "prompt_set": row.prompt_set, "prompt": row.prompt}
+        is_sick = row.status != "ok"
+        for quantity in ("entropy_nats", "perplexity", "surprisal_nats"):
+            values = np.full(n_layers + 1, np.nan) if is_sick else 1 + rng.gamma(2, 1, n_layers + 1)
+            lines = {**keys, "layer": range(n_layers + 1), "quantity": quantity, "value": values, "status": row.status}
+            read.append(pd.DataFrame(lines))
+        told = {"Sentence": "A text, with a comma", "Analysis": "standard", "status": row.status}
+        for rank, token in enumerate((" the", " a", "é"), start=1):
+            p = np.nan if is_sick else 0.5**rank
+            predicted.append({**keys, **told, "Token": token, "Probability": p, "rank": rank})
+    return {"information": pd.concat(read, ignore_index=True), "predictions": pd.DataFrame(predicted)}
 
 
 def _spectrum(rng, keys, n_prompts, *, without):

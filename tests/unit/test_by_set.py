@@ -6,7 +6,7 @@ from internal_physics.figures import by_set
 from internal_physics.figures.by_set import save_by_set
 from matplotlib.figure import Figure
 
-TABLE = pd.DataFrame({"prompt_set": ["a"]})
+TABLE = pd.DataFrame({"prompt_set": ["a"], "model": ["other"]})
 
 
 @pytest.fixture

@@ -54,11 +54,12 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
     assert raw["record"] == {
         "weight_gradients": "factors",
         "batch_size": 16,
+        "batch_tokens": 1024,
         "prompts_per_job": 256,
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain", "thermodynamics"]
+    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain", "thermodynamics", "information"]
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -272,10 +273,10 @@ def test_names_that_differ_only_in_case_are_refused(section):
 
 
 @pytest.mark.parametrize("options", [{}, {"file": "x.yaml", "prompts": PROMPTS}])
-def test_a_set_with_neither_or_both_of_file_and_prompts_is_refused(options):
+def test_a_set_with_none_or_several_of_file_prompts_and_generate_is_refused(options):
     error = refused(with_set(**options))
     assert error.where == "my.yaml: prompt_sets → s"
-    assert "neither or both of `file` and `prompts`" in error.what
+    assert "none or several of `file`, `prompts` and `generate`" in error.what
 
 
 def test_a_missing_prompt_file_is_refused_with_its_set():
@@ -312,8 +313,8 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
-        "  expected: some of gpus_per_job, metrics, models, prompt_sets, provenance, record, seed, statistics, "
-        "thermodynamics",
+        "  expected: some of conditions, gpus_per_job, information, metrics, models, prompt_sets, provenance, record, "
+        "seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"

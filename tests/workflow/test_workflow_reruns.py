@@ -6,6 +6,7 @@ import time
 import pytest
 from workflow_runs import (
     BELOW_GAINS,
+    BELOW_INFORMATION,
     BELOW_METRICS,
     BELOW_RECORDS,
     BELOW_STATES,
@@ -13,6 +14,7 @@ from workflow_runs import (
     BELOW_WEIGHTS,
     CONFIG,
     FIGURES,
+    INFORMATION_FIGURES,
     METRICS,
     MODELS,
     RECORDS,
@@ -92,7 +94,7 @@ class TestModels:
         plan = tree.plan()
         assert plan.jobs["fetch"] == 1
         assert plan.records() == {("other", name) for name in SETS}
-        assert all(plan.jobs[metric] == 1 for metric in METRICS)
+        assert all(plan.jobs[metric] == 1 for metric in (*METRICS, "information"))
 
     def test_another_precision_shares_the_snapshot(self, tree):
         self.add(tree, 'half: {source: "path:results/tiny_models/llama", dtype: bfloat16}')
@@ -118,7 +120,8 @@ class TestModels:
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
-        assert plan.rules == BELOW_METRICS | BELOW_GAINS | {"gains"} | BELOW_WEIGHTS | {"singular_spectra"}
+        below = BELOW_METRICS | BELOW_GAINS | BELOW_WEIGHTS | BELOW_INFORMATION | {"gains", "singular_spectra"}
+        assert plan.rules == below - {"lens_heatmap"}
 
     @staticmethod
     def add(tree, line):
@@ -153,7 +156,7 @@ class TestCode:
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
         once = {"correlation_matrix", "gain_panels", "gain_heatmap", "singular_spectra", "report"}
-        assert tree.plan().rules == {*FIGURES, *once}
+        assert tree.plan().rules == {*FIGURES, *INFORMATION_FIGURES, *once}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
@@ -186,6 +189,17 @@ class TestOptions:
         plan = tree.plan()
         assert not plan.rules & {*RECORDS, *METRICS}
         assert plan.rules <= {"collect", "normalize", "correlate", *BELOW_TABLES}
+
+    @pytest.mark.parametrize(
+        "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]
+    )
+    def test_another_reading_of_the_layers_records_nothing(self, tree, option):
+        tree.append(CONFIG, f"information: {{{option}}}")
+        assert tree.plan().rules == {"information"} | BELOW_INFORMATION
+
+    def test_another_lens_prompt_draws_two_figures_again(self, tree):
+        tree.append(CONFIG, "information: {lens_prompt: words/short}")
+        assert tree.plan().rules == {"lens_heatmap", "token_trajectories", "provenance", "report"}
 
     def test_how_prompts_are_run_concerns_every_recording(self, tree):
         tree.append(CONFIG, "record: {batch_size: 2}")

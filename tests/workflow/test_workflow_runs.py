@@ -29,13 +29,20 @@ from workflow_runs import (
     environment,
 )
 
-OTHER_RULES_OF_A_MODEL = ("residual_gain", "residual_gain_result", "spectra", "thermodynamics", "phases")
+OTHER_RULES_OF_A_MODEL = (
+    *("residual_gain", "residual_gain_result", "spectra", "thermodynamics", "phases", "information", "lens_heatmap"),
+)
 N_PROMPTS = 7
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
 NOISE = 1e-5
 # The last eigenvalue is zero up to rounding, so it is compared with the largest one.
 SPECTRUM_NOISE = 1e-6
+
+
+INFORMATION = tuple(
+    f"information_{name}" for name in ("entropy", "perplexity", "margin", "kl_uniform", "attention", "surprisal")
+)
 
 
 def tables(tree):
@@ -55,8 +62,10 @@ class TestBaseRun:
         _, done = base_run
         once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
         once |= {"gains", "hypotheses", "gain_panels", "gain_heatmap", "collect_thermodynamics", "singular_spectra"}
+        once |= {"collect_information", "information_profiles", "token_trajectories", *FIGURES}
         of_each_model = {"fetch", *METRICS, *RECORDS, *OTHER_RULES_OF_A_MODEL}
-        expected = dict.fromkeys(once | set(FIGURES), 1) | dict.fromkeys(of_each_model, len(MODELS))
+        expected = dict.fromkeys(once, 1) | dict.fromkeys(of_each_model, len(MODELS))
+        expected["information_metric"] = len(INFORMATION)
         assert dict(done.jobs) == expected
 
     def test_every_promised_file_is_there(self, base):
@@ -65,9 +74,10 @@ class TestBaseRun:
             assert (results / f"tables/{name}.csv").stat().st_size > 0
         for kind in ("png", "svg"):
             names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
-            of_sets = {f"{f}-{s}.{kind}" for f in FIGURES for s in SETS}
-            of_models = {f"{f}-{m}.{kind}" for f in ("gain_panels", "singular_spectra") for m in MODELS}
-            assert names == of_sets | of_models | {f"correlation_matrix.{kind}", f"gain_heatmap.{kind}"}
+            expected = {f"{f}-{s}" for f in (*FIGURES, "information_profiles") for s in SETS} | set(INFORMATION)
+            expected |= {f"{f}-{m}" for f in ("gain_panels", "singular_spectra", "lens_heatmap") for m in MODELS}
+            expected |= {"correlation_matrix", "gain_heatmap", "token_trajectories"}
+            assert names == {f"{name}.{kind}" for name in expected}
         for name in ("report.html", "run.yaml", "tables/checked.txt"):
             assert (results / name).stat().st_size > 0
 
@@ -101,7 +111,7 @@ class TestBaseRun:
 
     def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
         logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
-        once = 13 + len(FIGURES)
+        once = 16 + len(FIGURES) + len(INFORMATION)
         assert len(logs) == once + len(MODELS) * (1 + len(OTHER_RULES_OF_A_MODEL) + len(METRICS) + len(SETS))
         assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
         for name in logs:
@@ -247,7 +257,7 @@ class TestRefusals:
 
 def test_every_parquet_of_a_run_can_be_read(base):
     files = [path for path in all_files(base) if path.suffix == ".parquet"]
-    metrics, weights = len(METRICS) + 2, 6  # of each model; weights: their spectra, states, means and phases
-    assert len(files) == (N_PROMPTS + metrics + weights) * len(MODELS) + len(TABLES)
+    metrics, weights, lens = len(METRICS) + 2, 6, 4  # of each model; weights: their spectra, states, means and phases
+    assert len(files) == (N_PROMPTS + metrics + weights + lens) * len(MODELS) + len(TABLES)
     for path in files:
         assert pq.read_metadata(path).num_rows > 0

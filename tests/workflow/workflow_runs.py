@@ -19,9 +19,11 @@ WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", 
 TABLES = (
     *("scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations", "gains", "hypotheses"),
     *WEIGHT_TABLES,
+    *("information", "predictions"),
 )
 WEIGHT_FIGURES = ("thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map")
 FIGURES = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum", *WEIGHT_FIGURES)  # one for each prompt set
+INFORMATION_FIGURES = ("information_profiles", "information_metric", "lens_heatmap", "token_trajectories")
 RECORDS = tuple(f"record_{number}_{name}" for number, name in enumerate(SETS))
 TOKEN = "hf_planted_and_never_to_be_seen"
 
@@ -34,7 +36,11 @@ BELOW_METRICS = {"collect", "normalize", "correlate", *BELOW_TABLES}
 BELOW_GAINS = {"hypotheses", "residual_gain_result", "gain_heatmap"}  # beside what also hangs below other metrics
 BELOW_WEIGHTS = {"collect_thermodynamics", *WEIGHT_FIGURES}
 BELOW_STATES = {"phases", *BELOW_WEIGHTS}
-BELOW_RECORDS = {*METRICS, *BELOW_METRICS, "residual_gain", "gains", *BELOW_GAINS, "thermodynamics", *BELOW_STATES}
+BELOW_INFORMATION = {"collect_information", "check_tables", "provenance", "report", *INFORMATION_FIGURES}
+BELOW_RECORDS = {
+    *(*METRICS, *BELOW_METRICS, "residual_gain", "gains", *BELOW_GAINS, "thermodynamics", *BELOW_STATES),
+    *("information", *BELOW_INFORMATION),
+}
 
 
 class Refused(Exception):

@@ -19,12 +19,22 @@ def save_by_set(
 ) -> None:
     """Draw each prompt set and save it to the outputs named after it: "{figure}-{prompt_set}.{format}".
 
+    A figure shows the models that ran its prompt set: a masked model has no place among causal ones.
+
     Raises:
         ValueError: for a set without outputs.
     """
     outputs = list(outputs)
     for prompt_set in prompt_sets:
-        save(draw(table, prompt_set, models=models), outputs_named(outputs, prompt_set))
+        shown = _ran(table, prompt_set, models)
+        rows = table if len(shown) == len(models) else table[table["model"].isin(shown)]
+        save(draw(rows, prompt_set, models=shown), outputs_named(outputs, prompt_set))
+
+
+def _ran(table: pd.DataFrame, prompt_set: str, models: Sequence[str]) -> list[str]:
+    """The models without those that have rows for other prompt sets only."""
+    elsewhere = set(table["model"]) - set(table.loc[table["prompt_set"] == prompt_set, "model"])
+    return [model for model in models if model not in elsewhere]
 
 
 def outputs_named(outputs: Iterable[str], name: str, what: str = "prompt set") -> list[str]:

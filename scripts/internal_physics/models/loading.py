@@ -25,7 +25,7 @@ from internal_physics.models.memory import estimate_memory, require_fits
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
-_HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,24 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     try:
         arguments = _arguments(options, device)
-        module, report = _HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
+        module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(f"transformers cannot load it: {error}", where=str(snapshot)) from error
+        raise _not_loaded(error, snapshot) from error
     _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
+
+
+def _not_loaded(error: Exception, snapshot: str | Path) -> ModelError:
+    """What transformers says, and for a model of its own code what the config has to say."""
+    if "trust_remote_code" in str(error):
+        return ModelError(
+            "the model needs Python code that came with it, which is not run unasked",
+            where=str(snapshot),
+            expected="an architecture that transformers knows",
+            todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
+        )
+    return ModelError(f"transformers cannot load it: {error}", where=str(snapshot))
 
 
 def _refuse_random_weights(module: nn.Module, missing: Iterable[str], snapshot: str | Path, task: str) -> None:

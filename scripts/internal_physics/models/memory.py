@@ -48,6 +48,13 @@ def estimate_memory(snapshot: str | Path, dtype: str, quantization: str) -> Memo
     return MemoryEstimate(weights, int(weights * (1 + ACTIVATION_SHARE) + largest * 4 + OVERHEAD_BYTES))
 
 
+def estimate_readout(snapshot: str | Path, dtype: str) -> MemoryEstimate:
+    """What the readout alone takes: the head, the largest tensor, is nearly all of it; twice while it is loaded."""
+    largest = max((prod(shape) for _, shape in _tensor_shapes(Path(snapshot))), default=0)
+    weights = int(largest * BYTES_PER_WEIGHT[dtype])
+    return MemoryEstimate(weights, 2 * weights + OVERHEAD_BYTES)
+
+
 def require_fits(estimate: MemoryEstimate, available: int, place: str) -> None:
     """Refuse a model that cannot fit.
 

@@ -7,9 +7,11 @@ model is run. Soft-capping, logit scaling and masked-LM transforms come along by
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
+from internal_physics.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 
 
@@ -29,6 +31,71 @@ class _Injector(nn.Module):
 
     def forward(self, *_args: object, **_kwargs: object) -> torch.Tensor | tuple:
         return (self.residual, None) if self.in_tuple else self.residual
+
+
+class Readout:
+    """The readout of one model as a function of residuals, for a model in memory or one whose blocks were never loaded.
+
+    Args:
+        module: the model; its blocks are swapped out during each call, and put back.
+        anatomy: where its blocks are.
+
+    Raises:
+        ArchitectureError: if the model does not turn a residual [n, d] into one row of logits each.
+    """
+
+    def __init__(self, module: nn.Module, anatomy: Anatomy) -> None:
+        self.module, self.anatomy = module, anatomy
+        self.head = module.get_output_embeddings()
+        self.in_tuple = _blocks_return_tuples(module, anatomy)
+
+    @property
+    def vocabulary(self) -> int:
+        """V, the number of logits of a position."""
+        return int(self.head.weight.shape[0])
+
+    def logits(self, residual: np.ndarray) -> torch.Tensor:
+        """Logits [n, v] of residuals [n, d], in the model's own type and on its device.
+
+        Each row runs as a prompt of one token, so that no context limit applies: nothing outside the blocks mixes
+        positions. Memory is that of n rows of logits; callers choose n.
+        """
+        return _apart(self.module, self.anatomy, self._tensor(residual)[:, None], self.in_tuple)[:, 0]
+
+    @torch.no_grad()
+    def head_logits(self, residual: np.ndarray) -> torch.Tensor:
+        """Logits [n, v] of the output embedding alone: no norm, transform, soft-capping or scaling (as published)."""
+        return self.head(self._tensor(residual))
+
+    def _tensor(self, residual: np.ndarray) -> torch.Tensor:
+        return torch.tensor(residual).to(self.head.weight.device, self.head.weight.dtype)
+
+
+def _apart(module: nn.Module, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> torch.Tensor:
+    """`readout` as in recording, where gradients flow: a pass without them would make bitsandbytes repack 4-bit
+    weights on some CPUs, after which they give no gradient, and small ones fail.
+    """
+    with torch.enable_grad():
+        return readout(module, anatomy, residual.requires_grad_(), in_tuple=in_tuple).detach()
+
+
+def _blocks_return_tuples(module: nn.Module, anatomy: Anatomy) -> bool:
+    """Try both shapes of block output on two zero residuals; the wrong one fails, or gives logits of another shape."""
+    head = module.get_output_embeddings().weight
+    zeros = torch.zeros(2, 1, anatomy.width, device=head.device, dtype=head.dtype)
+    problems = []
+    for in_tuple in (False, True):
+        try:
+            shape = _apart(module, anatomy, zeros, in_tuple).shape
+        except (TypeError, AttributeError, RuntimeError, ValueError, IndexError) as error:
+            problems.append(str(error))
+            continue
+        if shape[:2] == (2, 1) and len(shape) == 3:
+            return in_tuple
+        problems.append(f"logits of shape {tuple(shape)}")
+    raise ArchitectureError(
+        f"its readout does not run apart from its blocks: {'; '.join(problems)}", where=anatomy.architecture
+    )
 
 
 def readout(model: nn.Module, anatomy: Anatomy, residual: torch.Tensor, *, in_tuple: bool) -> torch.Tensor:

@@ -73,12 +73,22 @@ def _encode_masked(
         )
     answer = None
     if prompt.answer is not None:
-        answer_ids = tokenizer(prompt.answer, add_special_tokens=False)["input_ids"]
-        if len(answer_ids) != 1:
-            raise PromptError(
-                f"the answer {prompt.answer!r} is {len(answer_ids)} tokens",
-                where=f"prompt {prompt.name!r}",
-                expected="an answer of one token",
-            )
-        answer = answer_ids[0]
+        answer = _answer_id(prompt, tokenizer)
     return Encoded(prompt, ids, tokens, positions[0], answer)
+
+
+def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The answer as one token; where a mask swallows the space before it (RoBERTa), its stand-in has that space."""
+    mask = tokenizer.added_tokens_decoder.get(tokenizer.mask_token_id)
+    follows_space = mask is not None and mask.lstrip and f" {MASK}" in prompt.text
+    text = f" {prompt.answer}" if follows_space else str(prompt.answer)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        found = f"is {len(ids)} tokens" if len(ids) != 1 else "is not in the model's vocabulary"
+        raise PromptError(
+            f"the answer {prompt.answer!r} {found}",
+            where=f"prompt {prompt.name!r}",
+            expected="an answer of one token",
+            todo="choose a word that the model has, or leave the answer out",
+        )
+    return ids[0]

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from internal_physics.errors import PromptError
 from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
 from internal_physics.models.selfcheck import check_model
 from internal_physics.models.snapshot import read_manifest
 from internal_physics.prompts import Prompt
+from internal_physics.recording.directions import build_steering
 from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.size import expected_bytes
@@ -33,6 +35,8 @@ def record_set(
     record: Mapping[str, Any],
     labels: Mapping[str, Any],
     threads: int,
+    steering: Mapping[str, Any] | None = None,
+    steering_file: str | Path | Sequence[str] | None = None,
 ) -> None:
     """Load a snapshot once, prove its anatomy, and record every prompt.
 
@@ -44,21 +48,28 @@ def record_set(
         record: the config's `record` section with the set's own weight_gradients.
         labels: model, condition and prompt set, for the files' metadata.
         threads: of torch.
+        steering: what is added to the residual stream, as in the config; None for the baseline.
+        steering_file: where its direction is; the first of several.
 
     Raises:
-        UserError: what is wrong with snapshot, model, prompt or disk; all prompts are checked before the first pass.
+        UserError: what is wrong with snapshot, model, prompt, steering or disk; all but the disk is checked before
+            the first pass.
     """
     torch.set_num_threads(threads)
-    options = RecordOptions(
-        **{key: record[key] for key in ("weight_gradients", "batch_size", "attention_entropy", "top_k")}
-    )
+    options = RecordOptions(**record)
     model = checked_model(snapshot, LoadOptions(**load), labels)
-    encoded = [encode(Prompt(**p), model.tokenizer, model.task, model.context_length) for p in prompts]
+    encoded = _encode_set(model, prompts, labels["prompt_set"])
+    intervention = None
+    if steering is not None:
+        file = steering_file if isinstance(steering_file, str | Path) else next(iter(steering_file or []), None)
+        where = f"conditions → {labels['condition']}"
+        intervention = build_steering(steering, model.anatomy, file=file, where=where)
+        model.labels = {**model.labels, "steering": intervention.description}
     LOGGER.info("recording %d prompts, about %.0f MB on disk", len(encoded), _expected_mb(model, encoded, options))
     paths = {p["name"]: path for p, path in zip(prompts, outputs, strict=True)}
-    description = f"{labels['model']} · {labels['prompt_set']}"
+    description = f"{labels['model']} · {labels['condition']} · {labels['prompt_set']}"
     traces = tqdm(
-        record_batches(model, encoded, options),
+        record_batches(model, encoded, options, intervention),
         total=len(encoded),
         desc=description,
         unit="prompt",
@@ -87,6 +98,15 @@ def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[st
         "compute_dtype": options.compute_dtype,
     }
     return checked.model
+
+
+def _encode_set(model: LoadedModel, prompts: Sequence[Mapping[str, Any]], prompt_set: str) -> list[Encoded]:
+    """All prompts as token ids; a refusal names the place in the config."""
+    try:
+        return [encode(Prompt(**p), model.tokenizer, model.task, model.context_length) for p in prompts]
+    except PromptError as error:
+        where = f"prompt_sets → {prompt_set} → {error.where}"
+        raise PromptError(error.what, where=where, expected=error.expected, todo=error.todo) from None
 
 
 def _expected_mb(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> float:

@@ -17,6 +17,7 @@ from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import NormKeeper
+from internal_physics.recording.steering import Intervention, Steering
 from internal_physics.recording.taps import Flow, Taps
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 from internal_physics.recording.weights import factor_tensors, parameter_infos, place_calls
@@ -30,38 +31,61 @@ class RecordOptions:
 
     Attributes:
         weight_gradients: factors (exact gradients), norms (exact ‖G‖ only) or none.
-        batch_size: prompts per pass; results do not depend on it beyond float noise.
+        batch_size: most prompts per pass; results do not depend on it beyond float noise.
+        batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
         attention_entropy: keep the entropy of every attention row (needs eager attention).
         top_k: how many of the most probable next tokens are kept.
     """
 
     weight_gradients: WeightGradients = "factors"
     batch_size: int = 16
+    batch_tokens: int = 1024
     attention_entropy: bool = True
     top_k: int = 10
 
 
-def record_batches(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> Iterator[Trace]:
+def record_batches(
+    model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
+) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
-    by_length = sorted(encoded, key=lambda e: len(e.ids))
     size = 1 if model.prompts_interact else options.batch_size
-    for start in range(0, len(by_length), size):
-        yield from record_batch(model, by_length[start : start + size], options)
+    for batch in batches_of(encoded, size, options.batch_tokens):
+        yield from record_batch(model, batch, options, steering)
 
 
-def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions) -> list[Trace]:
-    """One forward and one backward pass of a right-padded batch.
+def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -> Iterator[list[Encoded]]:
+    """Prompts from short to long, at most `batch_size` and `batch_tokens` (padding included) together."""
+    batch: list[Encoded] = []
+    for e in sorted(encoded, key=lambda e: len(e.ids)):
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(e.ids) > batch_tokens):
+            yield batch
+            batch = []
+        batch.append(e)
+    if batch:
+        yield batch
+
+
+def record_batch(
+    model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
+) -> list[Trace]:
+    """One forward and one backward pass of a right-padded batch, with an intervention on the residual stream if given.
 
     Raises:
         ArchitectureError: where what flows through the model is not what its anatomy says.
     """
     lengths = [len(e.ids) for e in batch]
-    taps = Taps(model.module, model.anatomy, lengths, factors=options.weight_gradients != "none")
+    taps = Taps(
+        model.module,
+        model.anatomy,
+        lengths,
+        factors=options.weight_gradients != "none",
+        edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
+    )
     keeper = NormKeeper(taps.flow, taps.packing)
     if options.weight_gradients == "norms":
         taps.flow.on_gradient = keeper.add
     with torch.enable_grad(), taps as flow:
-        output = model.module(**_inputs(model, batch, max(lengths), options))
+        output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         losses.sum().backward()
     taps.verify()
@@ -83,7 +107,9 @@ def record_batch(model: LoadedModel, batch: Sequence[Encoded], options: RecordOp
     return traces
 
 
-def _inputs(model: LoadedModel, batch: Sequence[Encoded], n_tokens: int, options: RecordOptions) -> dict[str, object]:
+def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entropy: bool) -> dict[str, object]:
+    """Arguments of the model's forward for a right-padded batch: ids, mask, positions, what to give back."""
+    n_tokens = max(len(e.ids) for e in batch)
     ids = torch.full((len(batch), n_tokens), model.pad_id)
     mask = torch.zeros((len(batch), n_tokens), dtype=torch.long)
     for b, e in enumerate(batch):
@@ -93,7 +119,7 @@ def _inputs(model: LoadedModel, batch: Sequence[Encoded], n_tokens: int, options
         inputs["position_ids"] = torch.arange(n_tokens, device=model.device).expand(len(batch), -1)
     if accepts(model.module, "use_cache"):
         inputs["use_cache"] = False
-    if options.attention_entropy:
+    if attention_entropy:
         inputs["output_attentions"] = True
     return inputs
 
@@ -178,4 +204,5 @@ def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: Re
         read_position=e.read_position,
         parameters=infos,
         labels=dict(model.labels),
+        answer_id=e.answer,
     )

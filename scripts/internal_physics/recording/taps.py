@@ -76,6 +76,7 @@ class Taps:
         anatomy: where its parts are.
         lengths: number of real tokens of each prompt [b]; the batch is padded on the right to the longest.
         factors: whether inputs and output gradients of linear maps are kept.
+        edit: changes residual[l], as (residual, l) → residual, before block l sees it and before it is kept.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class Taps:
         lengths: Sequence[int],
         *,
         factors: bool = True,
+        edit: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
     ) -> None:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
-        self.factors = factors
+        self.factors, self.edit = factors, edit
         self.flow = Flow()
         self._stack = ExitStack()
 
@@ -103,9 +105,7 @@ class Taps:
         blocks = self.anatomy.blocks(self.model)
         for layer, block in enumerate(blocks):
             self._tap_block_input(block, layer)
-        self._hook(
-            blocks[-1].register_forward_hook(lambda _m, _a, out: self._keep_residual(hidden_state(out), len(blocks)))
-        )
+        self._tap_last_output(blocks[-1], len(blocks))
         return self.flow
 
     def __exit__(self, *exception: object) -> None:
@@ -130,12 +130,26 @@ class Taps:
         self._stack.callback(handle.remove)
 
     def _tap_block_input(self, block: nn.Module, layer: int) -> None:
-        def before(_module: nn.Module, args: tuple, kwargs: dict) -> None:
-            self._keep_residual(args[0] if args else kwargs["hidden_states"], layer)
+        def before(_module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+            hidden = args[0] if args else kwargs["hidden_states"]
+            kept = self._keep_residual(hidden, layer)
+            if kept is hidden:
+                return None
+            return ((kept, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": kept})
 
         self._hook(block.register_forward_pre_hook(before, with_kwargs=True))
 
-    def _keep_residual(self, hidden: torch.Tensor, layer: int) -> None:
+    def _tap_last_output(self, block: nn.Module, layer: int) -> None:
+        def after(_module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> torch.Tensor | tuple | None:
+            kept = self._keep_residual(hidden_state(output), layer)
+            if kept is hidden_state(output):
+                return None
+            return (kept, *output[1:]) if isinstance(output, tuple) else kept
+
+        self._hook(block.register_forward_hook(after))
+
+    def _keep_residual(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
+        """Change the residual where steering says so, and keep what comes of it: that is what flows on."""
         if hidden.shape != (*self.shape, self.anatomy.width):
             raise ArchitectureError(
                 f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
@@ -148,8 +162,10 @@ class Taps:
                 where=self.anatomy.architecture,
                 expected="blocks with a backward pass",
             )
+        hidden = hidden if self.edit is None else self.edit(hidden, layer)
         self.flow.residual[layer], self.flow.versions[layer] = hidden.detach(), hidden._version
         hidden.register_hook(lambda gradient: self.flow.residual_gradient.__setitem__(layer, gradient))
+        return hidden
 
     def _tap_linear(self, module: nn.Module, linear_map: LinearMap) -> None:
         shapes: list[torch.Size] = []

@@ -72,6 +72,7 @@ class TraceInfo:
 
     `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
     decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
+    `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
     """
 
     prompt: str
@@ -87,6 +88,7 @@ class TraceInfo:
     parameters: tuple[ParameterInfo, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
     top_tokens: tuple[str, ...] = ()
+    answer_id: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""

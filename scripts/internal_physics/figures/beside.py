@@ -1,0 +1,129 @@
+"""What the figures of conditions share: order and names of conditions, labels of quantities, a legend of models."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import MaxNLocator
+
+from internal_physics.figures import style
+
+BASELINE = "baseline"
+LEGEND_COLUMNS = 4
+LEGEND_ROW_INCHES = 0.28
+ROW_INCHES = 1.7
+LABELS_OF_LAYERS = {
+    "relative_gradient_change": "relative gradient\nchange $e_l$",
+    "gradient_cosine": "gradient cosine $c_l$",
+    "gradient_norm": "gradient norm\n(nats / residual unit)",
+    "residual_norm_whole": "residual norm",
+    "residual_gain_whole": "residual gain",
+}
+LABELS_OF_INFORMATION = {
+    "entropy_nats": "entropy\n(nats)",
+    "perplexity": "perplexity",
+    "margin": "margin of the top\ntwo logits",
+    "kl_uniform_nats": "KL from uniform\n(nats)",
+    "attention_entropy_nats": "attention entropy\n(nats)",
+    "surprisal_nats": "surprisal\n(nats)",
+}
+LABELS_OF_PROMPTS = {
+    "ec": "EC",
+    "isc": "ISC (1 / residual unit)",
+    "isg": "ISG",
+    "isa": "ISA",
+    "loss_nats": "loss (nats per predicted token)",
+}
+ALONG_DEPTH = {"layers": tuple(LABELS_OF_LAYERS), "information": tuple(LABELS_OF_INFORMATION)}  # by table
+LABELS = LABELS_OF_LAYERS | LABELS_OF_INFORMATION | LABELS_OF_PROMPTS
+
+
+def label(quantity: str) -> str:
+    """Axis label of a quantity; its own name where none is written here."""
+    return LABELS.get(quantity, style.literal(quantity.replace("_", " ")))
+
+
+def steered_conditions(table: pd.DataFrame, prompt_set: str) -> list[str]:
+    """The conditions of a prompt set other than the baseline, as they first appear.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    rows = table[table["prompt_set"] == prompt_set]
+    found = [name for name in rows["condition"].drop_duplicates() if name != BASELINE]
+    if not found:
+        raise ValueError(f"no condition but the baseline for prompt set {prompt_set!r}")
+    return found
+
+
+def quantities_of(rows: pd.DataFrame) -> list[str]:
+    """The quantities that have a label here, in its order (variants of one are in the tables); where none has, all."""
+    present = list(rows["quantity"].drop_duplicates())
+    return [q for q in LABELS if q in present] or present
+
+
+def legend_inches(n_models: int) -> float:
+    """Height of the legend of models."""
+    return LEGEND_ROW_INCHES * -(-n_models // LEGEND_COLUMNS)
+
+
+def panel_grid(n_rows: int, n_columns: int, n_models: int, width_inches: float) -> tuple[Figure, GridSpec]:
+    """An empty figure with rows of panels and, as its last row, room for the legend of models."""
+    inches = [ROW_INCHES] * n_rows + [legend_inches(n_models)]
+    figure = style.new_figure(width_inches, sum(inches))
+    return figure, figure.add_gridspec(len(inches), n_columns, height_ratios=inches)
+
+
+def row_of_panels(figure: Figure, grid: GridSpec, row: int, n_panels: int) -> list[Axes]:
+    """Panels side by side that share one y axis."""
+    panels = [figure.add_subplot(grid[row, 0])]
+    return panels + [figure.add_subplot(grid[row, c], sharey=panels[0]) for c in range(1, n_panels)]
+
+
+def blocks_of(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    """The names cut into blocks of at most `size`."""
+    return [names[i : i + size] for i in range(0, len(names), size)]
+
+
+def draw_legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
+    """Fill an axes of its own with one entry a model."""
+    ax.set_axis_off()
+    handles = [ax.plot([], [], **looks[model].line(), label=style.wrap_name(model, 18))[0] for model in looks]
+    ax.legend(handles=handles, loc="center", ncols=LEGEND_COLUMNS, handlelength=3.2, columnspacing=1.5)
+
+
+def line(ax: Axes, rows: pd.DataFrame, look: style.ModelStyle, bands: Sequence[str]) -> None:
+    """A line of `value` over `layer` with a band between two columns, gaps where a layer is missing."""
+    table = rows.set_index("layer").sort_index()
+    table = table.reindex(range(int(table.index.min()), int(table.index.max()) + 1))
+    layer = table.index.to_numpy()
+    low, high = (table[band].to_numpy(dtype=float) for band in bands)
+    ax.fill_between(layer, low, high, color=look.color, alpha=0.2, linewidth=0, gid="band")
+    every = max(1, len(layer) // 8)
+    ax.plot(layer, table["value"].to_numpy(dtype=float), **look.line(), linewidth=1.4, markersize=4, markevery=every)
+
+
+def dress(ax: Axes, *, title: str = "", ylabel: str = "", xlabel: str = "") -> None:
+    """Titles and labels of a panel; one without a y label shares the numbers of the panel at its left."""
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    ax.set_title(title, fontweight="bold")
+    ax.set_xlabel(xlabel)
+    if ylabel:
+        ax.set_ylabel(ylabel)
+    else:
+        ax.tick_params(which="both", labelleft=False)
+
+
+def spread(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean over prompts by layer, with `low` and `high` one standard deviation (ddof 1) beside it."""
+    found = rows.groupby("layer")["value"].agg(["mean", "std"]).reset_index()
+    std = found["std"].fillna(0.0)
+    return found.assign(value=found["mean"], low=found["mean"] - std, high=found["mean"] + std)
+
+
+def finite(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Rows whose columns are all finite numbers."""
+    return rows[np.isfinite(rows[list(columns)].to_numpy(dtype=float)).all(axis=1)]

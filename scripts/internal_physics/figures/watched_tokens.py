@@ -1,0 +1,101 @@
+"""Watched tokens: how probable each is in the end, in the baseline and in every condition."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from internal_physics.figures import beside, style
+from internal_physics.figures.selection import order_models, require_columns
+from internal_physics.metrics.information import WATCHED
+
+MAX_COLUMNS = 3
+COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "baseline", "steered")
+_ROW_INCHES, _SPREAD = 0.42, 0.5
+_LOW, _HIGH = 0.025, 3.0  # room at the ends of the axis, as factors
+NOTE = (
+    "Probability of the token right after the prompt (at the [MASK]), mean over prompts. Rings: baseline. Filled: "
+    "steered, with the {interval} interval of the change over prompts (paired bootstrap), set beside the baseline. An "
+    "interval that does not reach the ring: the condition moves the token."
+)
+
+
+def draw(
+    comparisons: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None, confidence: float = 0.95
+) -> Figure:
+    """Draw the final probability of every watched token: a panel a model, a row a token, a mark a condition.
+
+    Args:
+        comparisons: table `comparisons`, with rows of watched tokens along depth; the last layer is drawn.
+        prompt_set: which prompt set.
+        models: order of the models; those without a condition are left out.
+        confidence: level of the table's intervals.
+
+    Returns:
+        A figure with a logarithmic axis of probability that all panels share.
+
+    Raises:
+        ValueError: columns are missing, or no token was watched on this set.
+    """
+    require_columns(comparisons, COLUMNS)
+    rows = final_rows(comparisons[comparisons["prompt_set"] == prompt_set])
+    if rows.empty:
+        raise ValueError(f"no token was watched on prompt set {prompt_set!r}")
+    shown = [model for model in order_models(comparisons["model"], models) if (rows["model"] == model).any()]
+    tokens, looks = list(dict.fromkeys(rows["token"])), style.model_styles(list(dict.fromkeys(rows["condition"])))
+    columns = min(MAX_COLUMNS, len(shown))
+    n_rows = -(-len(shown) // columns)
+    with style.house_style():
+        width = style.PAGE_WIDTH_INCHES * (0.7 if columns == 1 else 1.0)
+        figure = style.new_figure(width, n_rows * (_ROW_INCHES * len(tokens) + 0.9) + beside.legend_inches(len(looks)))
+        axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for ax, model in zip(axes, shown, strict=False):
+            _panel(ax, rows[rows["model"] == model], tokens, looks)
+            ax.set_title(style.wrap_name(model), fontweight="bold")
+        for ax in axes[len(shown) :]:
+            ax.set_axis_off()
+        _dress(axes, rows, tokens)
+        handles = [axes[0].plot([], [], linestyle="none", label="baseline", **_RING)[0]]
+        handles += [axes[0].plot([], [], label=name, **_filled(look))[0] for name, look in looks.items()]
+        figure.legend(handles=handles, loc="outside upper left", ncols=beside.LEGEND_COLUMNS)
+        n = style.plural(int(rows["n_prompts"].max()), "prompt")
+        note = NOTE.format(interval=f"{100 * confidence:g} %")
+        return style.finish(figure, f"Watched tokens on {prompt_set} ({n})", [note])
+
+
+def final_rows(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Differences of watched tokens at each model's last layer, with the token's text as column `token`."""
+    found = comparisons[comparisons["quantity"].str.startswith(WATCHED) & (comparisons["measure"] == "difference")]
+    last = found.groupby("model")["layer"].transform("max")
+    found = found[found["layer"] == last]
+    return found.assign(token=found["quantity"].str.removeprefix(WATCHED))
+
+
+_RING = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": "#444444"}
+
+
+def _filled(look: style.ModelStyle) -> dict:
+    return {"color": look.color, "marker": look.marker, "markersize": 5, "linewidth": 1.6}
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, tokens: Sequence[str], looks: Mapping[str, style.ModelStyle]) -> None:
+    steps = max(1, len(looks) - 1)
+    for c, (condition, look) in enumerate(looks.items()):
+        own = rows[rows["condition"] == condition].set_index("token").reindex(tokens)
+        y = pd.Series(range(len(tokens)), index=tokens) + _SPREAD * (c / steps - 0.5) * (len(looks) > 1)
+        low, high = (own["baseline"] + own[end] for end in ("ci_low", "ci_high"))
+        ax.hlines(y, low.clip(lower=own["baseline"] * _LOW), high, color=look.color, linewidth=1.6, gid="interval")
+        ax.plot(own["steered"], y, **(_filled(look) | {"linestyle": "none"}), gid=f"steered {condition}")
+        ax.plot(own["baseline"], y, linestyle="none", **_RING, gid="baseline")
+
+
+def _dress(axes: Sequence[Axes], rows: pd.DataFrame, tokens: Sequence[str]) -> None:
+    values = rows[["baseline", "steered"]].to_numpy(dtype=float)
+    values = values[values > 0]
+    for ax in axes:
+        ax.set_xlabel("probability (log)")
+    axes[0].set_xscale("log")
+    axes[0].set_xlim(values.min() / _HIGH, min(1.0, values.max() * _HIGH))
+    axes[0].set_yticks(range(len(tokens)), [style.literal(token) for token in tokens])
+    axes[0].set_ylim(len(tokens) - 0.5, -0.5)

@@ -1,0 +1,286 @@
+"""The lens against a float64 oracle on every tiny architecture and SmolLM2; conventions, memory and predictions."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from internal_physics.errors import ConfigError, ModelError
+from internal_physics.information import token_texts, verify_readout, watched_ids
+from internal_physics.metrics.information import prediction_rows, rows, settled_layer, watched_quantity
+from internal_physics.metrics.lens import LensOptions, lens, surprisal_targets
+from internal_physics.models.lazy_readout import open_readout
+from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
+from internal_physics.models.readout import Readout
+from internal_physics.models.selfcheck import check_model
+from internal_physics.prompts import Prompt
+from internal_physics.recording.encoding import encode
+from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.trace import Key, Trace
+from lens_oracle import log_softmax, oracle_logits, quantities
+from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+OPTIONS = RecordOptions(weight_gradients="none")
+TEXTS = {"causal": "the cat sat on the mat", "masked": "the cat [MASK] on the mat"}
+
+
+@cache
+def case(name, dtype="float32", answer=None):
+    """(trace, readout, float64 copy of the model) of one prompt."""
+    task = task_of(name)
+    model = check_model(
+        wrap_model(build_model(name, getattr(torch, dtype)), build_tokenizer(task == "masked"), task)
+    ).model
+    model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}
+    encoded = encode(Prompt("p", TEXTS[task], answer=answer), model.tokenizer, task, None)
+    (trace,) = record_batches(model, [encoded], OPTIONS)
+    oracle = build_model(name, torch.float32).double() if dtype == "float32" else build_model(name, torch.float64)
+    return trace, Readout(model.module, model.anatomy), oracle
+
+
+def found_rows(trace, found):
+    """quantity → [layer], without heads."""
+    table = {}
+    for row in rows(trace, found):
+        if row.rank is None:
+            table.setdefault(row.quantity, []).append(row.value)
+    return table
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_quantity_equals_the_oracle(name, dtype):
+    trace, readout, oracle = case(name, dtype)
+    targets, t = surprisal_targets(trace, "next"), trace.info.read_position
+    found = found_rows(trace, lens(trace, readout))
+    final = oracle_logits(name, oracle, trace.residual(trace.n_layers))[t]
+    for layer in range(trace.n_layers + 1):
+        expected = quantities(oracle_logits(name, oracle, trace.residual(layer)), final, targets, t)
+        for quantity, value in expected.items():
+            assert found[quantity][layer] == pytest.approx(value, abs=TOLERANCE[dtype], rel=TOLERANCE[dtype]), quantity
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_last_residual_gives_the_recorded_prediction_and_the_loss(name):
+    trace, readout, _ = case(name, "float64")
+    found = lens(trace, readout)
+    verify_readout(trace, readout, "float64")
+    assert found.final_ids.tolist() == trace.tensor("logits", trace.n_layers, "top_ids").tolist()
+    assert found_rows(trace, found)["mean_surprisal_nats"][-1] == pytest.approx(trace.loss_nats, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert", "gemma2"])
+def test_attention_entropy_is_recorded_by_head_and_averaged(name):
+    trace, readout, _ = case(name)
+    by_head = [row for row in rows(trace, lens(trace, readout)) if row.quantity == "attention_entropy_head_nats"]
+    mean = found_rows(trace, lens(trace, readout))["attention_entropy_nats"]
+    assert len(mean) == trace.n_layers
+    for layer, value in enumerate(mean):
+        heads = [row.value for row in by_head if row.layer == layer]
+        assert len(heads) == 4
+        assert value == pytest.approx(np.mean(heads), abs=1e-12)
+        recorded = trace.tensor("attention", layer, "entropy_nats")[:, trace.info.read_position]
+        assert heads == pytest.approx(recorded.tolist())
+
+
+def test_a_record_without_attention_has_no_attention_rows():
+    trace, readout, _ = case("llama")
+    bare = Trace(trace.info, {key: value for key, value in trace.tensors.items() if key.site != "attention"})
+    assert not [row for row in rows(bare, lens(bare, readout)) if "attention" in row.quantity]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_the_published_conventions(name):
+    """Head on raw hidden states, surprisal of the token that is there: as the published package computes them."""
+    trace, readout, oracle = case(name, "float64")
+    ids, t, temperature = torch.tensor([trace.info.token_ids]), trace.info.read_position, 0.8
+    with torch.no_grad():
+        states = oracle(ids, output_hidden_states=True).hidden_states
+        published = [oracle.get_output_embeddings()(h)[0].numpy() / temperature for h in states]
+    found = found_rows(trace, lens(trace, readout, LensOptions(temperature, "self", final_norm=False)))
+    normed = found_rows(trace, lens(trace, readout, LensOptions(temperature, "self")))
+    for layer, logits in enumerate(published):
+        log_p = log_softmax(logits)[t]
+        expected = {"entropy_nats": -(np.exp(log_p) * log_p).sum(), "surprisal_nats": -log_p[trace.info.token_ids[t]]}
+        # GPT-2's last hidden state is after its final norm, which the package does not know of.
+        own = normed if name == "gpt2" and layer == trace.n_layers else found
+        for quantity, value in expected.items():
+            assert own[quantity][layer] == pytest.approx(value, abs=1e-9), (quantity, layer)
+
+
+def test_temperature_divides_logits():
+    trace, readout, oracle = case("llama", "float64")
+    found = lens(trace, readout, LensOptions(temperature=2.5))
+    logits = oracle_logits("llama", oracle, trace.residual(1)) / 2.5
+    log_p = log_softmax(logits)
+    assert found.entropy_nats[1] == pytest.approx(-(np.exp(log_p) * log_p).sum(-1), abs=1e-9)
+    assert found.read["margin"][1] == pytest.approx(float(np.diff(np.sort(logits[-1])[-2:])[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["llama", "bert"])
+def test_chunks_change_nothing(name):
+    trace, readout, _ = case(name, "float64")
+    whole, pieces = lens(trace, readout), lens(trace, readout, LensOptions(scratch_bytes=1))
+    for field in ("entropy_nats", "surprisal_nats", "top_probabilities", "layer_probabilities", "final_probabilities"):
+        np.testing.assert_allclose(getattr(pieces, field), getattr(whole, field), atol=1e-12)
+    np.testing.assert_array_equal(pieces.top_ids, whole.top_ids)
+
+
+def test_no_chunk_has_more_rows_than_the_memory_allows():
+    trace, readout, _ = case("llama")
+    seen = []
+
+    class Spy:
+        vocabulary = readout.vocabulary
+
+        def logits(self, residual):
+            seen.append(len(residual))
+            return readout.logits(residual)
+
+    lens(trace, Spy(), LensOptions(scratch_bytes=5 * 8 * 4 * readout.vocabulary))
+    assert max(seen) == 5
+
+
+def test_the_top_tokens_of_each_layer_and_their_way_through_depth():
+    trace, readout, oracle = case("gpt2", "float64")
+    found = lens(trace, readout, LensOptions(top_k=4))
+    for layer in range(trace.n_layers + 1):
+        p = np.exp(log_softmax(oracle_logits("gpt2", oracle, trace.residual(layer))[-1]))
+        assert found.layer_ids[layer].tolist() == np.argsort(-p)[:4].tolist()
+        assert found.final_probabilities[layer] == pytest.approx(p[found.final_ids], abs=1e-9)
+
+
+def test_surprisal_at_the_mask_is_that_of_the_answer():
+    trace, readout, oracle = case("bert", "float64", answer="q")
+    assert trace.info.answer_id == build_tokenizer()("q")["input_ids"][0]
+    log_p = log_softmax(oracle_logits("bert", oracle, trace.residual(0)))[trace.info.read_position]
+    found = found_rows(trace, lens(trace, readout))
+    assert found["surprisal_nats"][0] == pytest.approx(-log_p[trace.info.answer_id], abs=1e-9)
+    assert found["surprisal_nats"][-1] == pytest.approx(trace.loss_nats, abs=1e-9)
+
+
+def test_the_final_token_settles_where_it_stays_on_top():
+    trace, readout, _ = case("llama")
+    found = lens(trace, readout)
+    for ranks, layer in (([1, 1, 1, 1], 0), ([5, 1, 2, 1], 3), ([1, 2, 1, 1], 2)):
+        found.read["final_token_rank"] = np.array(ranks, float)
+        assert settled_layer(found) == layer
+    found.read["final_token_rank"] = np.array([1.0, 1, 1, 2])
+    assert math.isnan(settled_layer(found))
+
+
+def test_a_residual_that_is_not_finite_is_flagged_and_nothing_else():
+    trace, readout, _ = case("llama")
+    bad = trace.residual(1).copy()
+    bad[-1, 0] = np.nan
+    sick = Trace(trace.info, {**trace.tensors, Key("residual", 1, "activation"): bad})
+    flagged = {(row.quantity, row.layer) for row in rows(sick, lens(sick, readout)) if row.status != "ok"}
+    assert ("entropy_nats", 1) in flagged
+    assert {layer for _, layer in flagged} == {1} | ({trace.n_layers} if ("settled_layer", 3) in flagged else set())
+
+
+def test_a_readout_that_gives_something_else_is_refused():
+    trace, readout, _ = case("llama")
+    other = Trace(trace.info, {**trace.tensors, Key("residual", trace.n_layers, "activation"): trace.residual(0)})
+    with pytest.raises(ModelError, match="differs from the recorded prediction"):
+        verify_readout(other, readout, "float32")
+
+
+def predictions(temperature=1.0, **settings):
+    trace, readout, _ = case("llama", "float64")
+    found = lens(trace, readout, LensOptions(temperature))
+    return list(prediction_rows(trace, found, str, **{"k": 5, "sampling": False, "seed": 0} | settings)), found
+
+
+def test_greedy_predictions_are_the_most_probable_tokens():
+    table, found = predictions()
+    assert [int(row["Token"]) for row in table] == np.argsort(-found.final_log_p)[:5].tolist()
+    assert [row["Probability"] for row in table] == sorted((row["Probability"] for row in table), reverse=True)
+    assert {row["Analysis"] for row in table} == {"standard"}
+
+
+def test_sampled_predictions_are_seeded_different_and_fair():
+    first, found = predictions(sampling=True)
+    assert first == predictions(sampling=True)[0]
+    assert len({row["Token"] for row in first}) == 5
+    trace = case("llama", "float64")[0]
+    draws = [next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["Token"] for seed in range(400)]
+    assert len(set(draws)) > 20
+    best = int(np.argmax(found.final_log_p))
+    share, p = np.mean([int(token) == best for token in draws]), np.exp(found.final_log_p[best])
+    assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / 400)
+
+
+def test_a_low_temperature_samples_the_best_token():
+    table, found = predictions(temperature=1e-4, sampling=True, k=1)
+    assert int(table[0]["Token"]) == int(np.argmax(found.final_log_p))
+
+
+# ---- SmolLM2 ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smol(smollm2):
+    options = LoadOptions(device="cpu")
+    model = check_model(load_snapshot(smollm2, options)).model
+    model.labels = {"model": "smollm2", "condition": "baseline", "prompt_set": "s"}
+    encoded = encode(Prompt("p", "The capital of France is"), model.tokenizer, "causal", None)
+    (trace,) = record_batches(model, [encoded], OPTIONS)
+    head = model.module.get_output_embeddings().weight.double().numpy()
+    return trace, open_readout(smollm2, options), head, model.module.model.norm
+
+
+def test_smollm2_equals_the_oracle(smol):
+    trace, readout, head, norm = smol
+    gain, epsilon = norm.weight.double().numpy(), norm.variance_epsilon
+
+    def logits(layer):
+        h = trace.residual(layer).astype(np.float64)
+        return (h / np.sqrt((h**2).mean(axis=-1, keepdims=True) + epsilon) * gain) @ head.T
+
+    verify_readout(trace, readout, "float32")
+    found, final = found_rows(trace, lens(trace, readout)), logits(trace.n_layers)[-1]
+    for layer in (0, 1, 11, 24, 29, 30):
+        expected = quantities(logits(layer), final, surprisal_targets(trace, "next"), -1)
+        for quantity, value in expected.items():
+            assert found[quantity][layer] == pytest.approx(value, abs=1e-4, rel=1e-4), (quantity, layer)
+
+
+def test_smollm2_says_paris(smol, smollm2):
+    trace, readout, _, _ = smol
+    table = list(prediction_rows(trace, lens(trace, readout), token_texts(smollm2), k=3, sampling=False, seed=0))
+    assert table[0]["Token"] == " Paris"
+
+
+def test_the_api_reads_a_model_in_memory_and_a_folder_alike(smol, smollm2):
+    import internal_physics as ip
+
+    trace = smol[0]
+    from_folder = ip.lens(trace, smollm2, device="cpu", temperature=2.0, top_k=3)
+    from_memory = ip.lens(trace, load_snapshot(smollm2, LoadOptions(device="cpu")), temperature=2.0, top_k=3)
+    np.testing.assert_allclose(from_folder.entropy_nats, from_memory.entropy_nats, atol=1e-12)
+    assert from_folder.layer_ids.shape == (31, 3)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert", "gemma2"])
+def test_watched_tokens_have_the_probability_of_the_oracle_at_every_layer(name):
+    trace, readout, oracle = case(name, "float64")
+    ids = (3, 7)
+    found = lens(trace, readout, LensOptions(watched_ids=ids))
+    kept = [row for row in rows(trace, found, ["c", "x"]) if row.quantity == watched_quantity("x")]
+    for layer in range(trace.n_layers + 1):
+        logits = oracle_logits(name, oracle, trace.residual(layer))[trace.info.read_position]
+        expected = np.exp(log_softmax(logits))[list(ids)]
+        np.testing.assert_allclose(found.watched_probabilities[layer], expected, rtol=1e-9)
+        assert kept[layer].value == pytest.approx(expected[1], rel=1e-9)
+
+
+def test_a_watched_text_is_one_token_or_refused(tmp_path):
+    build_tokenizer().save_pretrained(tmp_path)
+    assert watched_ids([], tmp_path) == ()
+    (only,) = watched_ids(["c"], tmp_path)
+    assert build_tokenizer().decode([only]) == "c"
+    with pytest.raises(ConfigError, match="'cat' is not one token of this model but 'c' \\+ 'a' \\+ 't'"):
+        watched_ids(["cat"], tmp_path)
