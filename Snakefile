@@ -21,6 +21,35 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
+# On a cluster these run on the login node: `fetch` needs its network, the others read tables only and are done before a
+# queue would have started them. What reads records or weights is submitted (see profiles/slurm).
+localrules:
+    all,
+    fetch,
+    collect,
+    collect_thermodynamics,
+    normalize,
+    correlate,
+    check_tables,
+    gains,
+    hypotheses,
+    residual_gain_result,
+    gain_panels,
+    gain_heatmap,
+    radar,
+    layer_profiles,
+    layer_heatmap,
+    isf_spectrum,
+    correlation_matrix,
+    thermodynamics_profile,
+    thermodynamics_heatmap,
+    state_diagrams,
+    phase_map,
+    singular_spectra,
+    provenance,
+    report,
+
+
 rule all:
     default_target: True
     input:
