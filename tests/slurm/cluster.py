@@ -27,7 +27,7 @@ PROGRAMS = {
 DAEMONS = ("mariadbd", "munged", "slurmdbd", "slurmctld", "slurmd")  # in the order they start
 CPUS, MEMORY_MB, GPUS = 32, 64_000, 2  # what SLURM believes in; the rules ask for more threads than a small machine has
 ACCOUNT = "lab"
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 SLURM_CONF = """
 ClusterName=tests

@@ -1,10 +1,14 @@
 """One cluster and one finished local run for all tests on SLURM: `make test-slurm`."""
 
+import signal
+
 import pytest
 from cluster import Cluster, missing
 from slurm_runs import THREADS, SlurmTree
 from tiny_models import save_tiny_models
 from workflow_runs import CONFIG, Tree, copy_working_tree
+
+ONE_METRIC = "metrics: [ec]"
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +16,7 @@ def cluster():
     lacks = missing()
     if lacks:
         pytest.exit("The tests on SLURM need " + ", and ".join(lacks), returncode=1)
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=1))  # takes the cluster down
     with Cluster() as running:
         yield running
 
@@ -35,7 +40,18 @@ def local(fresh, tmp_path_factory) -> Tree:
     return tree
 
 
+@pytest.fixture(scope="session")
+def undisturbed(local, tmp_path_factory) -> Tree:
+    """As `local`, with a single metric: what the tests of faults compare with. Not to be changed."""
+    tree = local.copy(tmp_path_factory.mktemp("undisturbed") / "tree")
+    tree.append(CONFIG, ONE_METRIC)
+    tree.snakemake("results/tables/scores.csv", *THREADS)
+    return tree
+
+
 @pytest.fixture
 def slurm(fresh, cluster, tmp_path) -> SlurmTree:
-    """A tree of the test's own in which nothing has run."""
-    return SlurmTree(fresh.copy(tmp_path / "tree"), cluster)
+    """A tree of the test's own in which nothing has run, with a single metric: few jobs."""
+    tree = fresh.copy(tmp_path / "tree")
+    tree.append(CONFIG, ONE_METRIC)
+    return SlurmTree(tree, cluster)

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,10 @@ class Job:
     rule: str
     state: str
     resources: dict[str, str]
+
+    @property
+    def memory_mb(self) -> int:
+        return int(re.fullmatch(r"(\d+)M", self.resources["mem"]).group(1))
 
 
 @dataclass(frozen=True)
@@ -98,36 +102,53 @@ class SlurmTree:
         lines = self.cluster.command("sacct", "--allocations", "--parsable2", "--noheader", fields).splitlines()
         return [re.fullmatch(r"(\d+)\|(.*?)\|(.*)\|(.*?)\|(.*?)", line).groups() for line in lines]
 
-    def wait_for_job(self, rule: str, *, state: str = "RUNNING") -> Job:
-        """The first job of a rule (and wildcards) that is in this state."""
-        found: list[Job] = []
+    def wait_for_record_job(self, *, but: Iterable[Job] = (), rule: str = "record_") -> Job:
+        """A job that records now, other than some."""
+        others, found = {job.id for job in but}, []
 
         def there() -> bool:
-            found[:] = [job for job in self.jobs() if job.rule == rule and job.state == state]
+            found[:] = [
+                j for j in self.jobs() if j.rule.startswith(rule) and j.state == "RUNNING" and j.id not in others
+            ]
             return bool(found)
 
-        assert wait_until(there, pause=0.3), f"no {state} {rule}:\n{self.said()[-3000:]}"
+        assert wait_until(there, pause=0.3), f"no running {rule}:\n{self.said()[-3000:]}"
         return found[0]
 
-    def process_of(self, job: Job, script: str = "record.py") -> psutil.Process:
-        """The process that does the job's work, below Snakemake's own two."""
+    def wait_for_end(self, job: Job) -> None:
+        """Until a job has left the queue."""
+        left = wait_until(
+            lambda: not self.cluster.command("squeue", "--noheader", f"--jobs={job.id}", "--states=R,CG,PD")
+        )
+        assert left, f"job {job.id} does not end"
+
+    def dates_of_records(self) -> dict[str, int]:
+        """When each record was written."""
+        folder = self.tree.path("results/tensors")
+        return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+
+    def process_of(self, job: Job) -> psutil.Process:
+        """The process that does a record job's work, below Snakemake's own two."""
         found: list[psutil.Process] = []
 
         def there() -> bool:
-            found[:] = [p for p in psutil.process_iter() if _works_for(p, job.id, script)]
+            found[:] = [p for p in psutil.process_iter() if _works_for(p, job.id)]
             return bool(found)
 
-        assert wait_until(there), f"job {job.id} runs no {script}:\n{self.said()[-3000:]}"
+        assert wait_until(there), f"job {job.id} records nothing:\n{self.said()[-3000:]}"
         return found[0]
 
-    def tables(self) -> dict[str, bytes]:
-        return table_bytes(self.tree)
 
-
-def table_bytes(tree: Tree) -> dict[str, bytes]:
-    """Every table as CSV and as Parquet. The files hold no time, so that equal tables are equal bytes."""
-    names = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")]
+def table_bytes(tree: Tree, tables: Iterable[str] = TABLES) -> dict[str, bytes]:
+    """Tables as CSV and as Parquet. The files hold no time, so that equal tables are equal bytes."""
+    names = [f"{name}.{kind}" for name in tables for kind in ("csv", "parquet")]
     return {name: tree.path(f"results/tables/{name}").read_bytes() for name in names}
+
+
+def record_bytes(tree: Tree, model: str = "") -> dict[str, bytes]:
+    """Every file among the records (of one model), also such as should not be there."""
+    folder = tree.path("results/tensors") / model
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def kill(running: subprocess.Popen[bytes]) -> None:
@@ -141,8 +162,8 @@ def rule_of(submit_line: str) -> str:
     return re.search(r"/rule_(\S+?)/%j\.log", submit_line).group(1)
 
 
-def _works_for(process: psutil.Process, job: str, script: str) -> bool:
+def _works_for(process: psutil.Process, job: str) -> bool:
     try:
-        return process.environ().get("SLURM_JOB_ID") == job and process.cmdline()[-1].endswith(f".{script}")
+        return process.environ().get("SLURM_JOB_ID") == job and process.cmdline()[-1].endswith(".record.py")
     except (psutil.Error, IndexError):
         return False

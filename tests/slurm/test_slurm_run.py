@@ -16,7 +16,7 @@ def finished(fresh, cluster, tmp_path_factory) -> SlurmTree:
 
 
 def test_tables_equal_those_of_a_local_run_to_the_byte(finished, local):
-    assert finished.tables() == table_bytes(local)
+    assert table_bytes(finished.tree) == table_bytes(local)
 
 
 def test_what_reads_records_or_weights_is_submitted_once_for_each_model_and_nothing_else(finished):
