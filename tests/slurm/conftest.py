@@ -11,11 +11,15 @@ from workflow_runs import CONFIG, Tree, copy_working_tree
 ONE_METRIC = "metrics: [ec]"
 
 
-@pytest.fixture(scope="session")
-def cluster():
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_needed():
     lacks = missing()
     if lacks:
         pytest.exit("The tests on SLURM need " + ", and ".join(lacks), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def cluster():
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=1))  # takes the cluster down
     with Cluster() as running:
         yield running
