@@ -29,7 +29,6 @@ rule information:
         "results/logs/information/{model}/{condition}.log",
     benchmark:
         "results/benchmarks/information/{model}/{condition}.tsv"
-    retries: 1
     conda:
         "../envs/extract.yaml"
     threads: 4

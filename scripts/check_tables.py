@@ -1,12 +1,11 @@
 """Rule check_tables: all tables -> a file that is there only if they hold what they promise."""
 
-from pathlib import Path
-
 from internal_physics.check_tables import check_tables
+from internal_physics.files import write_text
 from internal_physics.joblog import job
 from internal_physics.tables import read_tables
 
 if __name__ == "__main__":
     with job(snakemake):
         lines = check_tables(read_tables(snakemake.input), **snakemake.params)
-        Path(snakemake.output.checked).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(snakemake.output.checked, "\n".join(lines) + "\n")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from internal_physics.files import write_text
 from internal_physics.joblog import job
 from internal_physics.report import figure_paths, render_report
 from internal_physics.strict_yaml import load_yaml
@@ -15,4 +16,4 @@ if __name__ == "__main__":
             run=load_yaml(snakemake.input.run),
             template_dir=Path(snakemake.input.texts[0]).parent,
         )
-        Path(snakemake.output.report).write_text(html, encoding="utf-8")
+        write_text(snakemake.output.report, html)

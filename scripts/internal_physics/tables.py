@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from internal_physics.comparison_tables import COMPARISON_TABLES
 from internal_physics.errors import StoreError
+from internal_physics.files import whole_file
 from internal_physics.information_tables import INFORMATION_TABLES
 from internal_physics.residual_gain_tables import RESIDUAL_GAIN_TABLES
 from internal_physics.table_columns import KEYS, PROMPT, STATUS, TEXT, Column
@@ -126,7 +127,8 @@ def conform(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, name: str, *, csv: str | Path, parquet: str | Path) -> None:
     """Write one table of the contract as CSV and as Parquet."""
     table = conform(table, name)
-    table.to_csv(csv, index=False)
+    with whole_file(csv) as temporary:
+        table.to_csv(temporary, index=False)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     for i, (column, spec) in enumerate(TABLES[name].items()):
         arrow = arrow.set_column(
@@ -134,7 +136,8 @@ def write_table(table: pd.DataFrame, name: str, *, csv: str | Path, parquet: str
             arrow.field(column).with_metadata({"unit": spec.unit, "meaning": spec.meaning}),
             arrow.column(column),
         )
-    pq.write_table(arrow, parquet, compression="zstd")
+    with whole_file(parquet) as temporary:
+        pq.write_table(arrow, temporary, compression="zstd")
 
 
 def read_table(path: str | Path, name: str) -> pd.DataFrame:
@@ -153,7 +156,7 @@ def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
 
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
     """Write one metric's tidy rows (see metrics.table) to Parquet."""
-    rows.to_parquet(path, index=False, compression="zstd")
+    write_rows(rows, path)
 
 
 def read_metrics(paths: list[str]) -> pd.DataFrame:
@@ -175,8 +178,8 @@ def _read(path: str | Path) -> pd.DataFrame:
 
 def write_rows(rows: pd.DataFrame, path: str | Path) -> None:
     """Write rows between two rules (spectra with their lists of singular values, states, phases) to Parquet."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    rows.to_parquet(path, index=False, compression="zstd")
+    with whole_file(path) as temporary:
+        rows.to_parquet(temporary, index=False, compression="zstd")
 
 
 def read_rows(*paths: str | Path) -> pd.DataFrame:
@@ -199,4 +202,5 @@ def write_published(table: pd.DataFrame, path: str | Path) -> None:
     renamed = pd.DataFrame(columns | {key: table[key] for key in keys})
     place = table.groupby(keys, sort=False).ngroup()
     in_order = renamed.assign(place=place).sort_values(["place", "name"], kind="stable").drop(columns="place")
-    in_order.to_csv(path, index=False)
+    with whole_file(path) as temporary:
+        in_order.to_csv(temporary, index=False)

@@ -7,7 +7,6 @@ A file is written under a temporary name and renamed: a killed job leaves no hal
 
 import contextlib
 import json
-import os
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from internal_physics.errors import StoreError
+from internal_physics.files import whole_file
 from internal_physics.recording.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
@@ -40,10 +40,9 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     Raises:
         StoreError: if the disk refuses (full, read-only), naming the file; nothing is left behind.
     """
-    path = Path(path)
     keys = list(trace.tensors)
     schema = _schema(trace, keys)
-    with _renamed_when_whole(path) as temporary:
+    with whole_file(path) as temporary:
         writer = pq.ParquetWriter(
             temporary,
             schema,
@@ -197,28 +196,6 @@ def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
     columns = [pa.array([key.site]), pa.array([key.layer], pa.int16()), pa.array([key.quantity])]
     columns += [pa.array([list(array.shape)], pa.list_(pa.int32())), values]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-@contextlib.contextmanager
-def _renamed_when_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it on success, remove it on any failure.
-
-    Its name is always the same: what a killed job leaves behind is overwritten when the job runs again.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot be written ({error})",
-            where=str(path),
-            todo="free some space or check permissions, then run again",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _versions() -> dict[str, str]:
