@@ -31,7 +31,7 @@ rule information:
         "results/benchmarks/information/{model}/{condition}.tsv"
     conda:
         "../envs/extract.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=readout_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],
