@@ -29,8 +29,8 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
 
     Returns:
         A figure in which all panels of a row share their y axis, logarithmic where positive values span a factor of
-        more than 30 (of quantities for which that can be read). Lines are means over prompts, bands one standard deviation (ddof 1). A model that was not
-        steered shows in the baseline only.
+        more than 30 (of quantities for which that can be read). Lines are means over prompts, bands one standard
+        deviation (ddof 1). A model that was not steered shows in the baseline only.
 
     Raises:
         ValueError: columns are missing, or the set has no condition but the baseline.

@@ -18,8 +18,8 @@ _ROOM = 3.0  # at the ends of the axis, as a factor
 NOTE = (
     "Probability of the token right after the prompt (at the [MASK]), mean over prompts. Rings: baseline. Filled: "
     "steered, with the {interval} interval of the change over prompts (paired bootstrap), set beside the baseline. An "
-    "interval that does not reach the ring: the condition moves the token. An interval that includes 0 runs to the left "
-    "edge."
+    "interval that does not reach the ring: the condition moves the token. An interval that includes 0 runs to the "
+    "left edge."
 )
 
 
