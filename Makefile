@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup run test bench lint format docs clean
+CONFIG ?= config.yaml
+
+.PHONY: help setup run fetch test test-slurm bench lint format docs clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## build .venv from requirements.lock
 
@@ -24,8 +26,14 @@ $(READY): requirements.lock
 run: $(READY)  ## run config.yaml; leaves results/report.html
 	$(BIN)/snakemake --cores $(CORES)
 
+fetch: $(READY)  ## only fetch the models of CONFIG=config.yaml, for machines whose jobs have no internet
+	$(BIN)/snakemake --cores $(CORES) --configfile=$(CONFIG) --until fetch
+
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
+
+test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node SLURM; needs root and Debian's packages
+	$(BIN)/python -m pytest tests/slurm
 
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks

@@ -25,6 +25,47 @@ include: "rules/compare.smk"
 include: "rules/report.smk"
 
 
+# On a cluster these run on the login node: `fetch` needs its network, the others read tables only and are done before a
+# queue would have started them. What reads records or weights is submitted (see profiles/slurm).
+localrules:
+    all,
+    fetch,
+    collect,
+    collect_thermodynamics,
+    normalize,
+    correlate,
+    check_tables,
+    gains,
+    hypotheses,
+    residual_gain_result,
+    gain_panels,
+    gain_heatmap,
+    radar,
+    layer_profiles,
+    layer_heatmap,
+    isf_spectrum,
+    correlation_matrix,
+    thermodynamics_profile,
+    thermodynamics_heatmap,
+    state_diagrams,
+    phase_map,
+    singular_spectra,
+    generate,
+    collect_information,
+    information_profiles,
+    information_metric,
+    lens_heatmap,
+    token_trajectories,
+    compare,
+    standard_control,
+    difference_distributions,
+    layer_impact,
+    watched_tokens,
+    publish,
+    provenance,
+    report,
+
+
 rule all:
     default_target: True
     input:

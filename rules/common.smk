@@ -2,6 +2,7 @@
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
@@ -157,6 +158,22 @@ def lens_prompt(wildcards):
 def readout_mem_mb(wildcards, input, attempt):
     """Memory for a job that reads residuals: the head, not the blocks."""
     return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).total_mb * attempt
+
+
+def site_resources(rule):
+    """What a profile's `set-resources` says of `rule`: the rules of a loop have names that no profile can know."""
+    asked = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return {name: partial(evaluate_resource, value) for name, value in asked.items()}
+
+
+def evaluate_resource(resource, wildcards, **given):
+    """The value of a resource that a profile gives as a number, a text or an expression."""
+    return resource.evaluate(wildcards, **given).value
+
+
+def site_threads(rule, default):
+    """What a profile's `set-threads` says of `rule`, else `default`."""
+    return workflow.resource_settings.overwrite_threads.get(rule, default)
 
 
 def figures(kind, sets=PROMPT_SETS):

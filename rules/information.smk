@@ -29,10 +29,9 @@ rule information:
         "results/logs/information/{model}/{condition}.log",
     benchmark:
         "results/benchmarks/information/{model}/{condition}.tsv"
-    retries: 1
     conda:
         "../envs/extract.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=readout_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],

@@ -2,7 +2,8 @@
 # OUTPUTS  results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, one per model–prompt pair, and
 #          results/records/{model}/{condition}/{prompt_set}.part{n}.sha256, what a job recorded: all that follows depends on it
 # The unit of work is a prompt set (or a part of prompts_per_job prompts of a long one): a job loads the model once.
-# Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}.
+# Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}. In a profile's
+# `set-resources` and `set-threads` the name `record` speaks to all of them.
 
 for record_job in RECORD_JOBS:
 
@@ -22,13 +23,11 @@ for record_job in RECORD_JOBS:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
         wildcard_constraints:
             model=models_on(record_job.prompt_set),
-        retries: 1
         conda:
             "../envs/extract.yaml"
-        threads: 8
+        threads: site_threads("record", 8)
         resources:
-            mem_mb=record_mem_mb,
-            gpu=CONFIG.raw["gpus_per_job"],
+            **{"mem_mb": record_mem_mb, "gpu": CONFIG.raw["gpus_per_job"]} | site_resources("record"),
         params:
             prompt_set=record_job.prompt_set,
             n_prompts=len(record_job.prompts),

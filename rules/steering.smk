@@ -12,7 +12,6 @@ rule contrast:
         "results/logs/contrast/{model}/{contrast}.log",
     benchmark:
         "results/benchmarks/contrast/{model}/{contrast}.tsv"
-    retries: 1
     conda:
         "../envs/extract.yaml"
     threads: 8

@@ -1,8 +1,8 @@
 """Rule residual_gain_result: rows and verdicts of one model -> a JSON shaped like the published result file."""
 
 import json
-from pathlib import Path
 
+from internal_physics.files import write_text
 from internal_physics.joblog import job
 from internal_physics.residual_gain_result import published_result
 from internal_physics.tables import read_metrics, read_table
@@ -16,4 +16,4 @@ if __name__ == "__main__":
             snakemake.wildcards.model,
         )
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-        Path(snakemake.output.result).write_text(text + "\n", encoding="utf-8")
+        write_text(snakemake.output.result, text + "\n")

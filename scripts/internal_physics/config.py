@@ -170,8 +170,8 @@ class _Validator:
         if isinstance(rules.get("additionalProperties"), Mapping):
             for sub_value in value.values():
                 self._write_defaults(sub_value, rules["additionalProperties"])
-        else:
-            _order_keys(value, rules.get("properties", {}))
+        elif "properties" in rules:  # else the keys are the user's own, and so is their order
+            _order_keys(value, rules["properties"])
 
 
 def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from internal_physics.files import write_text
+
 
 def provenance(repository: str | Path) -> dict[str, Any]:
     """Versions of every installed package, revision of the workflow and a description of the machine.
@@ -49,7 +51,7 @@ def write_run(config: Mapping[str, Any], made_by: Mapping[str, Any], path: str |
     """Write the run file: a config that Snakemake can replay, with `provenance` beside it."""
     head = "# Written by the workflow. Replay this run with: snakemake --cores all --configfile results/run.yaml\n"
     body = yaml.safe_dump({**config, "provenance": dict(made_by)}, sort_keys=False, allow_unicode=True, width=120)
-    Path(path).write_text(head + body, encoding="utf-8")
+    write_text(path, head + body)
 
 
 def _git(repository: str | Path, *arguments: str) -> str | None:

@@ -204,7 +204,8 @@ assert "torch" not in sys.modules
 
 
 def test_everything_the_package_offers_is_there():
-    assert set(ip.__all__) == {"Trace", "load", "metrics", "read_trace", "record", "write_trace"}
+    names = {"Trace", "lens", "load", "metrics", "read_trace", "record", "steer", "weight_spectra", "write_trace"}
+    assert set(ip.__all__) == names
     assert all(getattr(ip, name) is not None for name in ip.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ip.nothing

@@ -139,7 +139,7 @@ def test_no_chunk_has_more_rows_than_the_memory_allows():
             seen.append(len(residual))
             return readout.logits(residual)
 
-    lens(trace, Spy(), LensOptions(scratch_bytes=5 * 8 * 4 * readout.vocabulary))
+    lens(trace, Spy(), LensOptions(scratch_bytes=5 * 8 * 3 * readout.vocabulary))
     assert max(seen) == 5
 
 

@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics.errors import PromptError, StoreError
 from internal_physics.prompts import Prompt
-from internal_physics.recording.encoding import encode
+from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.packing import Packing
+from internal_physics.recording.recorder import batches_of
 from internal_physics.recording.trace import Key
 from oracles import loss_of
 from tiny_models import ARCHITECTURES, CAUSAL_CONFIGS, FLOAT32_INSIDE, MASKED_CONFIGS, build_tokenizer, task_of
@@ -46,6 +47,18 @@ def test_a_prompt_in_a_batch_equals_the_prompt_alone(name, dtype):
         assert worst <= batched_tolerance(name, dtype), f"{where} of prompt {prompt}"
         assert trace.loss_nats == pytest.approx(alone[prompt].loss_nats, rel=batched_tolerance(name, dtype))
         assert trace.info.parameters == alone[prompt].info.parameters
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), max_size=30), batch_size=st.integers(1, 6), batch_tokens=st.integers(1, 120)
+)
+def test_batches_hold_every_prompt_once_and_no_more_tokens_than_allowed(lengths, batch_size, batch_tokens):
+    encoded = [Encoded(Prompt(str(i), "x"), (0,) * n, ("x",) * n, n - 1) for i, n in enumerate(lengths)]
+    batches = list(batches_of(encoded, batch_size, batch_tokens))
+    assert sorted(e.prompt.name for batch in batches for e in batch) == sorted(e.prompt.name for e in encoded)
+    for batch in batches:
+        assert len(batch) <= batch_size
+        assert len(batch) == 1 or len(batch) * max(len(e.ids) for e in batch) <= batch_tokens
 
 
 @every_name

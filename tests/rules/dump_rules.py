@@ -1,15 +1,21 @@
 """Print what every rule of the workflow says of itself, as JSON. Run on its own, since Snakemake changes sys.path."""
 
 import json
+import pkgutil
 import sys
 from pathlib import Path
 
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+# Snakemake imports every executor plugin that is there, and SLURM's imports pandas: that would hide what
+# the workflow imports.
+installed = pkgutil.iter_modules
+pkgutil.iter_modules = lambda *where: (m for m in installed(*where) if m.name != "snakemake_executor_plugin_slurm")
 
 
 def dump(snakefile: Path, config: Path) -> dict[str, object]:
     """Rules by name, and the modules that parsing imported."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),

@@ -17,6 +17,7 @@ ADAPTERS = sorted(SCRIPTS.glob("*.py"))
 MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
+WITH_TORCH = {"fetch", "contrast", "record", "spectra", "information"}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
 
 
@@ -161,8 +162,7 @@ class TestImports:
 
     def test_rules_of_the_analysis_environment_load_no_torch(self, rules, loaded):
         light = {script_of(name) for name, rule in rules.items() if rule["conda"].endswith("analysis.yaml")}
-        with_torch = {"fetch", "contrast", "record", "spectra", "information"}
-        assert light == {path.stem for path in ADAPTERS} - with_torch
+        assert light == {path.stem for path in ADAPTERS} - WITH_TORCH
         assert [name for name in light if {m.split(".")[0] for m in loaded[name]} & {"torch", "transformers"}] == []
         assert "torch" in loaded["record"]
 
@@ -223,3 +223,17 @@ def test_snakemakes_own_linter_is_content(tmp_path):
     command = [sys.executable, "-m", "snakemake", "--lint", *files]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestSlurmProfile:
+    def test_every_rule_is_queued_with_resources_of_its_own_or_runs_on_the_login_node(self, rules):
+        local = re.search(r"^localrules:\n((?:    .+\n)+)", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE)
+        local = {name.strip(" ,") for name in local.group(1).splitlines()} - {"all"}
+        queued = set(yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"])
+        assert local | queued == {script_of(name) for name in rules}
+        assert not local & queued
+
+    def test_gpus_are_asked_for_by_the_rules_whose_scripts_need_torch(self):
+        asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
+        with_gpu = {name for name, resources in asked.items() if "gpu" in resources}
+        assert with_gpu == WITH_TORCH - {"fetch"}

@@ -54,6 +54,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
     assert raw["record"] == {
         "weight_gradients": "factors",
         "batch_size": 16,
+        "batch_tokens": 1024,
         "prompts_per_job": 256,
         "attention_entropy": True,
         "top_k": 10,

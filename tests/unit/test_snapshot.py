@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 
 import pytest
-from internal_physics.errors import SourceError
-from internal_physics.models.snapshot import MANIFEST, read_manifest, sha256_of, write_manifest
+from internal_physics.errors import SourceError, StoreError
+from internal_physics.models import snapshot as snapshot_module
+from internal_physics.models.snapshot import MANIFEST, note_verified, read_manifest, sha256_of, write_manifest
 from internal_physics.models.sources import Source
 
 SOURCE = Source("path", "somewhere")
@@ -79,6 +81,66 @@ def test_a_file_that_is_not_whole_is_named(folder, harm):
     assert error.value.where == str(folder)
     assert error.value.expected == "100 bytes"
     assert error.value.todo == "delete the folder and fetch again"
+
+
+class TestChecksums:
+    @pytest.fixture
+    def weights(self, folder):
+        write_manifest(folder, SOURCE, "rev")
+        return folder / "model.safetensors"
+
+    @pytest.fixture
+    def hashed(self, monkeypatch):
+        """Names of the files whose checksums are computed."""
+        names = []
+
+        def note(path):
+            names.append(path.name)
+            return sha256_of(path)
+
+        monkeypatch.setattr(snapshot_module, "sha256_of", note)
+        return names
+
+    def test_a_changed_file_of_the_same_size_is_named_with_both_checksums(self, folder, weights):
+        weights.write_bytes(bytes(99) + b"1")
+        with pytest.raises(SourceError, match=r"model\.safetensors has changed") as error:
+            read_manifest(folder)
+        assert sha256_of(weights) in error.value.what
+        assert error.value.expected == hashlib.sha256(bytes(100)).hexdigest()
+        assert error.value.todo == "delete the folder and fetch again"
+
+    def test_a_file_changed_after_it_was_found_right_is_found_out(self, folder, weights):
+        read_manifest(folder)
+        weights.write_bytes(bytes(99) + b"1")
+        with pytest.raises(SourceError, match="has changed"):
+            read_manifest(folder)
+
+    def test_checksums_are_computed_once_and_again_for_what_was_touched(self, folder, weights, hashed):
+        read_manifest(folder)
+        assert sorted(hashed) == ["config.json", "extra.txt", "model-2.safetensors", "model.safetensors"]
+        read_manifest(folder)
+        assert len(hashed) == 4
+        os.utime(weights)
+        read_manifest(folder)
+        assert hashed[4:] == ["model.safetensors"]
+
+    def test_a_fetched_snapshot_is_known_to_be_right(self, folder, weights, hashed):
+        note_verified(folder, write_manifest(folder, SOURCE, "rev"))
+        hashed.clear()
+        read_manifest(folder)
+        assert hashed == []
+
+    @pytest.mark.parametrize("notes", ["", "{", "[]", "3", '{"model.safetensors": 1}'])
+    def test_notes_that_say_nothing_are_no_hindrance(self, folder, weights, notes):
+        folder.with_name(f".{folder.name}.verified.json").write_text(notes)
+        assert read_manifest(folder).weight_bytes == 120
+
+    def test_a_folder_that_cannot_be_written_beside_is_read_all_the_same(self, folder, weights, monkeypatch):
+        def refuse(*_):
+            raise StoreError("read-only")
+
+        monkeypatch.setattr(snapshot_module, "write_text", refuse)
+        assert read_manifest(folder).weight_bytes == 120
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", json.dumps({"foreign": 1}), "null", "3"])

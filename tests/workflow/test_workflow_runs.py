@@ -62,7 +62,7 @@ class TestBaseRun:
         _, done = base_run
         once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
         once |= {"gains", "hypotheses", "gain_panels", "gain_heatmap", "collect_thermodynamics", "singular_spectra"}
-        once |= {"collect_information", "information_profiles", "token_trajectories", *FIGURES}
+        once |= {"collect_information", "publish", "information_profiles", "token_trajectories", *FIGURES}
         of_each_model = {"fetch", *METRICS, *RECORDS, *OTHER_RULES_OF_A_MODEL}
         expected = dict.fromkeys(once, 1) | dict.fromkeys(of_each_model, len(MODELS))
         expected["information_metric"] = len(INFORMATION)
@@ -111,7 +111,7 @@ class TestBaseRun:
 
     def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
         logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
-        once = 16 + len(FIGURES) + len(INFORMATION)
+        once = 17 + len(FIGURES) + len(INFORMATION)
         assert len(logs) == once + len(MODELS) * (1 + len(OTHER_RULES_OF_A_MODEL) + len(METRICS) + len(SETS))
         assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
         for name in logs:

@@ -36,7 +36,7 @@ BELOW_METRICS = {"collect", "normalize", "correlate", *BELOW_TABLES}
 BELOW_GAINS = {"hypotheses", "residual_gain_result", "gain_heatmap"}  # beside what also hangs below other metrics
 BELOW_WEIGHTS = {"collect_thermodynamics", *WEIGHT_FIGURES}
 BELOW_STATES = {"phases", *BELOW_WEIGHTS}
-BELOW_INFORMATION = {"collect_information", "check_tables", "provenance", "report", *INFORMATION_FIGURES}
+BELOW_INFORMATION = {"collect_information", "publish", "check_tables", "provenance", "report", *INFORMATION_FIGURES}
 BELOW_RECORDS = {
     *(*METRICS, *BELOW_METRICS, "residual_gain", "gains", *BELOW_GAINS, "thermodynamics", *BELOW_STATES),
     *("information", *BELOW_INFORMATION),

@@ -37,6 +37,11 @@ LABELS_OF_PROMPTS = {
     "isa": "ISA",
     "loss_nats": "loss (nats per predicted token)",
 }
+# Quantities that may need a logarithmic axis; an entropy of almost nothing is better read as zero.
+MAY_BE_LOG = (
+    *("relative_gradient_change", "gradient_norm", "residual_norm_whole", "residual_gain_whole"),
+    *("perplexity", "surprisal_nats"),
+)
 ALONG_DEPTH = {"layers": tuple(LABELS_OF_LAYERS), "information": tuple(LABELS_OF_INFORMATION)}  # by table
 LABELS = LABELS_OF_LAYERS | LABELS_OF_INFORMATION | LABELS_OF_PROMPTS
 

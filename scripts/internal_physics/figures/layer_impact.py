@@ -75,7 +75,8 @@ def _figure(
                 ylabel=_label(quantities[q]) if ax is panels[0] else "",
                 xlabel="layer l (0 = first)" if q == len(quantities) - 1 else "",
             )
-    beside.draw_legend(figure.add_subplot(grid[-1, :]), looks)
+    shown = {model: look for model, look in looks.items() if (usable["model"] == model).any()}
+    beside.draw_legend(figure.add_subplot(grid[-1, :]), shown or looks)
     return figure
 
 

@@ -29,8 +29,8 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
 
     Returns:
         A figure in which all panels of a row share their y axis, logarithmic where positive values span a factor of
-        more than 30. Lines are means over prompts, bands one standard deviation (ddof 1). A model that was not
-        steered shows in the baseline only.
+        more than 30 (of quantities for which that can be read). Lines are means over prompts, bands one standard
+        deviation (ddof 1). A model that was not steered shows in the baseline only.
 
     Raises:
         ValueError: columns are missing, or the set has no condition but the baseline.
@@ -74,7 +74,7 @@ def _row(
 ) -> None:
     """One quantity in every condition of a block."""
     shown = rows[rows["condition"].isin(conditions)]
-    log = needs_log(shown["value"].to_numpy(dtype=float))
+    log = set(shown["quantity"]) <= set(beside.MAY_BE_LOG) and needs_log(shown["value"].to_numpy(dtype=float))
     for ax, condition in zip(panels, conditions, strict=True):
         here = rows[rows["condition"] == condition]
         for model, look in looks.items():

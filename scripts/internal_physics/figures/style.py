@@ -1,6 +1,5 @@
 """The one look of all figures: style file, colors of the models, titles and notes, and byte-exact saving."""
 
-import os
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from internal_physics.files import whole_file
 
 STYLE_FILE = Path(__file__).with_name("internal_physics.mplstyle")
 PAGE_WIDTH_INCHES = 7.1
@@ -176,7 +177,7 @@ def empty_panel(ax: Any, message: str = "no usable rows") -> None:
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write a figure as .png (220 dpi) and .svg; the same figure gives the same bytes on every run.
 
-    Each file is written beside its place and renamed, so that a job that dies leaves no half file.
+    Each file is there whole or not at all.
 
     Raises:
         ValueError: a path ends neither in .png nor in .svg.
@@ -186,11 +187,8 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     for path in map(Path, paths):
         if path.suffix not in metadata:
             raise ValueError(f"cannot write a figure as {path.name}: expected .png or .svg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        with house_style():
-            figure.savefig(partial, format=path.suffix[1:], metadata=metadata[path.suffix])
-        os.replace(partial, path)
+        with whole_file(path) as temporary, house_style():
+            figure.savefig(temporary, format=path.suffix[1:], metadata=metadata[path.suffix])
 
 
 def _freeze_layout(figure: Figure) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
 from internal_physics.figures import beside, style
 from internal_physics.figures.selection import order_models, require_columns
@@ -12,12 +13,13 @@ from internal_physics.metrics.information import WATCHED
 
 MAX_COLUMNS = 3
 COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "baseline", "steered")
-_ROW_INCHES, _SPREAD = 0.42, 0.5
-_LOW, _HIGH = 0.025, 3.0  # room at the ends of the axis, as factors
+_ROW_INCHES, _LEGEND_INCHES, _SPREAD = 0.42, 0.35, 0.5
+_ROOM = 3.0  # at the ends of the axis, as a factor
 NOTE = (
     "Probability of the token right after the prompt (at the [MASK]), mean over prompts. Rings: baseline. Filled: "
     "steered, with the {interval} interval of the change over prompts (paired bootstrap), set beside the baseline. An "
-    "interval that does not reach the ring: the condition moves the token."
+    "interval that does not reach the ring: the condition moves the token. An interval that includes 0 runs to the "
+    "left edge."
 )
 
 
@@ -48,20 +50,32 @@ def draw(
     n_rows = -(-len(shown) // columns)
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES * (0.7 if columns == 1 else 1.0)
-        figure = style.new_figure(width, n_rows * (_ROW_INCHES * len(tokens) + 0.9) + beside.legend_inches(len(looks)))
-        axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-        for ax, model in zip(axes, shown, strict=False):
+        panel_inches = _ROW_INCHES * len(tokens) + 0.9
+        figure = style.new_figure(width, n_rows * panel_inches + _LEGEND_INCHES)
+        grid = figure.add_gridspec(1 + n_rows, columns, height_ratios=[_LEGEND_INCHES, *[panel_inches] * n_rows])
+        axes = _panels(figure, grid, len(shown), columns)
+        _dress(axes, rows, tokens)
+        for ax, model in zip(axes, shown, strict=True):
             _panel(ax, rows[rows["model"] == model], tokens, looks)
             ax.set_title(style.wrap_name(model), fontweight="bold")
-        for ax in axes[len(shown) :]:
-            ax.set_axis_off()
-        _dress(axes, rows, tokens)
-        handles = [axes[0].plot([], [], linestyle="none", label="baseline", **_RING)[0]]
-        handles += [axes[0].plot([], [], label=name, **_filled(look))[0] for name, look in looks.items()]
-        figure.legend(handles=handles, loc="outside upper left", ncols=beside.LEGEND_COLUMNS)
+        _legend(figure.add_subplot(grid[0, :]), looks)
         n = style.plural(int(rows["n_prompts"].max()), "prompt")
         note = NOTE.format(interval=f"{100 * confidence:g} %")
         return style.finish(figure, f"Watched tokens on {prompt_set} ({n})", [note])
+
+
+def _panels(figure: Figure, grid: GridSpec, n: int, columns: int) -> list[Axes]:
+    """Axes below the legend that share both axes."""
+    first = figure.add_subplot(grid[1, 0])
+    others = [divmod(i, columns) for i in range(1, n)]
+    return [first, *(figure.add_subplot(grid[1 + r, c], sharex=first, sharey=first) for r, c in others)]
+
+
+def _legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
+    ax.set_axis_off()
+    handles = [ax.plot([], [], linestyle="none", label="baseline", **_RING)[0]]
+    handles += [ax.plot([], [], label=name, **_filled(look))[0] for name, look in looks.items()]
+    ax.legend(handles=handles, loc="center left", ncols=beside.LEGEND_COLUMNS)
 
 
 def final_rows(comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +99,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, tokens: Sequence[str], looks: Mapping[s
         own = rows[rows["condition"] == condition].set_index("token").reindex(tokens)
         y = pd.Series(range(len(tokens)), index=tokens) + _SPREAD * (c / steps - 0.5) * (len(looks) > 1)
         low, high = (own["baseline"] + own[end] for end in ("ci_low", "ci_high"))
-        ax.hlines(y, low.clip(lower=own["baseline"] * _LOW), high, color=look.color, linewidth=1.6, gid="interval")
+        ax.hlines(y, low.clip(lower=ax.get_xlim()[0]), high, color=look.color, linewidth=1.6, gid="interval")
         ax.plot(own["steered"], y, **(_filled(look) | {"linestyle": "none"}), gid=f"steered {condition}")
         ax.plot(own["baseline"], y, linestyle="none", **_RING, gid="baseline")
 
@@ -96,6 +110,6 @@ def _dress(axes: Sequence[Axes], rows: pd.DataFrame, tokens: Sequence[str]) -> N
     for ax in axes:
         ax.set_xlabel("probability (log)")
     axes[0].set_xscale("log")
-    axes[0].set_xlim(values.min() / _HIGH, min(1.0, values.max() * _HIGH))
+    axes[0].set_xlim(values.min() / _ROOM, min(1.0, values.max() * _ROOM))
     axes[0].set_yticks(range(len(tokens)), [style.literal(token) for token in tokens])
     axes[0].set_ylim(len(tokens) - 0.5, -0.5)

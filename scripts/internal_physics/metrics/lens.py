@@ -16,8 +16,8 @@ from internal_physics.recording.trace import Trace
 
 Target = Literal["next", "self"]
 NO_TARGET = -1
-SCRATCH_BYTES = 64_000_000  # of a chunk of logits with its float64 copies
-_COPIES = 4
+SCRATCH_BYTES = 200_000_000  # of a chunk of logits with its float64 copies
+_COPIES = 3
 
 
 class ReadsOut(Protocol):
@@ -109,16 +109,10 @@ def _read_everywhere(
     found = {name: np.empty(shape) for name in ("entropy_nats", "surprisal_nats", "top_probabilities")}
     found["top_ids"] = np.empty(shape, dtype=np.int64)
     for places, residual in residual_chunks(trace, _rows_per_chunk(readout, options)):
-        log_p = _log_p(readout, residual, options)
-        best = log_p.max(dim=-1)
-        wanted = torch.as_tensor(targets[places[1]], device=log_p.device)
-        values = {
-            "entropy_nats": of.entropy_nats(log_p),
-            "surprisal_nats": of.surprisal_nats(log_p, wanted),
-            "top_probabilities": best.values.exp(),
-            "top_ids": best.indices,
-        }
-        for name, value in values.items():
+        logits = _logits(readout, residual, options)
+        wanted = torch.as_tensor(targets[places[1]], device=logits.device)
+        values = of.summaries(logits, wanted, options.temperature)
+        for name, value in values._asdict().items():
             found[name][places] = value.cpu().numpy()
     return found
 
@@ -177,9 +171,12 @@ def _joined(parts: list[tuple[int, int, np.ndarray]]) -> tuple[tuple[np.ndarray,
     return (layers, positions), np.concatenate([part for _, _, part in parts])
 
 
+def _logits(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> torch.Tensor:
+    return readout.logits(residual) if options.final_norm else readout.head_logits(residual)
+
+
 def _log_p(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> torch.Tensor:
-    logits = readout.logits(residual) if options.final_norm else readout.head_logits(residual)
-    return of.log_probabilities(logits, options.temperature)
+    return of.log_probabilities(_logits(readout, residual, options), options.temperature)
 
 
 def _rows_per_chunk(readout: ReadsOut, options: LensOptions) -> int:

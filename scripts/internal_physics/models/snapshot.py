@@ -1,8 +1,11 @@
 """Snapshots: a folder with config, tokenizer and safetensors, and a manifest that says what they are.
 
-The manifest holds no time stamp, so that equal sources give equal snapshots.
+The manifest holds no time stamp, so that equal sources give equal snapshots. Sizes are checked at every use. So are
+checksums, but for files whose size and date are those at which their checksum was last found right: computing it would
+read gigabytes in every job. Those sizes and dates are kept beside the folder, in `.{snapshot}.verified.json`.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
@@ -10,12 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from internal_physics.errors import SourceError
+from internal_physics.errors import SourceError, StoreError
+from internal_physics.files import write_text
 from internal_physics.models.sources import Source
 
 MANIFEST = "snapshot.json"
 KEPT = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.py", "tokenizer*", "merges*", "vocab*")
 _CHUNK = 1 << 22
+_FETCH_AGAIN = "delete the folder and fetch again"
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,15 @@ def write_manifest(folder: Path, source: Source, revision: str) -> Manifest:
 
 
 def read_manifest(folder: str | Path) -> Manifest:
-    """Read the manifest and check that every file is there in its full size.
+    """Read the manifest and check that every file is there, in its full size and of its checksum.
 
     Raises:
-        SourceError: if the folder is no snapshot, or a file is missing or truncated.
+        SourceError: if the folder is no snapshot, or a file is missing, truncated or changed.
     """
     folder = Path(folder)
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SourceError(
             "this is no snapshot",
             where=str(folder),
@@ -84,9 +89,55 @@ def read_manifest(folder: str | Path) -> Manifest:
                 f"{name} is missing or truncated",
                 where=str(folder),
                 expected=f"{entry['bytes']} bytes",
-                todo="delete the folder and fetch again",
+                todo=_FETCH_AGAIN,
             )
+    _check_checksums(folder, manifest)
     return manifest
+
+
+def note_verified(folder: str | Path, manifest: Manifest) -> None:
+    """Remember that the files have the manifest's checksums, as they are now; not where that cannot be written."""
+    with contextlib.suppress(StoreError):
+        write_text(_notes_of(Path(folder)), json.dumps(_states(Path(folder), manifest), indent=1) + "\n")
+
+
+def _check_checksums(folder: Path, manifest: Manifest) -> None:
+    noted = _noted(folder)
+    changed = [name for name, state in _states(folder, manifest).items() if noted.get(name) != state]
+    for name in changed:
+        try:
+            found = sha256_of(folder / name)
+        except OSError as error:
+            raise SourceError(f"{name} cannot be read ({error})", where=str(folder), todo=_FETCH_AGAIN) from error
+        if found != manifest.files[name]["sha256"]:
+            raise SourceError(
+                f"{name} has changed: its sha256 is {found}",
+                where=str(folder),
+                expected=manifest.files[name]["sha256"],
+                todo=_FETCH_AGAIN,
+            )
+    if changed:
+        note_verified(folder, manifest)
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads(_notes_of(folder).read_text())
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _states(folder: Path, manifest: Manifest) -> dict[str, list[Any]]:
+    """What tells whether a file is still the one whose checksum was computed: checksum, size and date."""
+    return {
+        name: [entry["sha256"], entry["bytes"], (folder / name).stat().st_mtime_ns]
+        for name, entry in manifest.files.items()
+    }
+
+
+def _notes_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.verified.json")
 
 
 def _require(names: Iterable[str], ending: str, source: Source) -> None:

@@ -26,6 +26,7 @@ from internal_physics.metrics.spectrum import (
 )
 from internal_physics.metrics.tail import tail_exponent
 from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
+from internal_physics.models.snapshot import read_manifest
 from internal_physics.models.weights import Weight, weights_of
 
 LOGGER = logging.getLogger("internal_physics")
@@ -36,9 +37,10 @@ def spectra(*, snapshot: str | Path, load: Mapping[str, Any], model: str, thread
     """Load a snapshot (without running it) and decompose its weights; columns as in `weight_spectra`, and `model`.
 
     Raises:
-        UserError: if the snapshot cannot be loaded.
+        UserError: if the snapshot is damaged or cannot be loaded.
     """
     torch.set_num_threads(threads)
+    read_manifest(snapshot)
     table = weight_spectra(load_snapshot(snapshot, LoadOptions(**load)), threads=threads)
     table.insert(0, "model", model)
     flagged = table[table.status != OK]

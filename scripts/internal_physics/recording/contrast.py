@@ -15,6 +15,7 @@ import torch
 from safetensors.numpy import save_file
 
 from internal_physics.errors import ConfigError
+from internal_physics.files import whole_file
 from internal_physics.models.loading import LoadedModel, LoadOptions
 from internal_physics.prompts import Prompt
 from internal_physics.recording.arrays import to_numpy
@@ -112,10 +113,10 @@ def principal_component(differences: np.ndarray) -> np.ndarray:
 
 def write_directions(vectors: np.ndarray, path: str | Path, labels: Mapping[str, Any]) -> None:
     """Write directions [L + 1, d] as float32 tensors residual.0 to residual.L, with labels as metadata."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     tensors = {f"residual.{layer}": vector.astype(np.float32) for layer, vector in enumerate(vectors)}
     # One entry: safetensors writes several in any order, and equal directions should be equal files.
-    save_file(tensors, str(path), metadata={"internal_physics": json.dumps(dict(labels))})
+    with whole_file(path) as temporary:
+        save_file(tensors, str(temporary), metadata={"internal_physics": json.dumps(dict(labels))})
 
 
 def _encode_side(model: LoadedModel, texts: Sequence[str], where: str) -> list[Encoded]:

@@ -59,9 +59,7 @@ def record_set(
             the first pass.
     """
     torch.set_num_threads(threads)
-    options = RecordOptions(
-        **{key: record[key] for key in ("weight_gradients", "batch_size", "attention_entropy", "top_k")}
-    )
+    options = RecordOptions(**record)
     model = checked_model(snapshot, LoadOptions(**load), labels)
     encoded = _encode_set(model, prompts, labels["prompt_set"])
     intervention = None

@@ -31,13 +31,15 @@ class RecordOptions:
 
     Attributes:
         weight_gradients: factors (exact gradients), norms (exact ‖G‖ only) or none.
-        batch_size: prompts per pass; results do not depend on it beyond float noise.
+        batch_size: most prompts per pass; results do not depend on it beyond float noise.
+        batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
         attention_entropy: keep the entropy of every attention row (needs eager attention).
         top_k: how many of the most probable next tokens are kept.
     """
 
     weight_gradients: WeightGradients = "factors"
     batch_size: int = 16
+    batch_tokens: int = 1024
     attention_entropy: bool = True
     top_k: int = 10
 
@@ -46,10 +48,21 @@ def record_batches(
     model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
 ) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
-    by_length = sorted(encoded, key=lambda e: len(e.ids))
     size = 1 if model.prompts_interact else options.batch_size
-    for start in range(0, len(by_length), size):
-        yield from record_batch(model, by_length[start : start + size], options, steering)
+    for batch in batches_of(encoded, size, options.batch_tokens):
+        yield from record_batch(model, batch, options, steering)
+
+
+def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -> Iterator[list[Encoded]]:
+    """Prompts from short to long, at most `batch_size` and `batch_tokens` (padding included) together."""
+    batch: list[Encoded] = []
+    for e in sorted(encoded, key=lambda e: len(e.ids)):
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(e.ids) > batch_tokens):
+            yield batch
+            batch = []
+        batch.append(e)
+    if batch:
+        yield batch
 
 
 def record_batch(

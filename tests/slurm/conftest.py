@@ -1,0 +1,61 @@
+"""One cluster and one finished local run for all tests on SLURM: `make test-slurm`."""
+
+import signal
+
+import pytest
+from cluster import Cluster, missing
+from slurm_runs import THREADS, SlurmTree
+from tiny_models import save_tiny_models
+from workflow_runs import CONFIG, Tree, copy_working_tree
+
+ONE_METRIC = "metrics: [ec]"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_needed():
+    lacks = missing()
+    if lacks:
+        pytest.exit("The tests on SLURM need " + ", and ".join(lacks), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=1))  # takes the cluster down
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory) -> Tree:
+    """A working tree with tiny models, in which nothing has run. Not to be changed."""
+    tree = copy_working_tree(tmp_path_factory.mktemp("fresh") / "tree")
+    save_tiny_models(tree.path("results/tiny_models"))
+    for model in ("llama", "gpt2"):  # also where there is a GPU: the cluster's are none
+        source = f'source: "path:results/tiny_models/{model}"'
+        tree.edit(CONFIG, source, f"{source}, device: cpu")
+    return tree
+
+
+@pytest.fixture(scope="session")
+def local(fresh, tmp_path_factory) -> Tree:
+    """The undisturbed run on this machine, up to the tables. Not to be changed."""
+    tree = fresh.copy(tmp_path_factory.mktemp("local") / "tree")
+    tree.snakemake("results/tables/checked.txt", *THREADS)
+    return tree
+
+
+@pytest.fixture(scope="session")
+def undisturbed(local, tmp_path_factory) -> Tree:
+    """As `local`, with a single metric: what the tests of faults compare with. Not to be changed."""
+    tree = local.copy(tmp_path_factory.mktemp("undisturbed") / "tree")
+    tree.append(CONFIG, ONE_METRIC)
+    tree.snakemake("results/tables/scores.csv", *THREADS)
+    return tree
+
+
+@pytest.fixture
+def slurm(fresh, cluster, tmp_path) -> SlurmTree:
+    """A tree of the test's own in which nothing has run, with a single metric: few jobs."""
+    tree = fresh.copy(tmp_path / "tree")
+    tree.append(CONFIG, ONE_METRIC)
+    return SlurmTree(tree, cluster)
