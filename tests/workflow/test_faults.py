@@ -1,12 +1,14 @@
 """Jobs that die and files that are damaged: what was finished stays, a rerun completes, the results are the same."""
 
 import os
+import subprocess
 
 import pytest
 from workflow_runs import CONFIG, Refused
 
 EC = "results/metrics/ec/tiny-llama/baseline.parquet"
 RECORDS = "results/tensors/tiny-llama/baseline"
+LISTINGS = "results/records/tiny-llama/baseline"
 SNAPSHOTS = "results/snapshots"
 # Lines that end the process as a lack of memory does, while a file named `fault` is there.
 KILLED_HERE = "(__import__('os').path.exists('fault') and __import__('os').kill(__import__('os').getpid(), 9))\n"
@@ -29,6 +31,13 @@ def contents(tree, folder):
 def snapshot_of_llama(tree):
     (folder,) = tree.path(SNAPSHOTS).glob("llama-*")
     return folder
+
+
+def damaged(tree, listing):
+    """The records that the system's own tool finds to be others than listed."""
+    command = ["sha256sum", "--check", "--quiet", listing]
+    done = subprocess.run(command, cwd=tree.folder, capture_output=True, text=True, check=False)
+    return [line.removesuffix(": FAILED") for line in done.stdout.splitlines()]
 
 
 def kill_after(tree, file, line):
@@ -68,6 +77,8 @@ def test_an_interrupted_fetch_is_fetched_again(base, empty):
 def test_a_truncated_record_is_named_and_recorded_again(base, tree):
     name = f"{RECORDS}/words/short.parquet"
     os.truncate(tree.path(name), 1000)
+    assert damaged(tree, f"{LISTINGS}/words.part0.sha256") == [name]
+    tree.path(EC).unlink()
     with pytest.raises(Refused) as refused:
         tree.snakemake(EC)
     assert f"{name}: this is not a whole Parquet file" in str(refused.value)
