@@ -5,6 +5,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
 from internal_physics.closure import library_files, script_files
@@ -20,6 +22,11 @@ try:
     CONFIG = load_config(config, where=os.path.relpath((workflow.configfiles or ["config"])[-1]))
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Of a workstation; a cluster knows itself what fits where, and its jobs have their share already.
+CORES = workflow.resource_settings.cores if workflow.is_main_process and not workflow.resource_settings.nodes else None
+if CORES and "mem_mb" not in workflow.global_resources:
+    workflow.register_resource("mem_mb", psutil.virtual_memory().total // 10**6)  # jobs side by side have to fit
 
 MODELS = list(CONFIG.models)
 PROMPT_SETS = list(CONFIG.prompt_sets)
@@ -174,6 +181,14 @@ def evaluate_resource(resource, wildcards, **given):
 def site_threads(rule, default):
     """What a profile's `set-threads` says of `rule`, else `default`."""
     return workflow.resource_settings.overwrite_threads.get(rule, default)
+
+
+def recording_threads():
+    """Half of a workstation's cores, at most 8: while one job loads its model or writes, another one computes.
+
+    In a cluster's job, and where no cores are given, it is 8.
+    """
+    return max(1, min(8, CORES // 2)) if CORES else 8
 
 
 def figures(kind, sets=PROMPT_SETS):

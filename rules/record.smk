@@ -25,7 +25,7 @@ for record_job in RECORD_JOBS:
             model=models_on(record_job.prompt_set),
         conda:
             "../envs/extract.yaml"
-        threads: site_threads("record", 8)
+        threads: site_threads("record", recording_threads())
         resources:
             **{"mem_mb": record_mem_mb, "gpu": CONFIG.raw["gpus_per_job"]} | site_resources("record"),
         params:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,18 @@ def run(script, *arguments, cwd):
 
 
 @pytest.fixture(scope="session")
-def dumped(tmp_path_factory):
-    """All rules, and the modules that reading the workflow loads."""
+def dump(tmp_path_factory):
+    """Cores -> all rules, the modules that reading the workflow loads, and what all jobs together may take."""
     folder = tmp_path_factory.mktemp("rules")
-    return run("dump_rules.py", ROOT / "Snakefile", ROOT / "config" / "tiny.yaml", cwd=folder)
+    return cache(
+        lambda cores: run("dump_rules.py", ROOT / "Snakefile", ROOT / "config" / "tiny.yaml", cores, cwd=folder)
+    )
+
+
+@pytest.fixture(scope="session")
+def dumped(dump):
+    """The same on one core."""
+    return dump("1")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -237,3 +238,18 @@ class TestSlurmProfile:
         asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
         with_gpu = {name for name, resources in asked.items() if "gpu" in resources}
         assert with_gpu == WITH_TORCH - {"fetch"}
+
+
+class TestShareOfTheMachine:
+    @pytest.mark.parametrize(("cores", "threads"), [("1", 1), ("2", 1), ("4", 2), ("16", 8), ("64", 8), ("cluster", 8)])
+    def test_two_recording_jobs_share_a_workstation_and_a_cluster_job_has_its_own_cores(self, dump, cores, threads):
+        rules = dump(cores)["rules"]
+        recording = {name: rule for name, rule in rules.items() if script_of(name) == "record"}
+        assert recording
+        assert {rule["threads"] for rule in recording.values()} == {threads}
+
+    def test_jobs_side_by_side_fit_into_a_workstations_memory(self, dump):
+        assert dump("2")["limits"]["mem_mb"] == psutil.virtual_memory().total // 10**6
+
+    def test_a_clusters_memory_is_not_that_of_its_login_node(self, dump):
+        assert "mem_mb" not in dump("cluster")["limits"]
