@@ -5,6 +5,7 @@ told to take for its own (`--touch`).
 """
 
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,21 +25,24 @@ def rows(rounds: int) -> list[Row]:
     """Plan from nothing, with nothing to do, and after a change of one prompt."""
     with tempfile.TemporaryDirectory() as folder:
         plans = {n: Path(folder) / str(n) for n in (FEW, MANY)}
+        default = default_config(Path(folder) / "default")
         for n, place in plans.items():
             write_scale(place, n_models=N_MODELS, n_prompts=n, weights=False)
         rounds = min(rounds, MOST_ROUNDS)
         anew = alternate({str(n): lambda p=place: snakemake(p, "--dry-run") for n, place in plans.items()}, rounds)
-        for place in plans.values():
+        for place in (default, *plans.values()):
             finish(place)
-        idle = alternate({str(n): lambda p=place: expect_nothing(p) for n, place in plans.items()}, rounds)
+        finished = {place.name: lambda p=place: expect_nothing(p) for place in (default, *plans.values())}
+        idle = alternate(finished, rounds)
         start = time.perf_counter()
         n_records = records_after_a_change(plans[FEW])
         changed = time.perf_counter() - start
     what = f"{N_MODELS} models × {FEW:,} prompts"
     return [
+        _seconds("nothing to do, the default config: 0 jobs", 5, statistics.median(idle["default"])),
         _seconds(f"plan {what}", 15, statistics.median(anew[str(FEW)])),
         _growth("plan twice the prompts", ratio(anew[str(MANY)], anew[str(FEW)])),
-        _seconds(f"nothing to do, {what}: 0 jobs", 5, statistics.median(idle[str(FEW)])),
+        _seconds(f"nothing to do, {what}: 0 jobs", 15, statistics.median(idle[str(FEW)])),
         _growth("nothing to do, twice the prompts", ratio(idle[str(MANY)], idle[str(FEW)])),
         _seconds(f"plan after one changed prompt, {what}", 15, changed),
         Row(
@@ -50,16 +54,24 @@ def rows(rounds: int) -> list[Row]:
     ]
 
 
+def default_config(folder: Path) -> Path:
+    """A folder to plan the default config in."""
+    folder.mkdir()
+    shutil.copy(ROOT / "config.yaml", folder)
+    (folder / "resources").symlink_to(ROOT / "resources")
+    return folder
+
+
 def snakemake(folder: Path, *arguments: str) -> str:
-    """What Snakemake says, run in a folder with a generated config."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", CONFIG]
-    command += ["--cores", "2", *arguments]
+    """What Snakemake says, run in a folder with a generated config or a copy of the default one."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+    command += ["--configfile", CONFIG] if (folder / CONFIG).exists() else []
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr
 
 
 def finish(folder: Path) -> None:
-    """Make every output as an empty file (or folder), and have Snakemake take them for those of its own jobs."""
+    """Make every output as an empty file (or folder), and have Snakemake note each as its own job's."""
     for line in snakemake(folder, "--summary").splitlines():
         name = line.split("\t")[0]
         if name.startswith("results/"):
@@ -68,7 +80,7 @@ def finish(folder: Path) -> None:
             path.mkdir(parents=True, exist_ok=True) if is_folder else path.parent.mkdir(parents=True, exist_ok=True)
             if not is_folder:
                 path.touch()
-    snakemake(folder, "--touch")
+    snakemake(folder, "--touch", "--forceall")
 
 
 def expect_nothing(folder: Path) -> None:
