@@ -40,10 +40,12 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 MpiDefault=none
 SwitchType=switch/none
-# No cgroups: they cannot be had in every container. So memory is booked and not enforced.
+# No cgroups: they cannot be had in every container. Memory is looked at each second instead.
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log

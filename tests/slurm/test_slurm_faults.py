@@ -12,6 +12,7 @@ ONE_MODEL = "results/metrics/ec/tiny-llama/baseline.parquet"  # two record jobs 
 # Another form of asking for a GPU than the profile's; and SLURM's shortest limit, a minute, growing as memory does.
 SHORT = ("--set-resources", "record:gres=gpu:1", "record:slurm_partition=gpu", "record:runtime=attempt")
 CONTROLLER_AWAY_S = 5
+TOO_LITTLE_MB = 400  # Snakemake's two processes of a job fit, torch beside them does not
 # From docs/clusters.md.
 CANCEL_ALL_OF_A_RUN = (
     "squeue --me --noheader --format='%i %j' | awk '/internal-physics_/ {print $1}' | xargs -r scancel"
@@ -47,6 +48,17 @@ def test_jobs_that_die_are_done_again_with_more_and_the_controller_may_be_away(s
     assert {job.resources["gres/gpu"] for job in records} == {"1"}
     assert records_and(TARGET, slurm.tree) == records_and(TARGET, undisturbed)
     assert table_bytes(slurm.tree, TABLES) == table_bytes(undisturbed, TABLES)
+
+
+def test_a_job_over_its_memory_is_killed_and_done_again_with_more(slurm, undisturbed):
+    name = "results/tensors/tiny-llama/baseline/words/short.parquet"
+    slurm.run(name, *THREADS, "--set-resources", f"record:mem_mb={TOO_LITTLE_MB} * attempt ** 3")
+    first, second = [job for job in slurm.jobs() if job.rule.startswith("record_")]
+    assert (first.memory_mb, second.memory_mb) == (TOO_LITTLE_MB, 8 * TOO_LITTLE_MB)
+    assert (first.state, second.state) == ("FAILED", "COMPLETED")  # OUT_OF_MEMORY is said only where cgroups watch
+    (log,) = slurm.tree.path("results/logs/slurm").rglob(f"{first.id}.log")
+    assert "exceeded memory limit" in log.read_text()
+    assert slurm.tree.path(name).read_bytes() == undisturbed.path(name).read_bytes()
 
 
 def test_snakemake_killed_and_started_again_while_its_jobs_run(slurm, undisturbed):
