@@ -4,7 +4,6 @@ What it says stands in the YAML files beside the template: sections.yaml (which 
 captions.yaml (by kind of figure), metrics.yaml and tables.yaml. A new section needs an entry there, no code.
 """
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.gain_verdicts import caption_facts
+from internal_physics.report_images import data_uri
 from internal_physics.report_parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
 from internal_physics.table_parts import Excerpt
 
@@ -21,6 +21,7 @@ TEXTS = ("sections", "captions", "metrics", "tables")
 ALL_SETS = "all"
 NEEDED = ("scores", "scores_normalized")
 WHOLE = (*NEEDED, "hypotheses")
+REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
 # Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
 MODEL_OPTIONS = ("dtype", "quantization", "compute_dtype", "task", "source", "file", "revision", "sha256")
 NO_CAPTION = {
@@ -105,7 +106,10 @@ def _sections(
     prompt_sets: Sequence[str],
     facts: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """The sections with their figures, numbered through; kinds that no section names get one of their own."""
+    """The sections with their figures, numbered through; kinds that no section names get one of their own.
+
+    Only the first figure of a kind is open, and says how it is read where that is the same for all.
+    """
     named = [kind for section in texts["sections"] for kind in section.get("figures", [])]
     listed = list(texts["sections"])
     if others := [kind for kind in figures if kind not in named]:
@@ -115,13 +119,16 @@ def _sections(
     for section in listed:
         shown = []
         for kind in section.get("figures", []):
+            first: dict[str, str] = {}
             for prompt_set in _in_order([ALL_SETS, *prompt_sets], figures.get(kind, {})):
                 context = {**facts, "kind": kind, **_about_set(tables, prompt_set)}
                 if "hypotheses" in tables:
                     context |= caption_facts(tables["hypotheses"], prompt_set)
                 caption = _caption(texts["captions"].get(kind, NO_CAPTION), context)
-                uri = _data_uri(Path(figures[kind][prompt_set]))
-                shown.append({"number": next_number, "kind": kind, "caption": caption, "uri": uri})
+                said = {part for part in REPEATED if caption.get(part) == first.get(part)}
+                figure = {"number": next_number, "kind": kind, "caption": caption, "is_first": not first, "said": said}
+                shown.append({**figure, "uri": data_uri(figures[kind][prompt_set])})
+                first = first or caption
                 next_number += 1
         if section.get("optional") and not shown:
             continue
@@ -166,10 +173,6 @@ def _caption(parts: Mapping[str, str], context: Mapping[str, Any]) -> dict[str, 
     """Fill the placeholders. The result is plain text: the page escapes it, so nothing is escaped here."""
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     return {part: environment.from_string(text).render(context) for part, text in parts.items()}
-
-
-def _data_uri(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
 def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
