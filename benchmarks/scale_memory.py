@@ -18,12 +18,20 @@ from benchmarks.subjects import ROOT
 
 FEW, TIMES, N_PROMPTS, SET_SIZE, N_LAYERS = 2, 10, 1000, 250, 12
 SETS = [f"set_{number:03d}" for number in range(N_PROMPTS // SET_SIZE)]
-JOBS = ("collect", "collect_information", "collect_thermodynamics", "check_tables", "report")
+JOBS = (
+    *("collect", "collect_information", "collect_thermodynamics", "gains", "compare", "hypotheses", "correlate"),
+    *("check_tables", "report"),
+)
 METRICS = ("ec", "isc", "isg", "isa", "isf")
+CONDITIONS = ("baseline", "steered")  # of ec alone, to be compared
 OF_RULES = ("states", "flags", "means", "layers", "counts")
 WEIGHTS = [f"block.{layer}.{kind}" for layer in range(N_LAYERS) for kind in ("query", "up")]
 BAR = 1.5
 _SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
+_NOTES = {  # on each prompt, as the config gives them
+    name: {f"p{i:03d}": {"text": f"{name} {i}", "kind": ("a", "b")[i % 2], "difficulty": ""} for i in range(SET_SIZE)}
+    for name in SETS
+}
 _BY_LAYER = {
     "ec": ("relative_gradient_change",),
     "isc": ("gradient_norm",),
@@ -56,6 +64,11 @@ def make_up(folder: Path, n_models: int) -> None:
         for metric in METRICS:
             path = folder / "metrics" / metric / model / "baseline.parquet"
             write_pieces((_metric(metric, keys) for keys in _sets(model)), path)
+        for condition in CONDITIONS:
+            path = folder / "metrics" / "ec" / model / f"{condition}.parquet"
+            write_pieces((_metric("ec", keys) for keys in _sets(model, condition)), path)
+        path = folder / "metrics" / "residual_gain" / model / "baseline.parquet"
+        write_pieces((_residual_gain(keys) for keys in _sets(model)), path)
         path = folder / "metrics" / "information" / model / "baseline.parquet"
         write_pieces((_information(keys) for keys in _sets(model)), path)
         path = folder / "lens" / model / "predictions.parquet"
@@ -70,10 +83,10 @@ def _models(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "weights").iterdir())
 
 
-def _sets(model: str) -> Iterator[pd.DataFrame]:
+def _sets(model: str, condition: str = "baseline") -> Iterator[pd.DataFrame]:
     """Keys of the prompts, one set after the other."""
     for name in SETS:
-        keys = {"model": model, "condition": "baseline", "prompt_set": name}
+        keys = {"model": model, "condition": condition, "prompt_set": name}
         yield pd.DataFrame({**keys, "prompt": [f"p{i:03d}" for i in range(SET_SIZE)]})
 
 
@@ -94,6 +107,21 @@ def _information(prompts: pd.DataFrame) -> pd.DataFrame:
     return _tidy(
         prompts, [(q, layer, None) for q in QUANTITIES for layer in range(N_LAYERS + 1)], n_tokens=20, loss_nats=1.0
     )
+
+
+def _residual_gain(prompts: pd.DataFrame) -> pd.DataFrame:
+    from internal_physics.metrics.residual_gain import VARIANTS
+
+    by_layer = [(f"residual_gain_{variant}", layer, None) for variant in VARIANTS for layer in range(N_LAYERS)]
+    of_prompt = [
+        (f"{what}_{v}", None, None)
+        for what in ("last_gain", "cumulative_gain", "log_cumulative_gain")
+        for v in VARIANTS
+    ]
+    tokens = [("top_token", None, rank) for rank in range(1, 6)]
+    numbers = [("next_token_entropy_nats", None, None), *of_prompt, *by_layer, *tokens]
+    table = _tidy(prompts, numbers, n_tokens=20, loss_nats=1.0)
+    return table.assign(text=table["text"].mask(table["quantity"] == "top_token", " the"))
 
 
 def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None) -> pd.DataFrame:
@@ -152,10 +180,16 @@ def _measure(job: str, folder: Path) -> int:
     from internal_physics.collect import collect_files
     from internal_physics.collect_information import collect_information_files
     from internal_physics.collect_thermodynamics import collect_thermodynamics_files
+    from internal_physics.compare import compare_files
+    from internal_physics.correlate import correlate_metrics
+    from internal_physics.gains import collect_gains
+    from internal_physics.hypotheses import judge_hypotheses
     from internal_physics.report import render_report
+    from internal_physics.table_parts import table_parts
     from internal_physics.table_stream import write_tables
+    from internal_physics.tables import read_table
 
-    models, tables = _models(folder), folder / "tables"
+    models, tables, beside = _models(folder), folder / "tables", folder / "beside"
     of_model = {name: [str(folder / "thermodynamics" / m / f"{name}.parquet") for m in models] for name in OF_RULES}
     files = [str(folder / "metrics" / metric / m / "baseline.parquet") for m in models for metric in METRICS]
     information = [str(folder / "metrics" / "information" / m / "baseline.parquet") for m in models]
@@ -173,6 +207,18 @@ def _measure(job: str, folder: Path) -> int:
             pieces = collect_thermodynamics_files(weights=weights, **of_model)
             names = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
             write_tables(pieces, _outputs(tables, *names))
+        elif job == "gains":
+            gains = [str(folder / "metrics" / "residual_gain" / m / "baseline.parquet") for m in models]
+            write_tables(collect_gains(gains, _NOTES), _outputs(beside, "gains"))
+        elif job == "compare":
+            compared = [str(folder / "metrics" / "ec" / m / f"{c}.parquet") for m in models for c in CONDITIONS]
+            write_tables(compare_files(compared, **_SETTINGS), _outputs(beside, "comparisons"))
+        elif job == "hypotheses":
+            parts = table_parts(beside / "gains.parquet", "gains", ["model", "condition"])
+            judge_hypotheses(parts, _NOTES, **_SETTINGS)
+        elif job == "correlate":
+            of_prompts, scores = (read_table(tables / f"{name}.parquet", name) for name in ("prompts", "scores"))
+            correlate_metrics(of_prompts, scores, seed=0, n_resamples=99)
         elif job == "check_tables":
             check_tables(**_asked(tables, models))
         else:

@@ -2,12 +2,13 @@
 
 from internal_physics.hypotheses import judge_hypotheses
 from internal_physics.joblog import job
-from internal_physics.tables import read_table, write_table
+from internal_physics.table_parts import table_parts
+from internal_physics.tables import write_table
 
 if __name__ == "__main__":
     with job(snakemake):
         table = judge_hypotheses(
-            read_table(snakemake.input.gains, "gains"),
+            table_parts(snakemake.input.gains, "gains", ["model", "condition"]),
             snakemake.params.prompts,
             seed=snakemake.params.seed,
             **snakemake.params.statistics,

@@ -5,7 +5,7 @@ the last block shrink the stream on prompts of a kind?), `nested_grammar` (is a 
 `contrast` (do two kinds differ in last gain?). The rules of the verdicts are in verdicts.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ _PLACE = ["model", "condition", "variant"]
 
 
 def judge_hypotheses(
-    gains: pd.DataFrame,
+    gains: pd.DataFrame | Iterable[pd.DataFrame],
     prompts: Mapping[str, Mapping[str, Mapping[str, str]]],
     *,
     seed: int,
@@ -42,7 +42,7 @@ def judge_hypotheses(
     apart from single sets.
 
     Args:
-        gains: table `gains`.
+        gains: table `gains`, whole or in parts, in which the rows of a model and condition are together.
         prompts: prompt set → prompt → at least its text.
         seed: of all that is drawn; each row draws by its own name, whatever else is tested.
         n_resamples: bootstrap resamples and permutations of each row.
@@ -53,9 +53,10 @@ def judge_hypotheses(
     """
     settings = Settings(seed, n_resamples, confidence_level)
     found = []
-    for place, group in gains.groupby(_PLACE, sort=False):
-        keys = dict(zip(_PLACE, place, strict=True))
-        found += [keys | row for row in _rows_of_model(group, prompts, settings.named(*place))]
+    for part in [gains] if isinstance(gains, pd.DataFrame) else gains:
+        for place, group in part.groupby(_PLACE, sort=False):
+            keys = dict(zip(_PLACE, place, strict=True))
+            found += [keys | row for row in _rows_of_model(group, prompts, settings.named(*place))]
     columns = list(TABLES["hypotheses"])
     table = pd.DataFrame(found, columns=[name for name in columns if name not in ("p_adjusted", "verdict")])
     return _judge(_adjust(table), found)[columns]

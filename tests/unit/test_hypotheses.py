@@ -231,6 +231,15 @@ def test_rows_do_not_depend_on_what_else_is_tested():
     pd.testing.assert_frame_equal(both[both["model"] == "m"].reset_index(drop=True)[unadjusted], alone[unadjusted])
 
 
+def test_in_parts_as_whole():
+    gains = gains_of(driven_points(0.05), models=("other", "m"))
+    parts = [rows for _, rows in gains.groupby("model", sort=False)]
+    prompts = texts_of(gains)
+    pd.testing.assert_frame_equal(
+        judge_hypotheses(iter(parts), prompts, **SETTINGS), judge_hypotheses(gains, prompts, **SETTINGS)
+    )
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path):
     points = driven_points(0.01)
     files = []
