@@ -229,6 +229,17 @@ def test_norm_of_drawn_look_ups_adds_rows_of_equal_ids(ids, width, seed):
     assert lookup_norm(torch.tensor(ids), delta) == pytest.approx(np.linalg.norm(matrix), rel=EXACT, abs=EXACT)
 
 
+@pytest.mark.parametrize("n_out", [8191, 8192, 8193, 20_000])
+def test_inner_products_of_a_vocabularys_rows_raised_in_parts(n_out):
+    draw = np.random.default_rng(n_out)
+    a, b = (
+        FactoredGradient((n_out, 3), (OuterTerm(draw.normal(size=(4, 3)), draw.normal(size=(4, n_out))),))
+        for _ in range(2)
+    )
+    assert relative(a.dot(b), np.sum(a.dense() * b.dense())) < EXACT * 100  # the sum cancels by two digits
+    assert relative(a.norm(), np.linalg.norm(a.dense())) < EXACT
+
+
 def test_a_zero_gradient_is_zero_everywhere():
     zero = FactoredGradient((3, 2), (OuterTerm(np.ones((4, 2)), np.zeros((4, 3))),))
     assert zero.norm() == 0

@@ -55,6 +55,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "weight_gradients": "factors",
         "batch_size": 16,
         "batch_tokens": 1024,
+        "recompute": False,
         "prompts_per_job": 256,
         "attention_entropy": True,
         "top_k": 10,

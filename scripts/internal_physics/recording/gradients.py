@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_COLUMNS_AT_ONCE = 8192
+
 
 @dataclass(frozen=True)
 class OuterTerm:
@@ -115,9 +117,13 @@ def _dot(a: Term, b: Term) -> float:
 
 
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """All inner products of rows, [t, s], in float64."""
-    wide = a.astype(np.float64)
-    return wide @ (wide if b is a else b.astype(np.float64)).T
+    """All inner products of rows, [t, s], in float64; wide rows (a vocabulary's) are raised to float64 in parts."""
+    total = np.zeros((len(a), len(b)))
+    for start in range(0, a.shape[1], _COLUMNS_AT_ONCE):
+        columns = slice(start, start + _COLUMNS_AT_ONCE)
+        wide = a[:, columns].astype(np.float64)
+        total += wide @ (wide if b is a else b[:, columns].astype(np.float64)).T
+    return total
 
 
 def _require_width(matrix: np.ndarray, width: int) -> None:

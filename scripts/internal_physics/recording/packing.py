@@ -42,6 +42,10 @@ class Packing:
             self._packed[tensor] = (tensor._version, packed)
         return packed
 
+    def forget(self) -> None:
+        """Pack everything anew from now on: what is computed again needs a graph of its own."""
+        self._packed.clear()
+
     def unpack(self, packed: torch.Tensor, shape: torch.Size) -> torch.Tensor:
         """[n, o] → `shape` ([b, t, o] or [b·t, o]); zero at padding."""
         padded = packed.new_zeros((self.shape[0] * self.shape[1], packed.shape[-1]))

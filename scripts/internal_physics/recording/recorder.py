@@ -33,6 +33,7 @@ class RecordOptions:
         weight_gradients: factors (exact gradients), norms (exact ‖G‖ only) or none.
         batch_size: most prompts per pass; results do not depend on it beyond float noise.
         batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
+        recompute: compute each block again in the backward pass instead of keeping its activations.
         attention_entropy: keep the entropy of every attention row (needs eager attention).
         top_k: how many of the most probable next tokens are kept.
     """
@@ -40,6 +41,7 @@ class RecordOptions:
     weight_gradients: WeightGradients = "factors"
     batch_size: int = 16
     batch_tokens: int = 1024
+    recompute: bool = False
     attention_entropy: bool = True
     top_k: int = 10
 
@@ -80,6 +82,7 @@ def record_batch(
         lengths,
         factors=options.weight_gradients != "none",
         edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
+        recompute=options.recompute,
     )
     keeper = NormKeeper(taps.flow, taps.packing)
     if options.weight_gradients == "norms":
@@ -87,17 +90,18 @@ def record_batch(
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
+        entropies = _attention_entropies(getattr(output, "attentions", None), model.anatomy)
+        predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
+        del output  # logits of every position: not to be held through the backward pass
         losses.sum().backward()
     taps.verify()
     _require_complete(flow, model.anatomy)
-    entropies = _attention_entropies(getattr(output, "attentions", None), model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
     infos = parameter_infos(placed, model.anatomy)
-    logits = output.logits.detach()
     traces = []
     for b, e in enumerate(batch):
         tensors = _residual_tensors(flow, b, len(e.ids)) | _entropy_tensors(entropies, b, len(e.ids))
-        tensors |= _logit_tensors(logits[b, e.read_position], model.anatomy.n_layers, options.top_k)
+        tensors |= _logit_tensors(predicted[b], model.anatomy.n_layers, options.top_k)
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from internal_physics.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
+from internal_physics.recording.lookups import LookupSpy, scale_of_lookup
 from internal_physics.recording.packing import Packing
+from internal_physics.recording.recompute import Recompute, require_no_lookups
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Call:
 
     Attributes:
         map: which module.
-        input: [n, in], or ids [n] of an embedding.
+        input: [n, in], or ids [n] of an embedding; None until the block that it is in was computed again.
         scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
         output_gradient: [n, out], once the backward pass has been there.
     """
 
     map: LinearMap
-    input: torch.Tensor
+    input: torch.Tensor | None
     scale: float = 1.0
     output_gradient: torch.Tensor | None = None
     version: int = 0
@@ -77,6 +77,7 @@ class Taps:
         lengths: number of real tokens of each prompt [b]; the batch is padded on the right to the longest.
         factors: whether inputs and output gradients of linear maps are kept.
         edit: changes residual[l], as (residual, l) → residual, before block l sees it and before it is kept.
+        recompute: whether blocks are computed again in the backward pass, see `recompute`.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class Taps:
         *,
         factors: bool = True,
         edit: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
+        recompute: bool = False,
     ) -> None:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
         self.factors, self.edit = factors, edit
         self.flow = Flow()
+        self._recompute = Recompute(self.flow.calls, self.packing.forget) if recompute else None
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
@@ -106,13 +109,17 @@ class Taps:
         for layer, block in enumerate(blocks):
             self._tap_block_input(block, layer)
         self._tap_last_output(blocks[-1], len(blocks))
+        if self._recompute is not None:
+            require_no_lookups(self.anatomy)
+            for block in blocks:
+                self._stack.callback(self._recompute.wrap(block))
         return self.flow
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
     def verify(self) -> None:
-        """Refuse a pass in which a caught tensor was later changed in place: its value would be wrong.
+        """Refuse a pass in which a caught tensor was later changed in place, or never caught.
 
         Raises:
             ArchitectureError: naming the first such place.
@@ -120,7 +127,15 @@ class Taps:
         changed = [
             f"residual {layer}" for layer, h in self.flow.residual.items() if h._version != self.flow.versions[layer]
         ]
-        changed += [f"the input of {call.map.site}" for call in self.flow.calls if call.input._version != call.version]
+        kept = [call for call in self.flow.calls if call.input is not None]
+        changed += [f"the input of {call.map.site}" for call in kept if call.input._version != call.version]
+        missing = [c.map.site for c in self.flow.calls if c.input is None and c.output_gradient is not None]
+        if missing:
+            raise ArchitectureError(
+                f"{missing[0]} was not computed again",
+                where=self.anatomy.architecture,
+                todo="set record.recompute to false",
+            )
         if changed:
             raise ArchitectureError(
                 f"{changed[0]} is changed in place after it is used", where=self.anatomy.architecture
@@ -184,8 +199,7 @@ class Taps:
                     expected="a linear map that returns one tensor",
                 )
             if self.factors:
-                caught = args[0].detach().reshape(-1, args[0].shape[-1])
-                self._await_gradient(Call(linear_map, caught, version=caught._version), output)
+                self._catch(linear_map, args[0].detach().reshape(-1, args[0].shape[-1]), output)
             return self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])) if self.packing.is_needed else None
 
         self._hook(module.register_forward_pre_hook(before))
@@ -193,7 +207,7 @@ class Taps:
 
     def _tap_embedding(self, module: nn.Embedding, linear_map: LinearMap) -> None:
         plain = type(module).forward is nn.Embedding.forward
-        spy = _LookupSpy(module.weight)
+        spy = LookupSpy(module.weight)
 
         def before(_module: nn.Module, _args: tuple) -> None:
             spy.start()
@@ -202,9 +216,9 @@ class Taps:
             spy.stop()
             ids = self._ids_by_prompt(args[0] if plain else spy.ids, linear_map)
             leaf = output.detach().expand(*self.shape, -1).clone().requires_grad_()
-            scale = 1.0 if plain else _scale(module, ids, leaf, self.anatomy.architecture)
+            scale = 1.0 if plain else scale_of_lookup(module, ids, leaf, self.anatomy.architecture)
             ids = self.packing.pack(ids[..., None])[:, 0]
-            self._await_gradient(Call(linear_map, ids, scale=scale, version=ids._version), leaf)
+            self._await_gradient(Call(linear_map, ids, scale=scale, version=ids._version), leaf, n_rows=len(ids))
             return leaf
 
         if not plain:
@@ -212,18 +226,40 @@ class Taps:
             self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
 
-    def _await_gradient(self, call: Call, output: torch.Tensor) -> None:
+    def _catch(self, linear_map: LinearMap, given: torch.Tensor, output: torch.Tensor) -> None:
+        """Keep the input of a linear map, once; where its block runs twice, that of the second time."""
+        if self._recompute is not None and self._recompute.repeats:
+            call = self._recompute.repeated_call()
+            if call is None or call.map is not linear_map:
+                raise ArchitectureError(
+                    f"{linear_map.site} runs at another time when its block is computed again",
+                    where=self.anatomy.architecture,
+                    todo="set record.recompute to false",
+                )
+            call.input, call.version = given, given._version
+            self._tell(call)
+            return
+        call = Call(linear_map, given, version=given._version)
+        if self._recompute is not None and self._recompute.drops_inputs:
+            call.input = None
+        self._await_gradient(call, output, n_rows=len(given))
+
+    def _await_gradient(self, call: Call, output: torch.Tensor, n_rows: int) -> None:
         self.flow.calls.append(call)
         if not output.requires_grad:
             return
 
         def keep(gradient: torch.Tensor) -> None:
             flat = gradient.reshape(-1, gradient.shape[-1])
-            call.output_gradient = flat if len(flat) == len(call.input) else self.packing.pack(gradient)
-            if self.flow.on_gradient is not None:
-                self.flow.on_gradient(call)
+            call.output_gradient = flat if len(flat) == n_rows else self.packing.pack(gradient)
+            self._tell(call)
 
         output.register_hook(keep)
+
+    def _tell(self, call: Call) -> None:
+        """Say that a call is complete: by the time its gradient comes, its block may not have run again yet."""
+        if self.flow.on_gradient is not None and call.input is not None and call.output_gradient is not None:
+            self.flow.on_gradient(call)
 
     def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
         """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
@@ -244,48 +280,3 @@ class Taps:
                 where=self.anatomy.architecture,
                 expected=f"[prompts, tokens, features] with [prompts, tokens] = {self.shape}",
             )
-
-
-class _LookupSpy(TorchFunctionMode):
-    """Catches the ids with which an embedding's weight is really looked up.
-
-    Some embeddings compute them from other arguments (OPT adds an offset to positions). Wraps the module's call.
-    """
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        super().__init__()
-        self.weight = weight
-        self.ids: torch.Tensor | None = None
-        self._watching = False
-
-    def start(self) -> None:
-        """Watch from now on."""
-        self._watching = True
-        self.__enter__()
-
-    def stop(self) -> None:
-        """Stop watching; harmless where it does not watch."""
-        if self._watching:
-            self._watching = False
-            self.__exit__(None, None, None)
-
-    def __torch_function__(
-        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-    ) -> object:
-        kwargs = kwargs or {}
-        if function is functional.embedding and args[1] is self.weight:
-            self.ids = args[0]
-        return function(*args, **kwargs)
-
-
-def _scale(module: nn.Embedding, ids: torch.Tensor, output: torch.Tensor, architecture: str) -> float:
-    """The constant factor between looked-up rows and the module's output.
-
-    Raises:
-        ArchitectureError: where there is no such constant: the module does something else to its rows.
-    """
-    rows = functional.embedding(ids, module.weight).to(output.dtype)
-    scale = float((output.detach() * rows).sum().double() / rows.square().sum().double())
-    if not torch.allclose(output.detach(), rows * scale, rtol=1e-2 if output.dtype.itemsize < 4 else 1e-4, atol=1e-6):
-        raise ArchitectureError(f"{type(module).__name__} is not a scaled look-up", where=architecture)
-    return scale

@@ -1,0 +1,55 @@
+"""Embeddings that do more than look rows up: which ids they really use, and by how much they scale the rows."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from internal_physics.errors import ArchitectureError
+
+
+class LookupSpy(TorchFunctionMode):
+    """Catches the ids with which an embedding's weight is really looked up.
+
+    Some embeddings compute them from other arguments (OPT adds an offset to positions). Wraps the module's call.
+    """
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+        self.ids: torch.Tensor | None = None
+        self._watching = False
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._watching = True
+        self.__enter__()
+
+    def stop(self) -> None:
+        """Stop watching; harmless where it does not watch."""
+        if self._watching:
+            self._watching = False
+            self.__exit__(None, None, None)
+
+    def __torch_function__(
+        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        kwargs = kwargs or {}
+        if function is functional.embedding and args[1] is self.weight:
+            self.ids = args[0]
+        return function(*args, **kwargs)
+
+
+def scale_of_lookup(module: nn.Embedding, ids: torch.Tensor, output: torch.Tensor, architecture: str) -> float:
+    """The constant factor between looked-up rows and the module's output.
+
+    Raises:
+        ArchitectureError: where there is no such constant: the module does something else to its rows.
+    """
+    rows = functional.embedding(ids, module.weight).to(output.dtype)
+    scale = float((output.detach() * rows).sum().double() / rows.square().sum().double())
+    if not torch.allclose(output.detach(), rows * scale, rtol=1e-2 if output.dtype.itemsize < 4 else 1e-4, atol=1e-6):
+        raise ArchitectureError(f"{type(module).__name__} is not a scaled look-up", where=architecture)
+    return scale

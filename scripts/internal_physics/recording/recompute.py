@@ -1,0 +1,105 @@
+"""Blocks that are computed again in the backward pass, so that memory holds the activations of one block, not of all.
+
+What stays is one residual per block. The price is a second forward pass. Source of the idea: Chen et al. 2016,
+"Training deep nets with sublinear memory cost".
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from internal_physics.errors import ArchitectureError
+from internal_physics.models.anatomy import Anatomy
+
+
+class Recompute:
+    """Has blocks computed again, and knows which of the calls of the pass is being repeated.
+
+    Args:
+        calls: of the pass, one for every call of a linear map, filled in order while the forward pass runs.
+        before_again: what is to be done before a block is computed again.
+    """
+
+    def __init__(self, calls: Sequence[object], before_again: Callable[[], None]) -> None:
+        self._calls, self._before_again = calls, before_again
+        self._repeated: Iterator[object] | None = None
+        self._in_block = False
+
+    @property
+    def drops_inputs(self) -> bool:
+        """Whether what runs now will run again: its inputs need not be kept."""
+        return self._in_block
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what runs now has run before."""
+        return self._repeated is not None
+
+    def repeated_call(self) -> object | None:
+        """The call of the first time that the present one repeats; None if there were fewer then."""
+        return next(self._repeated, None)
+
+    def wrap(self, block: nn.Module) -> Callable[[], None]:
+        """Have a block computed again.
+
+        Returns:
+            What undoes it.
+        """
+        forward, own = block.forward, "forward" in vars(block)
+        block.forward = partial(self._run, forward)
+
+        def undo() -> None:
+            if own:
+                block.forward = forward
+            else:
+                del block.forward
+
+        return undo
+
+    def _run(self, forward: Callable[..., object], *args: object, **kwargs: object) -> object:
+        calls: list[object] = []
+        return checkpoint(
+            forward,
+            *args,
+            use_reentrant=False,
+            preserve_rng_state=False,  # nothing is drawn: dropout is off
+            early_stop=False,  # every map of the block is to give its input
+            context_fn=lambda: (self._first(calls), self._again(calls)),
+            **kwargs,
+        )
+
+    @contextmanager
+    def _first(self, calls: list[object]) -> Iterator[None]:
+        n_before, self._in_block = len(self._calls), True
+        try:
+            yield
+        finally:
+            self._in_block = False
+        calls += self._calls[n_before:]
+
+    @contextmanager
+    def _again(self, calls: list[object]) -> Iterator[None]:
+        self._before_again()
+        self._repeated = iter(calls)
+        try:
+            yield
+        finally:
+            self._repeated = None
+
+
+def require_no_lookups(anatomy: Anatomy) -> None:
+    """Refuse a model with embeddings inside its blocks: the rows that they look up are leaves, made anew each time.
+
+    Raises:
+        ArchitectureError: naming the first.
+    """
+    inside = [m.site for m in anatomy.maps if m.lookup and m.site.startswith(f"{anatomy.blocks_path}.")]
+    if inside:
+        raise ArchitectureError(
+            f"{inside[0]} is an embedding inside a block, which cannot be computed again",
+            where=anatomy.architecture,
+            todo="set record.recompute to false",
+        )
