@@ -214,7 +214,7 @@ def _measure(job: str, folder: Path) -> int:
             compared = [str(folder / "metrics" / "ec" / m / f"{c}.parquet") for m in models for c in CONDITIONS]
             write_tables(compare_files(compared, **_SETTINGS), _outputs(beside, "comparisons"))
         elif job == "hypotheses":
-            parts = table_parts(beside / "gains.parquet", "gains", ["model", "condition"])
+            parts = table_parts(beside / "gains.parquet", "gains", ["model", "condition"], n_rows=1)
             judge_hypotheses(parts, _NOTES, **_SETTINGS)
         elif job == "correlate":
             of_prompts, scores = (read_table(tables / f"{name}.parquet", name) for name in ("prompts", "scores"))

@@ -8,7 +8,7 @@ from internal_physics.tables import write_table
 if __name__ == "__main__":
     with job(snakemake):
         table = judge_hypotheses(
-            table_parts(snakemake.input.gains, "gains", ["model", "condition"]),
+            table_parts(snakemake.input.gains, "gains", ["model", "condition"], n_rows=1),
             snakemake.params.prompts,
             seed=snakemake.params.seed,
             **snakemake.params.statistics,
