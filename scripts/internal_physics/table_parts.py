@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from internal_physics.errors import StoreError
 from internal_physics.table_columns import KEYS
 from internal_physics.table_stream import read_pieces
-from internal_physics.tables import TABLES, conform, read_table
+from internal_physics.tables import TABLES, conform, read_table, reading
 
 CELLS_OF_A_PART = 2_000_000
 _PROMPT = ["prompt_set", "prompt"]
@@ -27,7 +26,7 @@ def table_parts(
     Rows that agree in the columns `by` (those that the table has) are in one part, however many they are.
 
     Raises:
-        StoreError: naming the file that cannot be read.
+        StoreError: naming the file that cannot be read, or in which a row lacks one of these columns' values.
     """
     n_rows = CELLS_OF_A_PART // len(TABLES[name]) if n_rows is None else n_rows
     by = [column for column in by if column in TABLES[name]]
@@ -38,6 +37,10 @@ def table_parts(
     for piece in read_pieces(path, by):
         for key, size in piece.value_counts(sort=False).items():
             counts[key] = counts.get(key, 0) + int(size)
+    if (n_keyless := count_rows(path) - sum(counts.values())) > 0:
+        raise StoreError(
+            f"{n_keyless} rows have no value in one of {by}", where=str(path), todo="delete it and run again"
+        )
     for keys in _bundles(counts, n_rows):
         yield conform(_filtered(path, [[(c, "=", v) for c, v in zip(by, key, strict=True)] for key in keys]), name)
 
@@ -48,10 +51,8 @@ def count_rows(path: str | Path) -> int:
     Raises:
         StoreError: naming the file that cannot be read.
     """
-    try:
+    with reading(path):
         return pq.read_metadata(path).num_rows
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
 
 
 class TableBySet:
@@ -129,7 +130,7 @@ def _excerpt(path: str | Path, name: str, n_rows: int) -> Excerpt:
         first.append(piece.head(n_rows - sum(map(len, first))))
         if sum(map(len, first)) >= n_rows:
             break
-    flagged = _filtered(path, pc.field("status") != "ok")
+    flagged = _filtered(path, (pc.field("status") != "ok") | pc.field("status").is_null())
     head, n_prompts = conform(pd.concat(first, ignore_index=True), name), 0
     if name == "prompts":
         n_prompts = len(
@@ -153,7 +154,5 @@ def _bundles(counts: Mapping[tuple, int], n_rows: int) -> Iterator[list[tuple]]:
 
 
 def _filtered(path: str | Path, filters: Any, columns: list[str] | None = None) -> pd.DataFrame:
-    try:
+    with reading(path):
         return pd.read_parquet(path, filters=filters, columns=columns)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error

@@ -13,9 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from internal_physics.errors import StoreError
 from internal_physics.files import whole_file
-from internal_physics.tables import TABLES, conform, to_arrow
+from internal_physics.tables import TABLES, conform, reading, to_arrow
 
 ROWS_OF_A_PIECE = 2**16
 Pieces = Iterable[tuple[str, pd.DataFrame]]  # which file, and its next rows
@@ -154,14 +153,11 @@ def read_pieces(path: str | Path, columns: Sequence[str] | None = None) -> Itera
     Raises:
         StoreError: naming the file, if it is missing or damaged.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            if file.num_row_groups == 0:
-                yield file.schema_arrow.empty_table().to_pandas()
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns).to_pandas()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
+    with reading(path), pq.ParquetFile(path) as file:
+        if file.num_row_groups == 0:
+            yield file.schema_arrow.empty_table().to_pandas()
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns).to_pandas()
 
 
 def prompt_sets_in(paths: Iterable[str | Path]) -> list[str]:

@@ -3,7 +3,8 @@
 Each is written as CSV and Parquet with the same columns; Parquet fields carry unit and meaning as metadata.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +159,6 @@ def read_table(path: str | Path, name: str, filters: Filters = None) -> pd.DataF
     return conform(_read(path, filters=filters), name)
 
 
-def read_tables(inputs: Any) -> dict[str, pd.DataFrame]:
-    """Every table of the contract among a rule's named inputs; a run may have been asked for fewer than all."""
-    return {name: read_table(inputs[name], name) for name in TABLES if name in inputs.keys()}  # noqa: SIM118
-
-
 def write_metric(rows: pd.DataFrame, path: str | Path) -> None:
     """Write one metric's tidy rows (see metrics.table) to Parquet."""
     write_rows(rows, path)
@@ -187,11 +183,22 @@ def metric_of(path: str | Path) -> str:
     return Path(path).parts[-3]
 
 
-def _read(path: str | Path, **which: Any) -> pd.DataFrame:
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Have an error of Parquet's reader name the file.
+
+    Raises:
+        StoreError: if the file is missing or damaged.
+    """
     try:
-        return pd.read_parquet(path, **which)
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
+
+
+def _read(path: str | Path, **which: Any) -> pd.DataFrame:
+    with reading(path):
+        return pd.read_parquet(path, **which)
 
 
 def write_rows(rows: pd.DataFrame, path: str | Path) -> None:
@@ -207,12 +214,6 @@ def read_rows(*paths: str | Path) -> pd.DataFrame:
         StoreError: naming the file that cannot be read.
     """
     return pd.concat([_read(path) for path in paths], ignore_index=True)
-
-
-def write_published(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a model's rows of table `thermodynamics` as CSV, see `published_rows`."""
-    with whole_file(path) as temporary:
-        published_rows(table).to_csv(temporary, index=False)
 
 
 def published_rows(table: pd.DataFrame) -> pd.DataFrame:

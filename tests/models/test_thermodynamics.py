@@ -23,7 +23,7 @@ from internal_physics.models.weights import weights_of
 from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.tables import write_published
+from internal_physics.tables import published_rows
 from tiny_models import build_model, task_of
 
 TEMPERATURE, STATE, DERIVED = 1e-4, 1e-6, 1e-3  # relative; the last for quotients of differences of the others
@@ -75,7 +75,8 @@ def test_the_published_table_of_smollm2_is_the_oracles(real, method, tmp_path):
 
     trace, spectra, expected = real
     states = thermodynamics(trace, spectra, order="name")
-    write_published(with_flags(states, PhaseOptions("name", FlagRules(flags=method))), tmp_path / "m.csv")
+    flagged = with_flags(states, PhaseOptions("name", FlagRules(flags=method)))
+    published_rows(flagged).to_csv(tmp_path / "m.csv", index=False)
     found, truth = pd.read_csv(tmp_path / "m.csv"), oracle.published(expected, method=method)
     assert list(found.columns[:19]) == list(oracle.PUBLISHED)
     assert list(found.name) == list(truth.name)

@@ -211,6 +211,13 @@ class TestParts:
         assert sum(map(len, groups)) == len(set().union(*groups)) == 6
         assert sum(map(len, parts)) == len(tables["layers"])
 
+    def test_rows_that_belong_to_no_group_are_an_error_and_not_left_out(self, layers, tmp_path):
+        rows = pd.read_parquet(layers)
+        rows.loc[3, "prompt_set"] = None
+        rows.to_parquet(tmp_path / "holes.parquet")
+        with pytest.raises(StoreError, match="1 rows have no value"):
+            list(table_parts(tmp_path / "holes.parquet", "layers", n_rows=1))
+
     def test_a_table_without_such_columns_is_one_part(self, tables, tmp_path):
         write_table(tables["correlations"], "correlations", csv=tmp_path / "c.csv", parquet=tmp_path / "c")
         assert len(list(table_parts(tmp_path / "c", "correlations", n_rows=1))) == 1

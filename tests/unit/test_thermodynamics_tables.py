@@ -11,7 +11,7 @@ from internal_physics.correlate import model_metrics
 from internal_physics.errors import StoreError
 from internal_physics.metrics import GRADIENT_FLOW, THERMODYNAMICS, score_names
 from internal_physics.normalize import normalize_scores
-from internal_physics.tables import TABLES, conform, read_table, write_published, write_table
+from internal_physics.tables import TABLES, conform, published_rows, read_table, write_table
 from internal_physics.thermodynamics_tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
 from synthetic_weights import make_weight_tables
 
@@ -37,7 +37,7 @@ def test_every_table_of_the_weights_is_written_and_read(made, tmp_path):
 
 def test_the_published_csv_has_its_columns_in_its_order_and_its_rows_by_name(made, tmp_path):
     table = made["thermodynamics"][lambda t: t.model == "m0"]
-    write_published(table, tmp_path / "m0.csv")
+    published_rows(table).to_csv(tmp_path / "m0.csv", index=False)
     found = pd.read_csv(tmp_path / "m0.csv")
     assert list(PUBLISHED_COLUMNS) == PUBLISHED
     assert list(found.columns) == [*PUBLISHED, "condition", "prompt_set", "prompt"]
