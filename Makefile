@@ -50,7 +50,7 @@ format: $(READY)  ## format Python and Snakemake files
 	$(BIN)/snakefmt Snakefile rules
 
 docs: $(READY)  ## rewrite the generated parts of the README
-	PYTHONPATH=scripts $(BIN)/python -m internal_physics.config_docs README.md
+	PYTHONPATH=scripts $(BIN)/python -m internal_physics.config.docs README.md
 
 clean:  ## remove results and caches; keeps .venv
 	rm -rf results .snakemake .pytest_cache .hypothesis .ruff_cache

@@ -25,47 +25,6 @@ include: "rules/compare.smk"
 include: "rules/report.smk"
 
 
-# On a cluster these run on the login node: `fetch` needs its network, the others read tables only and are done before a
-# queue would have started them. What reads records or weights is submitted (see profiles/slurm).
-localrules:
-    all,
-    fetch,
-    collect,
-    collect_thermodynamics,
-    normalize,
-    correlate,
-    check_tables,
-    gains,
-    hypotheses,
-    residual_gain_result,
-    gain_panels,
-    gain_heatmap,
-    radar,
-    layer_profiles,
-    layer_heatmap,
-    isf_spectrum,
-    correlation_matrix,
-    thermodynamics_profile,
-    thermodynamics_heatmap,
-    state_diagrams,
-    phase_map,
-    singular_spectra,
-    generate,
-    collect_information,
-    information_profiles,
-    information_metric,
-    lens_heatmap,
-    token_trajectories,
-    compare,
-    standard_control,
-    difference_distributions,
-    layer_impact,
-    watched_tokens,
-    publish,
-    provenance,
-    report,
-
-
 rule all:
     default_target: True
     input:
@@ -76,5 +35,6 @@ rule all:
         LOST_TENSORS,
         expand("results/prompts/{set}.yaml", set=GENERATED_SETS),
         RESIDUAL_GAIN_RESULTS,
-        PUBLISHED_CSV if ASKED_FOR_WEIGHTS else [],
-        [f"results/information/{part}" for part in ["standard", "control", "comparative"] if INFORMATION],
+        PUBLISHED_CSV if "thermodynamics" in METRICS else [],
+        [f"results/information/{part}" for part in ["standard", "control", "comparative"] if "information" in METRICS],
+    localrule: True

@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from internal_physics.metrics import ec, isa, isc, isf, isg
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.gradient_flow import ec, isa, isc, isf, isg
 from internal_physics.models.loading import LoadedModel
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.recording.store import read_trace, write_trace
+from internal_physics.records.store import read_trace, write_trace
 
 from benchmarks.harness import Row, alternate, ratio
 from benchmarks.subjects import bare_pass, load, prompts, usual_backward

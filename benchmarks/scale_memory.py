@@ -58,7 +58,7 @@ def _row(job: str, small: int, large: int) -> Row:
 
 def make_up(folder: Path, n_models: int) -> None:
     """Write the metric files of a run, and of its weights."""
-    from internal_physics.table_stream import write_pieces
+    from internal_physics.tables.stream import write_pieces
 
     for model in (f"model_{number:03d}" for number in range(n_models)):
         for metric in METRICS:
@@ -102,7 +102,7 @@ def _metric(metric: str, prompts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _information(prompts: pd.DataFrame) -> pd.DataFrame:
-    from internal_physics.metrics.information import QUANTITIES
+    from internal_physics.families.information.rows import QUANTITIES
 
     return _tidy(
         prompts, [(q, layer, None) for q in QUANTITIES for layer in range(N_LAYERS + 1)], n_tokens=20, loss_nats=1.0
@@ -110,7 +110,7 @@ def _information(prompts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _residual_gain(prompts: pd.DataFrame) -> pd.DataFrame:
-    from internal_physics.metrics.residual_gain import VARIANTS
+    from internal_physics.families.residual_gain.residual_gain import VARIANTS
 
     by_layer = [(f"residual_gain_{variant}", layer, None) for variant in VARIANTS for layer in range(N_LAYERS)]
     of_prompt = [
@@ -126,7 +126,7 @@ def _residual_gain(prompts: pd.DataFrame) -> pd.DataFrame:
 
 def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None) -> pd.DataFrame:
     """Every number of every prompt: 1.0 or a little less, but for the readout's, some of which may not be less."""
-    from internal_physics.metrics.table import _TYPES, COLUMNS
+    from internal_physics.tables.measure import _TYPES, COLUMNS
 
     table = prompts.loc[prompts.index.repeat(len(numbers))].reset_index(drop=True).assign(**of_prompt)
     quantities, layers, ranks = zip(*numbers, strict=True)
@@ -138,7 +138,7 @@ def _tidy(prompts: pd.DataFrame, numbers: list[tuple], **of_prompt: float | None
 
 def _of_weights(name: str, prompts: pd.DataFrame) -> pd.DataFrame:
     """Rows of one set as the rules thermodynamics and phases hand them on."""
-    from internal_physics.metrics.flags import FLAGS
+    from internal_physics.families.thermodynamics.flags import FLAGS
 
     if name in ("states", "flags"):
         keys = prompts.loc[prompts.index.repeat(len(WEIGHTS))].reset_index(drop=True)
@@ -162,7 +162,7 @@ def _spectra(model: str) -> pd.DataFrame:
 
 def _filled(name: str, keys: pd.DataFrame, **given: object) -> pd.DataFrame:
     """Rows of a table of the contract with these keys and columns; the others hold something sound."""
-    from internal_physics.tables import TABLES, conform
+    from internal_physics.tables.contract import TABLES, conform
 
     sound = {"float64": 1.0, "int64": 1, "bool": False}
     others = {column: sound.get(spec.dtype, "ok") for column, spec in TABLES[name].items() if column not in keys}
@@ -176,19 +176,21 @@ def _in_own_process(job: str, folder: Path) -> int:
 
 
 def _measure(job: str, folder: Path) -> int:
-    from internal_physics.check_tables import check_tables
-    from internal_physics.collect import collect_files
-    from internal_physics.collect_information import collect_information_files
-    from internal_physics.collect_thermodynamics import collect_thermodynamics_files
-    from internal_physics.compare import compare_files
-    from internal_physics.correlate import correlate_metrics
-    from internal_physics.gains import collect_gains
-    from internal_physics.hypotheses import judge_hypotheses
-    from internal_physics.report import render_report
-    from internal_physics.table_parts import table_parts
-    from internal_physics.table_stream import write_tables
-    from internal_physics.tables import read_table
+    from internal_physics.families import registry
+    from internal_physics.families.comparison.compare import compare_files
+    from internal_physics.families.information.collect import collect_information_files
+    from internal_physics.families.residual_gain.gains import collect_gains
+    from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+    from internal_physics.families.scores.collect import collect_files
+    from internal_physics.families.scores.correlate import correlate_metrics
+    from internal_physics.families.thermodynamics.collect import collect_thermodynamics_files
+    from internal_physics.report.build import render_report
+    from internal_physics.tables.check import check_tables
+    from internal_physics.tables.contract import read_table
+    from internal_physics.tables.parts import table_parts
+    from internal_physics.tables.stream import write_tables
 
+    scored = registry.scored(registry.METRICS)
     models, tables, beside = _models(folder), folder / "tables", folder / "beside"
     of_model = {name: [str(folder / "thermodynamics" / m / f"{name}.parquet") for m in models] for name in OF_RULES}
     files = [str(folder / "metrics" / metric / m / "baseline.parquet") for m in models for metric in METRICS]
@@ -198,7 +200,8 @@ def _measure(job: str, folder: Path) -> int:
     with PeakMemory() as memory:
         if job == "collect":
             write_tables(
-                collect_files(files, **_SETTINGS), _outputs(tables, "prompts", "layers", "scores", "isf_spectra")
+                collect_files(files, scored, **_SETTINGS),
+                _outputs(tables, "prompts", "layers", "scores", "isf_spectra"),
             )
         elif job == "collect_information":
             pieces = collect_information_files(information, predictions)
@@ -231,7 +234,7 @@ def _outputs(folder: Path, *names: str) -> dict[str, Path]:
 
 
 def _asked(folder: Path, models: list[str]) -> dict[str, object]:
-    from internal_physics.check_tables import parts_of
+    from internal_physics.tables.check import parts_of
 
     paths = {path.stem: str(path) for path in folder.glob("*.parquet")}
     prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in SETS}
@@ -239,10 +242,10 @@ def _asked(folder: Path, models: list[str]) -> dict[str, object]:
 
 
 def _page(folder: Path, models: list[str]) -> dict[str, object]:
-    from internal_physics.normalize import normalize_scores
-    from internal_physics.report import WHOLE
-    from internal_physics.report_parts import MAX_ROWS
-    from internal_physics.table_parts import read_excerpts
+    from internal_physics.families.scores.normalize import normalize_scores
+    from internal_physics.report.build import WHOLE
+    from internal_physics.report.parts import MAX_ROWS
+    from internal_physics.tables.parts import read_excerpts
 
     tables = read_excerpts({path.stem: str(path) for path in folder.glob("*.parquet")}, WHOLE, MAX_ROWS)
     tables["scores_normalized"] = normalize_scores(tables["scores"])

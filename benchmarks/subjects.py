@@ -8,13 +8,13 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from internal_physics.config import load_config  # noqa: E402
+from internal_physics.config.load import load_config  # noqa: E402
+from internal_physics.config.prompts import Prompt, read_prompts  # noqa: E402
+from internal_physics.ground.strict_yaml import load_yaml  # noqa: E402
 from internal_physics.models.fetch import fetch  # noqa: E402
 from internal_physics.models.loading import LoadedModel, LoadOptions  # noqa: E402
-from internal_physics.prompts import Prompt, read_prompts  # noqa: E402
 from internal_physics.recording.encoding import Encoded, encode  # noqa: E402
 from internal_physics.recording.record import checked_model  # noqa: E402
-from internal_physics.strict_yaml import load_yaml  # noqa: E402
 
 
 def snapshot() -> Path:

@@ -9,13 +9,15 @@ import psutil
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
-from internal_physics.closure import library_files, script_files
-from internal_physics.conditions import BASELINE, files_behind
-from internal_physics.config import check_duplicate_keys, load_config
-from internal_physics.errors import UserError
-from internal_physics.metrics import GRADIENT_FLOW, RESIDUAL_GAIN
+from internal_physics.config.conditions import BASELINE, files_behind
+from internal_physics.config.load import check_duplicate_keys, load_config
+from internal_physics.config.plan import lost_tensors, record_jobs
+from internal_physics.families import registry
+from internal_physics.families.family import CONDITIONS as STEERED
+from internal_physics.families.family import WATCH, Per
+from internal_physics.ground.closure import code_checksum
+from internal_physics.ground.errors import UserError
 from internal_physics.models.memory import estimate_memory, estimate_readout
-from internal_physics.workplan import lost_tensors, record_jobs
 
 try:
     check_duplicate_keys(workflow.configfiles)
@@ -33,34 +35,15 @@ PROMPT_SETS = list(CONFIG.prompt_sets)
 RUNS = {(run.model, run.condition): run for run in CONFIG.runs}  # what is recorded: each with its prompt sets
 CONDITIONS = list(dict.fromkeys(run.condition for run in CONFIG.runs))
 CONTRASTS = [name for name, condition in CONFIG.conditions.items() if "contrast" in condition.steering]
-METRICS = [name for name in CONFIG.raw["metrics"] if name != "information"]  # those whose rows `collect` reads
-INFORMATION = "information" in CONFIG.raw["metrics"]
-COMPARED = METRICS + (["information"] if INFORMATION else [])  # between conditions
-SCORES = [metric for metric in METRICS if metric in GRADIENT_FLOW]  # those that have one number per prompt set
+GRADIENT_FLOW = ["ec", "isc", "isg", "isa"]  # one reading of the records gives all four
+METRICS = CONFIG.raw["metrics"]
+ASKED = {*METRICS, *([STEERED] if CONFIG.conditions else []), *([WATCH] if CONFIG.raw["information"]["watch"] else [])}
+COLLECTED = [name for name in METRICS if registry.METRICS[name].in_layers]  # those whose rows `collect` reads
+SCORED = registry.scored(COLLECTED)
+ALONE = [name for name in METRICS if registry.METRICS[name].module and name not in GRADIENT_FLOW]  # one rule for all
+TABLES = registry.wanted_tables(ASKED)
 FIGURE_FORMATS = ["png", "svg"]
-TABLES = ["scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations"]
-TABLES += ["gains", "hypotheses"] if RESIDUAL_GAIN in METRICS else []
-TABLES += ["comparisons"] if CONFIG.conditions else []
-# The weights' tables, figures and files, where `thermodynamics` is among the metrics; rules without a target run nothing.
-WEIGHT_TABLES = ["spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"]
-WEIGHT_FIGURES_BY_SET = ["thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map"]
 PUBLISHED_CSV = expand("results/thermodynamics/{model}.csv", model=MODELS)
-ASKED_FOR_WEIGHTS = "thermodynamics" in METRICS
-TABLES += ["information", "predictions"] if INFORMATION else []
-TABLES += WEIGHT_TABLES if ASKED_FOR_WEIGHTS else []
-FIGURES_BY_SET = ["radar"] if SCORES else []  # drawn once for each prompt set; each needs the metrics that it shows
-FIGURES_BY_SET += ["layer_profiles", "layer_heatmap"] if {"ec", "isc", "isa"} <= set(METRICS) else []
-FIGURES_BY_SET += ["isf_spectrum"] if "isf" in METRICS else []
-FIGURES_BY_SET += ["information_profiles"] if INFORMATION else []
-FIGURES_BY_SET += WEIGHT_FIGURES_BY_SET if ASKED_FOR_WEIGHTS else []
-# What steering changes along depth: table → what its figures' names end in.
-ALONG_DEPTH = {"layers": ""} if {"ec", "isc", "isa", RESIDUAL_GAIN} & set(METRICS) else {}
-ALONG_DEPTH |= {"information": "_information"} if INFORMATION else {}
-FIGURES_OF_STEERING = [
-    f"{kind}{suffix}" for suffix in ALONG_DEPTH.values() for kind in ["standard_control", "layer_impact"]
-]
-FIGURES_OF_STEERING += ["difference_distributions"] if {"ec", "isc", "isg", "isa"} & set(METRICS) else []
-FIGURES_OF_STEERING += ["watched_tokens"] if INFORMATION and CONFIG.raw["information"]["watch"] else []
 
 RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
 STEERED_SETS = [s for s in PROMPT_SETS if any(s in r.prompt_sets for r in CONFIG.runs if r.condition != BASELINE)]
@@ -75,10 +58,9 @@ wildcard_constraints:
     snapshot="|".join(map(re.escape, CONFIG.snapshots)),
 
 
-def library(rule):
-    """Library files that a rule's script reaches, as inputs: compared by checksum, so that an edit reruns its dependants."""
-    script = os.path.join(workflow.basedir, "scripts", f"{rule}.py")
-    return [os.path.relpath(path) for path in script_files(script)]
+def code(adapter, *modules):
+    """Checksum of what a script and the library files behind it do: a parameter, so that an edit reruns its dependants."""
+    return code_checksum(os.path.join(workflow.basedir, "scripts", f"{adapter}.py"), *modules)
 
 
 def records_of(wildcards):
@@ -157,9 +139,9 @@ def record_mem_mb(wildcards, input, attempt):
     return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
 
 
-def lens_prompt(wildcards):
-    """Set and name of the prompt whose lens is drawn for a model."""
-    return CONFIG.lens_prompt(wildcards.model)
+def metric_options(wildcards):
+    """What of the config's `statistics` a metric takes."""
+    return {name: CONFIG.raw["statistics"][name] for name in registry.METRICS[wildcards.metric].options}
 
 
 def readout_mem_mb(wildcards, input, attempt):
@@ -191,11 +173,6 @@ def recording_threads():
     return max(1, min(8, CORES // 2)) if CORES else 8
 
 
-def figures(kind, sets=PROMPT_SETS):
-    """Paths of a figure: one per prompt set and format."""
-    return expand("results/figures/{kind}-{set}.{format}", kind=kind, set=sets, format=FIGURE_FORMATS)
-
-
 def table_outputs(*names):
     """The two files of each table, as named outputs: {name}_csv and {name}_parquet."""
     return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
@@ -209,19 +186,48 @@ def prompt_fields(*names):
     }
 
 
-def by_model(kind):
-    """Paths of a figure: one per model and format."""
-    return expand("results/figures/{kind}-{model}.{format}", kind=kind, model=MODELS, format=FIGURE_FORMATS)
+# What figures may take of the run; one that takes nothing of it is drawn again only where its tables change.
+OF_RUN = {
+    "models": MODELS,
+    "prompt_sets": PROMPT_SETS,
+    "seed": CONFIG.raw["seed"],
+    "statistics": CONFIG.raw["statistics"],
+    "lens_prompts": {model: CONFIG.lens_prompt(model) for model in MODELS},
+}
+SUBJECTS = {Per.PROMPT_SET: PROMPT_SETS, Per.STEERED_SET: STEERED_SETS, Per.MODEL: MODELS}
 
 
-GAIN_FIGURES = by_model("gain_panels") + expand("results/figures/gain_heatmap.{format}", format=FIGURE_FORMATS)
-ALL_FIGURES = [path for kind in FIGURES_BY_SET for path in figures(kind)] + expand(
-    "results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS
-)
-ALL_FIGURES += [path for kind in FIGURES_OF_STEERING for path in figures(kind, STEERED_SETS)]
-ALL_FIGURES += GAIN_FIGURES if RESIDUAL_GAIN in METRICS else []
-ALL_FIGURES += by_model("singular_spectra") if ASKED_FOR_WEIGHTS else []
+def figure_outputs(per):
+    """Files of a kind of figure, which stays a wildcard."""
+    name = "{{figure}}" if per == Per.RUN else "{{figure}}-{subject}"
+    return expand(f"results/figures/{name}.{{format}}", subject=SUBJECTS.get(per, [""]), format=FIGURE_FORMATS)
 
+
+def figure_files(*names):
+    """All files of these kinds of figures."""
+    return [path.format(figure=name) for name in names for path in figure_outputs(registry.FIGURES[name].per)]
+
+
+def figure_inputs(wildcards):
+    """Tables and other files that a kind of figure reads."""
+    figure = registry.FIGURES[wildcards.figure]
+    tables = {name: f"results/tables/{name}.parquet" for name in figure.tables}
+    return tables | {name: expand(path, model=MODELS) for name, path in figure.files.items()}
+
+
+def figure_options(wildcards):
+    """What its `figures` function is called with."""
+    figure = registry.FIGURES[wildcards.figure]
+    of_run = OF_RUN | ({"prompt_sets": STEERED_SETS} if figure.per == Per.STEERED_SET else {})
+    return {name: of_run[name] for name in figure.params} | dict(figure.options)
+
+
+def figures_per(per):
+    """Wildcard pattern of the kinds of figures that are drawn once for each of these."""
+    return "|".join(registry.wanted_figures(ASKED, per)) or "no-figure"
+
+
+ALL_FIGURES = figure_files(*registry.wanted_figures(ASKED))
 ALL_RECORDS = [path for run in RUNS.values() for path in records_of(run)]
 LOST_TENSORS = lost_tensors(RUNS.values(), RECORD_JOBS)
 REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())

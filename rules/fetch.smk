@@ -7,18 +7,19 @@
 rule fetch:
     input:
         files=source_files,
-        code=library("fetch"),
     output:
         snapshot=directory("results/snapshots/{snapshot}"),
     log:
         "results/logs/fetch/{snapshot}.log",
     cache: "omit-software"
+    localrule: True
     conda:
         "../envs/extract.yaml"
     resources:
         mem_mb=4000,
     params:
         source=source_of,
+        code=code("fetch"),
     message:
         "Fetching {wildcards.snapshot}"
     script:

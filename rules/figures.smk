@@ -1,229 +1,50 @@
-# INPUTS   results/tables/{table}.parquet
-# OUTPUTS  results/figures/{figure}-{prompt_set}.png and .svg; correlation_matrix.png and .svg; singular_spectra-{model}
+# INPUTS   results/tables/{table}.parquet, and for some kinds results/weights/ or results/lens/
+# OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and .svg
+# Which kinds there are, what each reads and when it is drawn stands in family.py of each family.
 
 
-rule radar:
+rule figure_by_set:
     input:
-        table="results/tables/scores_normalized.parquet",
-        scores="results/tables/scores.parquet",
-        code=library("radar"),
+        unpack(figure_inputs),
     output:
-        figures("radar"),
+        figure_outputs(Per.PROMPT_SET),
     log:
-        "results/logs/radar.log",
+        "results/logs/figures/{figure}.log",
     benchmark:
-        "results/benchmarks/radar.tsv"
+        "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure=figures_per(Per.PROMPT_SET),
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards: registry.FIGURES[wildcards.figure].mem_mb,
     params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
+        module=lambda wildcards: registry.figure_module(wildcards.figure),
+        options=figure_options,
+        code=lambda wildcards: code("figure", registry.figure_module(wildcards.figure)),
     message:
-        "Drawing radar of each prompt set"
+        "Drawing {wildcards.figure}"
     script:
-        "../scripts/radar.py"
+        "../scripts/figure.py"
 
 
-rule layer_profiles:
-    input:
-        table="results/tables/layers.parquet",
-        code=library("layer_profiles"),
+use rule figure_by_set as figure_by_steered_set with:
     output:
-        figures("layer_profiles"),
-    log:
-        "results/logs/layer_profiles.log",
-    benchmark:
-        "results/benchmarks/layer_profiles.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing layer_profiles of each prompt set"
-    script:
-        "../scripts/layer_profiles.py"
+        figure_outputs(Per.STEERED_SET),
+    wildcard_constraints:
+        figure=figures_per(Per.STEERED_SET),
 
 
-rule layer_heatmap:
-    input:
-        table="results/tables/layers.parquet",
-        code=library("layer_heatmap"),
+use rule figure_by_set as figure_by_model with:
     output:
-        figures("layer_heatmap"),
-    log:
-        "results/logs/layer_heatmap.log",
-    benchmark:
-        "results/benchmarks/layer_heatmap.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing layer_heatmap of each prompt set"
-    script:
-        "../scripts/layer_heatmap.py"
+        figure_outputs(Per.MODEL),
+    wildcard_constraints:
+        figure=figures_per(Per.MODEL),
 
 
-rule isf_spectrum:
-    input:
-        table="results/tables/isf_spectra.parquet",
-        code=library("isf_spectrum"),
+use rule figure_by_set as figure_of_run with:
     output:
-        figures("isf_spectrum"),
-    log:
-        "results/logs/isf_spectrum.log",
-    benchmark:
-        "results/benchmarks/isf_spectrum.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing isf_spectrum of each prompt set"
-    script:
-        "../scripts/isf_spectrum.py"
-
-
-rule correlation_matrix:
-    input:
-        table="results/tables/correlations.parquet",
-        code=library("correlation_matrix"),
-    output:
-        expand("results/figures/correlation_matrix.{format}", format=FIGURE_FORMATS),
-    log:
-        "results/logs/correlation_matrix.log",
-    benchmark:
-        "results/benchmarks/correlation_matrix.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    message:
-        "Drawing the metric correlation matrix"
-    script:
-        "../scripts/correlation_matrix.py"
-
-
-rule thermodynamics_profile:
-    input:
-        table="results/tables/thermodynamics.parquet",
-        code=library("thermodynamics_profile"),
-    output:
-        figures("thermodynamics_profile"),
-    log:
-        "results/logs/thermodynamics_profile.log",
-    benchmark:
-        "results/benchmarks/thermodynamics_profile.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing thermodynamics_profile of each prompt set"
-    script:
-        "../scripts/thermodynamics_profile.py"
-
-
-rule thermodynamics_heatmap:
-    input:
-        table="results/tables/thermodynamics.parquet",
-        code=library("thermodynamics_heatmap"),
-    output:
-        figures("thermodynamics_heatmap"),
-    log:
-        "results/logs/thermodynamics_heatmap.log",
-    benchmark:
-        "results/benchmarks/thermodynamics_heatmap.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing thermodynamics_heatmap of each prompt set"
-    script:
-        "../scripts/thermodynamics_heatmap.py"
-
-
-rule state_diagrams:
-    input:
-        table="results/tables/thermodynamics.parquet",
-        code=library("state_diagrams"),
-    output:
-        figures("state_diagrams"),
-    log:
-        "results/logs/state_diagrams.log",
-    benchmark:
-        "results/benchmarks/state_diagrams.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing state_diagrams of each prompt set"
-    script:
-        "../scripts/state_diagrams.py"
-
-
-rule phase_map:
-    input:
-        table="results/tables/phases.parquet",
-        code=library("phase_map"),
-    output:
-        figures("phase_map"),
-    log:
-        "results/logs/phase_map.log",
-    benchmark:
-        "results/benchmarks/phase_map.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
-    message:
-        "Drawing phase_map of each prompt set"
-    script:
-        "../scripts/phase_map.py"
-
-
-rule singular_spectra:
-    input:
-        weights=expand("results/weights/{model}.parquet", model=MODELS),
-        code=library("singular_spectra"),
-    output:
-        by_model("singular_spectra"),
-    log:
-        "results/logs/singular_spectra.log",
-    benchmark:
-        "results/benchmarks/singular_spectra.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        models=MODELS,
-    message:
-        "Drawing singular_spectra of each model"
-    script:
-        "../scripts/singular_spectra.py"
+        figure_outputs(Per.RUN),
+    wildcard_constraints:
+        figure=figures_per(Per.RUN),

@@ -1,107 +1,55 @@
 # INPUTS   results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, all prompts of a model and condition, as
 #          results/records/{model}/{condition}/ lists them
-# OUTPUTS  results/metrics/{metric}/{model}/{condition}.parquet, tidy rows (see scripts/internal_physics/metrics/table.py)
-# The Internal Physics Benchmark. EC, ISC, ISG and ISA are scores of a prompt, ISF is one of a whole prompt set.
-# One rule each, written out: in a loop, Snakemake would run every one of them with the last one's script.
+# OUTPUTS  results/metrics/{metric}/{model}/{condition}.parquet, tidy rows (see tables/measure.py of the library)
+# Metrics that follow from the records alone. EC, ISC, ISG and ISA stand on the same quantities: one reading serves all.
 
 
-rule ec:
+rule gradient_flow:
     input:
         records=records_of,
-        code=library("ec"),
     output:
-        metric="results/metrics/ec/{model}/{condition}.parquet",
+        ec="results/metrics/ec/{model}/{condition}.parquet",
+        isc="results/metrics/isc/{model}/{condition}.parquet",
+        isg="results/metrics/isg/{model}/{condition}.parquet",
+        isa="results/metrics/isa/{model}/{condition}.parquet",
     log:
-        "results/logs/ec/{model}/{condition}.log",
+        "results/logs/gradient_flow/{model}/{condition}.log",
     benchmark:
-        "results/benchmarks/ec/{model}/{condition}.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    message:
-        "EC of {wildcards.model}, {wildcards.condition}"
-    script:
-        "../scripts/ec.py"
-
-
-rule isc:
-    input:
-        records=records_of,
-        code=library("isc"),
-    output:
-        metric="results/metrics/isc/{model}/{condition}.parquet",
-    log:
-        "results/logs/isc/{model}/{condition}.log",
-    benchmark:
-        "results/benchmarks/isc/{model}/{condition}.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    message:
-        "ISC of {wildcards.model}, {wildcards.condition}"
-    script:
-        "../scripts/isc.py"
-
-
-rule isg:
-    input:
-        records=records_of,
-        code=library("isg"),
-    output:
-        metric="results/metrics/isg/{model}/{condition}.parquet",
-    log:
-        "results/logs/isg/{model}/{condition}.log",
-    benchmark:
-        "results/benchmarks/isg/{model}/{condition}.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    message:
-        "ISG of {wildcards.model}, {wildcards.condition}"
-    script:
-        "../scripts/isg.py"
-
-
-rule isa:
-    input:
-        records=records_of,
-        code=library("isa"),
-    output:
-        metric="results/metrics/isa/{model}/{condition}.parquet",
-    log:
-        "results/logs/isa/{model}/{condition}.log",
-    benchmark:
-        "results/benchmarks/isa/{model}/{condition}.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-    message:
-        "ISA of {wildcards.model}, {wildcards.condition}"
-    script:
-        "../scripts/isa.py"
-
-
-rule isf:
-    input:
-        records=records_of,
-        code=library("isf"),
-    output:
-        metric="results/metrics/isf/{model}/{condition}.parquet",
-    log:
-        "results/logs/isf/{model}/{condition}.log",
-    benchmark:
-        "results/benchmarks/isf/{model}/{condition}.tsv"
+        "results/benchmarks/gradient_flow/{model}/{condition}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
     params:
-        confidence_level=CONFIG.raw["statistics"]["confidence_level"],
+        module="internal_physics.families.gradient_flow.scores",
+        options={},
+        code=code("metric", "internal_physics.families.gradient_flow.scores"),
     message:
-        "ISF of {wildcards.model}, {wildcards.condition}"
+        "EC, ISC, ISG and ISA of {wildcards.model}, {wildcards.condition}"
     script:
-        "../scripts/isf.py"
+        "../scripts/metric.py"
+
+
+rule metric:
+    input:
+        records=records_of,
+    output:
+        "results/metrics/{metric}/{model}/{condition}.parquet",
+    log:
+        "results/logs/metric/{metric}/{model}/{condition}.log",
+    benchmark:
+        "results/benchmarks/metric/{metric}/{model}/{condition}.tsv"
+    wildcard_constraints:
+        metric="|".join(ALONE) or "no-metric",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        module=lambda wildcards: registry.METRICS[wildcards.metric].module,
+        options=metric_options,
+        code=lambda wildcards: code("metric", registry.METRICS[wildcards.metric].module),
+    message:
+        "{wildcards.metric} of {wildcards.model}, {wildcards.condition}"
+    script:
+        "../scripts/metric.py"

@@ -4,14 +4,13 @@
 
 
 rule generate:
-    input:
-        code=library("generate"),
     output:
         prompts="results/prompts/{prompt_set}.yaml",
     log:
         "results/logs/generate/{prompt_set}.log",
     benchmark:
         "results/benchmarks/generate/{prompt_set}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -19,6 +18,7 @@ rule generate:
     params:
         prompts=lambda wildcards: [p.to_json() for p in CONFIG.prompt_sets[wildcards.prompt_set].prompts],
         made_from=lambda wildcards: CONFIG.raw["prompt_sets"][wildcards.prompt_set].get("generate", {}),
+        code=code("generate"),
     message:
         "Writing down the generated prompt set {wildcards.prompt_set}"
     script:

@@ -13,7 +13,6 @@ for record_job in RECORD_JOBS:
         input:
             snapshot=snapshot_of,
             steering=steering_files,
-            code=library("record"),
         output:
             tensors=record_job.outputs,
             listing=record_job.listing,
@@ -35,6 +34,7 @@ for record_job in RECORD_JOBS:
             load=load_options,
             steering=steering_of,
             record=record_options(record_job),
+            code=code("record"),
         message:
             "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"
         script:

@@ -5,19 +5,20 @@
 rule provenance:
     input:
         **{name: f"results/tables/{name}.parquet" for name in TABLES},
-        code=library("provenance"),
     output:
         run="results/run.yaml",
     log:
         "results/logs/provenance.log",
     benchmark:
         "results/benchmarks/provenance.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=500,
     params:
         config=CONFIG.resolved(),
+        code=code("provenance"),
     message:
         "Writing down what made this run"
     script:
@@ -31,17 +32,19 @@ rule report:
         checked="results/tables/checked.txt",
         figures=[path for path in ALL_FIGURES if path.endswith(".png")],
         texts=REPORT_TEXTS,
-        code=library("report"),
     output:
         report="results/report.html",
     log:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
+    params:
+        code=code("report"),
     message:
         "Writing the report"
     script:

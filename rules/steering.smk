@@ -2,16 +2,15 @@
 # OUTPUTS  results/steering/{model}/{contrast}.safetensors, one vector per layer
 
 
-rule contrast:
+rule derive_direction:
     input:
         snapshot=snapshot_of,
-        code=library("contrast"),
     output:
         vectors="results/steering/{model}/{contrast}.safetensors",
     log:
-        "results/logs/contrast/{model}/{contrast}.log",
+        "results/logs/derive_direction/{model}/{contrast}.log",
     benchmark:
-        "results/benchmarks/contrast/{model}/{contrast}.tsv"
+        "results/benchmarks/derive_direction/{model}/{contrast}.tsv"
     conda:
         "../envs/extract.yaml"
     threads: 8
@@ -22,7 +21,8 @@ rule contrast:
         contrast=lambda wildcards: CONFIG.conditions[wildcards.contrast].steering["contrast"],
         batch_size=CONFIG.raw["record"]["batch_size"],
         load=load_options,
+        code=code("derive_direction"),
     message:
         "Deriving the direction {wildcards.contrast} of {wildcards.model}"
     script:
-        "../scripts/contrast.py"
+        "../scripts/derive_direction.py"

@@ -5,14 +5,14 @@
 
 rule collect:
     input:
-        metrics=for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=METRICS),
-        code=library("collect"),
+        metrics=for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=COLLECTED),
     output:
         **table_outputs("prompts", "layers", "scores", "isf_spectra"),
     log:
         "results/logs/collect.log",
     benchmark:
         "results/benchmarks/collect.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -20,6 +20,8 @@ rule collect:
     params:
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
+        scored=SCORED,
+        code=code("collect"),
     message:
         "Collecting {input.metrics} into tables"
     script:
@@ -29,17 +31,20 @@ rule collect:
 rule normalize:
     input:
         scores="results/tables/scores.parquet",
-        code=library("normalize"),
     output:
         **table_outputs("scores_normalized"),
     log:
         "results/logs/normalize.log",
     benchmark:
         "results/benchmarks/normalize.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
+    params:
+        metrics=[name for name in SCORED if registry.METRICS[name].smaller_is_better],
+        code=code("normalize"),
     message:
         "Normalizing scores over models"
     script:
@@ -50,21 +55,22 @@ rule correlate:
     input:
         prompts="results/tables/prompts.parquet",
         scores="results/tables/scores.parquet",
-        code=library("correlate"),
     output:
         **table_outputs("correlations"),
     log:
         "results/logs/correlate.log",
     benchmark:
         "results/benchmarks/correlate.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
     params:
-        metrics=METRICS,
+        metrics=registry.score_names(METRICS),
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],
+        code=code("correlate"),
     message:
         "Correlating metrics over prompts and over models"
     script:
@@ -74,23 +80,24 @@ rule correlate:
 rule check_tables:
     input:
         **{name: f"results/tables/{name}.parquet" for name in TABLES},
-        code=library("check_tables"),
     output:
         checked="results/tables/checked.txt",
     log:
         "results/logs/check_tables.log",
     benchmark:
         "results/benchmarks/check_tables.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
     params:
         runs=[(run.model, run.condition, run.prompt_sets) for run in RUNS.values()],
-        metrics=METRICS,
+        metrics=COLLECTED,
         prompts={
             name: [prompt.name for prompt in prompt_set.prompts] for name, prompt_set in CONFIG.prompt_sets.items()
         },
+        code=code("check_tables"),
     message:
         "Checking that every table holds what it promises"
     script:

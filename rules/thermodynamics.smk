@@ -8,7 +8,6 @@
 rule spectra:
     input:
         snapshot=snapshot_of,
-        code=library("spectra"),
     output:
         weights="results/weights/{model}.parquet",
     log:
@@ -23,6 +22,7 @@ rule spectra:
         gpu=CONFIG.raw["gpus_per_job"],
     params:
         load=load_options,
+        code=code("spectra"),
     message:
         "Singular values of the weights of {wildcards.model}"
     script:
@@ -33,7 +33,6 @@ rule thermodynamics:
     input:
         records=records_of,
         weights="results/weights/{model}.parquet",
-        code=library("thermodynamics"),
     output:
         metric="results/metrics/thermodynamics/{model}/{condition}.parquet",
         states="results/thermodynamics/{model}/{condition}/states.parquet",
@@ -50,6 +49,7 @@ rule thermodynamics:
         order=CONFIG.raw["thermodynamics"]["order"],
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
+        code=code("thermodynamics"),
     message:
         "Thermodynamics of the weights of {wildcards.model}, {wildcards.condition}"
     script:
@@ -59,7 +59,6 @@ rule thermodynamics:
 rule phases:
     input:
         states="results/thermodynamics/{model}/{condition}/states.parquet",
-        code=library("phases"),
     output:
         flags="results/phases/{model}/{condition}/flags.parquet",
         layers="results/phases/{model}/{condition}/layers.parquet",
@@ -75,6 +74,7 @@ rule phases:
     params:
         thermodynamics=CONFIG.raw["thermodynamics"],
         seed=CONFIG.raw["seed"],
+        code=code("phases"),
     message:
         "Phases along depth of {wildcards.model}, {wildcards.condition}"
     script:
@@ -89,20 +89,21 @@ rule collect_thermodynamics:
         flags=for_runs("results/phases/{model}/{condition}/flags.parquet"),
         layers=for_runs("results/phases/{model}/{condition}/layers.parquet"),
         counts=for_runs("results/phases/{model}/{condition}/counts.parquet"),
-        code=library("collect_thermodynamics"),
     output:
-        **table_outputs(*WEIGHT_TABLES),
+        **table_outputs("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"),
         published=PUBLISHED_CSV,
     log:
         "results/logs/collect_thermodynamics.log",
     benchmark:
         "results/benchmarks/collect_thermodynamics.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=4000,
     params:
         models=MODELS,
+        code=code("collect_thermodynamics"),
     message:
         "Collecting spectra, thermodynamics and phases into tables"
     script:

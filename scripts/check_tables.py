@@ -1,10 +1,11 @@
 """Rule check_tables: all tables -> a file that is there only if they hold what they promise."""
 
-from internal_physics.check_tables import check_tables, parts_of
-from internal_physics.files import write_text
-from internal_physics.joblog import job
+from internal_physics.ground.files import write_text
+from internal_physics.ground.joblog import job
+from internal_physics.tables.check import check_tables, parts_of
 
 if __name__ == "__main__":
     with job(snakemake):
-        lines = check_tables(parts_of(snakemake.input), **snakemake.params)
+        asked_for = {name: snakemake.params[name] for name in ("metrics", "runs", "prompts")}
+        lines = check_tables(parts_of(snakemake.input), **asked_for)
         write_text(snakemake.output.checked, "\n".join(lines) + "\n")

@@ -1,8 +1,8 @@
 """Rule collect_information: rows of all models -> the tables information and predictions."""
 
-from internal_physics.collect_information import collect_information_files
-from internal_physics.joblog import job
-from internal_physics.table_stream import write_tables
+from internal_physics.families.information.collect import collect_information_files
+from internal_physics.ground.joblog import job
+from internal_physics.tables.stream import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):

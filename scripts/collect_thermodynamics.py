@@ -1,8 +1,8 @@
 """Rule collect_thermodynamics: spectra, states, means and phases of all models -> tables, and a CSV per model."""
 
-from internal_physics.collect_thermodynamics import collect_thermodynamics_files, with_published
-from internal_physics.joblog import job
-from internal_physics.table_stream import write_tables
+from internal_physics.families.thermodynamics.collect import collect_thermodynamics_files, with_published
+from internal_physics.ground.joblog import job
+from internal_physics.tables.stream import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):

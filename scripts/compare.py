@@ -1,8 +1,8 @@
 """Rule compare: metric rows of all conditions -> every condition against the baseline."""
 
-from internal_physics.compare import compare_files
-from internal_physics.joblog import job
-from internal_physics.table_stream import write_tables
+from internal_physics.families.comparison.compare import compare_files
+from internal_physics.ground.joblog import job
+from internal_physics.tables.stream import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):

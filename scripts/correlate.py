@@ -1,8 +1,8 @@
 """Rule correlate: prompts and scores -> correlations between metrics, over prompts and over models."""
 
-from internal_physics.correlate import correlate_metrics, model_metrics
-from internal_physics.joblog import job
-from internal_physics.tables import read_table, write_table
+from internal_physics.families.scores.correlate import correlate_metrics
+from internal_physics.ground.joblog import job
+from internal_physics.tables.contract import read_table, write_table
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -11,6 +11,6 @@ if __name__ == "__main__":
             read_table(snakemake.input.scores, "scores"),
             seed=snakemake.params.seed,
             n_resamples=snakemake.params.n_resamples,
-            metrics=model_metrics(snakemake.params.metrics),
+            metrics=snakemake.params.metrics,
         )
         write_table(table, "correlations", csv=snakemake.output[0], parquet=snakemake.output[1])

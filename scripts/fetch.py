@@ -1,6 +1,6 @@
 """Rule fetch: a model source -> a verified safetensors snapshot."""
 
-from internal_physics.joblog import job
+from internal_physics.ground.joblog import job
 from internal_physics.models.fetch import fetch
 from internal_physics.models.sources import Source
 

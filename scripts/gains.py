@@ -1,8 +1,8 @@
 """Rule gains: residual-gain rows of all models -> the table gains."""
 
-from internal_physics.gains import collect_gains
-from internal_physics.joblog import job
-from internal_physics.table_stream import write_tables
+from internal_physics.families.residual_gain.gains import collect_gains
+from internal_physics.ground.joblog import job
+from internal_physics.tables.stream import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,9 +1,9 @@
 """Rule generate: the sentences made from a template -> a prompt file that says how they were made."""
 
-from internal_physics.files import write_text
-from internal_physics.generate import to_yaml
-from internal_physics.joblog import job
-from internal_physics.prompts import parse_prompts
+from internal_physics.config.generate import to_yaml
+from internal_physics.config.prompts import parse_prompts
+from internal_physics.ground.files import write_text
+from internal_physics.ground.joblog import job
 
 if __name__ == "__main__":
     with job(snakemake):

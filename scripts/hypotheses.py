@@ -1,9 +1,9 @@
 """Rule hypotheses: gains -> every conjecture about residual gain with its verdict."""
 
-from internal_physics.hypotheses import judge_hypotheses
-from internal_physics.joblog import job
-from internal_physics.table_parts import table_parts
-from internal_physics.tables import write_table
+from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+from internal_physics.ground.joblog import job
+from internal_physics.tables.contract import write_table
+from internal_physics.tables.parts import table_parts
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,9 +1,9 @@
 """Rule information: records of one model and condition, and its readout -> information per layer, lens, predictions."""
 
-from internal_physics.information import information_pieces
-from internal_physics.joblog import job
-from internal_physics.recording.listing import listed
-from internal_physics.table_stream import coalesce, write_row_files
+from internal_physics.families.information.job import information_pieces
+from internal_physics.ground.joblog import job
+from internal_physics.records.listing import listed
+from internal_physics.tables.stream import coalesce, write_row_files
 
 if __name__ == "__main__":
     with job(snakemake):

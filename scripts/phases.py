@@ -1,8 +1,8 @@
 """Rule phases: states of one model -> flags, their agreement between prompts, baselines and change points."""
 
-from internal_physics.joblog import job
-from internal_physics.metrics.phases import PhaseOptions, phases_by_set
-from internal_physics.table_stream import by_set, read_pieces, write_row_files
+from internal_physics.families.thermodynamics.phases import PhaseOptions, phases_by_set
+from internal_physics.ground.joblog import job
+from internal_physics.tables.stream import by_set, read_pieces, write_row_files
 
 if __name__ == "__main__":
     with job(snakemake):

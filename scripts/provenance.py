@@ -1,7 +1,7 @@
 """Rule provenance: config, versions, revision and machine -> results/run.yaml."""
 
-from internal_physics.joblog import job
-from internal_physics.provenance import provenance, write_run
+from internal_physics.config.provenance import provenance, write_run
+from internal_physics.ground.joblog import job
 
 if __name__ == "__main__":
     with job(snakemake):

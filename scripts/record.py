@@ -1,6 +1,6 @@
 """Rule record: the prompts of one set through one model -> one Parquet file of tensors each."""
 
-from internal_physics.joblog import job
+from internal_physics.ground.joblog import job
 from internal_physics.recording.record import record_set
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from internal_physics.files import write_text
-from internal_physics.joblog import job
-from internal_physics.report import WHOLE, figure_paths, render_report
-from internal_physics.report_parts import MAX_ROWS
-from internal_physics.strict_yaml import load_yaml
-from internal_physics.table_parts import read_excerpts
+from internal_physics.ground.files import write_text
+from internal_physics.ground.joblog import job
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.report.build import WHOLE, figure_paths, render_report
+from internal_physics.report.parts import MAX_ROWS
+from internal_physics.tables.parts import read_excerpts
 
 if __name__ == "__main__":
     with job(snakemake):

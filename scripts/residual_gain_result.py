@@ -2,10 +2,10 @@
 
 import json
 
-from internal_physics.files import write_text
-from internal_physics.joblog import job
-from internal_physics.residual_gain_result import published_result
-from internal_physics.tables import read_metrics, read_table
+from internal_physics.families.residual_gain.published import published_result
+from internal_physics.ground.files import write_text
+from internal_physics.ground.joblog import job
+from internal_physics.tables.contract import read_metrics, read_table
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,8 +1,8 @@
 """Rule spectra: a snapshot -> singular values of every 2-D weight of one model."""
 
-from internal_physics.joblog import job
-from internal_physics.models.spectra import spectra
-from internal_physics.tables import write_rows
+from internal_physics.families.thermodynamics.spectra import spectra
+from internal_physics.ground.joblog import job
+from internal_physics.tables.contract import write_rows
 
 if __name__ == "__main__":
     with job(snakemake):

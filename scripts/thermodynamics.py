@@ -1,11 +1,11 @@
 """Rule thermodynamics: records and spectra of one model -> state of every weight on every prompt, means, scores."""
 
-from internal_physics.joblog import job
-from internal_physics.metrics.thermodynamics import thermodynamics_pieces
-from internal_physics.recording.listing import listed
-from internal_physics.recording.store import read_traces
-from internal_physics.table_stream import write_row_files
-from internal_physics.tables import read_rows
+from internal_physics.families.thermodynamics.state import thermodynamics_pieces
+from internal_physics.ground.joblog import job
+from internal_physics.records.listing import listed
+from internal_physics.records.store import read_traces
+from internal_physics.tables.contract import read_rows
+from internal_physics.tables.stream import write_row_files
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 import torch
+from internal_physics.config.prompts import Prompt
 from internal_physics.models.loading import LoadedModel, wrap_model
-from internal_physics.models.selfcheck import CheckedModel, check_model
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.recording.trace import Key, Trace
+from internal_physics.recording.selfcheck import CheckedModel, check_model
+from internal_physics.records.trace import Key, Trace
 from oracles import Flow, Question, dense_gradients, hooked_flow
 from tiny_models import ARCHITECTURES, FLOAT32_INSIDE, N_VOCABULARY, build_model, task_of
 from torch import nn

@@ -23,7 +23,7 @@ SMOLLM2 = {
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """Snapshot folder of SmolLM2-135M-Instruct; made once (download and conversion), then kept between runs."""
-    from internal_physics.errors import SourceError
+    from internal_physics.ground.errors import SourceError
     from internal_physics.models.snapshot import read_manifest
     from internal_physics.models.sources import parse_source
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 import transformers as T
-from internal_physics.generate import generate, read_grammar
+from internal_physics.config.generate import generate, read_grammar
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

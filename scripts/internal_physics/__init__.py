@@ -16,10 +16,10 @@ _HOMES = {
     "load": "internal_physics.api",
     "record": "internal_physics.api",
     "steer": "internal_physics.api",
-    "Trace": "internal_physics.recording.trace",
-    "read_trace": "internal_physics.recording.store",
-    "weight_spectra": "internal_physics.models.spectra",
-    "write_trace": "internal_physics.recording.store",
+    "Trace": "internal_physics.records.trace",
+    "read_trace": "internal_physics.records.store",
+    "weight_spectra": "internal_physics.families.thermodynamics.spectra",
+    "write_trace": "internal_physics.records.store",
 }
 __all__ = ["Trace", "lens", "load", "metrics", "read_trace", "record", "steer", "weight_spectra", "write_trace"]
 

@@ -6,23 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from internal_physics.metrics.information import Lens
-from internal_physics.metrics.lens import LensOptions
-from internal_physics.metrics.lens import lens as read_lens
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.information.lens import LensOptions
+from internal_physics.families.information.lens import lens as read_lens
+from internal_physics.families.information.rows import Lens
 from internal_physics.models.fetch import fetch
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel, LoadOptions
 from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import parse_source
-from internal_physics.prompts import Prompt
-from internal_physics.recording.contrast import derive_direction
-from internal_physics.recording.directions import build_steering
+from internal_physics.recording.derive_direction import derive_direction
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.recording.steering import Steering
-from internal_physics.recording.trace import Trace
+from internal_physics.records.trace import Trace
+from internal_physics.steering.directions import build_steering
+from internal_physics.steering.intervention import Steering
 
 
 def load(source: str, **options: Any) -> LoadedModel:

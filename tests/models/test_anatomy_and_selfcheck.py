@@ -5,12 +5,12 @@ import pytest
 import torch
 import transformers as T
 from cases import EVERY, EVERY_ID, case, encoded, question, record, recorded, relative, worst_difference
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import find_anatomy
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.readout import readout
-from internal_physics.models.selfcheck import CheckedModel, check_model
 from internal_physics.recording.recorder import RecordOptions, record_batch
+from internal_physics.recording.selfcheck import CheckedModel, check_model
 from oracles import BLOCK_LISTS, blocks_of, dense_gradients
 from tiny_models import ARCHITECTURES, build_model, task_of
 from tolerances import GRADIENT

@@ -8,8 +8,8 @@ import torch
 from cases import EVERY, EVERY_ID, case, dense, encoded, like_the_oracle, question, record, recorded, relative
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.recording.gradients import FactoredGradient, LookupTerm, OuterTerm
 from internal_physics.recording.norms import lookup_norm, outer_norm
+from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm
 from oracles import dense_gradients
 from tiny_models import ARCHITECTURES, FLOAT32_INSIDE, task_of
 from tolerances import BFLOAT16, CANCELLED, EXACT, GRADIENT, GRADIENT_FLOAT32_INSIDE
@@ -127,7 +127,7 @@ def test_conv1d_gradients_have_the_stored_shape():
 
 def test_a_bfloat16_model_gives_the_gradients_of_bfloat16_autograd():
     from internal_physics.models.loading import wrap_model
-    from internal_physics.models.selfcheck import check_model
+    from internal_physics.recording.selfcheck import check_model
     from tiny_models import build_model
 
     model = check_model(wrap_model(build_model("llama", torch.bfloat16), None)).model

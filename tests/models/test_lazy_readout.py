@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from internal_physics.errors import ArchitectureError, ModelError
-from internal_physics.information import verify_readout
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.information.job import verify_readout
+from internal_physics.ground.errors import ArchitectureError, ModelError
 from internal_physics.models import lazy_readout
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot
 from internal_physics.models.memory import estimate_readout
 from internal_physics.models.readout import Readout
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.selfcheck import check_model
 from safetensors.torch import load_file, save_file
 from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
 from torch import nn

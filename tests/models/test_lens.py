@@ -6,18 +6,18 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from internal_physics.errors import ConfigError, ModelError
-from internal_physics.information import token_texts, verify_readout, watched_ids
-from internal_physics.metrics.information import prediction_rows, rows, settled_layer, watched_quantity
-from internal_physics.metrics.lens import LensOptions, lens, surprisal_targets
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.information.job import token_texts, verify_readout, watched_ids
+from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
+from internal_physics.families.information.rows import prediction_rows, rows, settled_layer, watched_quantity
+from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
 from internal_physics.models.readout import Readout
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.recording.trace import Key, Trace
+from internal_physics.recording.selfcheck import check_model
+from internal_physics.records.trace import Key, Trace
 from lens_oracle import log_softmax, oracle_logits, quantities
 from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
 

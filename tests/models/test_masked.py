@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from internal_physics.errors import PromptError
-from internal_physics.generate import generate, read_grammar
-from internal_physics.metrics.gradient_flow import gradient_flow
-from internal_physics.metrics.lens import lens
-from internal_physics.metrics.residual_gain import residual_gain
-from internal_physics.metrics.thermodynamics import thermodynamics
+from internal_physics.config.generate import generate, read_grammar
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.gradient_flow.flow import gradient_flow
+from internal_physics.families.information.lens import lens
+from internal_physics.families.residual_gain.residual_gain import residual_gain
+from internal_physics.families.thermodynamics.spectra import weight_spectra
+from internal_physics.families.thermodynamics.state import thermodynamics
+from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.readout import Readout
-from internal_physics.models.selfcheck import check_model
-from internal_physics.models.spectra import weight_spectra
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.selfcheck import check_model
 from tiny_models import build_tokenizer
 from trained_bert import trained_bert
 

@@ -1,15 +1,16 @@
 """EC, ISC, ISG, ISA and ISF against their definitions in plain loops over autograd, and at their degenerate points."""
 
-import importlib
 import math
 
 import numpy as np
 import oracles
 import pytest
 from cases import EVERY, EVERY_ID, encoded, flows, like_the_oracle, relative
-from internal_physics.metrics.gradient_flow import EPSILON, flow_status, gradient_flow
-from internal_physics.metrics.isf import MIN_PROMPTS, field_structure, fit_power_law, gradient_gram, isf
-from internal_physics.recording.trace import Key, Trace, TraceInfo
+from internal_physics import metrics
+from internal_physics.families.gradient_flow.flow import EPSILON, flow_status, gradient_flow
+from internal_physics.families.gradient_flow.isf import MIN_PROMPTS, field_structure, fit_power_law, gradient_gram, isf
+from internal_physics.families.gradient_flow.scores import PER_PROMPT
+from internal_physics.records.trace import Key, Trace, TraceInfo
 from tolerances import EXACT, EXPONENT, METRIC
 
 every_architecture = pytest.mark.parametrize(("name", "dtype"), EVERY, ids=EVERY_ID)
@@ -17,7 +18,7 @@ per_prompt = pytest.mark.parametrize("metric", ["ec", "isc", "isg", "isa"])
 
 
 def score(metric: str, trace: Trace) -> float:
-    return getattr(importlib.import_module(f"internal_physics.metrics.{metric}"), metric)(trace)
+    return getattr(metrics, metric)(trace)
 
 
 # --- against autograd ------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ def test_the_smallest_gradient_is_not_divided_by_zero():
 
 @per_prompt
 def test_a_gradient_that_is_not_finite_says_so(metric):
-    rows = importlib.import_module(f"internal_physics.metrics.{metric}").rows
+    rows = PER_PROMPT[metric]
     trace = flow_trace([[1.0, 1.0]], [[np.inf, 1.0]], [[1.0, 1.0]], [[1.0, 2.0]])
     with np.errstate(invalid="ignore"):
         head = rows(trace)[0]
@@ -114,9 +115,7 @@ def test_a_gradient_that_is_not_finite_says_so(metric):
 
 
 def test_zero_loss_is_an_infinite_score_with_a_status():
-    from internal_physics.metrics.isc import rows
-
-    head = rows(flow_trace([[1.0, 0.0]], [[1.0, 1.0]], loss=0.0))[0]
+    head = PER_PROMPT["isc"](flow_trace([[1.0, 0.0]], [[1.0, 1.0]], loss=0.0))[0]
     assert (head.value, head.status) == (math.inf, "isc is not finite")
 
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 import transformers as T
 from cases import encoded, record, relative, worst_difference
+from internal_physics.config.prompts import Prompt
 from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batch
+from internal_physics.recording.selfcheck import check_model
 from oracles import Question, dense_gradients
 from tiny_models import build_tokenizer
 from tolerances import (

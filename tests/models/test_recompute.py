@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from cases import case, record, recorded, worst_difference
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.recording.recompute import require_no_lookups
 from internal_physics.recording.recorder import RecordOptions, model_inputs, record_batch
-from internal_physics.recording.steering import Edit, Steering
 from internal_physics.recording.taps import Taps
+from internal_physics.steering.intervention import Edit, Steering
 from tiny_models import ARCHITECTURES
 from tolerances import SAME_PASS
 

@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from internal_physics.metrics.residual_gain import next_token_entropy_nats, residual_gain, top_tokens
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.residual_gain.residual_gain import next_token_entropy_nats, residual_gain, top_tokens
 from internal_physics.models.loading import wrap_model
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.selfcheck import check_model
 from oracles import blocks_of
 from tiny_models import ARCHITECTURES, CAUSAL_CONFIGS, build_model, build_tokenizer, task_of
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from internal_physics.config import load_config
-from internal_physics.errors import ConfigError, UserError
+from internal_physics.config.load import load_config
+from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.models.loading import LoadOptions, load_snapshot
 from tiny_models import save_snapshot
 

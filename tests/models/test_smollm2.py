@@ -8,11 +8,11 @@ import pytest
 import torch
 from cases import record, relative, worst_difference
 from internal_physics import metrics
-from internal_physics.metrics.isf import field_structure, gradient_gram
+from internal_physics.config.prompts import read_prompts
+from internal_physics.families.gradient_flow.isf import field_structure, gradient_gram
 from internal_physics.models.loading import LoadOptions, load_snapshot
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import read_prompts
 from internal_physics.recording.encoding import encode
+from internal_physics.recording.selfcheck import check_model
 from oracles import Question, dense_gradients, hooked_flow
 from tolerances import BATCHED_DEEP, EXPONENT, GRADIENT, METRIC, SAME_PASS
 

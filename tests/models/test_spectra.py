@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from internal_physics.models import spectra as module_under_test
+from internal_physics.families.thermodynamics import spectra as module_under_test
+from internal_physics.families.thermodynamics.spectra import decompose_stack, weight_spectra
 from internal_physics.models.loading import wrap_model
-from internal_physics.models.spectra import decompose_stack, weight_spectra
 from internal_physics.models.weights import weights_of
-from internal_physics.tables import read_rows, write_rows
+from internal_physics.tables.contract import read_rows, write_rows
 from tiny_models import build_model, task_of
 
 SVD = 1e-9  # of the largest singular value; the stated bounds are below it

@@ -5,18 +5,18 @@ import csv
 import numpy as np
 import pytest
 import torch
-from internal_physics.errors import ConfigError
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.errors import ConfigError
 from internal_physics.models.anatomy import hidden_state
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.readout import readout
-from internal_physics.models.selfcheck import check_model
-from internal_physics.prompts import Prompt
-from internal_physics.recording.contrast import derive_direction, principal_component, write_directions
-from internal_physics.recording.directions import build_steering
+from internal_physics.recording.derive_direction import derive_direction, principal_component, write_directions
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.recording.steering import Edit, Steering, fit_width, stretch
-from internal_physics.recording.store import read_trace, write_trace
+from internal_physics.recording.selfcheck import check_model
+from internal_physics.records.store import read_trace, write_trace
+from internal_physics.steering.directions import build_steering
+from internal_physics.steering.intervention import Edit, Steering, fit_width, stretch
 from safetensors.torch import save_file
 from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
 

@@ -5,25 +5,25 @@ import pandas as pd
 import pytest
 import torch
 import weight_oracles as oracle
-from internal_physics.collect_thermodynamics import flagged_states
-from internal_physics.errors import StoreError
-from internal_physics.metrics import THERMODYNAMICS
-from internal_physics.metrics.phases import PhaseOptions, flag_states
-from internal_physics.metrics.thermodynamics import (
+from internal_physics.config.prompts import Prompt
+from internal_physics.families.thermodynamics.collect import flagged_states
+from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states
+from internal_physics.families.thermodynamics.spectra import weight_spectra
+from internal_physics.families.thermodynamics.state import SCORES as THERMODYNAMICS
+from internal_physics.families.thermodynamics.state import (
     ZERO_GRADIENT,
     energy,
     temperature,
     thermodynamics,
     thermodynamics_of,
 )
+from internal_physics.ground.errors import StoreError
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
-from internal_physics.models.selfcheck import check_model
-from internal_physics.models.spectra import weight_spectra
 from internal_physics.models.weights import weights_of
-from internal_physics.prompts import Prompt
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.recorder import RecordOptions, record_batches
-from internal_physics.tables import published_rows
+from internal_physics.recording.selfcheck import check_model
+from internal_physics.tables.contract import published_rows
 from tiny_models import build_model, task_of
 
 TEMPERATURE, STATE, DERIVED = 1e-4, 1e-6, 1e-3  # relative; the last for quotients of differences of the others
@@ -71,7 +71,7 @@ def test_every_primitive_of_smollm2_is_the_oracles(real):
 
 @pytest.mark.parametrize("method", ["z_score", "fixed"])
 def test_the_published_table_of_smollm2_is_the_oracles(real, method, tmp_path):
-    from internal_physics.metrics.flags import FlagRules
+    from internal_physics.families.thermodynamics.flags import FlagRules
 
     trace, spectra, expected = real
     states = thermodynamics(trace, spectra, order="name")
@@ -114,7 +114,7 @@ def test_infinities_and_undefined_ends_are_the_oracles():
     expected[in_order[3]]["temperature"], expected[in_order[5]]["temperature"] = 2e-6, 0.0
     expected[in_order[8]]["entropy"] = float("nan")
     truth = oracle.published(expected)
-    from internal_physics.metrics.depth import derive, sequences
+    from internal_physics.families.thermodynamics.depth import derive, sequences
 
     (places,) = sequences(names, list(range(12)), "name")
     ours = {"entropy_nats": "entropy", "gradient_norm": "G_norm"}

@@ -79,7 +79,7 @@ class TestNames:
         assert [path for path in LIBRARY.rglob("*.py") if path.stem == script.stem]
 
     def test_metric_rules_are_named_as_the_metrics(self, rules):
-        from internal_physics.metrics import GRADIENT_FLOW
+        from internal_physics.families.scores.names import GRADIENT_FLOW
 
         assert {name for name, rule in rules.items() if rule["file"] == "metrics.smk"} == set(GRADIENT_FLOW)
 

@@ -1,7 +1,7 @@
 """Traces written by hand: small random numbers in the shape of a real record, without torch."""
 
 import numpy as np
-from internal_physics.recording.trace import Key, ParameterInfo, Trace, TraceInfo, Use
+from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo, Use
 
 WIDTH, N_LAYERS, N_TOKENS, N_VOCABULARY = 4, 2, 3, 7
 EMBEDDING = ParameterInfo("embed.weight", (N_VOCABULARY, WIDTH), -1, False, (Use("embed", -1, True, "", 0),))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from internal_physics.metrics.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.residual_gain import VARIANTS
 
 # The published run of the five prompts on Llama-3.1-8B: kind, next-token entropy (nats), last gain.
 PUBLISHED = (

@@ -176,7 +176,7 @@ def normalize(scores: pd.DataFrame) -> pd.DataFrame:
         reach = inverse.max() - inverse.min()
         score = (inverse - inverse.min()) / reach if reach > 0 else inverse * 0 + 0.5
         keys = ["model", "condition", "prompt_set", "metric"]
-        parts.append(group[keys].assign(score=score, status=group["status"]))
+        parts.append(group[keys].assign(score=score, n_prompts=group["n_prompts"], status=group["status"]))
     return pd.concat(parts, ignore_index=True)
 
 

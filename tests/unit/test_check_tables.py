@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.check_tables import check_tables
-from internal_physics.errors import UserError
-from internal_physics.tables import TABLES, conform
-from internal_physics.thermodynamics_tables import THERMODYNAMICS_TABLES
+from internal_physics.families.thermodynamics.tables import THERMODYNAMICS_TABLES
+from internal_physics.ground.errors import UserError
+from internal_physics.tables.check import check_tables
+from internal_physics.tables.contract import TABLES, conform
 from synthetic_tables import METRICS, MODELS, make_tables
 from synthetic_weights import make_weight_tables
 

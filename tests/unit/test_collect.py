@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from hand_traces import make_trace
-from internal_physics.collect import collect
-from internal_physics.metrics import ec, isf
-from internal_physics.metrics.ec import rows as ec_rows
-from internal_physics.metrics.isc import rows as isc_rows
-from internal_physics.metrics.isf import rows as isf_rows
-from internal_physics.metrics.table import COLUMNS, per_prompt_table, per_set_table
+from internal_physics.families import registry
+from internal_physics.families.gradient_flow.isf import isf
+from internal_physics.families.gradient_flow.isf import rows as isf_rows
+from internal_physics.families.gradient_flow.scores import ec, ec_rows, isc_rows
+from internal_physics.families.scores.collect import collect
 from internal_physics.statistics.bootstrap import mean_interval
-from internal_physics.tables import conform
+from internal_physics.tables.contract import conform
+from internal_physics.tables.measure import COLUMNS, per_prompt_table, per_set_table
 
+SCORED = registry.scored(registry.METRICS)
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
 NAN, INF = math.nan, math.inf
 
@@ -48,7 +49,7 @@ def table(metric, found):
 
 
 def tables_of(*parts):
-    found = collect(pd.concat(parts, ignore_index=True), **SETTINGS)
+    found = collect(pd.concat(parts, ignore_index=True), SCORED, **SETTINGS)
     return {name: conform(part, name) for name, part in found.items()}
 
 
@@ -146,9 +147,9 @@ class TestScores:
 
     def test_seed_and_level_reach_the_interval(self):
         rows = prompt_rows("ec", [1.0, 2.0, 4.0, 8.0])
-        base = collect(rows, **SETTINGS)["scores"].iloc[0]
-        other_seed = collect(rows, **{**SETTINGS, "seed": 1})["scores"].iloc[0]
-        narrow = collect(rows, **{**SETTINGS, "confidence_level": 0.5})["scores"].iloc[0]
+        base = collect(rows, SCORED, **SETTINGS)["scores"].iloc[0]
+        other_seed = collect(rows, SCORED, **{**SETTINGS, "seed": 1})["scores"].iloc[0]
+        narrow = collect(rows, SCORED, **{**SETTINGS, "confidence_level": 0.5})["scores"].iloc[0]
         assert (base.ci_low, base.ci_high) != (other_seed.ci_low, other_seed.ci_high)
         assert narrow.ci_high - narrow.ci_low < base.ci_high - base.ci_low
 

@@ -6,10 +6,16 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.compare import compare
-from internal_physics.publish import METRICS, published_predictions, published_tables, with_texts, write_folder
+from internal_physics.families.comparison.compare import compare
+from internal_physics.families.information.information_package import (
+    METRICS,
+    published_predictions,
+    published_tables,
+    with_texts,
+    write_folder,
+)
 from internal_physics.statistics.paired import paired_changes, resampling_weights
-from internal_physics.tables import TABLES, conform
+from internal_physics.tables.contract import TABLES, conform
 from scipy import stats
 
 OPTIONS = {"seed": 0, "n_resamples": 999, "confidence_level": 0.95}

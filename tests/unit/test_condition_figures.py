@@ -3,9 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.compare import compare
-from internal_physics.figures import beside, difference_distributions, layer_impact, standard_control, watched_tokens
-from internal_physics.figures.by_set import save_by_set
+from internal_physics.families.comparison.compare import compare
+from internal_physics.families.comparison.figures import (
+    beside,
+    difference_distributions,
+    layer_impact,
+    standard_control,
+    watched_tokens,
+)
+from internal_physics.figures.by_set import by_set
 from internal_physics.figures.style import notes_of, save
 
 N_PROMPTS, N_LAYERS = 6, 5
@@ -124,13 +130,8 @@ def test_a_figure_of_a_set_shows_the_models_that_ran_it(tmp_path):
 
     layers = make_tables()["layers"]
     other = make_tables(models=("m",), steered=("m",))["layers"].assign(prompt_set="t")
-    save_by_set(
-        draw,
-        pd.concat([layers, other]),
-        [str(tmp_path / "x-s.png"), str(tmp_path / "x-t.png")],
-        models=["m", "a", "b"],
-        prompt_sets=["s", "t"],
-    )
+    drawn = list(by_set(draw, pd.concat([layers, other]), ["m", "a", "b"], ["s", "t"]))
+    assert [name for name, _ in drawn] == ["s", "t"]
     assert shown == [("s", ("a", "b"), {"a", "b"}), ("t", ("m",), {"m"})]
 
 

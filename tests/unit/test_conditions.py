@@ -3,9 +3,9 @@
 import copy
 
 import pytest
-from internal_physics.conditions import Run, files_behind, layer_weights
-from internal_physics.config import load_config
-from internal_physics.errors import ConfigError, PromptError
+from internal_physics.config.conditions import Run, files_behind, layer_weights
+from internal_physics.config.load import load_config
+from internal_physics.ground.errors import ConfigError, PromptError
 
 PROMPTS = [{"name": name, "text": "some text"} for name in "abc"]
 MASKED = [{"name": name, "text": f"some [MASK] {name}"} for name in "abc"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from internal_physics.statistics.contrast import cliffs_delta, ratio_of_means
+from internal_physics.ground.seeds import seed_of
 from internal_physics.statistics.correlation import correlate_pair, parametric_p
-from internal_physics.statistics.seeds import seed_of
+from internal_physics.statistics.two_samples import cliffs_delta, ratio_of_means
 from scipy import stats
 
 RNG = np.random.default_rng(3)

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.correlate import COLUMNS, MODEL_METRICS, PROMPT_QUANTITIES, correlate_metrics, pair_seed
+from internal_physics.families.scores.correlate import (
+    COLUMNS,
+    MODEL_METRICS,
+    PROMPT_QUANTITIES,
+    correlate_metrics,
+    pair_seed,
+)
 from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair
 from scipy import stats
 

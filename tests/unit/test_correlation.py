@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from internal_physics.ground.status import join_status
 from internal_physics.statistics.correlation import (
     adjust_false_discovery,
     correlate_pair,
     correlation_interval,
     is_constant,
-    join_status,
 )
 from scipy import stats
 

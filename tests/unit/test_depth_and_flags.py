@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from internal_physics.metrics.depth import DERIVED, STATE, central_difference, derive, sequences
-from internal_physics.metrics.flags import FLAGS, FlagRules, flag, z_scores
+from internal_physics.families.thermodynamics.depth import DERIVED, STATE, central_difference, derive, sequences
+from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag, z_scores
 
 NAMES = [f"h.{layer}.mlp.{name}.weight" for layer in range(12) for name in ("up_proj", "down_proj")] + ["wte.weight"]
 LAYERS = [layer for layer in range(12) for _ in range(2)] + [-1]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.metrics import distribution as of
+from internal_physics.families.information import distribution as of
 
 TOLERANCE = 1e-9
 rows = st.integers(2, 40).flatmap(lambda n: st.lists(st.floats(-300, 300, allow_nan=False), min_size=n, max_size=n))

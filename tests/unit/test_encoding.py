@@ -1,8 +1,8 @@
 """Prompts become token ids, or are refused before the first pass: too long, too short, masks and answers amiss."""
 
 import pytest
-from internal_physics.errors import PromptError
-from internal_physics.prompts import Prompt
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.errors import PromptError
 from internal_physics.recording.encoding import MASK, encode
 from tiny_models import CHARACTERS, VOCABULARY, build_tokenizer
 

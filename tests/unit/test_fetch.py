@@ -9,7 +9,7 @@ import huggingface_hub.constants
 import pytest
 from httpx2 import Request, Response
 from huggingface_hub import errors as hub_errors
-from internal_physics.errors import SourceError
+from internal_physics.ground.errors import SourceError
 from internal_physics.models import hub
 from internal_physics.models.fetch import fetch
 from internal_physics.models.snapshot import MANIFEST, read_manifest, sha256_of

@@ -6,15 +6,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.figures import (
-    correlation_matrix,
-    isf_spectrum,
-    layer_heatmap,
-    layer_profiles,
-    radar,
-    selection,
-    style,
-)
+from internal_physics.families.gradient_flow.figures import isf_spectrum, layer_heatmap, layer_profiles, radar
+from internal_physics.families.scores.figures import correlation_matrix
+from internal_physics.figures import selection, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -45,7 +39,7 @@ def drawn(tables):
 def draw_all(tables, prompt_set="factual"):
     scores, correlated = tables["scores_normalized"], tables["correlations"]
     return {
-        "radar": radar.draw(scores, prompt_set, n_prompts=5, show_flagged=True),
+        "radar": radar.draw(scores, prompt_set, show_flagged=True),
         "layer_profiles": layer_profiles.draw(tables["layers"], prompt_set),
         "layer_heatmap": layer_heatmap.draw(tables["layers"], prompt_set),
         "correlation_matrix": correlation_matrix.draw(correlated, show_flagged=True),
@@ -239,7 +233,7 @@ def test_radar_axes_are_named_and_ordered(drawn):
 
 def test_radar_draws_the_scores_closed_and_breaks_at_a_missing_one(tables):
     scores = tables["scores_normalized"]
-    figure = radar.draw(scores, "factual", n_prompts=5)
+    figure = radar.draw(scores, "factual")
     lines = {line.get_gid(): line.get_ydata() for line in figure.axes[0].get_lines()}
     assert set(lines) == set(MODELS[:4])
     whole = scores[scores["model"] == "smollm2-fp32"].set_index("metric")["score"]

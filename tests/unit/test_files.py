@@ -9,9 +9,9 @@ import sys
 import time
 
 import pytest
-from internal_physics import files
-from internal_physics.errors import StoreError
-from internal_physics.files import ABANDONED_AFTER_S, whole_file, whole_folder, write_text
+from internal_physics.ground import files
+from internal_physics.ground.errors import StoreError
+from internal_physics.ground.files import ABANDONED_AFTER_S, whole_file, whole_folder, write_text
 
 HOST = socket.gethostname()
 

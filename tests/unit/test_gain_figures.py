@@ -3,10 +3,11 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
-from internal_physics.figures import gain_heatmap, gain_panels, style
-from internal_physics.figures.by_set import outputs_named
-from internal_physics.hypotheses import judge_hypotheses
-from internal_physics.metrics.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.figures import gain_heatmap, gain_panels
+from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+from internal_physics.families.residual_gain.residual_gain import VARIANTS
+from internal_physics.figures import style
+from internal_physics.figures.draw import outputs_named
 from made_up_gains import KINDS, driven_points, gains_of, layers_of, texts_of
 from matplotlib.text import Text
 from test_figures import SMALLEST_POINTS, by_gid, visible_texts
@@ -143,8 +144,8 @@ def test_outputs_are_found_by_their_whole_name():
     assert outputs_named(paths, "a") == ["f/radar-a.png", "f/radar-a.svg"]
     assert outputs_named(paths, "b-a") == ["f/radar-b-a.png"]
     assert outputs_named(paths, "b.a") == ["f/radar-b.a.svg"]
-    with pytest.raises(ValueError, match="named after the model 'c'"):
-        outputs_named(paths, "c", "model")
+    with pytest.raises(ValueError, match="named after 'c'"):
+        outputs_named(paths, "c")
 
 
 def test_the_global_style_is_left_alone(tables):

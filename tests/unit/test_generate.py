@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from internal_physics.config import load_config
-from internal_physics.errors import PromptError
-from internal_physics.generate import MASK, TEMPLATES, generate, parse_grammar, read_grammar, to_yaml
-from internal_physics.prompts import read_prompts
+from internal_physics.config.generate import MASK, TEMPLATES, generate, parse_grammar, read_grammar, to_yaml
+from internal_physics.config.load import load_config
+from internal_physics.config.prompts import read_prompts
+from internal_physics.ground.errors import PromptError
 
 RAW = {
     "templates": [{"text": "the {a} is {b}.", "gap": "b"}, {"text": "{b} {c}", "gap": "c"}],

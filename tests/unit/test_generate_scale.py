@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from internal_physics.config import load_config
+from internal_physics.config.load import load_config
 
 from benchmarks.generate_scale import ARCHITECTURES, texts, write_scale
 

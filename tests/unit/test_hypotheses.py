@@ -6,23 +6,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from gain_traces import gain_trace
-from internal_physics import verdicts
-from internal_physics.gain_verdicts import (
+from internal_physics.families.residual_gain import verdicts
+from internal_physics.families.residual_gain.gains import gains_table
+from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+from internal_physics.families.residual_gain.published import published_result
+from internal_physics.families.residual_gain.residual_gain import rows
+from internal_physics.families.residual_gain.sentences import (
     caption_facts,
     entropy_gain_sentence,
     nested_sentence,
     summary_over_models,
     variants_sentence,
 )
-from internal_physics.gains import gains_table
-from internal_physics.hypotheses import judge_hypotheses
-from internal_physics.metrics.residual_gain import rows
-from internal_physics.metrics.table import per_prompt_table
-from internal_physics.residual_gain_result import published_result
+from internal_physics.families.residual_gain.verdicts import ALL_SETS
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair, correlation_interval
-from internal_physics.tables import TABLES, conform, read_table, write_table
-from internal_physics.verdicts import ALL_SETS
+from internal_physics.tables.contract import TABLES, conform, read_table, write_table
+from internal_physics.tables.measure import per_prompt_table
 from made_up_gains import PUBLISHED, driven_points, gains_of, texts_of
 from scipy import stats
 
@@ -157,7 +157,7 @@ def test_the_published_rule_of_nested_grammar(syntactic, factual, verdict):
 
 def test_one_engine_for_all_correlations():
     """The rows are those of the functions that the metric correlation matrix uses, on the same data."""
-    from internal_physics.statistics.seeds import seed_of
+    from internal_physics.ground.seeds import seed_of
 
     gains = gains_of(driven_points(0.02))
     table = judge_hypotheses(gains, texts_of(gains), **SETTINGS)

@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.figures import (
+from internal_physics.families.information.figures import (
     information_metric,
     information_profiles,
     layer_curves,
     lens_heatmap,
-    style,
     token_trajectories,
     tokens,
 )
+from internal_physics.figures import style
 from synthetic_tables import MODELS, SICK_STATUS
 from test_figures import SMALLEST_POINTS, by_gid, visible_texts
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.check_tables import check_tables, table_schema
-from internal_physics.collect_information import information_table
-from internal_physics.config import load_config
-from internal_physics.errors import ConfigError, UserError
-from internal_physics.metrics.information import QUANTITIES
-from internal_physics.tables import TABLES, conform
+from internal_physics.config.load import load_config
+from internal_physics.families.information.collect import information_table
+from internal_physics.families.information.rows import QUANTITIES
+from internal_physics.ground.errors import ConfigError, UserError
+from internal_physics.tables.check import check_tables, table_schema
+from internal_physics.tables.contract import TABLES, conform
 
 KEYS = {"model": "m", "condition": "baseline", "prompt_set": "s"}
 ASKED = {"models": ["m"], "conditions": ["baseline"], "metrics": [], "prompts": {"s": ["a", "b"]}}

@@ -5,8 +5,8 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
-from internal_physics.errors import ConfigError
-from internal_physics.joblog import job
+from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.joblog import job
 
 TOKEN = "hf_planted_and_never_to_be_seen"
 

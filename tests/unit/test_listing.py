@@ -3,8 +3,8 @@
 import hashlib
 
 import pytest
-from internal_physics.errors import StoreError
-from internal_physics.recording.listing import listed, write_listing
+from internal_physics.ground.errors import StoreError
+from internal_physics.records.listing import listed, write_listing
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 import torch
-from internal_physics.errors import ModelError
+from internal_physics.ground.errors import ModelError
 from internal_physics.models.loading import LoadOptions, load_snapshot, resolve_device
 from internal_physics.models.memory import MemoryEstimate, estimate_memory, require_fits
 from tiny_models import ARCHITECTURES, build_model, save_snapshot, task_of

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.normalize import COLUMNS, normalize_scores
+from internal_physics.families.scores.normalize import COLUMNS, normalize_scores
 
 metric_values = st.floats(0, 1e6, allow_subnormal=False)
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.metrics.change_points import change_points, change_shares
-from internal_physics.metrics.depth import STATE, derive, sequences
-from internal_physics.metrics.flags import FLAGS, FlagRules, flag
-from internal_physics.metrics.phases import PhaseOptions, flag_states, phases, shuffle_flags
-from internal_physics.metrics.state_means import state_means
+from internal_physics.families.thermodynamics.change_points import change_points, change_shares
+from internal_physics.families.thermodynamics.depth import STATE, derive, sequences
+from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag
+from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states, phases, shuffle_flags
+from internal_physics.families.thermodynamics.state_means import state_means
 from internal_physics.statistics.many_means import mean_intervals
 
 N_LAYERS = 16
@@ -155,7 +155,7 @@ def test_intervals_of_many_means_cover_and_shrink():
 
 
 def test_options_come_from_the_config():
-    from internal_physics.config import load_config
+    from internal_physics.config.load import load_config
 
     config = load_config({
         "models": {"m": {"source": "path:x"}},

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from internal_physics.errors import ConfigError, PromptError
-from internal_physics.prompts import FIELDS, Prompt, parse_prompts, read_prompts
+from internal_physics.config.prompts import FIELDS, Prompt, parse_prompts, read_prompts
+from internal_physics.ground.errors import ConfigError, PromptError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "resources" / "prompts").glob("*.yaml"))
 TWO = [Prompt("a", "Hello, world"), Prompt("b", "Bye", kind="farewell", answer="now")]

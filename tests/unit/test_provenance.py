@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from internal_physics import provenance as module
-from internal_physics.config import load_config
-from internal_physics.provenance import git_revision, provenance, write_run
-from internal_physics.strict_yaml import load_yaml
+from internal_physics.config import provenance as module
+from internal_physics.config.load import load_config
+from internal_physics.config.provenance import git_revision, provenance, write_run
+from internal_physics.ground.strict_yaml import load_yaml
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "hf_planted_and_never_to_be_seen"

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from internal_physics import report_parts
-from internal_physics.report import figure_paths, render_report
-from internal_physics.tables import TABLES
+from internal_physics.report import parts as report_parts
+from internal_physics.report.build import figure_paths, render_report
+from internal_physics.tables.contract import TABLES
 from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
 TEMPLATE_DIR = Path(__file__).parents[2] / "report"

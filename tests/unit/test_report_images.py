@@ -6,7 +6,7 @@ import io
 import matplotlib as mpl
 import numpy as np
 import pytest
-from internal_physics.report_images import N_COLORS, data_uri
+from internal_physics.report.images import N_COLORS, data_uri
 from PIL import Image
 
 SIZE = 96

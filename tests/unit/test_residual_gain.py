@@ -6,7 +6,7 @@ from gain_traces import gain_trace
 from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics import metrics
-from internal_physics.metrics.residual_gain import (
+from internal_physics.families.residual_gain.residual_gain import (
     OUT_OF_RANGE,
     VARIANTS,
     Gain,
@@ -18,9 +18,9 @@ from internal_physics.metrics.residual_gain import (
     rows,
     top_tokens,
 )
-from internal_physics.metrics.table import COLUMNS, per_prompt_table
-from internal_physics.recording.trace import TraceInfo
-from internal_physics.tables import read_metrics, write_metric
+from internal_physics.records.trace import TraceInfo
+from internal_physics.tables.contract import read_metrics, write_metric
+from internal_physics.tables.measure import COLUMNS, per_prompt_table
 
 # Two tokens of width 2, three residuals; by hand: norms of the tokens (3, 4), (6, 8), (6, 2).
 BY_HAND = [[[3, 0], [0, 4]], [[6, 0], [0, 8]], [[0, 6], [2, 0]]]

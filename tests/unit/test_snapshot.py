@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from internal_physics.errors import SourceError, StoreError
+from internal_physics.ground.errors import SourceError, StoreError
 from internal_physics.models import snapshot as snapshot_module
 from internal_physics.models.snapshot import MANIFEST, note_verified, read_manifest, sha256_of, write_manifest
 from internal_physics.models.sources import Source

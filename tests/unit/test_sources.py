@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from internal_physics.errors import SourceError
+from internal_physics.ground.errors import SourceError
 from internal_physics.models.sources import Source, parse_source
 
 FORMS = {

@@ -5,8 +5,14 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.metrics import spectrum as spectra
-from internal_physics.metrics.spectrum import effective_rank, entropy_nats, gram_matrix, spectrum, stable_rank
+from internal_physics.families.thermodynamics import spectrum as spectra
+from internal_physics.families.thermodynamics.spectrum import (
+    effective_rank,
+    entropy_nats,
+    gram_matrix,
+    spectrum,
+    stable_rank,
+)
 
 SHAPES = [(40, 40), (400, 30), (30, 400), (1, 7), (7, 1), (1, 1)]
 

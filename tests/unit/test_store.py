@@ -15,11 +15,11 @@ from hand_traces import N_LAYERS, N_TOKENS, WIDTH, make_trace
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from internal_physics.errors import StoreError
-from internal_physics.metrics.isf import gradient_gram
-from internal_physics.recording import store
-from internal_physics.recording.store import read_trace, read_traces, write_trace
-from internal_physics.recording.trace import Key, Trace
+from internal_physics.families.gradient_flow.isf import gradient_gram
+from internal_physics.ground.errors import StoreError
+from internal_physics.records import store
+from internal_physics.records.store import read_trace, read_traces, write_trace
+from internal_physics.records.trace import Key, Trace
 
 KEEPS = ["factors", "norms", "none"]
 HERE, SCRIPTS = Path(__file__).parent, Path(__file__).parents[2] / "scripts"
@@ -307,7 +307,7 @@ class TestWholeOrNotThere:
         code = (
             "import time, numpy as np\n"
             "from hand_traces import make_trace\n"
-            "from internal_physics.recording import store\n"
+            "from internal_physics.records import store\n"
             "real = store._row\n"
             "store._row = lambda *a: (real(*a), print('writing', flush=True), time.sleep(60))[0]\n"
             f"store.write_trace(make_trace(), {str(path)!r})\n"

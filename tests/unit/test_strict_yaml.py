@@ -1,8 +1,8 @@
 """Strict YAML: a key given twice is refused wherever it stands; merges and their overrides stay allowed."""
 
 import pytest
-from internal_physics.errors import ConfigError
-from internal_physics.strict_yaml import load_yaml
+from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.strict_yaml import load_yaml
 
 MERGED = """
 base: &base {source: a, dtype: float32}

@@ -9,14 +9,16 @@ import pytest
 from hand_traces import make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internal_physics.check_tables import check_tables
-from internal_physics.collect import by_model, collect, collect_files
-from internal_physics.errors import StoreError, UserError
-from internal_physics.metrics.ec import rows as ec_rows
-from internal_physics.metrics.isf import rows as isf_rows
-from internal_physics.metrics.table import per_prompt_pieces, per_prompt_table, per_set_table
-from internal_physics.table_parts import Excerpt, TableBySet, count_rows, read_excerpts, table_parts
-from internal_physics.table_stream import (
+from internal_physics.families import registry
+from internal_physics.families.gradient_flow.isf import rows as isf_rows
+from internal_physics.families.gradient_flow.scores import ec_rows
+from internal_physics.families.scores.collect import by_model, collect, collect_files
+from internal_physics.ground.errors import StoreError, UserError
+from internal_physics.tables.check import check_tables
+from internal_physics.tables.contract import TABLES, conform, read_metrics, read_table, write_metric, write_table
+from internal_physics.tables.measure import per_prompt_chunks, per_prompt_table, per_set_table
+from internal_physics.tables.parts import Excerpt, TableBySet, count_rows, read_excerpts, table_parts
+from internal_physics.tables.stream import (
     CsvWriter,
     RowsWriter,
     by_set,
@@ -27,9 +29,9 @@ from internal_physics.table_stream import (
     write_row_files,
     write_tables,
 )
-from internal_physics.tables import TABLES, conform, read_metrics, read_table, write_metric, write_table
 from synthetic_tables import make_tables
 
+SCORED = registry.scored(registry.METRICS)
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
 
 
@@ -140,12 +142,12 @@ class TestPieces:
 
     def test_a_prompt_is_never_cut(self):
         traces = [make_trace(f"p{i}", seed=i) for i in range(5)]
-        found = list(per_prompt_pieces(traces, ec_rows, n_rows=4))
+        found = [chunk for _, chunk in per_prompt_chunks(traces, {"ec": ec_rows}, n_rows=4)]
         assert [piece.prompt.unique().tolist() for piece in found] == [["p0", "p1"], ["p2", "p3"], ["p4"]]
         pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), per_prompt_table(traces, ec_rows))
 
     def test_no_traces_give_an_empty_piece_with_types(self):
-        (piece,) = per_prompt_pieces([], ec_rows)
+        ((_, piece),) = per_prompt_chunks([], {"ec": ec_rows})
         assert len(piece) == 0
         assert piece.dtypes["layer"] == "Int64"
 
@@ -170,15 +172,15 @@ class TestCollecting:
             for metric, rows in {"ec": ec_rows, "isf": isf_rows}.items():
                 path = tmp_path / "metrics" / metric / model / "baseline.parquet"
                 if metric == "ec":
-                    write_pieces(per_prompt_pieces(traces, rows, n_rows=5), path)
+                    write_row_files(per_prompt_chunks(traces, {"ec": rows}, n_rows=5), {"ec": path})
                 else:
                     write_metric(per_set_table(traces, rows), path)
                 paths.append(str(path))
         return paths
 
     def test_piece_by_piece_is_what_all_at_once_gives(self, files, tmp_path):
-        expected = collect(read_metrics(files), **SETTINGS)
-        write_tables(collect_files(files, **SETTINGS), outputs(tmp_path, *expected))
+        expected = collect(read_metrics(files), SCORED, **SETTINGS)
+        write_tables(collect_files(files, SCORED, **SETTINGS), outputs(tmp_path, *expected))
         for name, table in expected.items():
             assert len(table) > 0
             found = read_table(tmp_path / f"{name}.parquet", name)

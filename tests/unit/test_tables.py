@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from internal_physics.errors import StoreError
-from internal_physics.tables import TABLES, conform, read_metrics, read_table, write_metric, write_table
+from internal_physics.ground.errors import StoreError
+from internal_physics.tables.contract import TABLES, conform, read_metrics, read_table, write_metric, write_table
 from synthetic_tables import make_tables
 from synthetic_weights import make_weight_tables
 

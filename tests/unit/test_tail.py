@@ -3,7 +3,7 @@
 import numpy as np
 import powerlaw
 import pytest
-from internal_physics.metrics.tail import FEWEST_EIGENVALUES, tail_exponent
+from internal_physics.families.thermodynamics.tail import FEWEST_EIGENVALUES, tail_exponent
 
 
 def pareto(alpha, n, seed=0):

@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.check_presence import Presence
-from internal_physics.check_thermodynamics import problems_under_own_status
-from internal_physics.collect import scores_table
-from internal_physics.collect_thermodynamics import flagged_states, spectra_table
-from internal_physics.correlate import model_metrics
-from internal_physics.errors import StoreError
-from internal_physics.metrics import GRADIENT_FLOW, THERMODYNAMICS, score_names
-from internal_physics.normalize import normalize_scores
-from internal_physics.tables import TABLES, conform, published_rows, read_table, write_table
-from internal_physics.thermodynamics_tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
+from internal_physics.families import registry
+from internal_physics.families.scores.collect import scores_table
+from internal_physics.families.scores.normalize import normalize_scores
+from internal_physics.families.thermodynamics.check import problems_under_own_status
+from internal_physics.families.thermodynamics.collect import flagged_states, spectra_table
+from internal_physics.families.thermodynamics.state import SCORES
+from internal_physics.families.thermodynamics.tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
+from internal_physics.ground.errors import StoreError
+from internal_physics.tables.contract import TABLES, conform, published_rows, read_table, write_table
+from internal_physics.tables.presence import Presence
 from synthetic_weights import make_weight_tables
 
 PUBLISHED = [
@@ -77,27 +77,24 @@ def test_medians_join_the_scores_under_their_own_names():
         metric_rows("free_energy_query", [[-1.0, -3.0], [-5.0, -5.0]]),
         metric_rows("ec", [[0.1, 0.3], [0.2, 0.2]], metric="ec"),
     ])  # fmt: skip
-    scores = scores_table(rows, seed=0, n_resamples=99, confidence_level=0.95).set_index(["model", "metric"])
+    scores = scores_table(
+        rows, registry.scored(["thermodynamics", "ec"]), seed=0, n_resamples=99, confidence_level=0.95
+    ).set_index(["model", "metric"])
     assert scores.value["m0", "temperature"] == pytest.approx(2)
     assert scores.value["m1", "free_energy_query"] == pytest.approx(-5)
     assert scores.ci_low["m1", "free_energy_query"] == scores.ci_high["m1", "free_energy_query"] == -5
     assert scores.value["m0", "ec"] == pytest.approx(0.2)
     assert (scores.n_prompts == 2).all()
-    normalized = normalize_scores(scores.reset_index(), metrics=GRADIENT_FLOW)
+    normalized = normalize_scores(scores.reset_index(), metrics=["ec"])
     assert set(normalized.metric) == {"ec"}
 
 
 def test_which_scores_a_metric_promises():
-    assert score_names(["ec", "thermodynamics"]) == ["ec", *THERMODYNAMICS]
-    assert model_metrics(["ec"]) == GRADIENT_FLOW_IN_ORDER
-    assert model_metrics(["thermodynamics"])[-4:] == THERMODYNAMICS
-
-
-GRADIENT_FLOW_IN_ORDER = ("ec", "isc", "isg", "isa", "isf")
+    assert registry.score_names(["ec", "residual_gain", "thermodynamics"]) == ["ec", *SCORES]
 
 
 def test_sound_tables_pass_their_schema_and_their_own_check(made):
-    from internal_physics.check_tables import table_schema
+    from internal_physics.tables.check import table_schema
 
     for name in THERMODYNAMICS_TABLES:
         table = conform(made[name], name)
@@ -134,8 +131,8 @@ def test_a_weight_or_a_prompt_that_is_missing_is_named(made):
 
 
 def test_a_set_without_weight_gradients_is_refused_before_any_work():
-    from internal_physics.config import load_config
-    from internal_physics.errors import ConfigError
+    from internal_physics.config.load import load_config
+    from internal_physics.ground.errors import ConfigError
 
     raw = {
         "models": {"m": {"source": "path:x"}},

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from hand_traces import N_LAYERS, N_TOKENS, N_VOCABULARY, WIDTH, make_trace
-from internal_physics.errors import StoreError
-from internal_physics.recording.trace import Key, TraceInfo
+from internal_physics.ground.errors import StoreError
+from internal_physics.records.trace import Key, TraceInfo
 
 
 def test_what_is_known_of_a_trace():

@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.figures import (
-    correlation_matrix,
+from internal_physics.families.scores.figures import correlation_matrix
+from internal_physics.families.thermodynamics.figures import (
     phase_map,
     singular_spectra,
     state_diagrams,
-    style,
     thermodynamics_heatmap,
     thermodynamics_profile,
     weights,
 )
+from internal_physics.figures import style
 from matplotlib.image import AxesImage
 from synthetic_tables import make_tables
 from synthetic_weights import make_weight_tables

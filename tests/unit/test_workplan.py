@@ -5,10 +5,10 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from internal_physics.conditions import Run
-from internal_physics.config import PromptSet
-from internal_physics.prompts import Prompt
-from internal_physics.workplan import lost_tensors, record_jobs
+from internal_physics.config.conditions import Run
+from internal_physics.config.load import PromptSet
+from internal_physics.config.plan import lost_tensors, record_jobs
+from internal_physics.config.prompts import Prompt
 
 
 def prompt_set(name, n_prompts, **fields):

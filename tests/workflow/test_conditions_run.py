@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from internal_physics.recording.store import read_trace
+from internal_physics.records.store import read_trace
 from safetensors.numpy import load_file
 from tiny_models import save_snapshot
 from trained_bert import save_trained_bert

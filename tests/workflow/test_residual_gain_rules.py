@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from internal_physics.recording.store import write_trace
-from internal_physics.recording.trace import Key, Trace, TraceInfo
+from internal_physics.records.store import write_trace
+from internal_physics.records.trace import Key, Trace, TraceInfo
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("a", "b-c")

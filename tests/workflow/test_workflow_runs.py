@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from internal_physics.config import load_config
-from internal_physics.recording.store import read_trace
-from internal_physics.strict_yaml import load_yaml
+from internal_physics.config.load import load_config
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.records.store import read_trace
 from workflow_runs import (
     CONFIG,
     FIGURES,

@@ -1,4 +1,1 @@
-"""Figures: tables in, matplotlib figures out. Each module has one pure function `draw`; `style.save` writes.
-
-A figure shows the rows whose status is "ok" and names the others in a note beneath; no row vanishes unsaid.
-"""
+"""The workshop of all figures: style, selection of rows, scales, saving. Families draw with it."""

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from internal_physics.files import whole_file
+from internal_physics.ground.files import whole_file
 
 STYLE_FILE = Path(__file__).with_name("internal_physics.mplstyle")
 PAGE_WIDTH_INCHES = 7.1

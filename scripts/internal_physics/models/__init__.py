@@ -1,1 +1,1 @@
-"""Models: where they come from (sources), how they are loaded, and where their parts are (anatomy)."""
+"""Models: where they come from, how they are loaded, and where their parts are (anatomy)."""

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 
 
 @dataclass(frozen=True)

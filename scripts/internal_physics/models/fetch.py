@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 
-from internal_physics.errors import SourceError
-from internal_physics.files import whole_folder
+from internal_physics.ground.errors import SourceError
+from internal_physics.ground.files import whole_folder
 from internal_physics.models.snapshot import KEPT, MANIFEST, Manifest, note_verified, sha256_of, write_manifest
 from internal_physics.models.sources import Source
 

@@ -11,7 +11,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from internal_physics.errors import SourceError
+from internal_physics.ground.errors import SourceError
 from internal_physics.models.snapshot import KEPT
 from internal_physics.models.sources import Source
 

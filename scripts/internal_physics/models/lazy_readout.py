@@ -19,7 +19,7 @@ from transformers import AutoConfig
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
-from internal_physics.errors import ModelError
+from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import find_anatomy
 from internal_physics.models.loading import HEADS, LoadOptions, quantization_config, resolve_device
 from internal_physics.models.quantization import pack_linear_maps

@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from internal_physics.errors import ModelError
+from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import Anatomy, find_anatomy
 from internal_physics.models.memory import estimate_memory, require_fits
 

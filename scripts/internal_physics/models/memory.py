@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from internal_physics.errors import ModelError
+from internal_physics.ground.errors import ModelError
 
 BYTES_PER_WEIGHT = {"float64": 8.0, "float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A 4-bit weight carries one scale per 64 values; an 8-bit one a scale per row.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 
 

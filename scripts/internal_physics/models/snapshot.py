@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from internal_physics.errors import SourceError, StoreError
-from internal_physics.files import write_text
+from internal_physics.ground.errors import SourceError, StoreError
+from internal_physics.ground.files import write_text
 from internal_physics.models.sources import Source
 
 MANIFEST = "snapshot.json"

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from internal_physics.errors import SourceError
+from internal_physics.ground.errors import SourceError
 
 _FORMS = {
     "pypi": (re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<revision>[A-Za-z0-9.+!]+)$"), "pypi:name==version"),

@@ -1,1 +1,1 @@
-"""Recording: one forward and backward pass per batch of prompts -> Trace -> Parquet."""
+"""Recording: one forward and backward pass per batch of prompts -> Trace -> Parquet. Needs torch."""

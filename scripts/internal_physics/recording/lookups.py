@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 
 
 class LookupSpy(TorchFunctionMode):

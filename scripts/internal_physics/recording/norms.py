@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from internal_physics.recording.arrays import to_numpy
-from internal_physics.recording.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.taps import Call, Flow
-from internal_physics.recording.trace import Key, ParameterInfo
+from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
+from internal_physics.records.trace import Key, ParameterInfo
 
 
 class NormKeeper:

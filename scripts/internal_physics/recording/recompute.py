@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy
 
 

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from internal_physics.errors import PromptError
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
-from internal_physics.models.selfcheck import check_model
 from internal_physics.models.snapshot import read_manifest
-from internal_physics.prompts import Prompt
-from internal_physics.recording.directions import build_steering
 from internal_physics.recording.encoding import Encoded, encode
-from internal_physics.recording.listing import write_listing
 from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.selfcheck import check_model
 from internal_physics.recording.size import expected_bytes
-from internal_physics.recording.store import write_trace
-from internal_physics.recording.trace import Trace
+from internal_physics.records.listing import write_listing
+from internal_physics.records.store import write_trace
+from internal_physics.records.trace import Trace
+from internal_physics.steering.directions import build_steering
 
 LOGGER = logging.getLogger("internal_physics")
 WRITES_AHEAD = 8  # traces kept in memory while the disk catches up

@@ -10,17 +10,17 @@ from typing import Literal
 import numpy as np
 import torch
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.encoding import Encoded
+from internal_physics.recording.factors import factor_tensors, parameter_infos, place_calls
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import NormKeeper
-from internal_physics.recording.steering import Intervention, Steering
 from internal_physics.recording.taps import Flow, Taps
-from internal_physics.recording.trace import Key, Trace, TraceInfo
-from internal_physics.recording.weights import factor_tensors, parameter_infos, place_calls
+from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.steering.intervention import Intervention, Steering
 
 WeightGradients = Literal["factors", "norms", "none"]
 

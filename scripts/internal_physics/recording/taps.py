@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from internal_physics.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
 from internal_physics.recording.lookups import LookupSpy, scale_of_lookup
 from internal_physics.recording.packing import Packing

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from internal_physics.ground.status import join_status
 from internal_physics.statistics.bootstrap import Interval, batch_size, bootstrap_bounds
 
 Kind = Literal["pearson", "spearman"]
@@ -166,11 +167,6 @@ def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
 def is_constant(values: NDArray[np.float64]) -> bool:
     """Whether finite values are equal to float64 rounding; true for one value and for none."""
     return values.size == 0 or bool(np.ptp(values) <= _CONSTANT_TOLERANCE * np.abs(values).max())
-
-
-def join_status(*notes: str) -> str:
-    """One status from several notes: "ok" if none says anything, else each different phrase once, by "; "."""
-    return "; ".join(dict.fromkeys(note for note in notes if note not in ("", "ok"))) or "ok"
 
 
 def _finite_pairs(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:

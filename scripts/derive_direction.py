@@ -1,0 +1,16 @@
+"""Rule derive_direction: positive and negative texts -> one steering vector per layer."""
+
+from internal_physics.ground.joblog import job
+from internal_physics.recording.derive_direction import contrast_set
+
+if __name__ == "__main__":
+    with job(snakemake):
+        contrast_set(
+            snapshot=snakemake.input.snapshot,
+            output=snakemake.output.vectors,
+            contrast=snakemake.params.contrast,
+            batch_size=snakemake.params.batch_size,
+            load=snakemake.params.load,
+            labels={"model": snakemake.wildcards.model, "condition": snakemake.wildcards.contrast},
+            threads=snakemake.threads,
+        )

@@ -1,0 +1,297 @@
+"""The config: validated against config/schema.yaml, defaults written in, prompts read; before any work.
+
+No heavy imports: the Snakefile calls this while it is parsed.
+"""
+
+import copy
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
+from internal_physics.config.generate import MASK, generate, read_grammar
+from internal_physics.config.prompts import Prompt, parse_prompts, read_prompts
+from internal_physics.ground.errors import ConfigError, PromptError
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.models.sources import Source, parse_source
+
+SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
+MIN_PROMPTS_ISF = 3
+WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
+_SEE_SCHEMA = "change it; config/schema.yaml describes every option"
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """A prompt set as the workflow runs it."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    weight_gradients: str
+    task: str = "causal"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config.
+
+    Attributes:
+        raw: the resolved mapping, every default written in.
+        sources: model name → where it comes from.
+        prompt_sets: set name → its prompts.
+        conditions: name → steering intervention; the baseline is none of them.
+        runs: every model in every condition, with the prompt sets it is recorded on.
+    """
+
+    raw: dict[str, Any]
+    sources: dict[str, Source]
+    prompt_sets: dict[str, PromptSet]
+    conditions: dict[str, Condition]
+    runs: tuple[Run, ...]
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Model name → its options."""
+        return self.raw["models"]
+
+    @property
+    def snapshots(self) -> dict[str, Source]:
+        """Snapshot name → source; models that differ only in precision share one."""
+        return {source.snapshot: source for source in self.sources.values()}
+
+    def lens_prompt(self, model: str) -> tuple[str, str]:
+        """Set and name of the prompt whose lens is drawn: the one asked for, else the first that the model runs."""
+        own = [s for s in self.prompt_sets.values() if s.task == self.models[model]["task"]]
+        prompt_set, _, prompt = self.raw["information"]["lens_prompt"].partition("/")
+        if prompt and prompt_set in [s.name for s in own]:
+            return prompt_set, prompt
+        return own[0].name, own[0].prompts[0].name
+
+    def resolved(self) -> dict[str, Any]:
+        """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
+        raw = copy.deepcopy(self.raw)
+        for name, prompt_set in self.prompt_sets.items():
+            prompts = [prompt.to_json() for prompt in prompt_set.prompts]
+            kept = {"weight_gradients": prompt_set.weight_gradients, "task": prompt_set.task}
+            raw["prompt_sets"][name] = {"prompts": prompts, **kept}
+        return raw
+
+
+def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
+    """Validate a config mapping and read its prompts.
+
+    Args:
+        raw: as Snakemake or YAML gives it; not changed.
+        where: the file's name, for messages.
+
+    Raises:
+        ConfigError: what was found, where, what was expected.
+        PromptError, SourceError: the same for prompts and sources.
+    """
+    resolved = copy.deepcopy(dict(raw))
+    resolved.pop("provenance", None)
+    _Validator(schema()).check(resolved, where)
+    for kind in ("models", "prompt_sets", "conditions"):
+        _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
+    sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
+    sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
+    if "isf" in resolved["metrics"]:
+        _refuse_small_sets(sets, where)
+    if not set(resolved["metrics"]) - WITHOUT_SCORE:
+        raise ConfigError(
+            f"metrics {resolved['metrics']}: information stands beside other metrics and fills none of their tables",
+            where=f"{where}: metrics",
+            expected="at least one of ec, isc, isg, isa, isf, residual_gain, thermodynamics",
+            todo="add one; they are computed from the same records",
+        )
+    if "thermodynamics" in resolved["metrics"]:
+        _refuse_without_gradients(sets, where)
+    conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
+    runs = plan_runs(
+        {name: options["task"] for name, options in resolved["models"].items()},
+        {name: prompt_set.task for name, prompt_set in sets.items()},
+        conditions,
+        where,
+    )
+    config = Config(resolved, sources, sets, conditions, runs)
+    _refuse_unknown_prompt(config, where)
+    return config
+
+
+def check_duplicate_keys(paths: list[str]) -> None:
+    """Refuse config files that give a key twice, of which plain YAML would silently keep the second.
+
+    Raises:
+        ConfigError: naming file, key and line.
+    """
+    for path in paths:
+        load_yaml(path)
+
+
+@lru_cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of the config."""
+    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+
+
+class _Validator:
+    """Draft 2020-12 validation that first writes defaults in, and reports in plain words."""
+
+    def __init__(self, rules: Mapping[str, Any]) -> None:
+        self.rules = rules
+
+    def check(self, config: dict[str, Any], where: str) -> None:
+        error = jsonschema.exceptions.best_match(self._errors(config))
+        if error is None:
+            self._write_defaults(config, self.rules)
+            return
+        place = " → ".join(str(part) for part in error.absolute_path)
+        raise ConfigError(**_explain(error), where=f"{where}: {place}" if place else where)
+
+    def _errors(self, config: Mapping[str, Any]) -> Iterator[jsonschema.ValidationError]:
+        return jsonschema.Draft202012Validator(self.rules).iter_errors(config)
+
+    def _write_defaults(self, value: Any, rules: Mapping[str, Any]) -> None:
+        rules = self.rules["$defs"][rules["$ref"].rsplit("/", 1)[-1]] if "$ref" in rules else rules
+        if not isinstance(value, dict):
+            return
+        for key, sub_rules in rules.get("properties", {}).items():
+            if "default" in sub_rules:
+                value.setdefault(key, copy.deepcopy(sub_rules["default"]))
+            if key in value:
+                self._write_defaults(value[key], sub_rules)
+        if isinstance(rules.get("additionalProperties"), Mapping):
+            for sub_value in value.values():
+                self._write_defaults(sub_value, rules["additionalProperties"])
+        elif "properties" in rules:  # else the keys are the user's own, and so is their order
+            _order_keys(value, rules["properties"])
+
+
+def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:
+    """Put keys in the order of the schema: how a config happens to be written must not make anything stale."""
+    ordered = {key: value[key] for key in order if key in value}
+    value.clear()
+    value.update(ordered)
+
+
+def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
+    """Say what, expected and todo of a schema violation."""
+    hint = error.schema.get("description", "")
+    if "propertyNames" in error.absolute_schema_path:
+        return {"what": f"the name {error.instance!r} cannot be used", "expected": hint, "todo": "rename it"}
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known), key=str)[0]
+        close = difflib.get_close_matches(str(unknown), known, n=1)
+        todo = f"did you mean {close[0]!r}?" if close else "remove it"
+        return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
+    if error.validator == "enum":
+        allowed = [str(v) for v in error.validator_value]
+        close = difflib.get_close_matches(str(error.instance), allowed, n=1)
+        return {
+            "what": f"found {error.instance!r}",
+            "expected": f"one of {', '.join(allowed)}",
+            "todo": f"did you mean {close[0]!r}?" if close else _SEE_SCHEMA,
+        }
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
+    if error.validator == "oneOf":
+        names = [f"`{alternative['required'][0]}`" for alternative in error.validator_value]
+        return {
+            "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
+            "expected": "exactly one of them",
+        }
+    return {"what": error.message, "expected": hint, "todo": _SEE_SCHEMA}
+
+
+def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
+    clashing = [name for name, n in Counter(name.lower() for name in entries).items() if n > 1]
+    if clashing:
+        raise ConfigError(
+            f"two names differ only in case: {clashing[0]!r}",
+            where=where,
+            expected="names that stay different on any file system",
+            todo="rename one",
+        )
+
+
+def _source(options: Mapping[str, Any], where: str) -> Source:
+    keys = ("file", "sha256", "allow_pickle", "trust_remote_code")
+    return parse_source(options["source"], where=where, **{key: options[key] for key in keys})
+
+
+def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any], where: str) -> PromptSet:
+    place = f"{where}: prompt_sets → {name}"
+    if "file" in options:
+        prompts = read_prompts(options["file"], where=f"{place} → ")
+    elif "generate" in options:
+        prompts = _generated(options, config["seed"], f"{place} → generate")
+    else:
+        prompts = parse_prompts(options["prompts"], where=place)
+    if options["task"] == "masked":
+        _refuse_wrong_masks(prompts, place)
+    kept = options.get("weight_gradients", config["record"]["weight_gradients"])
+    return PromptSet(name, tuple(prompts), kept, options["task"])
+
+
+def _generated(options: Mapping[str, Any], seed: int, where: str) -> list[Prompt]:
+    wanted = options["generate"]
+    grammar = read_grammar(wanted["template"], where)
+    return generate(
+        grammar, sentences=wanted["sentences"], task=options["task"], seed=wanted.get("seed", seed), where=where
+    )
+
+
+def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
+    for prompt in prompts:
+        if (n_masks := prompt.text.count(MASK)) != 1:
+            raise PromptError(
+                f"{n_masks} masks in {prompt.text!r}",
+                where=f"{where}: prompt {prompt.name!r}",
+                expected=f"exactly one {MASK}, since the set's task is masked",
+                todo=f"write the gap as {MASK}",
+            )
+
+
+def _refuse_unknown_prompt(config: Config, where: str) -> None:
+    if not config.raw["information"]["lens_prompt"]:
+        return
+    prompt_set, _, prompt = config.raw["information"]["lens_prompt"].partition("/")
+    known = [p.name for p in config.prompt_sets[prompt_set].prompts] if prompt_set in config.prompt_sets else []
+    if prompt not in known:
+        raise ConfigError(
+            f"there is no prompt {config.raw['information']['lens_prompt']!r}",
+            where=f"{where}: information → lens_prompt",
+            expected="set/name of a prompt of this config",
+            todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
+        )
+
+
+def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if len(prompt_set.prompts) < MIN_PROMPTS_ISF:
+            raise ConfigError(
+                f"it has {len(prompt_set.prompts)} prompts",
+                where=f"{where}: prompt_sets → {name}",
+                expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
+                todo="add prompts, or leave isf out of `metrics`",
+            )
+
+
+def _refuse_without_gradients(sets: Mapping[str, PromptSet], where: str) -> None:
+    for name, prompt_set in sets.items():
+        if prompt_set.weight_gradients == "none":
+            raise ConfigError(
+                "weight_gradients: none",
+                where=f"{where}: prompt_sets → {name}",
+                expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+                todo="set weight_gradients: norms, or leave thermodynamics out of `metrics`",
+            )

@@ -1,0 +1,1 @@
+"""Comparison: every steering condition against the baseline."""

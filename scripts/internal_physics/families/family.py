@@ -1,0 +1,113 @@
+"""What a family says of itself: plain data that the Snakefile, the checks, the report and the documentation read.
+
+No pandas, no torch. A metric's or figure's own module never imports this: a new family must not make it stale.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# A thing is made if, of each group, at least one name was asked for: a metric of the config, CONDITIONS or WATCH.
+Needs = tuple[tuple[str, ...], ...]
+CONDITIONS = "conditions"  # the config has steering conditions
+WATCH = "watch"  # the config follows chosen tokens along depth
+
+
+class Score(StrEnum):
+    """How a metric's rows become rows of table `scores`."""
+
+    NONE = "none"
+    PROMPT = "prompt"  # one number per prompt, named as the metric: its mean over the prompts of a set
+    SET = "set"  # one number of the prompt set, with an interval of its own
+    QUANTITIES = "quantities"  # several numbers per prompt, each a score under its quantity's name
+
+
+class Per(StrEnum):
+    """What a figure is drawn once for; it is part of the file's name: {figure}-{prompt_set}, {figure}-{model}."""
+
+    PROMPT_SET = "prompt set"
+    STEERED_SET = "steered prompt set"
+    MODEL = "model"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: a value of the config's `metrics`, and the files results/metrics/{name}/{model}/{condition}.parquet.
+
+    Attributes:
+        name: as in the config.
+        title: as a person writes it.
+        module: the metric module that rule `metric` measures with (see tables.measure); empty for a rule of its own.
+        options: names of the config's `statistics` that its function takes.
+        score: its part in table `scores`.
+        scores: names in table `scores` that every model and prompt set has.
+        smaller_is_better: whether its score is zero or more and takes part in `scores_normalized`.
+        in_layers: whether its rows by layer go into table `layers`; else the family has a table for them.
+        needs_weight_gradients: whether a record without norms or factors has nothing for it.
+    """
+
+    name: str
+    title: str
+    module: str = ""
+    options: tuple[str, ...] = ()
+    score: Score = Score.NONE
+    scores: tuple[str, ...] = ()
+    smaller_is_better: bool = False
+    in_layers: bool = True
+    needs_weight_gradients: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A kind of figure.
+
+    Attributes:
+        name: of its files in results/figures.
+        per: what it is drawn once for.
+        tables: the tables that it reads.
+        files: other inputs: name -> path with {model}, one for each model.
+        params: what it takes of the run: models, prompt_sets, lens_prompts, seed, statistics.
+        options: fixed arguments, where several kinds share a module.
+        module: its module in the family's folder `figures`; the kind's name unless it is given.
+        needs: when it is drawn.
+        mem_mb: memory of its job.
+    """
+
+    name: str
+    per: Per
+    tables: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    params: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+    needs: Needs = ()
+    mem_mb: int = 1000
+
+
+@dataclass(frozen=True)
+class Family:
+    """A room of the house: what it computes, its tables and its figures.
+
+    Attributes:
+        name: its folder in families.
+        title: as a person writes it.
+        metrics: in the order of the config's documentation.
+        tables: name -> when it is made; the columns are in the family's tables.py.
+        figures: in the order of the report.
+    """
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...] = ()
+    tables: Mapping[str, Needs] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+
+    def module_of(self, figure: Figure) -> str:
+        """Dotted name of the module that draws a figure."""
+        return f"internal_physics.families.{self.name}.figures.{figure.module or figure.name}"
+
+
+def is_wanted(needs: Needs, asked: Set[str]) -> bool:
+    """Whether something with these needs is made where these metrics and features were asked for."""
+    return all(asked & set(group) for group in needs)

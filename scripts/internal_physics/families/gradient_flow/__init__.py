@@ -1,0 +1,1 @@
+"""Gradient flow: the Internal Physics Benchmark (EC, ISC, ISG, ISA, ISF)."""

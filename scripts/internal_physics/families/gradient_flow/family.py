@@ -1,0 +1,40 @@
+"""What the family of the gradient flow is: the Internal Physics Benchmark."""
+
+from internal_physics.families.family import Family, Figure, Metric, Per, Score
+
+SCORES = "internal_physics.families.gradient_flow.scores"
+BY_SET = ("models", "prompt_sets")
+ALONG_DEPTH = (("ec",), ("isc",), ("isa",))
+
+FAMILY = Family(
+    name="gradient_flow",
+    title="Gradient flow",
+    metrics=(
+        *(
+            Metric(name, name.upper(), SCORES, score=Score.PROMPT, scores=(name,), smaller_is_better=True)
+            for name in ("ec", "isc", "isg", "isa")
+        ),
+        Metric(
+            "isf",
+            "ISF",
+            "internal_physics.families.gradient_flow.isf",
+            options=("confidence_level",),
+            score=Score.SET,
+            scores=("isf",),
+            smaller_is_better=True,
+        ),
+    ),
+    tables={"isf_spectra": ()},
+    figures=(
+        Figure(
+            "radar",
+            Per.PROMPT_SET,
+            tables=("scores_normalized",),
+            params=BY_SET,
+            needs=(("ec", "isc", "isg", "isa", "isf"),),
+        ),
+        Figure("layer_profiles", Per.PROMPT_SET, tables=("layers",), params=BY_SET, needs=ALONG_DEPTH),
+        Figure("layer_heatmap", Per.PROMPT_SET, tables=("layers",), params=BY_SET, needs=ALONG_DEPTH),
+        Figure("isf_spectrum", Per.PROMPT_SET, tables=("isf_spectra",), params=BY_SET, needs=(("isf",),)),
+    ),
+)

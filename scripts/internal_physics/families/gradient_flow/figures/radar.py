@@ -1,0 +1,183 @@
+"""Radar of the five normalized gradient-flow scores, one line a model; larger is better."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.projections.polar import PolarAxes
+
+from internal_physics.figures import style
+from internal_physics.figures.by_set import by_set
+from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.selection import Selection, require_columns, select
+from internal_physics.tables.parts import TableBySet
+
+AXES = {
+    "isc": "Efficiency (ISC)",
+    "ec": "Conservation (EC)",
+    "isg": "Magnitude sync (ISG)",
+    "isa": "Angular sync (ISA)",
+    "isf": "Field structure (ISF)",
+}
+RINGS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Score 0 is a ring of its own, not the centre: there the zeros of all five axes would fall on one point.
+HOLE = 0.25
+LEGEND_COLUMNS = 4
+RADAR_INCHES = 4.4
+LEGEND_ROW_INCHES = 0.28
+MIDDLE = 0.1  # |sin| of an angle below which its label is centred on the spoke
+
+
+def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
+    """One figure for each prompt set; a score with a status is drawn and marked."""
+    table = TableBySet(inputs["scores_normalized"], "scores_normalized")
+    return by_set(partial(draw, show_flagged=True), table, models, prompt_sets)
+
+
+def draw(
+    scores_normalized: pd.DataFrame,
+    prompt_set: str,
+    condition: str = "baseline",
+    *,
+    models: Sequence[str] | None = None,
+    show_flagged: bool = False,
+) -> Figure:
+    """Draw the normalized scores of all models on one prompt set.
+
+    Args:
+        scores_normalized: rows (model, condition, prompt_set, metric, score, status); score in [0, 1],
+            larger is better, min-max over the models of the run.
+        prompt_set: which prompt set.
+        condition: which condition.
+        models: order of the models, which fixes their looks; by name when not given.
+        show_flagged: draw a finite score whose status is not "ok" too, as a hollow marker, with its status
+            in the note; else it is left out like one that is missing.
+
+    Returns:
+        A figure with one line a model. A score that is not ok leaves a gap in its model's line and is named
+        in the note beneath.
+
+    Raises:
+        ValueError: columns are missing, or the table has no such prompt set and condition.
+    """
+    require_columns(scores_normalized, ["metric"])
+    scores = scores_normalized[scores_normalized["metric"].isin(list(AXES))]
+    chosen = select(scores, prompt_set, condition, values=["score"], models=models, show_flagged=show_flagged)
+    with style.house_style():
+        legend_inches = LEGEND_ROW_INCHES * -(-len(chosen.models) // LEGEND_COLUMNS)
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, RADAR_INCHES + legend_inches)
+        ax, below = _axes(figure, legend_inches)
+        looks = style.model_styles(chosen.models)
+        for model in [model for model in chosen.models if model in set(chosen.usable["model"])]:
+            _line(ax, chosen.usable[chosen.usable["model"] == model], model, looks[model])
+        if chosen.usable.empty:
+            below.text(0.5, 0.5, "no usable scores", ha="center", va="center")
+        else:
+            lines = ax.get_legend_handles_labels()
+            below.legend(*lines, loc="center", ncols=LEGEND_COLUMNS, handlelength=3.2, columnspacing=1.5)
+        return style.finish(
+            figure, _title(prompt_set, condition, _n_prompts(scores_normalized, prompt_set)), _notes(chosen)
+        )
+
+
+def _axes(figure: Figure, legend_inches: float) -> tuple[PolarAxes, Axes]:
+    grid = figure.add_gridspec(2, 1, height_ratios=[RADAR_INCHES, legend_inches])
+    ax = figure.add_subplot(grid[0], projection="polar")
+    ax.set_theta_zero_location("N")
+    ax.set_theta_direction(-1)
+    ax.set_ylim(0, 1.04)
+    ax.set_rorigin(-HOLE)
+    ax.set_yticks(RINGS, labels=[])
+    _label_rings(ax)
+    ax.set_xticks(_angles()[:-1], labels=list(AXES.values()))
+    for angle, label in zip(_angles(), ax.get_xticklabels(), strict=False):
+        outward = np.sin(angle)
+        side_of_text = "center" if abs(outward) < MIDDLE else ("left" if outward > 0 else "right")
+        label.set(fontweight="bold", ha=side_of_text)
+    ax.tick_params(axis="x", pad=6)
+    ax.spines["polar"].set_visible(False)
+    ax.spines["inner"].set(color="#999999", linewidth=0.6)
+    below = figure.add_subplot(grid[1])
+    below.set_axis_off()
+    return ax, below
+
+
+def _label_rings(ax: PolarAxes) -> None:
+    """In the middle between two spokes, and above the lines."""
+    box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.6}
+    for ring in RINGS:
+        text = ax.text(np.pi / len(AXES), ring, f"{ring:g}", ha="center", va="center", bbox=box)
+        text.set(color="#555555", zorder=4, gid="ring")
+
+
+def _angles() -> np.ndarray:
+    """[axes + 1] angles in radians, the first again at the end so that a line closes."""
+    return np.linspace(0.0, 2 * np.pi, len(AXES) + 1)
+
+
+def _line(ax: PolarAxes, rows: pd.DataFrame, model: str, look: style.ModelStyle) -> None:
+    scores = rows.set_index("metric")["score"].reindex(list(AXES)).to_numpy(dtype=float)
+    # A missing score stays NaN: the line breaks there, where a chord between its neighbours would invent one.
+    ax.plot(
+        _angles(),
+        np.append(scores, scores[0]),
+        **look.line(),
+        markersize=7.5,
+        markeredgecolor="white",
+        markeredgewidth=0.7,
+        label=style.wrap_name(model, 18),
+        gid=model,
+        clip_on=False,
+    )
+    _mark_flagged(ax, rows, look)
+
+
+def _mark_flagged(ax: PolarAxes, rows: pd.DataFrame, look: style.ModelStyle) -> None:
+    """A hollow marker over each score whose status is not "ok"."""
+    for row in rows[rows["status"] != "ok"].itertuples():
+        angle = _angles()[list(AXES).index(row.metric)]
+        hollow = {"markersize": 7.5, "markerfacecolor": "white", "markeredgecolor": look.color}
+        ax.plot(angle, row.score, marker=look.marker, **hollow, clip_on=False, zorder=3, gid="flagged")
+
+
+def _n_prompts(scores_normalized: pd.DataFrame, prompt_set: str) -> int | None:
+    """Prompts behind the scores of a set; None where the table does not say."""
+    of_set = scores_normalized[scores_normalized["prompt_set"] == prompt_set]
+    return int(of_set["n_prompts"].max()) if "n_prompts" in of_set and len(of_set) else None
+
+
+def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
+    size = "" if n_prompts is None else f" ({style.plural(n_prompts, 'prompt')})"
+    where = "" if condition == "baseline" else f", condition {condition}"
+    return f"Gradient-flow scores on {prompt_set}{size}{where}; larger is better"
+
+
+def _notes(chosen: Selection) -> list[str]:
+    shown = chosen.usable["model"].nunique()
+    notes = [
+        "Each axis is 1/(metric + 1e-9), then min-max over the models: 1 is the best and 0 the worst of the "
+        f"{style.plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
+    ]
+    shown_status, why_not = (
+        rows.set_index(["model", "metric"])["status"].to_dict() for rows in (chosen.usable, chosen.left_out)
+    )
+    places = list(product(chosen.models, AXES))
+    care = _by_reason((*p, shown_status[p]) for p in places if shown_status.get(p, "ok") != "ok")
+    missing = _by_reason((*p, why_not.get(p, "not in the table")) for p in places if p not in shown_status)
+    notes += [f"Hollow, read with care: {'; '.join(care)}."] if care else []
+    return notes + ([f"Drawn without a vertex: {'; '.join(missing)}."] if missing else [])
+
+
+def _by_reason(marks: Iterable[tuple[str, str, str]]) -> list[str]:
+    """'model Axis, Axis (reason)' from triples (model, metric, reason)."""
+    axes: dict[tuple[str, str], list[str]] = {}
+    for model, metric, reason in marks:
+        axes.setdefault((model, reason), []).append(AXES[metric])
+    return [
+        f"{model} {'on every axis' if len(names) == len(AXES) else ', '.join(names)} ({reason})"
+        for (model, reason), names in axes.items()
+    ]

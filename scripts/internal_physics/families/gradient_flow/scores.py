@@ -1,0 +1,92 @@
+"""EC, ISC, ISG and ISA: four scores of one prompt's gradient flow. Source: Internal Physics Benchmark.
+
+Each has a function of a Trace that gives the number, and one that gives its tidy rows. All stand on
+`flow.gradient_flow`, which is computed once per trace, so that one reading of a record serves all four.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from internal_physics.families.gradient_flow.flow import GradientFlow, flow_status, gradient_flow
+from internal_physics.ground.status import OK
+from internal_physics.records.trace import Trace
+from internal_physics.tables.metric_rows import MetricRow, layer_rows
+
+
+def ec(trace: Trace) -> float:
+    """EC, conservation: how much a block changes the gradient that flows through it.
+
+    EC = mean over blocks of e_l = ‖ΔA-ΔB‖ / (‖ΔB‖ + 1e-9). Dimensionless, ≥ 0; 0 where every block passes the
+    gradient on unchanged. Not finite if a gradient is not.
+    """
+    return float(gradient_flow(trace).relative_change.mean())
+
+
+def isc(trace: Trace) -> float:
+    """ISC, efficiency: how much gradient flows through the model per nat of loss.
+
+    ISC = Σ_l ‖ΔA_l‖ / loss, over the blocks l = 0..L-1; loss in nats. ≥ 0, per unit of the residual stream; infinite
+    at zero loss.
+    """
+    flow = gradient_flow(trace)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(flow.norm[:-1].sum()) / np.float64(trace.loss_nats))
+
+
+def isg(trace: Trace) -> float:
+    """ISG, magnitude synchrony: how evenly the blocks change the gradient.
+
+    ISG = std(e_l) / mean(e_l) over blocks, population standard deviation (ddof 0). Dimensionless, in [0, √(L-1)]; 0
+    where every block changes the gradient by the same share; NaN where no block changes it at all.
+    """
+    change = gradient_flow(trace).relative_change
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(change.std() / change.mean())
+
+
+def isa(trace: Trace) -> float:
+    """ISA, angular synchrony: how evenly the blocks rotate the gradient.
+
+    ISA = std(c_l) over blocks of c_l = cos(ΔA, ΔB), population standard deviation (ddof 0). Dimensionless, in [0, 1];
+    0 where every block turns the gradient by the same angle; NaN where a gradient is zero.
+    """
+    return float(gradient_flow(trace).cosine.std())
+
+
+def ec_rows(trace: Trace) -> list[MetricRow]:
+    """EC of the prompt and e_l of each block (quantity relative_gradient_change)."""
+    layers = layer_rows("relative_gradient_change", gradient_flow(trace).relative_change)
+    return [_score_row("ec", ec(trace), trace), *layers]
+
+
+def isc_rows(trace: Trace) -> list[MetricRow]:
+    """ISC of the prompt and the gradient norm at each residual (quantity gradient_norm, l = 0..L)."""
+    return [_score_row("isc", isc(trace), trace), *layer_rows("gradient_norm", gradient_flow(trace).norm)]
+
+
+def isg_rows(trace: Trace) -> list[MetricRow]:
+    """ISG of the prompt; its values by layer are those of EC."""
+    return [_score_row("isg", isg(trace), trace)]
+
+
+def isa_rows(trace: Trace) -> list[MetricRow]:
+    """ISA of the prompt and c_l of each block (quantity gradient_cosine)."""
+    return [_score_row("isa", isa(trace), trace), *layer_rows("gradient_cosine", gradient_flow(trace).cosine)]
+
+
+def _score_row(metric: str, value: float, trace: Trace) -> MetricRow:
+    """The score of one prompt; where it is not finite, the status names the first block that is to blame."""
+    if np.isfinite(value):
+        return MetricRow(metric, value)
+    flow: GradientFlow = gradient_flow(trace)
+    status = flow_status(flow)
+    return MetricRow(metric, value, status=status if status != OK else f"{metric} is not finite")
+
+
+PER_PROMPT: Mapping[str, Callable[[Trace], list[MetricRow]]] = {
+    "ec": ec_rows,
+    "isc": isc_rows,
+    "isg": isg_rows,
+    "isa": isa_rows,
+}

@@ -1,0 +1,1 @@
+"""Information per layer: the logit lens, predictions, attention entropy."""

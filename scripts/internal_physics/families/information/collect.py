@@ -1,0 +1,26 @@
+"""Rule collect_information: what was read of all models → the tables information and predictions."""
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from internal_physics.families.scores.collect import layers_table
+from internal_physics.tables.stream import read_pieces
+
+
+def collect_information_files(metrics: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of both tables, in the order of the files; see `information_table`. Predictions are kept as they are."""
+    for path in metrics:
+        for piece in read_pieces(path):
+            yield "information", information_table(piece)
+    for path in predictions:
+        for piece in read_pieces(path):
+            yield "predictions", piece
+
+
+def information_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table `information` from rows of the metric (columns of metrics.table).
+
+    Those of single attention heads carry a rank and stay in the metric's own files.
+    """
+    return layers_table(rows[rows["rank"].isna()])

@@ -1,0 +1,156 @@
+"""Rule information: stored traces and the readout of their model → information per layer, lens, predictions.
+
+The readout is proven on every trace before it is used: read from residual[L], it must give the recorded prediction.
+"""
+
+import logging
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
+from internal_physics.families.information.rows import (
+    Row,
+    keys_of,
+    position_rows,
+    prediction_rows,
+    rows,
+    token_rows,
+)
+from internal_physics.ground.errors import ConfigError, ModelError
+from internal_physics.models.lazy_readout import open_readout
+from internal_physics.models.loading import LoadOptions
+from internal_physics.records.store import read_traces
+from internal_physics.records.trace import Trace
+from internal_physics.tables.measure import per_prompt_table
+
+LOGGER = logging.getLogger("internal_physics")
+# Largest difference of a log-probability or entropy, in nats. What reads differs from what ran only in how many rows
+# are multiplied at once; half precision rounds logits of 30 to steps of 0.02 (float16) or 0.1 (bfloat16).
+TOLERANCE_NATS = {"float64": 1e-9, "float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
+
+
+def information(tensors: Iterable[str | Path], **settings: Any) -> dict[str, pd.DataFrame]:
+    """All that `information_pieces` gives, by name."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for name, piece in information_pieces(tensors, **settings):
+        found.setdefault(name, []).append(piece)
+    return {name: pd.concat(pieces, ignore_index=True) for name, pieces in found.items()}
+
+
+def information_pieces(
+    tensors: Iterable[str | Path],
+    *,
+    snapshot: str | Path,
+    load: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read every trace of one model and condition, one after the other.
+
+    Args:
+        tensors: paths of the traces.
+        snapshot: folder of their model.
+        load: options of LoadOptions, as they were recorded with.
+        settings: temperature, target, final_norm, top_k, sampling and watch (the config's `information`).
+        seed: of sampled predictions.
+        threads: of torch.
+
+    Yields:
+        Of every trace: metric (rows of metrics.table), positions and tokens (of the lens), predictions (its table).
+
+    Raises:
+        ModelError: if the readout cannot be loaded, or does not give what was recorded.
+        ConfigError: for a watched text that is not one token.
+    """
+    torch.set_num_threads(threads)
+    options = LoadOptions(**load)
+    readout = open_readout(snapshot, options)
+    text_of = token_texts(snapshot, trust_remote_code=options.trust_remote_code)
+    LOGGER.info("readout of %d tokens loaded, without the blocks", readout.vocabulary)
+    watched = settings["watch"]
+    read = LensOptions(
+        **{key: settings[key] for key in ("temperature", "target", "final_norm", "top_k")},
+        watched_ids=watched_ids(watched, snapshot, trust_remote_code=options.trust_remote_code),
+    )
+    paths = list(tensors)
+    for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
+        verify_readout(trace, readout, options.dtype)
+        found, keys = lens(trace, readout, read), keys_of(trace)
+        drawn = prediction_rows(trace, found, text_of, k=read.top_k, sampling=settings["sampling"], seed=seed)
+        yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
+        yield "positions", _table(keys, position_rows(trace, found, text_of))
+        yield "tokens", _table(keys, token_rows(found, text_of))
+        yield "predictions", _table(keys, drawn)
+
+
+def _table(keys: Row, rows: Iterable[Row]) -> pd.DataFrame:
+    return pd.DataFrame([keys | row for row in rows])
+
+
+def token_texts(snapshot: str | Path, *, trust_remote_code: bool = False) -> Any:
+    """A function from token id to readable text; a part of a character decodes to the replacement sign."""
+    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
+    return lru_cache(maxsize=None)(lambda token: tokenizer.decode([token]))
+
+
+def watched_ids(texts: Sequence[str], snapshot: str | Path, *, trust_remote_code: bool = False) -> tuple[int, ...]:
+    """Ids of the tokens to follow.
+
+    Raises:
+        ConfigError: for a text that the model's tokenizer cuts into several tokens, or does not know.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code) if texts else None
+    return tuple(_one_token(text, tokenizer) for text in texts)
+
+
+def _one_token(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        pieces = " + ".join(repr(tokenizer.decode([i])) for i in ids)
+        raise ConfigError(
+            f"{text!r} is not one token of this model but {pieces or 'nothing'}",
+            where="information → watch",
+            expected="texts of one token, with the space before a word",
+            todo="write it as the tokenizer does, or choose another word",
+        )
+    return ids[0]
+
+
+def verify_readout(trace: Trace, readout: ReadsOut, dtype: str) -> None:
+    """Compare readout(residual[L]) at the read position with the recorded entropy and most probable tokens.
+
+    A record whose prediction is not finite has nothing to compare with; its rows will say so.
+
+    Raises:
+        ModelError: with the largest difference, in nats.
+    """
+    recorded = {
+        name: trace.tensor("logits", trace.n_layers, name) for name in ("entropy_nats", "top_log_probabilities")
+    }
+    if not all(np.isfinite(values).all() for values in recorded.values()):
+        return
+    log_p = readout.logits(trace.residual(trace.n_layers)[trace.info.read_position][None])[0].double().log_softmax(-1)
+    ids = torch.as_tensor(trace.tensor("logits", trace.n_layers, "top_ids").astype(np.int64), device=log_p.device)
+    found = log_p[ids].cpu().numpy()
+    entropy = float(torch.special.entr(log_p.exp()).sum())
+    difference = max(
+        float(np.abs(found - recorded["top_log_probabilities"]).max()), abs(entropy - float(recorded["entropy_nats"]))
+    )
+    if math.isnan(difference) or difference > TOLERANCE_NATS[dtype]:
+        raise ModelError(
+            f"the readout of residual {trace.n_layers} differs from the recorded prediction by {difference:.1e} nats",
+            where=f"prompt {trace.info.prompt!r}",
+            expected=f"at most {TOLERANCE_NATS[dtype]:g} ({dtype})",
+            todo="was the snapshot changed after recording? Delete the prompt's record and run again, or report it",
+        )

@@ -1,0 +1,183 @@
+"""The logit lens: what the readout makes of every residual of one trace.
+
+Index conventions: l residual position 0..L, t token 0..T-1, n rows of a chunk, v vocabulary entry, k rank, d width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+
+from internal_physics.families.information import distribution as of
+from internal_physics.families.information.rows import Lens
+from internal_physics.records.trace import Trace
+
+Target = Literal["next", "self"]
+NO_TARGET = -1
+SCRATCH_BYTES = 200_000_000  # of a chunk of logits with its float64 copies
+_COPIES = 3
+
+
+class ReadsOut(Protocol):
+    """What a lens needs of a model (models.readout.Readout has it)."""
+
+    vocabulary: int
+
+    def logits(self, residual: np.ndarray) -> torch.Tensor:
+        """Logits [n, v] of residuals [n, d]: final norm, head, and all that belongs to them."""
+
+    def head_logits(self, residual: np.ndarray) -> torch.Tensor:
+        """Logits [n, v] of the output embedding alone."""
+
+
+@dataclass(frozen=True)
+class LensOptions:
+    """How residuals are read.
+
+    Attributes:
+        temperature: logits are divided by it.
+        target: whose surprisal: next, the token that follows (the answer, for a masked model), or self, the position's
+            own (as published).
+        final_norm: read through final norm and head as the model does; False: through the output embedding alone, as
+            published. (At l = L the published package reads transformers' hidden_states[-1], which is after the norm:
+            its last value is the one that final_norm: true gives there.)
+        top_k: how many tokens are kept of each layer, and followed along depth.
+        watched_ids: further tokens that are followed along depth.
+        scratch_bytes: bound of the working memory; changes no value beyond float noise.
+    """
+
+    temperature: float = 1.0
+    target: Target = "next"
+    final_norm: bool = True
+    top_k: int = 10
+    watched_ids: tuple[int, ...] = ()
+    scratch_bytes: int = SCRATCH_BYTES
+
+
+def lens(trace: Trace, readout: ReadsOut, options: LensOptions | None = None) -> Lens:
+    """Read every residual of a trace.
+
+    Args:
+        trace: fresh or stored.
+        readout: of the model that made it.
+        options: temperature, target, conventions.
+
+    Returns:
+        The Lens; values are NaN where the residual is not finite.
+    """
+    options = options or LensOptions()
+    targets = surprisal_targets(trace, options.target)
+    everywhere = _read_everywhere(trace, readout, options, targets)
+    position = trace.info.read_position
+    final = of.log_probabilities(readout.logits(trace.residual(trace.n_layers)[position][None]), options.temperature)
+    k = min(options.top_k, readout.vocabulary)
+    top = final[0].topk(k).indices
+    at_read = _read_position(trace, readout, options, final, top)
+    return Lens(readout.vocabulary, targets, **everywhere, **at_read, final_log_p=final[0].cpu().numpy())
+
+
+def surprisal_targets(trace: Trace, target: Target) -> np.ndarray:
+    """[T] token ids whose surprisal is taken at each position; NO_TARGET where nothing is predicted.
+
+    next: causal, the token that follows, and none at the last position; masked, the answer at the [MASK] and none
+    elsewhere; so the mean at l = L is the loss. self: the token at the position itself (the [MASK] too).
+    """
+    ids = np.array(trace.info.token_ids, dtype=np.int64)
+    if target == "self":
+        return ids
+    targets = np.full(len(ids), NO_TARGET)
+    if trace.info.task == "masked":
+        targets[trace.info.read_position] = _answer(trace)
+    else:
+        targets[:-1] = ids[1:]
+    return targets
+
+
+def _answer(trace: Trace) -> int:
+    """The prompt's answer, else the model's own best token, as in the loss."""
+    if trace.info.answer_id is not None:
+        return trace.info.answer_id
+    return int(trace.tensor("logits", trace.n_layers, "top_ids")[0])
+
+
+def _read_everywhere(
+    trace: Trace, readout: ReadsOut, options: LensOptions, targets: np.ndarray
+) -> dict[str, np.ndarray]:
+    shape = (trace.n_layers + 1, trace.n_tokens)
+    found = {name: np.empty(shape) for name in ("entropy_nats", "surprisal_nats", "top_probabilities")}
+    found["top_ids"] = np.empty(shape, dtype=np.int64)
+    for places, residual in residual_chunks(trace, _rows_per_chunk(readout, options)):
+        logits = _logits(readout, residual, options)
+        wanted = torch.as_tensor(targets[places[1]], device=logits.device)
+        values = of.summaries(logits, wanted, options.temperature)
+        for name, value in values._asdict().items():
+            found[name][places] = value.cpu().numpy()
+    return found
+
+
+def _read_position(
+    trace: Trace, readout: ReadsOut, options: LensOptions, final: torch.Tensor, final_ids: torch.Tensor
+) -> dict:
+    """Everything at the read position; `final` [1, v] is what the model itself says there."""
+    parts: dict[str, list[torch.Tensor]] = {}
+    size = _rows_per_chunk(readout, options)
+    for start in range(0, trace.n_layers + 1, size):
+        layers = range(start, min(start + size, trace.n_layers + 1))
+        residual = np.stack([trace.residual(layer)[trace.info.read_position] for layer in layers])
+        log_p = _log_p(readout, residual, options)
+        top = log_p.topk(len(final_ids), dim=-1)
+        values = {
+            "margin": of.margin(log_p),
+            "kl_final_nats": of.kl_nats(final, log_p),
+            "final_token_rank": of.rank_of(log_p, int(final_ids[0])),
+            "layer_ids": top.indices,
+            "layer_probabilities": top.values.exp(),
+            "final_probabilities": log_p[:, final_ids].exp(),
+            "watched_probabilities": log_p[:, list(options.watched_ids)].exp(),
+        }
+        for name, value in values.items():
+            parts.setdefault(name, []).append(value)
+    whole = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
+    read = {name: whole.pop(name) for name in ("margin", "kl_final_nats", "final_token_rank")}
+    return {"read": read, "final_ids": final_ids.cpu().numpy(), **whole}
+
+
+def residual_chunks(trace: Trace, size: int) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    """Every position of every residual, at most `size` at a time: ((layers [n], positions [n]), residuals [n, d]).
+
+    Chunks run across layers, so that short prompts fill them too; each layer is read from disk once.
+    """
+    waiting: list[tuple[int, int, np.ndarray]] = []
+    room = size
+    for layer in range(trace.n_layers + 1):
+        residual = trace.residual(layer)
+        start = 0
+        while start < len(residual):
+            part = residual[start : start + room]
+            waiting.append((layer, start, part))
+            start, room = start + len(part), room - len(part)
+            if room == 0:
+                yield _joined(waiting)
+                waiting, room = [], size
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[int, int, np.ndarray]]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    layers = np.concatenate([np.full(len(part), layer) for layer, _, part in parts])
+    positions = np.concatenate([np.arange(start, start + len(part)) for _, start, part in parts])
+    return (layers, positions), np.concatenate([part for _, _, part in parts])
+
+
+def _logits(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> torch.Tensor:
+    return readout.logits(residual) if options.final_norm else readout.head_logits(residual)
+
+
+def _log_p(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> torch.Tensor:
+    return of.log_probabilities(_logits(readout, residual, options), options.temperature)
+
+
+def _rows_per_chunk(readout: ReadsOut, options: LensOptions) -> int:
+    return max(1, options.scratch_bytes // (8 * _COPIES * readout.vocabulary))

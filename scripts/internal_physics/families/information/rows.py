@@ -1,0 +1,214 @@
+"""Information per layer: a Lens → tidy rows. Pure, no torch; what a lens is stands in metrics.lens.
+
+Index conventions: l residual position 0..L (attention: block 0..L-1), t token, h head, k rank from 1.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from internal_physics.ground.errors import StoreError
+from internal_physics.ground.status import OK
+from internal_physics.records.trace import Trace
+from internal_physics.tables.metric_rows import MetricRow
+
+Row = dict[str, Any]
+QUANTITIES = (
+    "entropy_nats",
+    "perplexity",
+    "margin",
+    "kl_uniform_nats",
+    "surprisal_nats",
+    "attention_entropy_nats",
+    "kl_final_nats",
+    "final_token_rank",
+    "final_token_probability",
+    "mean_entropy_nats",
+    "mean_surprisal_nats",
+    "settled_layer",
+)
+WATCHED = "probability of "
+N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is followed along depth
+
+
+@dataclass(frozen=True)
+class Lens:
+    """All that was read; every array is float64 or int64.
+
+    Attributes:
+        vocabulary: V.
+        targets: [T], the token whose surprisal is taken; NO_TARGET where there is none.
+        entropy_nats, surprisal_nats, top_probabilities: [L + 1, T]; surprisal NaN where there is no target.
+        top_ids: [L + 1, T].
+        read: at the read position, quantity → [L + 1]: margin, kl_final_nats, final_token_rank.
+        layer_ids, layer_probabilities: [L + 1, k], the most probable tokens of each layer at the read position.
+        final_ids: [k], the most probable tokens of the model itself; final_probabilities: [L + 1, k], along depth.
+        watched_probabilities: [L + 1, w], of the tokens that were asked for.
+        final_log_p: [V], what the model itself says at the read position.
+    """
+
+    vocabulary: int
+    targets: np.ndarray
+    entropy_nats: np.ndarray
+    surprisal_nats: np.ndarray
+    top_ids: np.ndarray
+    top_probabilities: np.ndarray
+    read: dict[str, np.ndarray]
+    layer_ids: np.ndarray
+    layer_probabilities: np.ndarray
+    final_ids: np.ndarray
+    final_probabilities: np.ndarray
+    watched_probabilities: np.ndarray
+    final_log_p: np.ndarray = field(repr=False)
+
+
+def keys_of(trace: Trace) -> Row:
+    """model, condition, prompt_set and prompt of a trace."""
+    labels = trace.info.labels
+    return {key: labels[key] for key in ("model", "condition", "prompt_set")} | {"prompt": trace.info.prompt}
+
+
+def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRow]:
+    """One number per layer and quantity (QUANTITIES), and the attention entropy of each head (rank = head, from 1).
+
+    At the read position (last token, or [MASK]) but for the means over positions. A causal model's last token has no
+    next one, so there surprisal_nats is the mean over the positions that have one, as mean_surprisal_nats always is.
+    Each watched token, given as text, is a quantity of its own: its probability.
+    """
+    found = [
+        row for quantity, values in _by_layer(lens, trace.info.read_position).items() for row in _rows(quantity, values)
+    ]
+    for token, probabilities in zip(watched, lens.watched_probabilities.T, strict=True):
+        found += _rows(watched_quantity(token), probabilities)
+    found += [MetricRow("settled_layer", settled_layer(lens), trace.n_layers, status=_status(settled_layer(lens)))]
+    if (attention := attention_entropy_nats(trace)) is not None:
+        found += _rows("attention_entropy_nats", attention.mean(axis=1))
+        for head in range(attention.shape[1]):
+            found += _rows("attention_entropy_head_nats", attention[:, head], rank=head + 1)
+    return found
+
+
+def watched_quantity(token: str) -> str:
+    """Name of the quantity that follows a watched token: `probability of ' happy'`."""
+    return f"{WATCHED}{token!r}"
+
+
+def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
+    """Quantity → [L + 1], of the readout."""
+    entropy, has_target = lens.entropy_nats[:, t], lens.targets >= 0
+    values = {
+        "entropy_nats": entropy,
+        "perplexity": np.exp(entropy),
+        "margin": lens.read["margin"],
+        "kl_uniform_nats": np.maximum(math.log(lens.vocabulary) - entropy, 0.0),
+        "kl_final_nats": lens.read["kl_final_nats"],
+        "final_token_rank": lens.read["final_token_rank"],
+        "final_token_probability": lens.final_probabilities[:, 0],
+        "mean_entropy_nats": lens.entropy_nats.mean(axis=1),
+        "mean_surprisal_nats": lens.surprisal_nats[:, has_target].mean(axis=1),
+    }
+    own = lens.surprisal_nats[:, t] if has_target[t] else values["mean_surprisal_nats"]
+    return values | {"surprisal_nats": own}
+
+
+def attention_entropy_nats(trace: Trace) -> np.ndarray | None:
+    """Entropy of each head's attention row at the read position, [L, H], 0 to ln T; None where none was recorded."""
+    try:
+        rows = [trace.tensor("attention", layer, "entropy_nats") for layer in range(trace.n_layers)]
+    except (KeyError, StoreError):
+        return None
+    return np.stack([row[:, trace.info.read_position] for row in rows]).astype(np.float64)
+
+
+def settled_layer(lens: Lens) -> float:
+    """The first residual from which on the model's final token stays on top, 0..L; NaN where ranks are not finite.
+
+    Where the last residual itself does not have it on top (final_norm: false), it settles nowhere: NaN.
+    """
+    on_top = lens.read["final_token_rank"] == 1
+    if not on_top[-1]:
+        return math.nan
+    others = np.flatnonzero(~on_top)
+    return float(others[-1] + 1) if len(others) else 0.0
+
+
+def position_rows(trace: Trace, lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
+    """Rows of every residual and position: what is read, what is expected, how sure."""
+    tokens = [text_of(i) for i in trace.info.token_ids]
+    targets = [text_of(int(i)) if i >= 0 else "" for i in lens.targets]
+    for layer in range(trace.n_layers + 1):
+        for t in range(trace.n_tokens):
+            entropy = float(lens.entropy_nats[layer, t])
+            yield {
+                "layer": layer,
+                "position": t,
+                "is_read": t == trace.info.read_position,
+                "token": tokens[t],
+                "target": targets[t],
+                "entropy_nats": entropy,
+                "surprisal_nats": float(lens.surprisal_nats[layer, t]),
+                "top_token": text_of(int(lens.top_ids[layer, t])) if math.isfinite(entropy) else "",
+                "top_probability": float(lens.top_probabilities[layer, t]),
+                "is_target": bool(lens.top_ids[layer, t] == lens.targets[t]),
+                "status": _status(entropy),
+            }
+
+
+def token_rows(lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
+    """At the read position: rows of kind layer (a layer's most probable) and final (the model's, along depth)."""
+    for layer, (ids, probabilities) in enumerate(zip(lens.layer_ids, lens.layer_probabilities, strict=True)):
+        for rank, (token, p) in enumerate(zip(ids, probabilities, strict=True), start=1):
+            yield _token_row(layer, "layer", rank, text_of(int(token)), float(p))
+    for layer, probabilities in enumerate(lens.final_probabilities):
+        followed = zip(lens.final_ids[:N_FOLLOWED], probabilities, strict=False)
+        for rank, (token, p) in enumerate(followed, start=1):
+            yield _token_row(layer, "final", rank, text_of(int(token)), float(p))
+
+
+def prediction_rows(
+    trace: Trace, lens: Lens, text_of: Callable[[int], str], *, k: int, sampling: bool, seed: int
+) -> Iterator[Row]:
+    """The k predicted tokens at the read position, with their probability at the lens's temperature.
+
+    Greedy: the most probable ones, best first. Sampled: k different ones in the order drawn; the draw depends on seed,
+    prompt set and prompt alone, so that models with one vocabulary, and conditions, are drawn with the same noise.
+    """
+    log_p = lens.final_log_p
+    status = _status(log_p.max())
+    noise = _gumbel(trace, seed, len(log_p)) if sampling else 0.0
+    order = np.argsort(-(log_p + noise), kind="stable")[:k]
+    for rank, token in enumerate(order, start=1):
+        yield {
+            "Sentence": trace.info.text,
+            "Token": text_of(int(token)) if status == OK else "",
+            "Probability": float(np.exp(log_p[token])),
+            "Analysis": "standard" if trace.info.labels["condition"] == "baseline" else "control",
+            "rank": rank,
+            "status": status,
+        }
+
+
+def _gumbel(trace: Trace, seed: int, size: int) -> np.ndarray:
+    """Standard Gumbel noise [size]: the k largest of ln p + noise are k draws without replacement (Gumbel-top-k)."""
+    key = f"{seed}\n{trace.info.labels['prompt_set']}\n{trace.info.prompt}".encode()
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()[:8], "big")).gumbel(size=size)
+
+
+def _rows(quantity: str, values: np.ndarray, rank: int | None = None) -> list[MetricRow]:
+    return [
+        MetricRow(quantity, float(value), layer=layer, rank=rank, status=_status(value))
+        for layer, value in enumerate(values)
+    ]
+
+
+def _token_row(layer: int, kind: str, rank: int, token: str, probability: float) -> Row:
+    fields = {"layer": layer, "kind": kind, "rank": rank, "token": token, "probability": probability}
+    return fields | {"status": _status(probability)}
+
+
+def _status(value: float) -> str:
+    return OK if math.isfinite(value) else "not finite"

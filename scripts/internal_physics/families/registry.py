@@ -1,0 +1,46 @@
+"""All families, by name. The Snakefile, the checks, the report and the documentation start here.
+
+To add a family, make its folder and name its FAMILY below. Metrics and figures must not import this module: it reaches
+every family, so that any new one would make them stale. A test holds them to it.
+"""
+
+from collections.abc import Iterable, Set
+
+from internal_physics.families.comparison.family import FAMILY as COMPARISON
+from internal_physics.families.family import Family, Figure, Metric, Per, Score, is_wanted
+from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
+from internal_physics.families.information.family import FAMILY as INFORMATION
+from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GAIN
+from internal_physics.families.scores.family import FAMILY as SCORES
+from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
+
+FAMILIES: tuple[Family, ...] = (SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
+
+METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family.metrics}
+FIGURES: dict[str, Figure] = {figure.name: figure for family in FAMILIES for figure in family.figures}
+
+
+def scored(metrics: Iterable[str]) -> dict[str, str]:
+    """Metrics of these that have scores -> how their rows become scores (the values of family.Score)."""
+    return {name: METRICS[name].score.value for name in metrics if METRICS[name].score != Score.NONE}
+
+
+def score_names(metrics: Iterable[str]) -> list[str]:
+    """The scores that every model and prompt set has where these metrics are asked for."""
+    return [score for name in metrics for score in METRICS[name].scores]
+
+
+def wanted_tables(asked: Set[str]) -> list[str]:
+    """Names of the tables of a run in which these metrics and features were asked for."""
+    return [name for family in FAMILIES for name, needs in family.tables.items() if is_wanted(needs, asked)]
+
+
+def wanted_figures(asked: Set[str], per: Per | None = None) -> list[str]:
+    """Names of the kinds of figures of such a run: all, or those drawn once for each `per`."""
+    return [name for name, f in FIGURES.items() if is_wanted(f.needs, asked) and per in (None, f.per)]
+
+
+def figure_module(name: str) -> str:
+    """Dotted name of the module that draws a kind of figure."""
+    (module,) = (family.module_of(f) for family in FAMILIES for f in family.figures if f.name == name)
+    return module

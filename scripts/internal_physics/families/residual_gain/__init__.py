@@ -1,0 +1,1 @@
+"""Residual gain against output entropy: gains, hypotheses and verdicts."""

@@ -1,0 +1,209 @@
+"""Residual gain against uncertainty, one model: four panels, every prompt a point."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from internal_physics.families.residual_gain.sentences import VARIANT_NAMES, entropy_gain_sentence
+from internal_physics.families.residual_gain.verdicts import ALL_SETS
+from internal_physics.figures import style
+from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.selection import left_out_notes, require_columns, split
+from internal_physics.ground.seeds import seed_of
+from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.tables.contract import read_table
+
+NEUTRAL = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
+LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
+ENTROPY = "next-token entropy (nats)"
+LEGEND_COLUMNS = 4
+_SPREAD = 0.28  # of the points of a kind around its line
+_LOG_FROM_RATIO = 10.0
+
+
+def rows_of(model: str, variant: str = "whole", condition: str = "baseline") -> dict[str, list[tuple[str, str, str]]]:
+    """Which rows of each table `draw` needs, as filters of Parquet's reader."""
+    of_model = [("model", "=", model), ("condition", "=", condition)]
+    return {
+        "gains": [*of_model, ("variant", "=", variant)],
+        "layers": [*of_model, ("quantity", "=", f"residual_gain_{variant}")],
+        "hypotheses": of_model,
+    }
+
+
+def figures(inputs: Inputs, *, models: Sequence[str], seed: int, statistics: Mapping[str, Any]) -> Figures:
+    """One figure for each model, of whose rows no more are read than it shows."""
+    for model in models:
+        tables = {name: read_table(inputs[name], name, wanted) for name, wanted in rows_of(model).items()}
+        yield model, draw(**tables, model=model, seed=seed, **statistics)
+
+
+def draw(
+    gains: pd.DataFrame,
+    layers: pd.DataFrame,
+    hypotheses: pd.DataFrame,
+    model: str,
+    *,
+    variant: str = "whole",
+    condition: str = "baseline",
+    seed: int = 0,
+    n_resamples: int = 9999,
+    confidence_level: float = 0.95,
+) -> Figure:
+    """Draw gain along depth, last gain against entropy, and both of them by kind of prompt.
+
+    Args:
+        gains: table `gains`.
+        layers: table `layers`, with the quantity residual_gain_{variant}.
+        hypotheses: table `hypotheses`, for the verdict beneath.
+        model: which model.
+        variant: which norm.
+        condition: which condition.
+        seed: of the intervals of the two lower panels.
+        n_resamples: of the same.
+        confidence_level: of the same.
+
+    Returns:
+        A figure of four panels: mean gain of each block by kind with ±1 standard deviation over prompts; every prompt's
+        entropy and last gain with the least-squares line; last gain and entropy by kind, prompts as points beside their
+        mean and its bootstrap interval. A dashed line marks the gain 1, which neither shrinks nor grows. Prompts
+        without a usable value are left out and named beneath.
+
+    Raises:
+        ValueError: columns are missing, or the table has no rows of this model, variant and condition.
+    """
+    rows = _rows_of(gains, model, variant, condition)
+    usable, left_out = split(rows, ["last_gain", "entropy_nats"])
+    looks = style.model_styles(list(dict.fromkeys(rows["kind"])))
+    draws = {"n_resamples": n_resamples, "confidence_level": confidence_level}
+    with style.house_style():
+        legend_rows = -(-(len(looks) + 1) // LEGEND_COLUMNS)
+        heights = [0.2 * legend_rows, 2.5, 1.3 + 0.22 * len(looks)]
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 0.9)
+        grid = figure.add_gridspec(3, 2, height_ratios=heights)
+        axes = np.array([[figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in (1, 2)])
+        _legend(figure.add_subplot(grid[0, :]), looks)
+        _depth(axes[0, 0], _gains_by_layer(layers, usable, variant), looks)
+        _scatter(axes[0, 1], usable, looks)
+        for ax, column, label in ((axes[1, 0], "last_gain", LAST_GAIN), (axes[1, 1], "entropy_nats", ENTROPY)):
+            _by_kind(ax, usable, column, looks, {**draws, "seed": seed_of(seed, model, variant, column)})
+            ax.set_xlabel(label)
+        axes[1, 1].tick_params(labelleft=False)
+        axes[1, 0].axvline(1.0, **NEUTRAL)
+        sample = f"{style.plural(len(usable), 'prompt')}, {VARIANT_NAMES[variant]}"
+        title = f"{model}: residual gain against uncertainty ({sample})"
+        verdict = entropy_gain_sentence(hypotheses, model, variant, ALL_SETS, condition)
+        notes = [_legend_note(confidence_level), verdict, *left_out_notes(left_out)]
+        return style.finish(figure, title if condition == "baseline" else f"{title}, condition {condition}", notes)
+
+
+def trend(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
+    """Slope and intercept of the least-squares line; None where x does not vary."""
+    if len(x) < 2 or np.ptp(x) == 0:
+        return None
+    slope, intercept = np.polyfit(x, y, 1)
+    return float(slope), float(intercept)
+
+
+def _rows_of(gains: pd.DataFrame, model: str, variant: str, condition: str) -> pd.DataFrame:
+    require_columns(
+        gains, ["model", "condition", "prompt_set", "prompt", "kind", "variant", "last_gain", "entropy_nats"]
+    )
+    wanted = (gains["model"] == model) & (gains["condition"] == condition) & (gains["variant"] == variant)
+    if not wanted.any():
+        raise ValueError(f"the table gains has no rows of {model}, {variant}, condition {condition}")
+    return gains[wanted]
+
+
+def _gains_by_layer(layers: pd.DataFrame, usable: pd.DataFrame, variant: str) -> pd.DataFrame:
+    keys = ["model", "condition", "prompt_set", "prompt"]
+    wanted = layers[(layers["quantity"] == f"residual_gain_{variant}") & (layers["status"] == "ok")]
+    return wanted.merge(usable[[*keys, "kind"]], on=keys)
+
+
+def _depth(ax: Axes, by_layer: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
+    ax.set(xlabel="block l (0 = first)", ylabel="gain ‖residual[l+1]‖ / ‖residual[l]‖\n(dimensionless)")
+    ax.set_title("Gain along depth", fontweight="bold")
+    if by_layer.empty:
+        style.empty_panel(ax)
+        return
+    for kind, look in looks.items():
+        table = by_layer[by_layer["kind"] == kind].groupby("layer")["value"].agg(["mean", "std"])
+        ax.plot(table.index, table["mean"], color=look.color, linestyle=look.linestyle, linewidth=1.3, gid="mean")
+        low = (table["mean"] - table["std"]).clip(lower=by_layer["value"].min())
+        ax.fill_between(table.index, low, table["mean"] + table["std"], color=look.color, alpha=0.15, linewidth=0)
+    ax.axhline(1.0, **NEUTRAL)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    positive = by_layer.loc[by_layer["value"] > 0, "value"]
+    if len(positive) and positive.max() > _LOG_FROM_RATIO * positive.min():
+        ax.set_yscale("log")
+        style.plain_log_labels(ax.yaxis)
+
+
+def _scatter(ax: Axes, usable: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
+    ax.set(xlabel=ENTROPY, ylabel=LAST_GAIN)
+    ax.set_title("Last gain against uncertainty", fontweight="bold")
+    if usable.empty:
+        style.empty_panel(ax)
+        return
+    for kind, look in looks.items():
+        rows = usable[usable["kind"] == kind]
+        ax.plot(rows["entropy_nats"], rows["last_gain"], **_points(look), gid="prompts")
+    ax.axhline(1.0, **NEUTRAL)
+    x = usable["entropy_nats"].to_numpy()
+    if found := trend(x, usable["last_gain"].to_numpy()):
+        ends = np.array([x.min(), x.max()])
+        ax.plot(ends, found[0] * ends + found[1], color="#222222", linewidth=1.2, gid="trend")
+
+
+def _by_kind(
+    ax: Axes, usable: pd.DataFrame, column: str, looks: Mapping[str, style.ModelStyle], draws: Mapping
+) -> None:
+    labels = []
+    for place, (kind, look) in enumerate(looks.items()):
+        values = usable.loc[usable["kind"] == kind, column].to_numpy()
+        labels.append(f"{style.literal(kind)} (n = {len(values)})")
+        ax.plot(values, place + 0.12 + _jitter(len(values)), **_points(look), gid="prompts")
+        interval = mean_interval(values, **{**draws, "seed": seed_of(draws["seed"], kind)})
+        ax.plot([interval.low, interval.high], [place - 0.3] * 2, color=look.color, linewidth=2, gid="interval")
+        ax.plot([interval.value], [place - 0.3], color="#222222", marker="|", markersize=9, markeredgewidth=1.6)
+    ax.set_yticks(range(len(labels)), labels=labels)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", visible=False)
+    ax.set_title("Last gain by kind" if column == "last_gain" else "Uncertainty by kind", fontweight="bold")
+
+
+def _jitter(n: int) -> np.ndarray:
+    """Offsets that keep neighbouring points apart, the same on every run: golden-ratio steps, [n]."""
+    return (np.arange(n) * 0.618034 % 1.0 - 0.5) * _SPREAD
+
+
+def _points(look: style.ModelStyle) -> dict:
+    return {"color": look.color, "marker": look.marker, "linestyle": "none", "markersize": 3.5, "alpha": 0.65}
+
+
+def _legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
+    """The key to all panels, in a row of its own above them."""
+    handles = [
+        Line2D([], [], **look.line(), markersize=4, label=style.literal(kind), linewidth=1.3)
+        for kind, look in looks.items()
+    ]
+    handles.append(Line2D([], [], label="gain 1", **NEUTRAL))
+    ax.set_axis_off()
+    options = {"borderpad": 0, "borderaxespad": 0, "columnspacing": 1.5}
+    ax.legend(handles=handles, loc="center left", ncols=LEGEND_COLUMNS, **options).set_in_layout(False)
+
+
+def _legend_note(confidence_level: float) -> str:
+    return (
+        "One point a prompt. Along depth: mean over the prompts of a kind, band ±1 standard deviation. Solid line: "
+        "least squares over all prompts. By kind: tick and bar above the points are the mean and its "
+        f"{100 * confidence_level:g} % bootstrap interval."
+    )

@@ -1,0 +1,77 @@
+"""Rule gains: residual-gain rows of all models → the table `gains`, one row per prompt and variant."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from internal_physics.families.residual_gain.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.verdicts import NOT_GIVEN
+from internal_physics.ground.status import OK, join_status
+from internal_physics.tables.contract import read_metrics
+
+KEYS = ["model", "condition", "prompt_set", "prompt"]
+_DECIMALS = 6
+Notes = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+def collect_gains(paths: Iterable[str], prompts: Notes) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of the table, one per model and condition, in the order of their metric files."""
+    for path in paths:
+        yield "gains", gains_table(read_metrics([path], pc.field("layer").is_null()), prompts)
+
+
+def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
+    """One row per model, condition, prompt and variant.
+
+    Args:
+        rows: of the metric residual_gain, columns of metrics.table.
+        prompts: prompt set → prompt → at least `kind` and `difficulty`, empty where the prompt has none.
+
+    Returns:
+        Table `gains`, in the order of the rows. `status` joins those of the numbers in the row.
+
+    Raises:
+        KeyError: for a prompt that `prompts` does not name.
+    """
+    of_prompt = rows[rows["layer"].isna() & rows["rank"].isna()]
+    order = of_prompt[KEYS].drop_duplicates()
+    values = of_prompt.pivot(index=KEYS, columns="quantity", values="value")
+    status = of_prompt.pivot(index=KEYS, columns="quantity", values="status")
+    index = pd.MultiIndex.from_frame(order)
+    tokens = top_tokens(rows).reindex(index)
+    shared = order.assign(
+        kind=[prompts[row.prompt_set][row.prompt]["kind"] or NOT_GIVEN for row in order.itertuples()],
+        difficulty=[prompts[row.prompt_set][row.prompt]["difficulty"] or NOT_GIVEN for row in order.itertuples()],
+        entropy_nats=values.loc[index, "next_token_entropy_nats"].to_numpy(),
+        top_tokens=tokens.fillna("[]").to_numpy(),
+    )
+    parts = [_variant(shared, values.loc[index], status.loc[index], variant) for variant in VARIANTS]
+    table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+    return table
+
+
+def top_tokens(rows: pd.DataFrame) -> pd.Series:
+    """The most probable next tokens of each prompt as JSON: [[" Paris", 0.71], …], best first; indexed by KEYS."""
+    ranked = rows[rows["quantity"] == "top_token"].sort_values("rank", kind="stable")
+    pairs = {
+        key: [[row.text, round(row.value, _DECIMALS)] for row in group.itertuples()]
+        for key, group in ranked.groupby(KEYS, sort=False)
+    }
+    index = pd.MultiIndex.from_tuples(pairs, names=KEYS) if pairs else pd.MultiIndex.from_arrays([[]] * 4, names=KEYS)
+    return pd.Series([json.dumps(found, ensure_ascii=False) for found in pairs.values()], index=index, dtype="str")
+
+
+def _variant(shared: pd.DataFrame, values: pd.DataFrame, status: pd.DataFrame, variant: str) -> pd.DataFrame:
+    last_gain = values[f"last_gain_{variant}"].to_numpy()
+    used = [f"last_gain_{variant}", f"log_cumulative_gain_{variant}", "next_token_entropy_nats"]
+    known = np.isfinite(last_gain)
+    return shared.assign(
+        variant=variant,
+        last_gain=last_gain,
+        log_cumulative_gain=values[f"log_cumulative_gain_{variant}"].to_numpy(),
+        expands=pd.array(np.where(known, last_gain > 1, None), dtype="boolean"),
+        status=[join_status(*found) or OK for found in status[used].itertuples(index=False)],
+    )

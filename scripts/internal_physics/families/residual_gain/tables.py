@@ -1,0 +1,63 @@
+"""Columns of the tables of residual gain: gains of every prompt, and the hypotheses about them."""
+
+from internal_physics.tables.columns import CONDITION, KEYS, MODEL, PROMPT, STATUS, TEXT, Column
+
+_VARIANT = Column(
+    TEXT,
+    "",
+    "positions that the norm runs over: whole (all), last_position (where the prediction is read) or excluding_first",
+)
+
+RESIDUAL_GAIN_TABLES: dict[str, dict[str, Column]] = {
+    "gains": KEYS
+    | {
+        "prompt": PROMPT,
+        "kind": Column(TEXT, "", "kind of the prompt, as its prompt set says, or 'not given'"),
+        "difficulty": Column(TEXT, "", "difficulty of the prompt, as its prompt set says, or 'not given'"),
+        "variant": _VARIANT,
+        "last_gain": Column("float64", "1", "‖residual[L]‖ / ‖residual[L-1]‖, before the final norm"),
+        "log_cumulative_gain": Column("float64", "1", "natural logarithm of the product of all blocks' gains"),
+        "expands": Column("boolean", "", "whether the last gain is above 1; empty where it is unknown"),
+        "entropy_nats": Column("float64", "nats", "Shannon entropy of the predicted next token"),
+        "top_tokens": Column(TEXT, "", "the five most probable next tokens with probabilities, as JSON"),
+        "status": STATUS,
+    },
+    "hypotheses": {
+        "model": MODEL,
+        "condition": CONDITION,
+        "prompt_set": Column(TEXT, "", "a prompt set, or 'all sets': all prompts together, each text once"),
+        "variant": _VARIANT,
+        "hypothesis": Column(TEXT, "", "entropy_gain, contraction, nested_grammar or contrast"),
+        "x": Column(TEXT, "", "first quantity or kind of prompt"),
+        "y": Column(TEXT, "", "second quantity or kind; neutral (gain 1) for contraction"),
+        "statistic": Column(TEXT, "", "pearson_r, spearman_rho, mean_last_gain, ratio_of_means or cliffs_delta"),
+        "value": Column("float64", "1", "the statistic; of contrasts above 0 where the last gain of x is higher"),
+        "ci_low": Column("float64", "1", "lower end of the bootstrap interval over prompts (BCa)"),
+        "ci_high": Column("float64", "1", "upper end of the interval"),
+        "n": Column("int64", "prompts", "prompts that the row rests on"),
+        "n_x": Column("int64", "prompts", "of them, with a value of x"),
+        "n_y": Column("int64", "prompts", "of them, with a value of y"),
+        "p": Column("float64", "1", "two-sided permutation p-value; contraction is judged by its interval alone"),
+        "p_adjusted": Column(
+            "float64",
+            "1",
+            "p adjusted for the false-discovery rate (Benjamini-Hochberg) over all models, variants and pairs of one "
+            "hypothesis and statistic; 'all sets' apart from single sets",
+        ),
+        "p_parametric": Column("float64", "1", "two-sided p-value by Student's t, which the published rule takes"),
+        "verdict_published": Column(
+            TEXT,
+            "",
+            "entropy_gain: supported if r > 0.5 and p_parametric < 0.1, inverse if r < -0.5 and p_parametric < 0.1, "
+            "else inconclusive; contraction: mean below 1; nested_grammar: supported if both kinds contract and the "
+            "ratio is within 0.3 of 1",
+        ),
+        "verdict": Column(
+            TEXT,
+            "",
+            "entropy_gain and contrast: p_adjusted < 0.05 and an interval that excludes 0; contraction: an interval on "
+            "one side of 1; nested_grammar: both contract and the ratio's interval lies within 0.3 of 1",
+        ),
+        "status": STATUS,
+    },
+}

@@ -1,0 +1,1 @@
+"""Scores: the tables that all metrics share, their normalization and their correlations."""

@@ -1,0 +1,160 @@
+"""Rule collect: metric rows of all models → the tables prompts, layers, scores and isf_spectra."""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from internal_physics.ground.status import OK
+from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.tables.contract import read_metrics
+from internal_physics.tables.stream import read_pieces
+
+KEYS = ["model", "condition", "prompt_set"]
+PER_PROMPT = ["ec", "isc", "isg", "isa"]  # columns of table `prompts`
+Scored = Mapping[str, str]  # metric -> how its rows become scores: one of families.family.Score
+
+
+def collect_files(
+    paths: Sequence[str], scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Pieces of all four tables from metric files, in the order of the files.
+
+    No more is held than the numbers of the prompts of one model, and one piece of rows by layer.
+    """
+    for path in paths:
+        for piece in read_pieces(path):
+            yield "layers", layers_table(piece)
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    for of_model in by_model(paths):
+        rows = read_metrics(of_model, pc.field("layer").is_null())
+        yield from _without_layers(rows, scored, **settings).items()
+
+
+def by_model(paths: Sequence[str]) -> list[list[str]]:
+    """Files results/…/{model}/{condition}.parquet of one model together, in the order in which models come first."""
+    models = list(dict.fromkeys(Path(path).parts[-2] for path in paths))
+    in_order = sorted(paths, key=lambda path: models.index(Path(path).parts[-2]))
+    return [list(files) for _, files in groupby(in_order, key=lambda path: Path(path).parts[-2])]
+
+
+def collect(
+    rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+) -> dict[str, pd.DataFrame]:
+    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`).
+
+    Every metric adds its quantities to `layers`; those in `scored` have scores.
+    """
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    return {"layers": layers_table(rows)} | _without_layers(rows, scored, **settings)
+
+
+def _without_layers(
+    rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+) -> dict[str, pd.DataFrame]:
+    return {
+        "prompts": prompts_table(rows),
+        "scores": scores_table(rows, scored, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
+        "isf_spectra": isf_spectra_table(rows),
+    }
+
+
+def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per prompt with every per-prompt score; a metric that was not asked for is left empty (NaN)."""
+    scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
+    keys = [*KEYS, "prompt"]
+    wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
+    wide = wide.join(scores.drop_duplicates(keys).set_index(keys)[["n_tokens", "loss_nats"]])
+    flagged = scores[scores.status != OK].groupby(keys, sort=False).apply(_name_flags, include_groups=False)
+    status = flagged.reindex(wide.index) if len(flagged) else pd.Series(None, index=wide.index, dtype="str")
+    status = status.fillna(OK).mask(status.isna() & ~np.isfinite(wide.loss_nats), "loss is not finite")
+    return _in_order(wide.assign(status=status).reset_index(), rows)
+
+
+def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per prompt, layer and quantity."""
+    layers = rows[rows.layer.notna()]
+    return layers[[*KEYS, "prompt", "layer", "quantity", "value", "status"]].reset_index(drop=True)
+
+
+def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
+    spectra = rows[rows["rank"].notna() & (rows["metric"] == "isf")]
+    if spectra.empty:
+        return pd.DataFrame(columns=[*KEYS, "rank", "eigenvalue", "fitted", "status"])
+    wide = spectra.pivot(index=[*KEYS, "rank", "status"], columns="quantity", values="value")
+    return _in_order(wide.reset_index(), rows)
+
+
+def scores_table(
+    rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+) -> pd.DataFrame:
+    """Scores with intervals: means over prompts (BCa bootstrap), and ISF as its own rule found it (jackknife).
+
+    Prompts whose value is not finite are left out of the mean and counted in the status, never dropped in silence.
+    """
+    settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
+    found = []
+    rows = rows[rows["metric"].isin(scored)]
+    if rows.empty:
+        return pd.DataFrame(columns=[*KEYS, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
+    of_sets = [metric for metric, how in scored.items() if how == "set"]
+    by_quantity = [metric for metric, how in scored.items() if how == "quantities"]
+    rows = rows.assign(metric=rows.metric.where(~rows.metric.isin(by_quantity), rows.quantity))
+    for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
+        score = (
+            _set_score(group, metric)
+            if metric in of_sets
+            else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
+        )
+        found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})
+    return _in_order(pd.DataFrame(found), rows)
+
+
+def _mean_score(group: pd.DataFrame, metric: str, seed: int, settings: dict) -> dict:
+    scores = group[group.prompt.notna() & (group.quantity == metric)]
+    good = scores[scores.status == OK]
+    interval = mean_interval(good.value.to_numpy(), seed=seed, **settings)
+    status = interval.status
+    if len(good) < len(scores):
+        bad = scores[scores.status != OK].iloc[0]
+        status = f"{len(scores) - len(good)} of {len(scores)} prompts left out (first: {bad.prompt}, {bad.status})"
+    return {
+        "value": interval.value,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "n_prompts": len(good),
+        "status": status,
+    }
+
+
+def _set_score(group: pd.DataFrame, metric: str) -> dict:
+    whole = group[group["rank"].isna()].set_index("quantity")
+    return {
+        "value": whole.value[metric],
+        "ci_low": whole.value[f"{metric}_ci_low"],
+        "ci_high": whole.value[f"{metric}_ci_high"],
+        "n_prompts": int(group["rank"].max()),
+        "status": whole.status[metric],
+    }
+
+
+def _name_flags(flagged: pd.DataFrame) -> str:
+    return "; ".join(f"{quantity}: {status}" for quantity, status in zip(flagged.quantity, flagged.status, strict=True))
+
+
+def _in_order(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order in which models, sets and prompts first appear, which is the config's."""
+    keys = [key for key in [*KEYS, "prompt"] if key in table]
+    for key in keys:
+        table[key] = pd.Categorical(table[key], categories=rows[key].dropna().unique(), ordered=True)
+    return table.sort_values(keys, kind="stable").astype(dict.fromkeys(keys, str)).reset_index(drop=True)
+
+
+def _seed(seed: int, *names: str) -> int:
+    """A seed of its own for every score, which does not depend on what else is computed."""
+    return zlib.crc32("/".join([str(seed), *names]).encode())

@@ -1,0 +1,1 @@
+"""Thermodynamics of the weights: spectra, temperature, entropy, energy, phases."""

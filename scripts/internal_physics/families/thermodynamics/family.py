@@ -1,0 +1,40 @@
+"""What the family of the thermodynamics of the weights is."""
+
+from internal_physics.families.family import Family, Figure, Metric, Per, Score
+
+ASKED = (("thermodynamics",),)
+BY_SET = ("models", "prompt_sets")
+
+FAMILY = Family(
+    name="thermodynamics",
+    title="Thermodynamics of the weights",
+    metrics=(
+        Metric(
+            "thermodynamics",
+            "Thermodynamics",
+            score=Score.QUANTITIES,
+            scores=("temperature", "entropy_nats", "energy", "free_energy"),
+            needs_weight_gradients=True,
+        ),
+    ),
+    tables=dict.fromkeys(("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"), ASKED),
+    figures=(
+        *(
+            Figure(name, Per.PROMPT_SET, tables=(table,), params=BY_SET, needs=ASKED, mem_mb=2000)
+            for name, table in {
+                "thermodynamics_profile": "thermodynamics",
+                "thermodynamics_heatmap": "thermodynamics",
+                "state_diagrams": "thermodynamics",
+                "phase_map": "phases",
+            }.items()
+        ),
+        Figure(
+            "singular_spectra",
+            Per.MODEL,
+            files={"weights": "results/weights/{model}.parquet"},
+            params=("models",),
+            needs=ASKED,
+            mem_mb=2000,
+        ),
+    ),
+)

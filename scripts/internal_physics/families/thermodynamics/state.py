@@ -1,0 +1,191 @@
+"""Thermodynamics of the weights: temperature, entropy, energy and free energy of every 2-D weight on every prompt.
+
+W is a weight as the model uses it, with singular values σ; G is ∂loss/∂W of one prompt, the loss being the mean
+negative log-likelihood in nats. The definitions are those of a published script, whose order of the
+weights is `order: name`.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
+from internal_physics.families.thermodynamics.spectrum import entropy_nats
+from internal_physics.families.thermodynamics.state_means import state_means
+from internal_physics.ground.errors import StoreError
+from internal_physics.ground.status import OK, value_status
+from internal_physics.records.trace import Trace
+from internal_physics.tables.measure import per_prompt_table
+from internal_physics.tables.metric_rows import MetricRow
+
+EPSILON = 1e-8
+SCORES = ("temperature", "entropy_nats", "energy", "free_energy")  # each also by kind of map: temperature_query
+KEYS = ("model", "condition", "prompt_set", "prompt")
+COLUMNS = (
+    *KEYS,
+    "parameter",
+    "layer",
+    "kind",
+    "weight_norm",
+    "gradient_norm",
+    "temperature",
+    "entropy_nats",
+    "energy",
+    "free_energy",
+    *DERIVED,
+    "derivative_status",
+    "status",
+)
+ZERO_GRADIENT = "zero gradient: temperature is ‖W‖ / 1e-8"
+
+
+class Found(NamedTuple):
+    """What the rule computes: a row per prompt and weight, and tidy score rows per prompt."""
+
+    states: pd.DataFrame
+    scores: pd.DataFrame
+
+
+def temperature(weight_norm: np.ndarray | float, gradient_norm: np.ndarray | float) -> np.ndarray | float:
+    """T = ‖W‖ / (‖G‖ + 1e-8), ≥ 0, weight unit squared per nat; ‖W‖/1e-8 where the gradient is zero."""
+    return weight_norm / (gradient_norm + EPSILON)
+
+
+def energy(singular_values: np.ndarray) -> float:
+    """E = Σσ² / (Σσ + 1e-8), ≥ 0, in the unit of the weight; 0 for a zero weight, NaN where σ is not finite."""
+    values = singular_values.astype(np.float64)
+    return float(np.sum(values**2) / (np.sum(values) + EPSILON))
+
+
+def thermodynamics(trace: Trace, weights: pd.DataFrame, order: str = "depth") -> pd.DataFrame:
+    """State and derivatives of every weight on one prompt.
+
+    Args:
+        trace: with factors or norms of the weight gradients.
+        weights: one row per 2-D weight, as `models.spectra.weight_spectra` gives them.
+        order: "depth" or "name", see metrics.depth.
+
+    Returns:
+        One row per weight in the order of `weights`, columns `COLUMNS`. A weight without a recorded gradient has NaN
+        and a status. `status` judges the state, `derivative_status` the derivatives: NaN at the ends of a sequence.
+
+    Raises:
+        StoreError: if the trace keeps no weight gradients, or has parameters that `weights` lacks.
+    """
+    static = weight_states(weights)
+    return _states(trace, static, sequences(list(static.parameter), list(static.layer), order))
+
+
+def weight_states(weights: pd.DataFrame) -> pd.DataFrame:
+    """What does not depend on the prompt: parameter, layer, kind, weight_norm, entropy_nats, energy, status."""
+    static = weights[["parameter", "layer", "kind", "weight_norm", "status"]].reset_index(drop=True)
+    values = [np.asarray(v, dtype=np.float64) for v in weights["singular_values"]]
+    return static.assign(entropy_nats=[entropy_nats(v) for v in values], energy=[energy(v) for v in values])
+
+
+def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str = "depth") -> Found:
+    """All traces of one model and condition; each trace is read once.
+
+    Raises:
+        StoreError: as `thermodynamics`.
+    """
+    static = weight_states(weights)
+    along = sequences(list(static.parameter), list(static.layer), order)
+    frames: list[pd.DataFrame] = []
+
+    def rows(trace: Trace) -> list[MetricRow]:
+        frames.append(_states(trace, static, along))
+        return score_rows(frames[-1])
+
+    scores = per_prompt_table(traces, rows)
+    return Found(pd.concat(frames, ignore_index=True), scores)
+
+
+def thermodynamics_pieces(
+    traces: Iterable[Trace], weights: pd.DataFrame, order: str, *, seed: int, n_resamples: int, confidence_level: float
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of one prompt set after the other: its scores (`metric`), `states` and their `means`. Sets are adjacent."""
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    for _, of_set in groupby(traces, key=lambda trace: trace.info.labels["prompt_set"]):
+        found = thermodynamics_of(of_set, weights, order)
+        yield "metric", found.scores
+        yield "states", found.states
+        yield "means", state_means(found.states, **settings)
+
+
+def score_rows(states: pd.DataFrame) -> list[MetricRow]:
+    """Medians over the layers of each kind of map, and the median of those, in which each kind counts once.
+
+    Quantities are named "temperature_query", and "temperature" for the median over kinds. Weights without a finite
+    value are left out, which the status says.
+    """
+    found = []
+    for quantity in SCORES:
+        finite = states[np.isfinite(states[quantity])]
+        by_kind = finite.groupby("kind", sort=False)[quantity].median()
+        n_missing = len(states) - len(finite)
+        status = f"{n_missing} of {len(states)} weights left out: not finite" if n_missing else OK
+        overall = float(by_kind.median()) if len(by_kind) else float("nan")
+        found.append(MetricRow(quantity, overall, status=status if by_kind.size else value_status(overall)))
+        found += [MetricRow(f"{quantity}_{kind}", float(value)) for kind, value in by_kind.items()]
+    return found
+
+
+def _states(trace: Trace, static: pd.DataFrame, along: list[np.ndarray]) -> pd.DataFrame:
+    states = static.assign(gradient_norm=_gradient_norms(trace, list(static.parameter)))
+    states["temperature"] = temperature(states["weight_norm"], states["gradient_norm"])
+    states["free_energy"] = states["energy"] - states["temperature"] * states["entropy_nats"]
+    states["status"] = [_status(*row) for row in zip(states["status"], states["gradient_norm"], strict=True)]
+    derived = _derivatives(states, along)
+    labels = trace.info.labels
+    keys = {key: labels[key] for key in KEYS[:-1]} | {"prompt": trace.info.prompt}
+    return states.assign(**keys, **derived)[list(COLUMNS)]
+
+
+def _gradient_norms(trace: Trace, parameters: list[str]) -> np.ndarray:
+    if trace.info.weight_gradients == "none":
+        raise StoreError(
+            f"the record of {trace.info.prompt!r} keeps weight_gradients: none",
+            expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+            todo="set weight_gradients: norms for its prompt set and record again",
+        )
+    recorded = set(trace.parameters)
+    if unknown := sorted(recorded - set(parameters)):
+        raise StoreError(
+            f"the record has {unknown[0]!r}, the spectra do not",
+            where=f"prompt {trace.info.prompt!r}",
+            expected="spectra of the model that was recorded",
+            todo="delete the model's file in results/weights and run again",
+        )
+    return np.array([trace.gradient_norm(name) if name in recorded else np.nan for name in parameters])
+
+
+def _derivatives(states: pd.DataFrame, along: list[np.ndarray]) -> dict[str, np.ndarray | list[str]]:
+    arrays = {quantity: states[quantity].to_numpy(dtype=np.float64) for quantity in STATE}
+    derived = {name: np.full(len(states), np.nan) for name in DERIVED}
+    at_end = np.zeros(len(states), dtype=bool)
+    for places in along:
+        at_end[places[[0, -1]]] = True
+        for name, values in derive({quantity: array[places] for quantity, array in arrays.items()}).items():
+            derived[name][places] = values
+    finite = np.isfinite(np.stack(list(derived.values()))).all(axis=0)
+    return {**derived, "derivative_status": [_derivative_status(*row) for row in zip(at_end, finite, strict=True)]}
+
+
+def _derivative_status(at_end: bool, finite: bool) -> str:
+    if at_end:
+        return "end of its sequence: no derivative"
+    return OK if finite else "not finite: a neighbor has no value, or a difference is -1e-6"
+
+
+def _status(of_weight: str, gradient_norm: float) -> str:
+    if of_weight != OK:
+        return of_weight
+    if np.isnan(gradient_norm):
+        return "no gradient recorded"
+    if not np.isfinite(gradient_norm):
+        return "the gradient is not finite"
+    return ZERO_GRADIENT if gradient_norm == 0 else OK

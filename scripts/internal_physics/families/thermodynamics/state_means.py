@@ -1,0 +1,50 @@
+"""Means over the prompts of a set of what a weight's state depends on the prompt for, with bootstrap intervals."""
+
+import zlib
+
+import numpy as np
+import pandas as pd
+
+from internal_physics.ground.status import OK
+from internal_physics.statistics.many_means import mean_intervals
+
+QUANTITIES = ("gradient_norm", "temperature", "free_energy")
+KEYS = ["model", "condition", "prompt_set"]
+COLUMNS = (*KEYS, "parameter", "layer", "kind", "quantity", "mean", "ci_low", "ci_high", "n_prompts", "status")
+
+
+def state_means(states: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
+    """One row per prompt set, weight and quantity of `QUANTITIES`; entropy and energy do not depend on the prompt.
+
+    The prompts of a set are resampled together for all its weights, so that their intervals go with one another. A
+    weight that lacks a finite value on some prompts has the mean of the others, no interval, and a status.
+    """
+    frames = [
+        _of_set(group, seed=zlib.crc32("/".join([str(seed), *keys]).encode()), n_resamples=n_resamples,
+                confidence_level=confidence_level).assign(**dict(zip(KEYS, keys, strict=True)))
+        for keys, group in states.groupby(KEYS, sort=False)
+    ]  # fmt: skip
+    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+
+
+def _of_set(states: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
+    parts = []
+    for quantity in QUANTITIES:
+        wide = states.pivot(index="prompt", columns="parameter", values=quantity)
+        values = wide.to_numpy(dtype=np.float64)
+        found = mean_intervals(values, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
+        finite = np.isfinite(values)
+        part = pd.DataFrame({"parameter": wide.columns, "mean": found.mean, "ci_low": found.low, "ci_high": found.high})
+        parts.append(
+            part.assign(quantity=quantity, n_prompts=finite.sum(axis=0), status=[_status(f) for f in finite.T])
+        )
+    places = states.drop_duplicates("parameter")[["parameter", "layer", "kind"]]
+    return places.merge(pd.concat(parts), on="parameter", how="left")
+
+
+def _status(finite: np.ndarray) -> str:
+    if finite.sum() == 0:
+        return "no prompt has a finite value"
+    if not finite.all():
+        return f"{(~finite).sum()} of {finite.size} prompts left out: not finite; no interval"
+    return OK if finite.size > 1 else "one prompt: no interval"

@@ -1,0 +1,79 @@
+"""Alpha: the exponent of the power law that the tail of a weight's spectrum follows.
+
+As WeightWatcher defines it: λ = σ², density p(λ) ∝ λ^(-alpha) for λ ≥ λ_min; alpha by maximum likelihood and λ_min by
+the smallest Kolmogorov-Smirnov distance. Sources: Clauset, Shalizi and Newman (2009), Martin and Mahoney (2021).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from internal_physics.ground.status import OK
+
+FEWEST_EIGENVALUES = 20  # WeightWatcher, too, fits a plain maximum likelihood only from here on
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The power law fitted to the tail of a spectrum.
+
+    Attributes:
+        alpha: exponent, above 1; about 2 to 6 in well-trained layers, larger where there is no heavy tail.
+        minimum: λ_min, where the tail starts; unit of the weight squared.
+        distance: Kolmogorov-Smirnov distance between tail and fit, 0 to 1.
+        n_tail: eigenvalues in the tail.
+        status: "ok", or why there is no fit.
+    """
+
+    alpha: float
+    minimum: float
+    distance: float
+    n_tail: int
+    status: str = OK
+
+
+def tail_exponent(singular_values: np.ndarray, resolution: float = 0.0) -> Tail:
+    """Fit the tail of a spectrum.
+
+    Args:
+        singular_values: [k], in any order, finite or not.
+        resolution: singular values not above it are rounding and left out. (WeightWatcher leaves out eigenvalues
+            below 1e-5 whatever the scale of the weight; where the tail starts above both, alpha is the same.)
+
+    Returns:
+        The fit; NaN with a status for fewer than 20 eigenvalues, or where all of them are equal.
+    """
+    values = singular_values[np.isfinite(singular_values)]
+    eigenvalues = np.sort(values[values > max(resolution, 0.0)].astype(np.float64)) ** 2
+    eigenvalues = eigenvalues[eigenvalues > 0]
+    n = len(eigenvalues)
+    if n < FEWEST_EIGENVALUES:
+        return _no_tail(f"{n} eigenvalues above rounding: too few for a tail")
+    alphas = _exponents(eigenvalues)
+    if not np.isfinite(alphas).any():
+        return _no_tail("flat spectrum: no tail")
+    distances = np.array([_distance(eigenvalues[i:], alpha) for i, alpha in enumerate(alphas)])
+    best = int(np.argmin(distances))
+    return Tail(float(alphas[best]), float(eigenvalues[best]), float(distances[best]), n - best)
+
+
+def _exponents(ascending: np.ndarray) -> np.ndarray:
+    """Maximum-likelihood alpha for each start but the last, 1 + m / Σ ln(λ/λ_min); infinite where the rest is flat."""
+    logs = np.log(ascending)
+    in_tail = np.arange(len(logs), 0, -1.0)
+    excess = np.cumsum(logs[::-1])[::-1] - in_tail * logs
+    flat = ascending[:-1] == ascending[-1]
+    with np.errstate(divide="ignore"):
+        return np.where(flat, np.inf, 1.0 + in_tail[:-1] / np.where(flat, 1.0, excess[:-1]))
+
+
+def _distance(tail: np.ndarray, alpha: float) -> float:
+    if not (math.isfinite(alpha) and alpha > 1):
+        return 1.0
+    fitted = 1.0 - (tail / tail[0]) ** (1.0 - alpha)
+    return float(np.abs(fitted - np.arange(len(tail)) / len(tail)).max())
+
+
+def _no_tail(status: str) -> Tail:
+    return Tail(math.nan, math.nan, math.nan, 0, status)

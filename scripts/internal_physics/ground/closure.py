@@ -1,0 +1,159 @@
+"""Which library files a script reaches (its import closure), and one checksum for what they do.
+
+Snakemake tracks a rule's script, not what the script imports. Each rule therefore passes the checksum of its closure
+as a parameter: a changed function makes exactly the rules stale that can reach it. Docstrings, comments and blank
+lines do not count. Everything is read from source; nothing is imported.
+"""
+
+import ast
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1].name
+DATA = (".mplstyle",)
+
+
+def code_checksum(script: str | Path, *modules: str) -> str:
+    """SHA-256 of what a script and all library files in its closure do.
+
+    Args:
+        script: path of the script.
+        *modules: further modules that the script loads by name, in full ("internal_physics.families.…").
+
+    Raises:
+        ModuleNotFoundError: for a module the library does not have.
+        ImportError: for a relative import.
+    """
+    digest = hashlib.sha256(_checksum(Path(script)))
+    for file in script_files(script, *modules):
+        digest.update(file.relative_to(ROOT).as_posix().encode())
+        digest.update(_checksum(file))
+    return digest.hexdigest()
+
+
+def script_files(script: str | Path, *modules: str) -> list[Path]:
+    """Library files that a script reaches by its imports and by the named modules, sorted; not the script itself."""
+    return _closure([*_imports(Path(script), module=""), *modules])
+
+
+def library_files(modules: Iterable[str]) -> list[Path]:
+    """Files of the named modules (relative to the package: "ground.files") and of all they import from it, sorted."""
+    return _closure([f"{PACKAGE}.{module}" for module in modules])
+
+
+def significant_source(text: str) -> str:
+    """Python source without docstrings, comments, blank lines and trailing blanks: what an edit may change unnoticed.
+
+    Source text is kept rather than a syntax tree, whose printed form differs between versions of Python.
+
+    Raises:
+        SyntaxError: if it is not Python.
+    """
+    lines = text.splitlines()
+    for row, start, end in _insignificant(text):
+        lines[row] = lines[row][:start] + " " * (end - start) + lines[row][end:]
+    strings = _rows_of_strings(ast.parse(text))
+    return "\n".join(
+        line if row in strings else line.rstrip() for row, line in enumerate(lines) if row in strings or line.strip()
+    )
+
+
+def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
+    """Row, first and last column of every part of a line that belongs to a docstring or comment."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0] - 1, token.start[1], token.end[1]
+    encoded = [line.encode() for line in text.splitlines()]
+    for node in _docstrings(ast.parse(text)):
+        for row in range(node.lineno - 1, node.end_lineno):
+            start = node.col_offset if row == node.lineno - 1 else 0
+            end = node.end_col_offset if row == node.end_lineno - 1 else len(encoded[row])
+            yield row, len(encoded[row][:start].decode()), len(encoded[row][:end].decode())
+
+
+def _rows_of_strings(tree: ast.Module) -> set[int]:
+    """Rows of strings of several lines other than docstrings: their blanks count."""
+    docstrings = {id(node) for node in _docstrings(tree)}
+    strings = [
+        node
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)))
+        and id(node) not in docstrings
+    ]
+    return {row for node in strings for row in range(node.lineno - 1, node.end_lineno) if node.end_lineno > node.lineno}
+
+
+def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
+    """The docstrings of a module and of its classes and functions."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            yield node.body[0].value
+
+
+@lru_cache
+def _checksum(file: Path) -> bytes:
+    content = file.read_bytes()
+    if file.suffix == ".py":
+        content = significant_source(content.decode()).encode()
+    return hashlib.sha256(content).digest()
+
+
+def _closure(names: Iterable[str]) -> list[Path]:
+    reached: set[Path] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        for file, module in _files_of(name):
+            if file not in reached:
+                reached.add(file)
+                waiting += _imports(file, module)
+    return sorted(reached.union(*map(_data_beside, reached)))
+
+
+def _data_beside(file: Path) -> list[Path]:
+    """Data files of a package: they lie beside its `__init__`, and any of its modules may read them."""
+    return sorted(p for p in file.parent.iterdir() if p.suffix in DATA) if file.name == "__init__.py" else []
+
+
+def _files_of(name: str) -> list[tuple[Path, str]]:
+    """The module's file and the `__init__` of every package on the way to it, each with its dotted name."""
+    parts = name.split(".")
+    found = []
+    for i in range(1, len(parts) + 1):
+        base = ROOT.joinpath(*parts[:i])
+        dotted = ".".join(parts[:i])
+        if base.is_dir():
+            found.append((base / "__init__.py", dotted))
+        elif base.with_suffix(".py").exists():
+            found.append((base.with_suffix(".py"), dotted))
+        elif i == len(parts) and i > 1:
+            raise ModuleNotFoundError(f"the library has no module {name}")
+    return found
+
+
+@lru_cache
+def _imports(file: Path, module: str) -> tuple[str, ...]:
+    """Dotted names of the package's modules that a file imports, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name for name in submodules if _exists(name)] or [node.module]
+            found += [node.module]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise ImportError(f"{file}: write imports from {PACKAGE} in full, relative ones are not tracked")
+    return tuple(dict.fromkeys(name for name in found if name.split(".")[0] == PACKAGE))
+
+
+def _exists(name: str) -> bool:
+    base = ROOT.joinpath(*name.split("."))
+    return base.is_dir() or base.with_suffix(".py").exists()

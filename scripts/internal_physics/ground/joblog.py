@@ -1,0 +1,68 @@
+"""The frame around every job: its log, its versions, and errors that speak to the user."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from internal_physics.ground.errors import UserError
+
+LOGGER = logging.getLogger("internal_physics")
+_PACKAGES = (
+    "internal-physics",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "torch",
+    "transformers",
+    "bitsandbytes",
+    "matplotlib",
+)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Log to the rule's log file and to stderr; turn a UserError into a plain message and a failed job.
+
+    Args:
+        snakemake: the object Snakemake gives to a script.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if snakemake.log:
+        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w", encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=handlers,
+        force=True,
+    )
+    logging.captureWarnings(True)
+    handlers[0].setLevel(logging.INFO)
+    LOGGER.setLevel(logging.DEBUG)
+    LOGGER.debug("rule %s %s", snakemake.rule, dict(snakemake.wildcards.items()))
+    LOGGER.debug("versions %s, python %s, pid %d", _versions(), sys.version.split()[0], os.getpid())
+    try:
+        yield
+    except UserError as error:
+        LOGGER.error("%s", error)
+        raise SystemExit(1) from None
+    except Exception:  # noqa: BLE001  (the outermost frame of a job)
+        LOGGER.error("%s", traceback.format_exc())
+        raise SystemExit(1) from None
+    LOGGER.debug("done")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,15 @@
+"""The status that every row carries: "ok", or why a value is missing or must be read with care."""
+
+import math
+
+OK = "ok"
+
+
+def join_status(*notes: str) -> str:
+    """One status from several notes: "ok" if none says anything, else each different phrase once, joined by "; "."""
+    return "; ".join(dict.fromkeys(note for note in notes if note not in ("", OK))) or OK
+
+
+def value_status(value: float, otherwise: str = "not finite") -> str:
+    """Return "ok" for a finite number, else the phrase `otherwise`."""
+    return OK if math.isfinite(value) else otherwise

@@ -1,0 +1,1 @@
+"""Records on disk: Trace, factored gradients, Parquet store, listings. No torch."""

@@ -1,0 +1,53 @@
+"""Listings of records: which files a record job wrote, each with its checksum. What follows depends on these.
+
+A workflow that named every record of every metric would look up prompts × metrics files each time it is started; a
+listing stands for all of a job's. It has the format of `sha256sum`, which can check it, and its checksums make it
+change exactly when a record does.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from internal_physics.ground.errors import StoreError
+from internal_physics.ground.files import write_text
+
+_DIGEST = 64  # characters
+
+
+def write_listing(records: Iterable[str | Path], path: str | Path) -> None:
+    """Write one line per record, in order: its sha256, two spaces, its path as it is given.
+
+    Raises:
+        StoreError: if the disk refuses.
+    """
+    write_text(path, "".join(f"{_sha256(record)}  {record}\n" for record in records))
+
+
+def listed(*listings: str | Path) -> list[str]:
+    """Paths of the records that listings name, in order.
+
+    Raises:
+        StoreError: naming a listing that is missing or is none.
+    """
+    return [record for path in listings for record in _read(path)]
+
+
+def _read(path: str | Path) -> list[str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise StoreError(f"cannot be read ({error})", where=str(path), todo="run the `record` rule first") from error
+    if any(line[_DIGEST : _DIGEST + 2] != "  " for line in lines):
+        raise StoreError(
+            "this is no listing of records",
+            where=str(path),
+            expected="lines of sha256sum",
+            todo="delete it; the next run makes it again",
+        )
+    return [line[_DIGEST + 2 :] for line in lines]
+
+
+def _sha256(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

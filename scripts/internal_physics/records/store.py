@@ -1,0 +1,208 @@
+"""Trace ⇄ Parquet: one row per tensor, one row group per row, so that a reader takes only what it asks for.
+
+Columns: site, layer (int16), quantity, shape, values (list of float32, or float64 for a float64 model;
+zstd + BYTE_STREAM_SPLIT, no dictionary). Everything else is in the footer's key-value metadata, as JSON.
+A file is written under a temporary name and renamed: a killed job leaves no half-written file.
+"""
+
+import contextlib
+import json
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from internal_physics.ground.errors import StoreError
+from internal_physics.ground.files import whole_file
+from internal_physics.records.trace import Key, Trace, TraceInfo
+
+SCHEMA_VERSION = 1
+OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may open files
+_INFO, _INDEX, _SCHEMA, _VERSIONS = (
+    b"internal_physics:trace",
+    b"internal_physics:index",
+    b"internal_physics:schema",
+    b"internal_physics:versions",
+)
+_PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "pyarrow")
+
+
+def write_trace(trace: Trace, path: str | Path) -> None:
+    """Write one trace to one Parquet file, atomically.
+
+    Raises:
+        StoreError: if the disk refuses (full, read-only), naming the file; nothing is left behind.
+    """
+    keys = list(trace.tensors)
+    schema = _schema(trace, keys)
+    with whole_file(path) as temporary:
+        writer = pq.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=False,
+            write_statistics=False,
+            use_byte_stream_split=["values.list.element"],
+        )
+        with writer:
+            for key in keys:
+                writer.write_batch(_row(key, trace.tensors[key], schema), row_group_size=1)
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Open one trace lazily: only the footer is read now, each tensor when it is asked for.
+
+    Raises:
+        StoreError: if the file is missing, truncated, foreign, or of another schema version; the error names it.
+    """
+    path = Path(path)
+    try:
+        footer = pq.read_metadata(path)
+    except FileNotFoundError as error:
+        raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(
+            f"this is not a whole Parquet file ({error})",
+            where=str(path),
+            todo="delete it; the next run records it again",
+        ) from error
+    metadata = footer.metadata or {}
+    if _INFO not in metadata:
+        raise StoreError(
+            "this Parquet file holds no trace",
+            where=str(path),
+            expected="a file written by the `record` rule",
+        )
+    if int(metadata[_SCHEMA]) != SCHEMA_VERSION:
+        raise StoreError(
+            f"schema version {int(metadata[_SCHEMA])}",
+            where=str(path),
+            expected=f"version {SCHEMA_VERSION}",
+            todo="delete it and run again",
+        )
+    entries = json.loads(metadata[_INDEX])
+    index = {Key(*key): _Place(group, tuple(shape)) for group, (*key, shape) in enumerate(entries)}
+    return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index, footer))
+
+
+def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
+    """Open traces one after the other, lazily."""
+    for path in paths:
+        yield read_trace(path)
+
+
+class _Place(NamedTuple):
+    """Where a tensor is in its file, and its shape (so that the values alone have to be read)."""
+
+    row_group: int
+    shape: tuple[int, ...]
+
+
+class _LazyTensors(Mapping[Key, np.ndarray]):
+    """Reads a tensor's row group when it is asked for, and keeps nothing but the open file."""
+
+    def __init__(self, path: Path, index: dict[Key, _Place], footer: pq.FileMetaData) -> None:
+        self._path, self._index = path, index
+        self._footer: pq.FileMetaData | None = footer
+        self._file: pq.ParquetFile | None = None
+
+    def __getitem__(self, key: Key) -> np.ndarray:
+        return self.read_many([key])[0]
+
+    def read_many(self, keys: Sequence[Key]) -> list[np.ndarray]:
+        """Several tensors in one call, which takes half the time of one call each."""
+        places = [self._place(key) for key in keys]
+        try:
+            table = self._opened().read_row_groups([p.row_group for p in places], columns=["values"], use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"cannot be read ({error})",
+                where=str(self._path),
+                todo="if the file is damaged, delete it; the next run records it again",
+            ) from error
+        rows = (row for chunk in table.column(0).chunks for row in _split(chunk))
+        return [row.reshape(place.shape) for row, place in zip(rows, places, strict=True)]
+
+    def _place(self, key: Key) -> _Place:
+        if key not in self._index:
+            raise StoreError(
+                f"no tensor {key.quantity!r} of {key.site!r} at layer {key.layer}",
+                where=str(self._path),
+                expected="a record that keeps it (see record.weight_gradients and record.attention_entropy)",
+            )
+        return self._index[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._index
+
+    def _opened(self) -> pq.ParquetFile:
+        """The open file; the one opened longest ago is closed where there are too many."""
+        if self._file is None:
+            self._file = pq.ParquetFile(self._path, memory_map=True, metadata=self._footer)
+            _OPENED.append(weakref.ref(self))
+            oldest = _OPENED.popleft()() if len(_OPENED) > OPEN_FILES else None
+            if oldest is not None:
+                oldest._file = oldest._footer = None
+        return self._file
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+
+def _split(lists: pa.ListArray) -> Iterator[np.ndarray]:
+    """The rows of a list column as arrays that share its memory."""
+    values, offsets = lists.values.to_numpy(), lists.offsets.to_numpy()
+    return (values[start:stop] for start, stop in pairwise(offsets))
+
+
+_OPENED: deque[weakref.ref[_LazyTensors]] = deque()
+
+
+def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
+    double = any(trace.tensors[key].dtype == np.float64 for key in keys if key.site == "residual")
+    number = pa.float64() if double else pa.float32()
+    fields = [
+        pa.field("site", pa.string()),
+        pa.field("layer", pa.int16()),
+        pa.field("quantity", pa.string()),
+        pa.field("shape", pa.list_(pa.int32())),
+        pa.field("values", pa.list_(pa.field("element", number, nullable=False)), nullable=False),
+    ]
+    metadata = {
+        _INFO: json.dumps(trace.info.to_json()),
+        _INDEX: json.dumps([[*key, list(trace.tensors[key].shape)] for key in keys]),
+        _SCHEMA: str(SCHEMA_VERSION),
+        _VERSIONS: json.dumps(_versions()),
+    }
+    return pa.schema(fields, metadata=metadata)
+
+
+def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
+    kind = schema.field("values").type
+    flat = np.ascontiguousarray(array, dtype=kind.value_type.to_pandas_dtype()).ravel()
+    offsets = pa.py_buffer(np.array([0, flat.size], np.int32))  # from_arrays would make the values nullable
+    values = pa.Array.from_buffers(kind, 1, [None, offsets], children=[pa.array(flat)])
+    columns = [pa.array([key.site]), pa.array([key.layer], pa.int16()), pa.array([key.quantity])]
+    columns += [pa.array([list(array.shape)], pa.list_(pa.int32())), values]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+@cache  # metadata of packages is parsed anew at each question, which takes longer than a small record
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

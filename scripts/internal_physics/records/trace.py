@@ -1,0 +1,221 @@
+"""Trace: the physical record of one prompt through one model.
+
+Alike whether fresh in memory or lazily read from Parquet: tensors are asked for by a key
+(site, layer, quantity) and come as numpy arrays. This module knows neither torch nor Parquet.
+
+Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width, h head, k rank.
+
+| site | layer | quantity | shape | meaning |
+|---|---|---|---|---|
+| residual | 0..L | activation | [T, d] | what enters block l; at L what leaves the last block, before the final norm |
+| residual | 0..L | gradient | [T, d] | ∂loss/∂residual[l] |
+| a module | -1..L | input | [T, in] | input of a linear map, stored once where maps share it |
+| a module | -1..L | output_gradient | [T, out] | ∂loss/∂output of a linear map or embedding |
+| a module | -1 | ids | [T] | rows looked up in an embedding |
+| a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
+| attention | 0..L-1 | entropy_nats | [H, T] | entropy of each head's attention row |
+| logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from internal_physics.ground.errors import StoreError
+from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
+
+T = TypeVar("T")
+
+
+class Key(NamedTuple):
+    """The name of one tensor of a trace."""
+
+    site: str
+    layer: int
+    quantity: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a parameter by a module: where its two factors are kept.
+
+    Attributes:
+        site: the module; its `output_gradient` (and `ids`, for a look-up) are kept under this name.
+        layer: -1 before the blocks, 0..L-1 inside block l, L after them.
+        lookup: whether the module is an embedding.
+        input_site, input_layer: where its input is kept; another module's, where several maps share one.
+    """
+
+    site: str
+    layer: int
+    lookup: bool
+    input_site: str
+    input_layer: int
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """A 2-D parameter and its uses. `layer` is -1 before the blocks, L after them."""
+
+    name: str
+    shape: tuple[int, int]
+    layer: int
+    transposed: bool
+    uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True)
+class TraceInfo:
+    """What is known of a trace besides its tensors; every field ends up in the file's metadata.
+
+    `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
+    decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
+    `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
+    """
+
+    prompt: str
+    text: str
+    token_ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    loss_nats: float
+    n_layers: int
+    width: int
+    task: str
+    weight_gradients: str
+    read_position: int
+    parameters: tuple[ParameterInfo, ...] = ()
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    top_tokens: tuple[str, ...] = ()
+    answer_id: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types only, for the metadata of a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "TraceInfo":
+        """The inverse of `to_json`; JSON's lists become tuples again."""
+        parameters = tuple(
+            ParameterInfo(p["name"], tuple(p["shape"]), p["layer"], p["transposed"], tuple(Use(**u) for u in p["uses"]))
+            for p in raw["parameters"]
+        )
+        tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens")}
+        return cls(**{**raw, **tuples, "parameters": parameters})
+
+
+class Trace:
+    """One prompt through one model: residual stream, its gradient, weight gradients, attention, logits.
+
+    Args:
+        info: what is known besides the tensors.
+        tensors: a mapping from Key to array; a dict, or a lazy reader of a Parquet file.
+    """
+
+    def __init__(self, info: TraceInfo, tensors: Mapping[Key, np.ndarray]) -> None:
+        self.info = info
+        self.tensors = tensors
+        self._parameters = {p.name: p for p in info.parameters}
+        self._remembered: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        i = self.info
+        return f"Trace({i.text!r}: {self.n_tokens} tokens, {i.n_layers} layers, loss {i.loss_nats:.4f} nats)"
+
+    @property
+    def n_tokens(self) -> int:
+        """T."""
+        return len(self.info.token_ids)
+
+    @property
+    def n_layers(self) -> int:
+        """L, the number of blocks; there are L + 1 residuals."""
+        return self.info.n_layers
+
+    @property
+    def loss_nats(self) -> float:
+        """The loss whose gradient this is: mean negative log-likelihood per predicted token, natural log."""
+        return self.info.loss_nats
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the 2-D parameters whose gradients were recorded."""
+        return tuple(self._parameters)
+
+    def parameter(self, name: str) -> ParameterInfo:
+        """Shape, layer and uses of one parameter.
+
+        Raises:
+            KeyError: naming the parameter and some that exist.
+        """
+        if name not in self._parameters:
+            raise KeyError(
+                f"no recorded parameter {name!r}; there are {len(self.parameters)}, e.g. {self.parameters[:3]}"
+            )
+        return self._parameters[name]
+
+    def tensor(self, site: str, layer: int, quantity: str) -> np.ndarray:
+        """One tensor by its key; see the table at the top of this module."""
+        return self.tensors[Key(site, layer, quantity)]
+
+    def residual(self, layer: int) -> np.ndarray:
+        """residual[l], [T, d]: what enters block l; at l = L what leaves the last block, before the final norm."""
+        return self.tensor("residual", layer, "activation")
+
+    def residual_gradient(self, layer: int) -> np.ndarray:
+        """∂loss/∂residual[l], [T, d]."""
+        if "residual_gradients" in self._remembered:
+            return self._remembered["residual_gradients"][layer]
+        return self.tensor("residual", layer, "gradient")
+
+    def residuals(self) -> np.ndarray:
+        """All residuals, [L + 1, T, d]."""
+        return self._stack("activation")
+
+    def residual_gradients(self) -> np.ndarray:
+        """All residual gradients, [L + 1, T, d]; kept by the trace, since all gradient-flow metrics start from them."""
+        return self.remember("residual_gradients", lambda: self._stack("gradient"))
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once per trace: for what several metrics share."""
+        if name not in self._remembered:
+            self._remembered[name] = compute()
+        return self._remembered[name]
+
+    def gradient(self, parameter: str) -> FactoredGradient:
+        """The exact gradient of the loss with respect to one 2-D parameter, as factors.
+
+        Raises:
+            KeyError: if the parameter was not recorded.
+            StoreError: if the record kept no factors (`weight_gradients: norms` or `none`).
+        """
+        if self.info.weight_gradients != "factors":
+            raise StoreError(
+                f"the record of {self.info.prompt!r} keeps weight_gradients: {self.info.weight_gradients}, no factors",
+                todo="set weight_gradients: factors for its prompt set, or ask gradient_norm()",
+            )
+        info = self.parameter(parameter)
+        return FactoredGradient(info.shape, tuple(self._term(use) for use in info.uses), info.transposed)
+
+    def gradient_norm(self, parameter: str) -> float:
+        """‖G‖ of one parameter: stored, or computed from its factors.
+
+        Raises:
+            KeyError: if the parameter was not recorded.
+            StoreError: if the record keeps no weight gradients at all.
+        """
+        if self.info.weight_gradients == "norms":
+            return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
+        return self.gradient(parameter).norm()
+
+    def _term(self, use: Use) -> Term:
+        output_gradient = self.tensor(use.site, use.layer, "output_gradient")
+        if use.lookup:
+            return LookupTerm(self.tensor(use.site, use.layer, "ids").astype(np.int64), output_gradient)
+        return OuterTerm(self.tensor(use.input_site, use.input_layer, "input"), output_gradient)
+
+    def _stack(self, quantity: str) -> np.ndarray:
+        keys = [Key("residual", layer, quantity) for layer in range(self.n_layers + 1)]
+        read_many = getattr(self.tensors, "read_many", None)  # a file gives them in one call
+        return np.stack(read_many(keys) if read_many else [self.tensors[key] for key in keys])

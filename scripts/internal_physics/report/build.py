@@ -1,0 +1,218 @@
+"""The report of a run: one HTML file that holds everything, opens offline and prints.
+
+What it says stands in the YAML files beside the template: sections.yaml (which sections, with which figures),
+captions.yaml (by kind of figure), metrics.yaml and tables.yaml. A new section needs an entry there, no code.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from internal_physics.families.residual_gain.sentences import caption_facts
+from internal_physics.report.images import data_uri
+from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
+from internal_physics.tables.parts import Excerpt
+
+TEMPLATE = "report.html.j2"
+TEXTS = ("sections", "captions", "metrics", "tables")
+ALL_SETS = "all"
+NEEDED = ("scores", "scores_normalized")
+WHOLE = (*NEEDED, "hypotheses")
+REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
+# Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
+MODEL_OPTIONS = ("dtype", "quantization", "compute_dtype", "task", "source", "file", "revision", "sha256")
+NO_CAPTION = {
+    "title": "{{ kind }} on {{ prompt_set }}",
+    "shows": "No caption is written for this kind of figure.",
+}
+
+
+def render_report(
+    *,
+    tables: Tables,
+    figures: Mapping[str, Mapping[str, Path]],
+    run: Mapping[str, Any],
+    template_dir: str | Path,
+) -> str:
+    """Render the report.
+
+    Args:
+        tables: the run's tables by name, those of WHOLE as they are, any other as an excerpt if it is large; "scores"
+            and "scores_normalized" at least. Tables and figures that no text describes are shown at the end, under
+            their names.
+        figures: kind of figure -> prompt set, or "all" -> its PNG file.
+        run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
+            "provenance" with "versions", "git_revision", "machine" and "created".
+        template_dir: folder with report.html.j2 and the YAML texts.
+
+    Returns:
+        HTML with styles and figures inside; it loads nothing from anywhere.
+
+    Raises:
+        ValueError: a needed table is missing.
+        FileNotFoundError: a figure or a text is missing.
+        jinja2.UndefinedError: a caption names an unknown placeholder.
+    """
+    if missing := [name for name in NEEDED if name not in tables]:
+        raise ValueError(f"the report needs the tables {missing}; it was given {sorted(tables)}")
+    texts = {name: _read_yaml(Path(template_dir) / f"{name}.yaml") for name in TEXTS}
+    models = _in_order(_names(run["models"]), tables["scores"]["model"])
+    metrics = _in_order(texts["metrics"], tables["scores_normalized"]["metric"])  # a temperature has no best
+    facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
+    flagged, n_more_flagged = flagged_rows(tables)
+    page = {
+        **facts,
+        "models": [{"name": name, "options": _model_options(run["models"], name)} for name in models],
+        "n_prompts": _count_prompts(tables),
+        "metrics": metrics,
+        "metric_texts": texts["metrics"],
+        "summary": summarize(tables["scores"], tables["scores_normalized"], models, metrics),
+        "sections": _with_conditions(_sections(texts, tables, figures, _names(run["prompt_sets"]), facts), run),
+        "tables": _tables(tables, texts["tables"]),
+        "flagged": flagged,
+        "n_more_flagged": n_more_flagged,
+        **_provenance(run),
+    }
+    environment = Environment(
+        loader=FileSystemLoader(template_dir),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(page)
+
+
+def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
+    """Sort PNG files by name: "{kind}-{prompt_set}.png" or "{kind}-{model}.png", or "{kind}.png" for all together.
+
+    Returns:
+        kind -> prompt set or model, or "all" -> file, for `render_report`; both in the order of the paths.
+    """
+    figures: dict[str, dict[str, Path]] = {}
+    for path in map(Path, paths):
+        kind, _, prompt_set = path.stem.partition("-")
+        figures.setdefault(kind, {})[prompt_set or ALL_SETS] = path
+    return figures
+
+
+def _sections(
+    texts: Mapping[str, Any],
+    tables: Tables,
+    figures: Mapping[str, Mapping[str, Path]],
+    prompt_sets: Sequence[str],
+    facts: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The sections with their figures, numbered through; kinds that no section names get one of their own.
+
+    Only the first figure of a kind is open, and says how it is read where that is the same for all.
+    """
+    named = [kind for section in texts["sections"] for kind in section.get("figures", [])]
+    listed = list(texts["sections"])
+    if others := [kind for kind in figures if kind not in named]:
+        intro = "Made by this run, but named by no section of the report."
+        listed.append({"id": "other-figures", "title": "Other figures", "intro": intro, "figures": others})
+    sections, next_number = [], 1
+    for section in listed:
+        shown = []
+        for kind in section.get("figures", []):
+            first: dict[str, str] = {}
+            for prompt_set in _in_order([ALL_SETS, *prompt_sets], figures.get(kind, {})):
+                context = {**facts, "kind": kind, **_about_set(tables, prompt_set)}
+                if "hypotheses" in tables:
+                    context |= caption_facts(tables["hypotheses"], prompt_set)
+                caption = _caption(texts["captions"].get(kind, NO_CAPTION), context)
+                said = {part for part in REPEATED if caption.get(part) == first.get(part)}
+                figure = {"number": next_number, "kind": kind, "caption": caption, "is_first": not first, "said": said}
+                shown.append({**figure, "uri": data_uri(figures[kind][prompt_set])})
+                first = first or caption
+                next_number += 1
+        if section.get("optional") and not shown:
+            continue
+        absent = [kind for kind in section.get("figures", []) if not figures.get(kind)]
+        sections.append({"notes": [], "metrics": [], **section, "figures": shown, "absent": absent})
+    return sections
+
+
+def _with_conditions(sections: list[dict[str, Any]], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Sections with `conditions: true` say in their notes what each condition of the run does."""
+    notes = [describe_condition(name, options) for name, options in run.get("conditions", {}).items()]
+    return [{**s, "notes": [*s["notes"], *notes]} if s.get("conditions") else s for s in sections]
+
+
+def _tables(tables: Tables, texts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        describe_table(name, tables[name], texts.get(name, {}))
+        for name in _in_order(texts, tables)
+        if Excerpt.of(tables[name]).n_rows
+    ]
+
+
+def _about_set(tables: Tables, prompt_set: str) -> dict[str, str]:
+    """Name and size of a prompt set, or of all of them together, for a caption."""
+    if prompt_set == ALL_SETS:
+        return {"prompt_set": "all prompt sets", "n_prompts": str(_count_prompts(tables))}
+    scores = tables["scores"]
+    return {
+        "prompt_set": prompt_set,
+        "n_prompts": span(scores.loc[scores["prompt_set"] == prompt_set, "n_prompts"]),
+    }
+
+
+def _count_prompts(tables: Tables) -> int:
+    """Different prompts of all sets; taken from the scores where there is no table of prompts."""
+    if "prompts" in tables:
+        return Excerpt.of(tables["prompts"]).n_prompts
+    return int(tables["scores"].groupby("prompt_set")["n_prompts"].max().sum())
+
+
+def _caption(parts: Mapping[str, str], context: Mapping[str, Any]) -> dict[str, str]:
+    """Fill the placeholders. The result is plain text: the page escapes it, so nothing is escaped here."""
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    return {part: environment.from_string(text).render(context) for part, text in parts.items()}
+
+
+def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
+    made_by = run["provenance"]
+    facts = {key: _flat(value) for key, value in made_by.items() if key != "versions"}
+    return {
+        "created": str(made_by["created"]),
+        "revision": str(made_by["git_revision"]),
+        "prompt_sets": _names(run["prompt_sets"]),
+        "provenance": {"seed": str(run["seed"]), **facts},
+        "versions": dict(made_by["versions"]),
+    }
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _model_options(models: Any, name: str) -> dict[str, str]:
+    options = models.get(name, {}) if isinstance(models, Mapping) else {}
+    return {key: str(options[key]) for key in MODEL_OPTIONS if options.get(key) is not None}
+
+
+def _confidence_percent(run: Mapping[str, Any]) -> str:
+    return f"{100 * run.get('statistics', {}).get('confidence_level', 0.95):g}"
+
+
+def _names(named: Any) -> list[str]:
+    """Names of a mapping, or of a list of names."""
+    return [str(name) for name in named]
+
+
+def _in_order(order: Iterable[str], present: Iterable[str]) -> list[str]:
+    """The present names: first those of the order, in it, then the others as they come."""
+    present = list(dict.fromkeys(present))
+    first = [name for name in order if name in present]
+    return first + [name for name in present if name not in first]
+
+
+def _read_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,186 @@
+"""Parts of the report: numbers as text, the summary of the scores, tables and flagged rows. Pure, no I/O."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from internal_physics.tables.contract import TABLES
+from internal_physics.tables.parts import Excerpt
+
+Tables = Mapping[str, pd.DataFrame | Excerpt]
+
+MAX_FLAGGED, MAX_ROWS = 200, 2000
+_SMALL, _LARGE = 1e-3, 1e5  # between them a float is written without an exponent
+_PLACE = ("model", "condition", "prompt_set", "prompt", "level")
+_BEST_OF = 2
+_UNITS = {"1": "dimensionless"}
+
+
+def number(value: Any) -> str:
+    """A table cell as text: four significant digits for a float, "n/a" where there is no value."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "n/a"
+        if math.isinf(value):
+            return "infinite" if value > 0 else "-infinite"
+        is_plain = value == 0 or _SMALL <= abs(value) < _LARGE
+        return f"{value:.4g}" if is_plain else f"{value:.3e}"
+    return "n/a" if value is None or value is pd.NA else str(value)
+
+
+def summarize(
+    scores: pd.DataFrame, normalized: pd.DataFrame, models: Sequence[str], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One block for each prompt set and condition: a row a model, a cell a metric.
+
+    Args:
+        scores: table `scores`.
+        normalized: table `scores_normalized`.
+        models: order of the rows.
+        metrics: order of the cells.
+
+    Returns:
+        Blocks {prompt_set, condition, n, rows: [{model, cells}], flags}. A cell is None where the table has
+        no row, else {value, interval, score, is_best, is_flagged}. Best is the smallest finite value of a
+        metric, each of several equal ones, and nobody where fewer than two models have one. Flags say in
+        words which cells are not "ok".
+    """
+    keys = ["prompt_set", "condition", "model", "metric"]
+    points = normalized.set_index(keys)["score"].to_dict()
+    blocks = []
+    for (prompt_set, condition), group in scores.groupby(["prompt_set", "condition"], sort=False):
+        best = _best(group)
+        rows = {(row.model, row.metric): row for row in group.itertuples()}
+        cells = {
+            pair: _cell(row, points.get((prompt_set, condition, *pair), math.nan), best) for pair, row in rows.items()
+        }
+        shown = [model for model in models if model in set(group["model"])]
+        blocks.append(
+            {
+                "prompt_set": prompt_set,
+                "condition": condition,
+                "n": span(group["n_prompts"]),
+                "rows": [{"model": m, "cells": [cells.get((m, metric)) for metric in metrics]} for m in shown],
+                "flags": _flags(group, metrics),
+            }
+        )
+    return blocks
+
+
+def describe_table(name: str, given: pd.DataFrame | Excerpt, text: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs of one table: its columns with unit and meaning, and its first rows as text.
+
+    At most MAX_ROWS rows: a page of more would be too large for a browser.
+    """
+    excerpt = Excerpt.of(given)
+    table = excerpt.head
+    shown = table.head(min(int(text.get("rows") or MAX_ROWS), MAX_ROWS))
+    known = TABLES.get(name, {})
+    return {
+        "name": name,
+        "title": text.get("title", name),
+        "about": text.get("about", ""),
+        "columns": [
+            {
+                "name": column,
+                "unit": _UNITS.get(known[column].unit, known[column].unit) if column in known else "",
+                "meaning": known[column].meaning if column in known else "not described",
+                "is_number": pd.api.types.is_numeric_dtype(table[column]),
+            }
+            for column in table.columns
+        ],
+        "rows": [[number(value) for value in row] for row in shown.itertuples(index=False)],
+        "n_rows": excerpt.n_rows,
+    }
+
+
+def describe_condition(name: str, options: Mapping[str, Any]) -> str:
+    """One sentence that says what a condition of the config adds to the residual stream, where and how strongly."""
+    if "contrast" in options:
+        texts = options["contrast"]
+        method = str(texts.get("method", "mean_difference")).replace("_", " ")
+        what = f"the {method} between “{texts['positive'][0]}” (and {len(texts['positive']) - 1} more) and "
+        what += f"“{texts['negative'][0]}” (and {len(texts['negative']) - 1} more)"
+    elif "file" in options:
+        what = f"the direction in {options['file']}"
+    else:
+        what = f"the vector {options['vector'][:8]}{' …' if len(options['vector']) > 8 else ''}, repeated to the width"
+    layers = options.get("layers")
+    if layers is None:
+        where = "every layer that the file names" if "file" in options else "every block"
+    else:
+        weighted = isinstance(layers, Mapping)
+        where = "layer " + ", ".join(
+            f"{layer} (weight {layers[layer]:g})" if weighted else str(layer) for layer in layers
+        )
+    tokens = f", token weights {options['tokens']}" if "tokens" in options else ""
+    return f"Condition {name}: {what}, times {number(float(options.get('scale', 1)))}, at {where}{tokens}."
+
+
+def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
+    """Rows of any table whose status is not "ok", those that share place and status counted together.
+
+    The place is model, condition, prompt set, prompt, level; metrics and pairs of one place are listed in it.
+
+    Returns:
+        (entries, left): at most `MAX_FLAGGED` entries {table, place, first_layer, count, status} and how many
+        more there are. The first layer is None where the table has no layers.
+    """
+    entries = []
+    for name, table in tables.items():
+        flagged = Excerpt.of(table).flagged
+        if "status" not in flagged.columns:
+            continue
+        place = [column for column in _PLACE if column in flagged.columns]
+        for values, rows in flagged.groupby([*place, "status"], sort=False, dropna=False):
+            first = number(rows["layer"].min()) if "layer" in rows.columns else None
+            where = ", ".join(str(value) for value in values[:-1]) + _members(rows)
+            entry = {"table": name, "place": where, "first_layer": first, "count": len(rows)}
+            entries.append({**entry, "status": values[-1]})
+    return entries[:MAX_FLAGGED], max(0, len(entries) - MAX_FLAGGED)
+
+
+def _members(rows: pd.DataFrame) -> str:
+    """': ec, isc' or ': ec with isc', where rows are of metrics or of pairs."""
+    if "metric" in rows.columns:
+        return ": " + ", ".join(dict.fromkeys(rows["metric"]))
+    if {"x", "y"} <= set(rows.columns):
+        return ": " + ", ".join(f"{x} with {y}" for x, y in zip(rows["x"], rows["y"], strict=True))
+    return ""
+
+
+def span(counts: pd.Series) -> str:
+    """'20', or '19 to 20' where counts differ; '0' for none."""
+    if counts.empty:
+        return "0"
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _flags(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """'model, ISC, EC: status' for each model and status that is not "ok"."""
+    flagged = group[group["status"] != "ok"].groupby(["model", "status"], sort=False)["metric"]
+    return [
+        f"{model}, {', '.join(m.upper() for m in metrics if m in set(names))}: {status}"
+        for (model, status), names in flagged
+    ]
+
+
+def _best(group: pd.DataFrame) -> dict[str, float]:
+    """Smallest finite value of each metric that at least two models have."""
+    finite = group[group["value"].map(math.isfinite)]
+    per_metric = finite.groupby("metric")["value"]
+    return per_metric.min()[per_metric.count() >= _BEST_OF].to_dict()
+
+
+def _cell(row: Any, score: float, best: Mapping[str, float]) -> dict[str, Any]:
+    has_interval = math.isfinite(row.ci_low) and math.isfinite(row.ci_high)
+    return {
+        "value": number(row.value),
+        "interval": f"[{number(row.ci_low)}, {number(row.ci_high)}]" if has_interval else "no interval",
+        "score": f"{score:.2f}" if math.isfinite(score) else None,
+        "is_best": row.value == best.get(row.metric),
+        "is_flagged": row.status != "ok",
+    }

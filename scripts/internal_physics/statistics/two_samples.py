@@ -1,0 +1,157 @@
+"""Two independent samples compared: effect size with its bootstrap interval and a permutation p-value."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from internal_physics.ground.status import join_status
+from internal_physics.statistics.bootstrap import batch_size, bootstrap_bounds
+
+FEWEST_EACH = 2
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A comparison of sample x with sample y.
+
+    Attributes:
+        value: the statistic; NaN where undefined.
+        low: lower end of its interval, NaN where there is none.
+        high: upper end of its interval, NaN where there is none.
+        p: two-sided permutation p-value, 0 to 1, NaN where undefined.
+        n_x: observations of x used, all finite.
+        n_y: observations of y used, all finite.
+        status: "ok", or plain phrases that say what was left out or why something is missing.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    n_x: int
+    n_y: int
+    status: str
+
+
+def cliffs_delta(
+    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95
+) -> Contrast:
+    """Cliff's delta = P(x > y) - P(x < y) over all pairs of one x and one y: an effect size that assumes no shape.
+
+    -1 to 1; 0 where neither tends to be larger, ±1 where the samples do not overlap (the interval then has no width,
+    which the status says). The permutation test is that of Mann and Whitney. Sources: Cliff (1993); Phipson and
+    Smyth (2010) for the p-value, which is exact where all regroupings are no more than `n_resamples`.
+
+    Args:
+        x: [observation] numbers; those not finite are left out, which the status says.
+        y: [observation] the same, independent of x.
+        seed: of permutations and resampling.
+        n_resamples: number of each.
+        confidence_level: of the BCa interval (percentile where BCa is undefined).
+
+    Returns:
+        The contrast; with fewer than two observations in x or y, no interval and no p-value.
+
+    Raises:
+        ValueError: x or y is not one-dimensional, or an option is out of range.
+    """
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    # Regrouping changes no rank, so the test ranks once; a resample of the bootstrap has ranks of its own.
+    found = _contrast(x, y, _delta, permuted=(_joint_ranks, _delta_of_ranks), **settings)
+    if abs(found.value) < 1 or math.isnan(found.low):
+        return found
+    status = join_status(found.status, "the samples do not overlap: an interval without width")
+    return Contrast(**{**vars(found), "status": status})
+
+
+def ratio_of_means(
+    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95
+) -> Contrast:
+    """Mean of x over mean of y, for quantities above 0, with interval and a permutation test of "the ratio is 1".
+
+    The test permutes the logarithm of the ratio, so that x/y and y/x are judged alike. Arguments, interval and
+    degenerate input as for `cliffs_delta`.
+
+    Raises:
+        ValueError: a number is not above 0, x or y is not one-dimensional, or an option is out of range.
+    """
+    for name, sample in (("x", x), ("y", y)):
+        if (np.asarray(sample, dtype=np.float64) <= 0).any():
+            raise ValueError(f"{name} has numbers that are not above 0: a ratio of means needs positive ones")
+    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    found = _contrast(x, y, _log_ratio, permuted=(lambda *samples: samples, _log_ratio), **settings)
+    ends = {name: math.exp(getattr(found, name)) for name in ("value", "low", "high")}
+    return Contrast(**{**vars(found), **ends})
+
+
+def _contrast(
+    x: ArrayLike,
+    y: ArrayLike,
+    statistic: Callable[..., NDArray[np.float64]],
+    *,
+    permuted: tuple[Callable, Callable],
+    seed: int,
+    n_resamples: int,
+    confidence_level: float,
+) -> Contrast:
+    (x, note_x), (y, note_y) = _finite(x, "x"), _finite(y, "y")
+    too_few = [f"fewer than {FEWEST_EACH} in {name}" for name, s in (("x", x), ("y", y)) if s.size < FEWEST_EACH]
+    if too_few:
+        value = float(statistic(x, y)) if x.size and y.size else math.nan
+        return Contrast(value, math.nan, math.nan, math.nan, x.size, y.size, join_status(note_x, note_y, *too_few))
+    bounds = bootstrap_bounds(
+        (x, y), statistic, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level, paired=False
+    )
+    prepare, permuted_statistic = permuted
+    test = stats.permutation_test(
+        prepare(x, y),
+        permuted_statistic,
+        permutation_type="independent",
+        vectorized=True,
+        n_resamples=n_resamples,
+        batch=batch_size(x.size + y.size),
+        rng=np.random.default_rng(seed),
+    )
+    status = join_status(note_x, note_y)
+    return Contrast(float(statistic(x, y)), bounds.low, bounds.high, float(test.pvalue), x.size, y.size, status)
+
+
+def _delta(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    """Cliff's delta by the rank sum of x in the joint sample; along the last axis of [..., observation]."""
+    return _delta_of_ranks(*_joint_ranks(x, y, axis), axis)
+
+
+def _joint_ranks(
+    x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ranks of x and of y in the joint sample, ties by their mean."""
+    ranks = stats.rankdata(np.concatenate(_same_batch(x, y), axis=axis), axis=axis)
+    return ranks[..., : x.shape[-1]], ranks[..., x.shape[-1] :]
+
+
+def _delta_of_ranks(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    n_x, n_y = x.shape[axis], y.shape[axis]
+    return 2 * (x.sum(axis=axis) - n_x * (n_x + 1) / 2) / (n_x * n_y) - 1
+
+
+def _log_ratio(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    return np.log(x.mean(axis=axis)) - np.log(y.mean(axis=axis))
+
+
+def _same_batch(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both with the same leading axes: scipy may resample one and leave the other as it is."""
+    batch = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(y, (*batch, y.shape[-1]))
+
+
+def _finite(values: ArrayLike, name: str) -> tuple[NDArray[np.float64], str]:
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim != 1:
+        raise ValueError(f"{name} has {sample.ndim} dimensions: expected one, over observations")
+    finite = np.isfinite(sample)
+    n_left_out = int(np.count_nonzero(~finite))
+    return sample[finite], f"{n_left_out} of {name} left out: not finite" if n_left_out else ""

@@ -1,0 +1,1 @@
+"""Steering: directions and the interventions that add them to the residual stream."""

@@ -1,0 +1,107 @@
+"""Steering: a real intervention on the residual stream while it is recorded, which later layers feel.
+
+At each chosen layer `scale · layer_weight[l] · token_weight[t] · v` is added to residual[l], what enters block l (at
+l = L: what leaves the last block). The recorded residual[l] already contains it, and residual_gradient[l] is the
+gradient with respect to that steered residual.
+
+Index conventions: b prompt of the batch, t token, l residual position 0..L, d width.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from internal_physics.ground.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of the residual stream at one layer.
+
+    Attributes:
+        vector: [d]; what is added (add), or the direction whose component is held (clamp).
+        action: add, or clamp: the component along the direction becomes `value`, the rest stays.
+        value: of the component, where it is clamped.
+        weight: of the whole change at this layer, of a clamp; what is added has it in its vector.
+        bias: [d], the origin from which a clamped component is measured; None for zero.
+    """
+
+    vector: np.ndarray
+    action: str = "add"
+    value: float = 0.0
+    weight: float = 1.0
+    bias: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What is changed at which layers.
+
+    Attributes:
+        edits: layer → changes, in order.
+        token_weights: [n] from the first to the last token, stretched linearly over each prompt's own tokens.
+        description: plain data that says what this is, for the metadata of records.
+    """
+
+    edits: Mapping[int, tuple[Edit, ...]]
+    token_weights: tuple[float, ...] = (1.0,)
+    description: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Intervention:
+    """Applies a Steering to one right-padded batch; padding is left as it is.
+
+    Args:
+        steering: what to change.
+        lengths: number of real tokens of each prompt, [b].
+        n_tokens: padded length.
+    """
+
+    def __init__(self, steering: Steering, lengths: Sequence[int], n_tokens: int) -> None:
+        self.steering = steering
+        self.weights = torch.zeros(len(lengths), n_tokens, 1, dtype=torch.float64)
+        for b, length in enumerate(lengths):
+            self.weights[b, :length, 0] = torch.from_numpy(stretch(steering.token_weights, length))
+
+    def __call__(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
+        """residual[layer], [b, t, d], with the changes of this layer; the tensor itself where there are none."""
+        for edit in self.steering.edits.get(layer, ()):
+            hidden = _change(hidden, edit, self.weights.to(hidden.device))
+        return hidden
+
+
+def stretch(weights: Sequence[float], n_tokens: int) -> np.ndarray:
+    """Weights [n] → [n_tokens], linear between them; the first and the last stay where they are.
+
+    One weight holds for all tokens; a single token gets the first.
+    """
+    places = np.linspace(0.0, 1.0, n_tokens) if n_tokens > 1 else np.zeros(1)
+    return np.interp(places, np.linspace(0.0, 1.0, len(weights)), np.asarray(weights, dtype=float))
+
+
+def fit_width(numbers: Sequence[float], width: int, where: str = "vector") -> np.ndarray:
+    """Numbers as a vector [width], repeated from the start where they are fewer.
+
+    Raises:
+        ConfigError: for more numbers than the width.
+    """
+    if len(numbers) > width:
+        raise ConfigError(
+            f"{len(numbers)} numbers",
+            where=where,
+            expected=f"at most {width}, the width of the model's residual stream",
+        )
+    return np.resize(np.asarray(numbers, dtype=np.float64), width)
+
+
+def _change(hidden: torch.Tensor, edit: Edit, weights: torch.Tensor) -> torch.Tensor:
+    vector = torch.from_numpy(np.asarray(edit.vector, dtype=np.float64)).to(hidden.device)
+    if edit.action == "add":
+        return hidden + (weights * vector).to(hidden.dtype)
+    direction = (vector / vector.norm()).to(hidden.dtype)
+    origin = 0.0 if edit.bias is None else torch.from_numpy(edit.bias).to(hidden)
+    missing = edit.value - ((hidden - origin) * direction).sum(dim=-1, keepdim=True)
+    return hidden + (weights * edit.weight).to(hidden.dtype) * missing * direction

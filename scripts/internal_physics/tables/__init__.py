@@ -1,0 +1,1 @@
+"""Tables: columns with units, reading and writing in chunks, checks."""

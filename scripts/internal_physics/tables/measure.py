@@ -1,0 +1,101 @@
+"""Rows of metrics over many traces: the content of results/metrics/{metric}/{model}/{condition}.parquet.
+
+A metric module says what it measures in one of two mappings: PER_PROMPT, metric -> function of a Trace, or PER_SET,
+metric -> function of the traces of one prompt set. Both functions return MetricRows.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from internal_physics.records.trace import Trace
+from internal_physics.tables.metric_rows import MetricRow
+
+COLUMNS = (
+    "model",
+    "condition",
+    "prompt_set",
+    "prompt",
+    "n_tokens",
+    "loss_nats",
+    "layer",
+    "rank",
+    "quantity",
+    "value",
+    "status",
+    "text",
+)
+ROWS_OF_A_CHUNK = 2**16
+_TYPES = {"n_tokens": "Int64", "loss_nats": "float64", "layer": "Int64", "rank": "Int64", "value": "float64"}
+_TYPES |= {"text": "str"}
+
+
+def measure(module: str, traces: Iterable[Trace], **options: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of every metric of a metric module, in chunks (metric, rows); each trace is read once for all of them.
+
+    Args:
+        module: dotted name; it has PER_PROMPT or PER_SET.
+        traces: of one model and condition; those of a prompt set are adjacent.
+        **options: for the functions of PER_SET.
+    """
+    metrics = importlib.import_module(module)
+    if hasattr(metrics, "PER_SET"):
+        yield from _per_set_tables(traces, {name: partial(rows, **options) for name, rows in metrics.PER_SET.items()})
+    else:
+        yield from per_prompt_chunks(traces, metrics.PER_PROMPT)
+
+
+def per_prompt_table(traces: Iterable[Trace], rows: Callable[[Trace], list[MetricRow]]) -> pd.DataFrame:
+    """Rows of each trace on its own, keyed by model, condition, prompt set and prompt."""
+    return pd.concat([chunk for _, chunk in per_prompt_chunks(traces, {"": rows})], ignore_index=True)
+
+
+def per_set_table(traces: Iterable[Trace], rows: Callable[[Sequence[Trace]], list[MetricRow]]) -> pd.DataFrame:
+    """Rows of each prompt set as a whole; prompt, n_tokens and loss_nats stay empty. A set's traces are adjacent."""
+    ((_, table),) = _per_set_tables(traces, {"": rows})
+    return table
+
+
+def per_prompt_chunks(
+    traces: Iterable[Trace], metrics: Mapping[str, Callable[[Trace], list[MetricRow]]], n_rows: int = ROWS_OF_A_CHUNK
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Chunks of whole prompts, of at least `n_rows` rows; a metric's last chunk may be shorter, and may be empty."""
+    waiting: dict[str, list[tuple]] = {name: [] for name in metrics}
+    for trace in traces:
+        keys = (*_keys(trace), trace.info.prompt, trace.n_tokens, trace.loss_nats)
+        for name, rows in metrics.items():
+            waiting[name] += [(*keys, *_cells(row)) for row in rows(trace)]
+            if len(waiting[name]) >= n_rows:
+                yield name, _table(waiting[name])
+                waiting[name] = []
+    for name, rest in waiting.items():
+        yield name, _table(rest)
+
+
+def _per_set_tables(
+    traces: Iterable[Trace], metrics: Mapping[str, Callable[[Sequence[Trace]], list[MetricRow]]]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    found: dict[str, list[tuple]] = {name: [] for name in metrics}
+    for keys, group in groupby(traces, key=_keys):
+        of_set = list(group)
+        for name, rows in metrics.items():
+            found[name] += [(*keys, None, None, None, *_cells(row)) for row in rows(of_set)]
+    for name, rows in found.items():
+        yield name, _table(rows)
+
+
+def _keys(trace: Trace) -> tuple[str, str, str]:
+    labels = trace.info.labels
+    return labels["model"], labels["condition"], labels["prompt_set"]
+
+
+def _cells(row: MetricRow) -> tuple:
+    return row.layer, row.rank, row.quantity, row.value, row.status, row.text
+
+
+def _table(rows: list[tuple]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
