@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.residual_gain.figures import gain_heatmap, gain_panels
 from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
 from internal_physics.families.residual_gain.residual_gain import VARIANTS
@@ -10,7 +11,6 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import outputs_named
 from made_up_gains import KINDS, driven_points, gains_of, layers_of, texts_of
 from matplotlib.text import Text
-from test_figures import SMALLEST_POINTS, by_gid, visible_texts
 
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
 MODELS = ("smollm2-fp32", "smollm2-nf4")

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.information.figures import (
     information_metric,
     information_profiles,
@@ -15,7 +16,6 @@ from internal_physics.families.information.figures import (
 )
 from internal_physics.figures import style
 from synthetic_tables import MODELS, SICK_STATUS
-from test_figures import SMALLEST_POINTS, by_gid, visible_texts
 
 WORDS = (" the", " of", "\n", " ", "Paris", " antidisestablishmentarianism", "$x$", "é", "\u4e2d", "", "\ufffd", ",")
 SET, PROMPT = "factual", "factual_01"

@@ -22,7 +22,7 @@ from internal_physics.records.store import read_trace, read_traces, write_trace
 from internal_physics.records.trace import Key, Trace
 
 KEEPS = ["factors", "norms", "none"]
-HERE, SCRIPTS = Path(__file__).parent, Path(__file__).parents[2] / "scripts"
+SUPPORT, SCRIPTS = Path(__file__).parents[1] / "support", Path(__file__).parents[2] / "scripts"
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ class TestWholeOrNotThere:
             "store._row = lambda *a: (real(*a), print('writing', flush=True), time.sleep(60))[0]\n"
             f"store.write_trace(make_trace(), {str(path)!r})\n"
         )
-        environment = {"PYTHONPATH": f"{SCRIPTS}:{HERE}", "PATH": ""}
+        environment = {"PYTHONPATH": f"{SCRIPTS}:{SUPPORT}", "PATH": ""}
         job = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
         job.stdout.readline()
         job.kill()

@@ -6,17 +6,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.gradient_flow.figures import isf_spectrum, layer_heatmap, layer_profiles, radar
 from internal_physics.families.scores.figures import correlation_matrix
 from internal_physics.figures import selection, style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from synthetic_tables import MODELS, SICK_STATUS, make_tables
-
-SMALLEST_POINTS = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +43,6 @@ def draw_all(tables, prompt_set="factual"):
         "correlation_matrix": correlation_matrix.draw(correlated, show_flagged=True),
         "isf_spectrum": isf_spectrum.draw(tables["isf_spectra"], prompt_set),
     }
-
-
-def by_gid(artist, gid):
-    return artist.findobj(lambda found: found.get_gid() == gid)
-
-
-def visible_texts(figure: Figure):
-    """(text, bounding box in pixels) of everything written on the figure."""
-    with style.house_style():
-        FigureCanvasAgg(figure).draw()
-        renderer = figure.canvas.get_renderer()
-        hidden_ticks = {
-            id(label)
-            for ax in figure.axes
-            for axis in (ax.xaxis, ax.yaxis)
-            for ticks, view in ((axis.get_major_ticks() + axis.get_minor_ticks(), sorted(axis.get_view_interval())),)
-            for tick in ticks
-            for label in (tick.label1, tick.label2)
-            if not (view[0] - 1e-9 <= tick.get_loc() <= view[1] + 1e-9) and ax.name != "polar"
-        }
-        return [
-            (text, text.get_window_extent(renderer))
-            for text in figure.findobj(Text)
-            if text.get_visible() and text.get_text().strip() and id(text) not in hidden_ticks
-            and all(parent_visible(text, ax) for ax in figure.axes)
-        ]  # fmt: skip
-
-
-def parent_visible(text, ax):
-    """Ticks of an axis that is switched off are never painted."""
-    return ax.axison or text.axes is not ax or text in ax.texts or ax.get_legend() is not None
 
 
 # ---- what fits ----------------------------------------------------------------------------------------------

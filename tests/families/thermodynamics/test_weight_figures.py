@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.scores.figures import correlation_matrix
 from internal_physics.families.thermodynamics.figures import (
     phase_map,
@@ -16,7 +17,6 @@ from internal_physics.figures import style
 from matplotlib.image import AxesImage
 from synthetic_tables import make_tables
 from synthetic_weights import make_weight_tables
-from test_figures import SMALLEST_POINTS, by_gid, visible_texts
 
 ALL_MAPS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 
