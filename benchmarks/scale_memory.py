@@ -242,16 +242,20 @@ def _asked(folder: Path, models: list[str]) -> dict[str, object]:
 
 
 def _page(folder: Path, models: list[str]) -> dict[str, object]:
+    from internal_physics.families.registry import FAMILIES, FOLDER
     from internal_physics.families.scores.normalize import normalize_scores
-    from internal_physics.report.build import WHOLE
+    from internal_physics.report.build import NEEDED
     from internal_physics.report.parts import MAX_ROWS
+    from internal_physics.report.texts import gather_texts
     from internal_physics.tables.parts import read_excerpts
 
-    tables = read_excerpts({path.stem: str(path) for path in folder.glob("*.parquet")}, WHOLE, MAX_ROWS)
+    texts = gather_texts(FAMILIES, FOLDER)
+    inputs = {path.stem: str(path) for path in folder.glob("*.parquet")}
+    tables = read_excerpts(inputs, {*NEEDED, *texts.whole}, MAX_ROWS)
     tables["scores_normalized"] = normalize_scores(tables["scores"])
     made_by = {"versions": {}, "git_revision": "", "created": ""}
     run = {"models": models, "prompt_sets": [], "seed": 0, "provenance": made_by}
-    return {"tables": tables, "figures": {}, "run": run, "template_dir": ROOT / "report"}
+    return {"tables": tables, "figures": {}, "run": run, "texts": texts, "template_dir": ROOT / "report"}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from internal_physics.families.family import CONDITIONS as STEERED
 from internal_physics.families.family import WATCH, Per
 from internal_physics.ground.closure import code_checksum
 from internal_physics.ground.errors import UserError
+from internal_physics.report.texts import words_file
 from internal_physics.models.memory import estimate_memory, estimate_readout
 
 try:
@@ -230,4 +231,6 @@ def figures_per(per):
 ALL_FIGURES = figure_files(*registry.wanted_figures(ASKED))
 ALL_RECORDS = [path for run in RUNS.values() for path in records_of(run)]
 LOST_TENSORS = lost_tensors(RUNS.values(), RECORD_JOBS)
-REPORT_TEXTS = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())
+REPORT_TEMPLATE = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())
+REPORT_WORDS = [os.path.relpath(words_file(family, registry.FOLDER)) for family in registry.FAMILIES]
+REPORT_FACTS = [family.caption_facts for family in registry.FAMILIES if family.caption_facts]

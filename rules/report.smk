@@ -31,7 +31,8 @@ rule report:
         run="results/run.yaml",
         checked="results/tables/checked.txt",
         figures=[path for path in ALL_FIGURES if path.endswith(".png")],
-        texts=REPORT_TEXTS,
+        template=REPORT_TEMPLATE,
+        words=REPORT_WORDS,
     output:
         report="results/report.html",
     log:
@@ -44,7 +45,7 @@ rule report:
     resources:
         mem_mb=1000,
     params:
-        code=code("report"),
+        code=code("report", *REPORT_FACTS),
     message:
         "Writing the report"
     script:

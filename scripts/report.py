@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+from internal_physics.families.registry import FAMILIES, FOLDER
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.ground.strict_yaml import load_yaml
-from internal_physics.report.build import WHOLE, figure_paths, render_report
+from internal_physics.report.build import NEEDED, figure_paths, render_report
 from internal_physics.report.parts import MAX_ROWS
+from internal_physics.report.texts import gather_texts
 from internal_physics.tables.parts import read_excerpts
 
 if __name__ == "__main__":
     with job(snakemake):
+        texts = gather_texts(FAMILIES, FOLDER)
         html = render_report(
-            tables=read_excerpts(snakemake.input, WHOLE, MAX_ROWS),
+            tables=read_excerpts(snakemake.input, {*NEEDED, *texts.whole}, MAX_ROWS),
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
-            template_dir=Path(snakemake.input.texts[0]).parent,
+            texts=texts,
+            template_dir=Path(snakemake.input.template[0]).parent,
         )
         write_text(snakemake.output.report, html)

@@ -1,8 +1,8 @@
-"""The report: complete, self-contained, escaped, and extended by editing YAML alone."""
+"""The report: complete, self-contained, escaped, and extended by a family's words alone."""
 
 import base64
 import re
-import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,13 +10,16 @@ import jinja2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from internal_physics.families.family import Family, Figure, Per
+from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER
 from internal_physics.report import parts as report_parts
 from internal_physics.report.build import figure_paths, render_report
+from internal_physics.report.texts import gather_texts
 from internal_physics.tables.contract import TABLES
 from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
 TEMPLATE_DIR = Path(__file__).parents[2] / "report"
+TEXTS = gather_texts(FAMILIES, FOLDER)
 SETS = ("factual", "nonsense")
 KINDS = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum")
 # The smallest PNG: one pixel.
@@ -62,7 +65,7 @@ def tables():
 @pytest.fixture
 def figures(tmp_path):
     paths = {kind: {name: tmp_path / f"{kind}-{name}.png" for name in SETS} for kind in KINDS}
-    paths["correlation_matrix"] = {"all": tmp_path / "correlation_matrix.png"}
+    paths["correlation_matrix"] = {"": tmp_path / "correlation_matrix.png"}
     for by_set in paths.values():
         for path in by_set.values():
             path.write_bytes(PNG)
@@ -86,8 +89,13 @@ def make_run(models=MODELS[:4], sets=SETS):
     }
 
 
-def render(tables, figures, run=None, template_dir=TEMPLATE_DIR):
-    return render_report(tables=tables, figures=figures, run=run or make_run(), template_dir=template_dir)
+def render(tables, figures, run=None, texts=TEXTS):
+    return render_report(tables=tables, figures=figures, run=run or make_run(), texts=texts, template_dir=TEMPLATE_DIR)
+
+
+def with_caption(kind, **parts):
+    """The texts with some parts of one caption changed."""
+    return replace(TEXTS, captions={**TEXTS.captions, kind: {**TEXTS.captions[kind], **parts}})
 
 
 def squeeze(text):
@@ -129,14 +137,19 @@ def test_the_first_figure_of_a_kind_is_open_and_says_for_all_how_it_is_read(tabl
         assert Page(html).text.count(part) == n_kinds
 
 
-def test_what_differs_between_figures_of_a_kind_is_said_of_each(tables, figures, tmp_path):
-    template_dir = tmp_path / "template"
-    shutil.copytree(TEMPLATE_DIR, template_dir)
-    captions = yaml.safe_load((template_dir / "captions.yaml").read_text(encoding="utf-8"))
-    captions["radar"]["reading"] = "Think of {{ prompt_set }}."
-    (template_dir / "captions.yaml").write_text(yaml.safe_dump(captions), encoding="utf-8")
-    text = Page(render(tables, figures, template_dir=template_dir)).text
+def test_what_differs_between_figures_of_a_kind_is_said_of_each(tables, figures):
+    texts = with_caption("radar", reading="Think of {{ prompt_set }}.")
+    text = Page(render(tables, figures, texts=texts)).text
     assert [text.count(f"Think of {name}.") for name in SETS] == [1, 1]
+
+
+def test_a_figure_of_a_model_names_it_and_counts_all_prompts(tables, figures):
+    figures["singular_spectra"] = dict.fromkeys(MODELS[:4], figures["radar"]["factual"])
+    texts = with_caption("singular_spectra", sample="{{ n_prompts }} prompts")
+    text = squeeze(Page(render(tables, figures, texts=texts)).text)
+    places = [text.index(f"Singular spectra of {name}") for name in MODELS[:4]]
+    assert places == sorted(places)
+    assert text.count("10 prompts") >= 4
 
 
 def test_the_same_run_gives_the_same_page(tables, figures):
@@ -269,31 +282,34 @@ def test_unknown_figures_tables_and_columns_are_shown_all_the_same(tables, figur
     figures["phase_diagram"] = {"factual": figures["radar"]["factual"]}
     more = tables | {"gains": pd.DataFrame({"layer": [0], "gain": [1.5]})}
     text = squeeze(Page(render(more, figures)).text)
-    assert "Figure 10. phase_diagram on factual. No caption is written for this kind of figure." in text
+    assert "Figure 10. phase_diagram of factual. No caption is written for this kind of figure." in text
     assert "gains, 1 row" in text
     assert "not described" in text
 
 
-def test_a_new_section_needs_no_code(tables, figures, tmp_path):
-    template_dir = tmp_path / "report"
-    shutil.copytree(TEMPLATE_DIR, template_dir)
-    sections = yaml.safe_load((template_dir / "sections.yaml").read_text())
-    sections.append({"id": "heat", "title": "Thermodynamics", "intro": "Warm.", "figures": ["phase_diagram"]})
-    (template_dir / "sections.yaml").write_text(yaml.safe_dump(sections))
-    captions = yaml.safe_load((template_dir / "captions.yaml").read_text())
-    captions["phase_diagram"] = {"title": "Phases of {{ n_models }} models", "shows": "S against T."}
-    (template_dir / "captions.yaml").write_text(yaml.safe_dump(captions))
-    figures["phase_diagram"] = {"all": figures["radar"]["factual"]}
-    text = squeeze(Page(render(tables, figures, template_dir=template_dir)).text)
-    assert "Thermodynamics Warm. Figure 10. Phases of 4 models. S against T." in text
+def test_a_new_family_brings_its_section_by_its_words_alone(tables, figures, tmp_path):
+    (tmp_path / "heat").mkdir()
+    (tmp_path / "heat" / "words.yaml").write_text(
+        "section: {id: heat, title: Heat, intro: Warm.}\n"
+        "figures: {phase_diagram: {title: 'Phases of {{ n_models }} models', shows: S against T.}}\n"
+    )
+    family = Family("heat", "Heat", figures=(Figure("phase_diagram", Per.RUN),))
+    added = gather_texts([family], tmp_path)
+    texts = replace(
+        TEXTS,
+        sections=(*TEXTS.sections, *added.sections),
+        captions={**TEXTS.captions, **added.captions},
+        per={**TEXTS.per, **added.per},
+        facts={**TEXTS.facts, **added.facts},
+    )
+    figures["phase_diagram"] = {"": figures["radar"]["factual"]}
+    text = squeeze(Page(render(tables, figures, texts=texts)).text)
+    assert "Heat Warm. Figure 10. Phases of 4 models. S against T." in text
 
 
-def test_a_caption_with_an_unknown_placeholder_is_refused(tables, figures, tmp_path):
-    template_dir = tmp_path / "report"
-    shutil.copytree(TEMPLATE_DIR, template_dir)
-    (template_dir / "captions.yaml").write_text("radar: {title: '{{ n_moles }}', shows: x}")
+def test_a_caption_with_an_unknown_placeholder_is_refused(tables, figures):
     with pytest.raises(jinja2.UndefinedError, match="n_moles"):
-        render(tables, figures, template_dir=template_dir)
+        render(tables, figures, texts=with_caption("radar", title="{{ n_moles }}"))
 
 
 def test_needed_tables_are_named(figures):
@@ -301,13 +317,14 @@ def test_needed_tables_are_named(figures):
         render({}, figures)
 
 
-def test_every_kind_of_figure_and_metric_has_its_text():
-    texts = {
-        name: yaml.safe_load((TEMPLATE_DIR / f"{name}.yaml").read_text()) for name in ("captions", "metrics", "tables")
-    }
-    assert set(texts["captions"]) >= {*KINDS, "correlation_matrix"}
-    assert set(texts["metrics"]) >= set(METRICS)
-    assert set(texts["tables"]) >= set(TABLES)
+def test_every_kind_of_figure_metric_and_table_has_its_text_and_no_other_has():
+    assert set(TEXTS.captions) == set(FIGURES)
+    assert set(TEXTS.metrics) >= set(METRICS)
+    assert set(TEXTS.tables) == {name for family in FAMILIES for name in family.tables}
+
+
+def test_the_section_that_says_so_comes_last():
+    assert [section["id"] for section in TEXTS.sections][-1] == "correlations"
 
 
 # ---- parts --------------------------------------------------------------------------------------------------
@@ -339,7 +356,7 @@ def test_figures_are_sorted_by_the_names_of_their_files():
     paths = ["f/radar-my-set.png", "f/radar-factual.png", "f/correlation_matrix.png"]
     assert figure_paths(paths) == {
         "radar": {"my-set": Path("f/radar-my-set.png"), "factual": Path("f/radar-factual.png")},
-        "correlation_matrix": {"all": Path("f/correlation_matrix.png")},
+        "correlation_matrix": {"": Path("f/correlation_matrix.png")},
     }
 
 

@@ -95,6 +95,9 @@ class Family:
         metrics: in the order of the config's documentation.
         tables: name -> when it is made; the columns are in the family's tables.py.
         figures: in the order of the report.
+        caption_facts: a module whose `caption_facts(tables, name)` gives further placeholders to the captions of its
+            figures; `name` is the model or prompt set of a figure, or "" for one of the run.
+        caption_tables: the tables that it reads, whole.
     """
 
     name: str
@@ -102,6 +105,8 @@ class Family:
     metrics: tuple[Metric, ...] = ()
     tables: Mapping[str, Needs] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
+    caption_facts: str = ""
+    caption_tables: tuple[str, ...] = ()
 
     def module_of(self, figure: Figure) -> str:
         """Dotted name of the module that draws a figure."""

@@ -5,6 +5,7 @@ every family, so that any new one would make them stale. A test holds them to it
 """
 
 from collections.abc import Iterable, Set
+from pathlib import Path
 
 from internal_physics.families.comparison.family import FAMILY as COMPARISON
 from internal_physics.families.family import Family, Figure, Metric, Per, Score, is_wanted
@@ -14,6 +15,7 @@ from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GA
 from internal_physics.families.scores.family import FAMILY as SCORES
 from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
 
+FOLDER = Path(__file__).parent  # of all families
 FAMILIES: tuple[Family, ...] = (SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
 
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family.metrics}

@@ -1,31 +1,29 @@
 """The report of a run: one HTML file that holds everything, opens offline and prints.
 
-What it says stands in the YAML files beside the template: sections.yaml (which sections, with which figures),
-captions.yaml (by kind of figure), metrics.yaml and tables.yaml. A new section needs an entry there, no code.
+What it says is in the families' words.yaml (see report.texts); how it looks, in the template and its style sheet.
 """
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from internal_physics.families.residual_gain.sentences import caption_facts
+from internal_physics.families.family import Per
 from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
+from internal_physics.report.texts import Texts
 from internal_physics.tables.parts import Excerpt
 
 TEMPLATE = "report.html.j2"
-TEXTS = ("sections", "captions", "metrics", "tables")
-ALL_SETS = "all"
+OF_RUN = ""  # in place of a name: a figure of the whole run
 NEEDED = ("scores", "scores_normalized")
-WHOLE = (*NEEDED, "hypotheses")
 REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
 # Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
 MODEL_OPTIONS = ("dtype", "quantization", "compute_dtype", "task", "source", "file", "revision", "sha256")
 NO_CAPTION = {
-    "title": "{{ kind }} on {{ prompt_set }}",
+    "title": "{{ kind }}{% if name %} of {{ name }}{% endif %}",
     "shows": "No caption is written for this kind of figure.",
 }
 
@@ -35,43 +33,44 @@ def render_report(
     tables: Tables,
     figures: Mapping[str, Mapping[str, Path]],
     run: Mapping[str, Any],
+    texts: Texts,
     template_dir: str | Path,
 ) -> str:
     """Render the report.
 
     Args:
-        tables: the run's tables by name, those of WHOLE as they are, any other as an excerpt if it is large; "scores"
-            and "scores_normalized" at least. Tables and figures that no text describes are shown at the end, under
-            their names.
-        figures: kind of figure -> prompt set, or "all" -> its PNG file.
+        tables: the run's tables by name, those of NEEDED and of texts.whole as they are, any other as an excerpt if it
+            is large. Tables and figures that no text describes are shown at the end, under their names.
+        figures: kind of figure -> name of its prompt set or model ("" for a figure of the run) -> its PNG file.
         run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
             "provenance" with "versions", "git_revision", "machine" and "created".
-        template_dir: folder with report.html.j2 and the YAML texts.
+        texts: what it says.
+        template_dir: folder with report.html.j2 and report.css.
 
     Returns:
         HTML with styles and figures inside; it loads nothing from anywhere.
 
     Raises:
         ValueError: a needed table is missing.
-        FileNotFoundError: a figure or a text is missing.
+        FileNotFoundError: a figure is missing.
         jinja2.UndefinedError: a caption names an unknown placeholder.
     """
     if missing := [name for name in NEEDED if name not in tables]:
         raise ValueError(f"the report needs the tables {missing}; it was given {sorted(tables)}")
-    texts = {name: _read_yaml(Path(template_dir) / f"{name}.yaml") for name in TEXTS}
     models = _in_order(_names(run["models"]), tables["scores"]["model"])
-    metrics = _in_order(texts["metrics"], tables["scores_normalized"]["metric"])  # a temperature has no best
+    metrics = _in_order(texts.metrics, tables["scores_normalized"]["metric"])  # a temperature has no best
     facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
+    names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
     page = {
         **facts,
         "models": [{"name": name, "options": _model_options(run["models"], name)} for name in models],
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
-        "metric_texts": texts["metrics"],
+        "metric_texts": texts.metrics,
         "summary": summarize(tables["scores"], tables["scores_normalized"], models, metrics),
-        "sections": _with_conditions(_sections(texts, tables, figures, _names(run["prompt_sets"]), facts), run),
-        "tables": _tables(tables, texts["tables"]),
+        "sections": _with_conditions(_sections(texts, tables, figures, names, facts), run),
+        "tables": _tables(tables, texts.tables),
         "flagged": flagged,
         "n_more_flagged": n_more_flagged,
         **_provenance(run),
@@ -90,50 +89,48 @@ def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
     """Sort PNG files by name: "{kind}-{prompt_set}.png" or "{kind}-{model}.png", or "{kind}.png" for all together.
 
     Returns:
-        kind -> prompt set or model, or "all" -> file, for `render_report`; both in the order of the paths.
+        kind -> prompt set or model, or "" -> file, for `render_report`; both in the order of the paths.
     """
     figures: dict[str, dict[str, Path]] = {}
     for path in map(Path, paths):
-        kind, _, prompt_set = path.stem.partition("-")
-        figures.setdefault(kind, {})[prompt_set or ALL_SETS] = path
+        kind, _, name = path.stem.partition("-")
+        figures.setdefault(kind, {})[name] = path
     return figures
 
 
 def _sections(
-    texts: Mapping[str, Any],
+    texts: Texts,
     tables: Tables,
     figures: Mapping[str, Mapping[str, Path]],
-    prompt_sets: Sequence[str],
+    names: Sequence[str],
     facts: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The sections with their figures, numbered through; kinds that no section names get one of their own.
 
     Only the first figure of a kind is open, and says how it is read where that is the same for all.
     """
-    named = [kind for section in texts["sections"] for kind in section.get("figures", [])]
-    listed = list(texts["sections"])
-    if others := [kind for kind in figures if kind not in named]:
+    known = [kind for section in texts.sections for kind in section["figures"]]
+    listed = list(texts.sections)
+    if others := [kind for kind in figures if kind not in known]:
         intro = "Made by this run, but named by no section of the report."
-        listed.append({"id": "other-figures", "title": "Other figures", "intro": intro, "figures": others})
+        other = {"id": "other-figures", "title": "Other figures", "intro": intro, "notes": [], "metrics": []}
+        listed.append(other | {"figures": others})
     sections, next_number = [], 1
     for section in listed:
         shown = []
-        for kind in section.get("figures", []):
+        for kind in section["figures"]:
             first: dict[str, str] = {}
-            for prompt_set in _in_order([ALL_SETS, *prompt_sets], figures.get(kind, {})):
-                context = {**facts, "kind": kind, **_about_set(tables, prompt_set)}
-                if "hypotheses" in tables:
-                    context |= caption_facts(tables["hypotheses"], prompt_set)
-                caption = _caption(texts["captions"].get(kind, NO_CAPTION), context)
+            for name in _in_order(names, figures.get(kind, {})):
+                caption = _caption(texts, tables, kind, name, facts)
                 said = {part for part in REPEATED if caption.get(part) == first.get(part)}
                 figure = {"number": next_number, "kind": kind, "caption": caption, "is_first": not first, "said": said}
-                shown.append({**figure, "uri": data_uri(figures[kind][prompt_set])})
+                shown.append({**figure, "uri": data_uri(figures[kind][name])})
                 first = first or caption
                 next_number += 1
         if section.get("optional") and not shown:
             continue
-        absent = [kind for kind in section.get("figures", []) if not figures.get(kind)]
-        sections.append({"notes": [], "metrics": [], **section, "figures": shown, "absent": absent})
+        absent = [kind for kind in section["figures"] if not figures.get(kind)]
+        sections.append({**section, "figures": shown, "absent": absent})
     return sections
 
 
@@ -151,15 +148,24 @@ def _tables(tables: Tables, texts: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _about_set(tables: Tables, prompt_set: str) -> dict[str, str]:
-    """Name and size of a prompt set, or of all of them together, for a caption."""
-    if prompt_set == ALL_SETS:
-        return {"prompt_set": "all prompt sets", "n_prompts": str(_count_prompts(tables))}
-    scores = tables["scores"]
-    return {
-        "prompt_set": prompt_set,
-        "n_prompts": span(scores.loc[scores["prompt_set"] == prompt_set, "n_prompts"]),
-    }
+def _caption(texts: Texts, tables: Tables, kind: str, name: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The caption of one figure with its placeholders filled: plain text, which the page escapes."""
+    context = {**facts, "kind": kind, "name": name, **_subject(texts.per.get(kind), tables, name)}
+    if texts.facts.get(kind):
+        context |= importlib.import_module(texts.facts[kind]).caption_facts(tables, name)
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    parts = texts.captions.get(kind, NO_CAPTION)
+    return {part: environment.from_string(text).render(context) for part, text in parts.items()}
+
+
+def _subject(per: Per | None, tables: Tables, name: str) -> dict[str, str]:
+    """Name and number of prompts of what a figure is drawn for: a prompt set, a model, or the whole run."""
+    if per in (Per.PROMPT_SET, Per.STEERED_SET):
+        scores = tables["scores"]
+        n_prompts = span(scores.loc[scores["prompt_set"] == name, "n_prompts"])
+        return {"prompt_set": name, "n_prompts": n_prompts}
+    everything = {"n_prompts": str(_count_prompts(tables))}
+    return everything | ({"model": name} if per == Per.MODEL else {})
 
 
 def _count_prompts(tables: Tables) -> int:
@@ -167,12 +173,6 @@ def _count_prompts(tables: Tables) -> int:
     if "prompts" in tables:
         return Excerpt.of(tables["prompts"]).n_prompts
     return int(tables["scores"].groupby("prompt_set")["n_prompts"].max().sum())
-
-
-def _caption(parts: Mapping[str, str], context: Mapping[str, Any]) -> dict[str, str]:
-    """Fill the placeholders. The result is plain text: the page escapes it, so nothing is escaped here."""
-    environment = Environment(undefined=StrictUndefined, autoescape=False)
-    return {part: environment.from_string(text).render(context) for part, text in parts.items()}
 
 
 def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +212,3 @@ def _in_order(order: Iterable[str], present: Iterable[str]) -> list[str]:
     present = list(dict.fromkeys(present))
     first = [name for name in order if name in present]
     return first + [name for name in present if name not in first]
-
-
-def _read_yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))

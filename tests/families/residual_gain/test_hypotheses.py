@@ -401,8 +401,8 @@ def test_sentences_name_verdict_n_and_rule():
     assert "20 syntactic and 20 factual prompts" in nested_sentence(table, "m")
     assert "Whole stream: supported in 2;" in summary_over_models(table)
     assert "2 models (n = 80 prompts each)" in summary_over_models(table)
-    assert set(caption_facts(table, "m")) == {"model", "verdicts", "nested"}
-    assert set(caption_facts(table, "all")) == {"all_verdicts"}
+    assert set(caption_facts({"hypotheses": table}, "m")) == {"verdicts", "nested"}
+    assert set(caption_facts({"hypotheses": table}, "")) == {"all_verdicts"}
 
 
 def test_sentences_about_what_was_not_tested_say_why():

@@ -8,6 +8,8 @@ FAMILY = Family(
     name="residual_gain",
     title="Residual gain against uncertainty",
     metrics=(Metric("residual_gain", "Residual gain", "internal_physics.families.residual_gain.residual_gain"),),
+    caption_facts="internal_physics.families.residual_gain.sentences",
+    caption_tables=("hypotheses",),
     tables={"gains": ASKED, "hypotheses": ASKED},
     figures=(
         Figure(

@@ -1,6 +1,7 @@
 """Verdicts of the table `hypotheses` in plain sentences, for captions and notes. Each names its n and its rule."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -14,16 +15,21 @@ VARIANT_NAMES = {
 _MINUS = "\N{MINUS SIGN}"
 
 
-def caption_facts(hypotheses: pd.DataFrame, name: str) -> dict[str, str]:
-    """Placeholders for the caption of a figure, by the name in its file: a model, or anything else for all models.
+def caption_facts(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, str]:
+    """Placeholders for the caption of a figure.
+
+    Args:
+        tables: with `hypotheses`.
+        name: the model of the figure, or "" for a figure of all models.
 
     Returns:
-        model, verdicts and nested of one model; or all_verdicts, over the models.
+        verdicts and nested of one model; or all_verdicts, over the models.
     """
-    if name not in set(hypotheses["model"]):
+    hypotheses = tables["hypotheses"]
+    if not name:
         return {"all_verdicts": summary_over_models(hypotheses)}
     nested = " ".join(nested_sentence(hypotheses, name, variant) for variant in VARIANT_NAMES)
-    return {"model": name, "verdicts": variants_sentence(hypotheses, name), "nested": nested}
+    return {"verdicts": variants_sentence(hypotheses, name), "nested": nested}
 
 
 def entropy_gain_sentence(
