@@ -1,6 +1,7 @@
 # INPUTS   results/tables/{table}.parquet, and for some kinds results/weights/ or results/lens/
 # OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and .svg
 # Which kinds there are, what each reads and when it is drawn stands in family.py of each family.
+# `use rule` takes everything over but `localrule`, which is said again.
 
 
 rule figure_by_set:
@@ -34,6 +35,7 @@ use rule figure_by_set as figure_by_steered_set with:
         figure_outputs(Per.STEERED_SET),
     wildcard_constraints:
         figure=figures_per(Per.STEERED_SET),
+    localrule: True
 
 
 use rule figure_by_set as figure_by_model with:
@@ -41,6 +43,7 @@ use rule figure_by_set as figure_by_model with:
         figure_outputs(Per.MODEL),
     wildcard_constraints:
         figure=figures_per(Per.MODEL),
+    localrule: True
 
 
 use rule figure_by_set as figure_of_run with:
@@ -48,3 +51,4 @@ use rule figure_by_set as figure_of_run with:
         figure_outputs(Per.RUN),
     wildcard_constraints:
         figure=figures_per(Per.RUN),
+    localrule: True

@@ -1,9 +1,10 @@
-"""Print which modules each script's own imports load, as JSON: one forked interpreter per script.
+"""Print which modules each job's imports load, as JSON: one forked interpreter per job.
 
 Packages that many scripts load are there before the fork, which saves their second in each. Torch is not.
 """
 
 import ast
+import importlib
 import json
 import os
 import sys
@@ -19,8 +20,8 @@ import scipy.stats
 SHARED = (matplotlib.figure, pandas, pandera.pandas, pyarrow.parquet, scipy.optimize, scipy.stats)
 
 
-def modules_of(script: Path) -> list[str]:
-    """Modules loaded by the import statements at the top of a script, beyond those that were there."""
+def modules_of(script: Path, dispatched: list[str]) -> list[str]:
+    """Modules loaded by a script's imports and by those it loads by name, beyond what was there."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     code = compile(ast.Module(imports, type_ignores=[]), str(script), "exec")
@@ -29,6 +30,8 @@ def modules_of(script: Path) -> list[str]:
         os.close(reader)
         before = set(sys.modules)
         exec(code, {})
+        for module in dispatched:
+            importlib.import_module(module)
         os.write(writer, json.dumps(sorted(set(sys.modules) - before)).encode())
         os._exit(0)
     os.close(writer)
@@ -41,6 +44,7 @@ def modules_of(script: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    scripts = sorted(Path(sys.argv[1]).glob("*.py"))
-    sys.path.insert(0, sys.argv[1])
-    sys.stdout.write(json.dumps({script.stem: modules_of(script) for script in scripts}))
+    folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
+    sys.path.insert(0, str(folder))
+    found = {label: modules_of(folder / f"{script}.py", named) for label, (script, *named) in jobs.items()}
+    sys.stdout.write(json.dumps(found))

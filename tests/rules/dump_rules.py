@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import re
 import sys
 from pathlib import Path
 
@@ -22,25 +23,49 @@ def dump(snakefile: Path, config: Path, cores: int | None = 1) -> dict[str, obje
             config_settings=ConfigSettings(configfiles=[config]),
             snakefile=snakefile,
         )._workflow
-        rules = {rule.name: describe(rule) for rule in workflow.rules}
+        rules = {rule.name: describe(rule, workflow._localrules) for rule in workflow.rules}
         limits = {name: resource.value for name, resource in workflow.global_resources.items()}
     return {"rules": rules, "modules": sorted(sys.modules), "limits": limits}
 
 
-def describe(rule) -> dict[str, object]:
+def describe(rule, local: set[str]) -> dict[str, object]:
     return {
         "message": rule.message,
-        "log": [str(path) for path in rule.log],
-        "benchmark": str(rule.benchmark) if rule.benchmark else None,
+        "benchmarked": rule.benchmark is not None,
         "conda": str(rule.conda_env) if rule.conda_env else None,
         "script": rule.script,
-        "inputs": [str(path) for path in rule.input if not callable(path)],
-        "code": [str(path) for path in getattr(rule.input, "code", [])],
-        "outputs": [str(path) for path in rule.output],
+        "local": rule.name in local,
         "params": [name for name, _ in rule.params._allitems() if name],
         "resources": {name: callable(value) or value for name, value in rule.resources.items()},
         "threads": rule.resources["_cores"].value,
         "file": Path(rule.snakefile).name,
+        "jobs": dict(job(rule, wildcards) for wildcards in kinds(rule)),
+    }
+
+
+def kinds(rule) -> list[dict[str, str]]:
+    """The metrics or figures that a generic rule serves, each as its wildcard; one empty one for any other rule."""
+    for name in {"metric", "figure"} & rule.wildcard_names:
+        return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
+    return [{}]
+
+
+def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
+    """Label, and what holds of one metric or figure: its paths (other wildcards stay) and what its code is."""
+    from snakemake.iocontainers import Wildcards
+
+    def filled(path):
+        path = re.sub(r"{(\w+),[^{}]*(?:{[^{}]*}[^{}]*)*}", r"{\1}", str(path))
+        return re.sub(r"{(metric|figure)}", lambda found: wildcards[found.group(1)], path)
+
+    def param(name):
+        value = dict(rule.params._allitems()).get(name)
+        return value(Wildcards(fromdict=wildcards)) if callable(value) else value
+
+    label = "".join(f"{name}:{value}" for name, value in wildcards.items()) or rule.name
+    paths = {"log": rule.log, "outputs": rule.output, "benchmark": [rule.benchmark] if rule.benchmark else []}
+    return label, {kind: [filled(path) for path in found] for kind, found in paths.items()} | {
+        name: param(name) for name in ("code", "module")
     }
 
 

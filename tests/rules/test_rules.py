@@ -1,4 +1,7 @@
-"""The contract of every rule: it says what it does, keeps a log, shares no path, and is named as its script is."""
+"""The contract of every rule: it says what it does, keeps a log, shares no path, and is named as its script is.
+
+A rule that serves several metrics or figures is held to it for each of them: "metric:isf" is a job of rule metric.
+"""
 
 import ast
 import re
@@ -10,6 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from internal_physics.families import registry
+from internal_physics.ground.closure import code_checksum, script_files
+from rule_code import GENERIC, adapter_of, jobs
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS, RULE_FILES = ROOT / "scripts", sorted((ROOT / "rules").glob("*.smk"))
@@ -18,18 +24,32 @@ ADAPTERS = sorted(SCRIPTS.glob("*.py"))
 MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
-WITH_TORCH = {"fetch", "contrast", "record", "spectra", "information"}
+WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information"}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
+CODE = jobs()  # label -> script and the module it loads by name
 
 
-def script_of(rule_name):
+@pytest.fixture(scope="module")
+def described(rules):
+    """Label of a job -> its own paths and code, and what its rule says of all its jobs."""
+    return {label: rule | job for rule in rules.values() for label, job in rule["jobs"].items()}
+
+
+def code_of(label):
     """record_{number}_{prompt set} is one rule per set, with one script."""
-    return "record" if re.match(r"record_\d+_", rule_name) else rule_name
+    return CODE["record" if label.startswith("record_") else label]
+
+
+def files_of(label):
+    """Library files that a job reaches."""
+    script, *named = code_of(label)
+    return script_files(SCRIPTS / f"{script}.py", *named)
 
 
 class TestDirectives:
-    def test_the_workflow_has_the_rules_it_is_known_for(self, rules):
-        assert {script_of(name) for name in rules} == {path.stem for path in ADAPTERS}
+    def test_every_script_has_a_rule_and_every_metric_and_figure_a_job(self, rules, described):
+        assert {adapter_of(name) for name in rules} == {path.stem for path in ADAPTERS}
+        assert {label for label in described if not label.startswith("record_")} | {"record"} == set(CODE)
 
     def test_nothing_but_the_target_does_nothing(self, dumped, rules):
         assert set(dumped["rules"]) - set(rules) == {"all"}
@@ -37,51 +57,73 @@ class TestDirectives:
     def test_every_rule_says_what_it_does(self, rules):
         assert [name for name, rule in rules.items() if not rule["message"]] == []
 
-    def test_every_rule_has_one_log_and_an_environment_that_is_there(self, rules):
-        for name, rule in rules.items():
-            assert len(rule["log"]) == 1, name
-            assert (ROOT / "rules" / rule["conda"]).exists(), name
+    def test_every_rule_has_one_log_and_an_environment_that_is_there(self, described):
+        for label, job in described.items():
+            assert len(job["log"]) == 1, label
+            assert (ROOT / "rules" / job["conda"]).exists(), label
 
     def test_every_rule_has_a_benchmark_but_those_with_a_reason(self, rules):
-        assert {name for name, rule in rules.items() if not rule["benchmark"]} == WITHOUT_BENCHMARK
+        assert {name for name, rule in rules.items() if not rule["benchmarked"]} == WITHOUT_BENCHMARK
 
     def test_every_rule_says_how_much_memory_it_takes(self, rules):
         assert [name for name, rule in rules.items() if "mem_mb" not in rule["resources"]] == []
 
     @pytest.mark.parametrize("kind", ["log", "benchmark", "outputs"])
-    def test_no_two_rules_share_a_path(self, rules, kind):
-        found = [rule[kind] for rule in rules.values() if rule[kind]]
-        paths = [path for value in found for path in (value if isinstance(value, list) else [value])]
+    def test_no_two_jobs_share_a_path(self, described, kind):
+        paths = [path for job in described.values() for path in job[kind]]
+        assert len(paths) >= len(described) - len(WITHOUT_BENCHMARK)
         assert [path for path, n in Counter(paths).items() if n > 1] == []
 
-    def test_paths_lie_in_results_and_carry_the_rules_wildcards(self, rules):
-        for name, rule in rules.items():
-            assert all(path.startswith("results/") for path in [*rule["outputs"], *rule["log"]]), name
-            wildcards = [set(re.findall(r"{(\w+)", path)) for path in [*rule["outputs"], *rule["log"]]]
-            assert all(found == wildcards[0] for found in wildcards), name
-            if rule["benchmark"]:
-                assert set(re.findall(r"{(\w+)", rule["benchmark"])) == wildcards[0], name
+    def test_paths_lie_in_results_and_carry_the_rules_wildcards(self, described):
+        for label, job in described.items():
+            assert all(path.startswith("results/") for path in [*job["outputs"], *job["log"]]), label
+            wildcards = [set(re.findall(r"{(\w+)", path)) for path in [*job["outputs"], *job["log"], *job["benchmark"]]]
+            assert all(found == wildcards[0] for found in wildcards), label
 
-    def test_logs_and_benchmarks_are_found_under_the_name_of_their_script(self, rules):
-        for name, rule in rules.items():
-            place = re.escape(script_of(name)) + r"(/|\.)"
-            assert re.match("results/logs/" + place, rule["log"][0])
-            assert not rule["benchmark"] or re.match("results/benchmarks/" + place, rule["benchmark"])
+    def test_logs_and_benchmarks_are_found_under_the_name_of_their_rule(self, described):
+        for label, job in described.items():
+            kind, _, name = label.partition(":")
+            folder = {"metric": "metric/", "figure": "figures/"}.get(kind, "") + (name or kind)
+            place = "record/" if label.startswith("record_") else re.escape(folder) + r"(/|\.)"
+            assert re.match("results/logs/" + place, job["log"][0]), label
+            assert all(re.match("results/benchmarks/" + place, path) for path in job["benchmark"]), label
 
 
 class TestNames:
-    def test_a_rule_is_named_as_its_script(self, rules):
+    def test_a_rule_is_named_as_its_script_but_for_those_that_share_one(self, rules):
         for name, rule in rules.items():
-            assert rule["script"] == f"../scripts/{script_of(name)}.py"
+            assert rule["script"] == f"../scripts/{adapter_of(name)}.py"
+        named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
+        kinds = ("by_set", "by_steered_set", "by_model", "of_run")
+        assert named == {"gradient_flow": "metric"} | {f"figure_{kind}": "figure" for kind in kinds}
+        assert set(named.values()) == set(GENERIC)
 
     @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
-    def test_a_script_is_named_as_a_module_of_the_library(self, script):
-        assert [path for path in LIBRARY.rglob("*.py") if path.stem == script.stem]
+    def test_a_script_is_named_in_the_words_of_one_thing_it_imports(self, script):
+        _, before = main_block(script)
+        things = [
+            (node.module, alias.name) for node in before if isinstance(node, ast.ImportFrom) for alias in node.names
+        ]
+        words = [set(re.split(r"[._]", f"{module}.{name}")) for module, name in things]
+        assert [found for found in words if set(script.stem.split("_")) <= found | {word.rstrip("s") for word in found}]
 
-    def test_metric_rules_are_named_as_the_metrics(self, rules):
-        from internal_physics.families.scores.names import GRADIENT_FLOW
+    def test_every_metric_is_written_by_one_job_named_after_it_or_its_family(self, described):
+        """Metrics that follow from the records alone are in metrics.smk; one rule serves those of one module."""
+        writers = {name: [] for name in registry.METRICS}
+        for label, job in described.items():
+            for path in job["outputs"]:
+                if found := re.fullmatch(r"results/metrics/(\w+)/{model}/{condition}\.parquet", path):
+                    writers[found.group(1)].append(label)
+        assert all(len(found) == 1 for found in writers.values())
+        alone = {name for name, metric in registry.METRICS.items() if metric.module}
+        assert alone == {name for name, (label,) in writers.items() if described[label]["file"] == "metrics.smk"}
+        for name, (label,) in writers.items():
+            assert label in (name, f"metric:{name}") or described[label]["module"] == registry.METRICS[name].module
 
-        assert {name for name, rule in rules.items() if rule["file"] == "metrics.smk"} == set(GRADIENT_FLOW)
+    def test_every_figure_is_drawn_by_its_own_module(self, described):
+        for name in registry.FIGURES:
+            assert described[f"figure:{name}"]["module"] == registry.figure_module(name)
+            assert described[f"figure:{name}"]["file"] == "figures.smk"
 
 
 def main_block(script):
@@ -90,6 +132,13 @@ def main_block(script):
     assert isinstance(body[-1], ast.If), script.name
     assert ast.unparse(body[-1].test) == "__name__ == '__main__'", script.name
     return body[-1], body[:-1]
+
+
+def params_by_name(block):
+    """Names in `{name: snakemake.params[name] for name in (...)}`."""
+    for node in ast.walk(block):
+        if isinstance(node, ast.DictComp) and ast.unparse(node.value).startswith("snakemake.params["):
+            yield from ast.literal_eval(node.generators[0].iter)
 
 
 def names_in(nodes):
@@ -116,14 +165,16 @@ class TestAdapters:
         assert len(frame.body) <= MAX_STATEMENTS
         assert block.end_lineno - block.lineno + 1 <= MAX_LINES
 
-    def test_it_uses_the_params_of_its_rule_and_no_more(self, rules, script):
-        """A param that no script reads would rerun the rule for nothing."""
+    def test_it_uses_the_params_of_its_rules_and_no_more(self, rules, script):
+        """A param that no script reads would rerun the rule for nothing; `code` is there for that alone."""
         block, _ = main_block(script)
-        rule = next(rule for name, rule in rules.items() if script_of(name) == script.stem)
-        if "**snakemake.params" not in re.sub(r"\*\*snakemake\.params\.\w+", "", ast.unparse(block)):
-            named = set(re.findall(r"snakemake\.params\.(\w+)", ast.unparse(block)))
-            shown = set(re.findall(r"{params\.(\w+)}", rule["message"]))
-            assert set(rule["params"]) == named | shown
+        for name, rule in rules.items():
+            if adapter_of(name) == script.stem:
+                named = set(re.findall(r"snakemake\.params\.(\w+)", ast.unparse(block)))
+                named |= set(params_by_name(block))
+                shown = set(re.findall(r"{params\.(\w+)}", rule["message"]))
+                assert "code" in rule["params"]
+                assert set(rule["params"]) - {"code"} == named | shown, name
 
     def test_it_uses_what_it_imports(self, script):
         block, before = main_block(script)
@@ -149,21 +200,26 @@ class TestRuleFiles:
         assert sorted(included) == [path.name for path in RULE_FILES]
 
 
-class TestImports:
-    @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
-    def test_every_library_module_a_script_loads_is_an_input_of_its_rule(self, rules, loaded, script):
-        rule = next(rule for name, rule in rules.items() if script_of(name) == script.stem)
-        declared = {re.sub(r".*internal_physics/", "", path) for path in rule["code"]}
-        found = [module.split(".") for module in loaded[script.stem] if module.split(".")[0] == LIBRARY.name]
+class TestCode:
+    def test_every_job_passes_the_checksum_of_its_script_and_of_all_that_it_reaches(self, described):
+        for label, job in described.items():
+            script, *named = code_of(label)
+            assert job["code"] == code_checksum(SCRIPTS / f"{script}.py", *named), label
+            assert [job["module"]] * len(named) == named, label
+
+    @pytest.mark.parametrize("label", CODE)
+    def test_every_library_module_that_a_job_loads_is_in_its_closure(self, loaded, label):
+        reached = {path.relative_to(LIBRARY) for path in files_of(label)}
+        found = [module.split(".") for module in loaded[label] if module.split(".")[0] == LIBRARY.name]
         assert found
         for _, *parts in found:
             base = LIBRARY.joinpath(*parts)
             file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-            assert file.relative_to(LIBRARY).as_posix() in declared
+            assert file.relative_to(LIBRARY) in reached
 
-    def test_rules_of_the_analysis_environment_load_no_torch(self, rules, loaded):
-        light = {script_of(name) for name, rule in rules.items() if rule["conda"].endswith("analysis.yaml")}
-        assert light == {path.stem for path in ADAPTERS} - WITH_TORCH
+    def test_jobs_of_the_analysis_environment_load_no_torch(self, described, loaded):
+        light = {label for label, job in described.items() if job["conda"].endswith("analysis.yaml")}
+        assert light == {label for label, (script, *_) in CODE.items() if script not in WITH_TORCH}
         assert [name for name in light if {m.split(".")[0] for m in loaded[name]} & {"torch", "transformers"}] == []
         assert "torch" in loaded["record"]
 
@@ -194,14 +250,15 @@ class TestEnvironments:
         assert yaml.safe_load(path.read_text())["channels"] == ["conda-forge", "nodefaults"]
 
     @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
-    def test_an_environment_holds_what_its_scripts_import(self, rules, path):
+    def test_an_environment_holds_what_its_scripts_import(self, described, path):
         """Third-party packages that the scripts and all library files behind them name in an import."""
         dependencies = yaml.safe_load(path.read_text())["dependencies"]
         (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
         installed = {pin.partition("==")[0].lower().replace("-", "_") for pin in pip}
-        mine = {name: rule for name, rule in rules.items() if rule["conda"] == f"../envs/{path.name}"}
-        files = {SCRIPTS / f"{script_of(name)}.py" for name in mine}
-        files |= {LIBRARY / re.sub(r".*internal_physics/", "", p) for rule in mine.values() for p in rule["code"]}
+        mine = [label for label, job in described.items() if job["conda"] == f"../envs/{path.name}"]
+        assert mine
+        files = {SCRIPTS / f"{code_of(label)[0]}.py" for label in mine}
+        files |= {file for label in mine for file in files_of(label)}
         named = {name for file in files if file.suffix == ".py" for name in third_party(file)}
         assert named - installed == set()
 
@@ -228,10 +285,11 @@ def test_snakemakes_own_linter_is_content(tmp_path):
 
 class TestSlurmProfile:
     def test_every_rule_is_queued_with_resources_of_its_own_or_runs_on_the_login_node(self, rules):
-        local = re.search(r"^localrules:\n((?:    .+\n)+)", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE)
-        local = {name.strip(" ,") for name in local.group(1).splitlines()} - {"all"}
+        """A profile names a rule; `record` stands for all rules of recording, whose names it cannot know."""
+        mine = {name: "record" if name.startswith("record_") else name for name in rules}
+        local = {mine[name] for name, rule in rules.items() if rule["local"]}
         queued = set(yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"])
-        assert local | queued == {script_of(name) for name in rules}
+        assert local | queued == set(mine.values())
         assert not local & queued
 
     def test_gpus_are_asked_for_by_the_rules_whose_scripts_need_torch(self):
@@ -244,7 +302,7 @@ class TestShareOfTheMachine:
     @pytest.mark.parametrize(("cores", "threads"), [("1", 1), ("2", 1), ("4", 2), ("16", 8), ("64", 8), ("cluster", 8)])
     def test_two_recording_jobs_share_a_workstation_and_a_cluster_job_has_its_own_cores(self, dump, cores, threads):
         rules = dump(cores)["rules"]
-        recording = {name: rule for name, rule in rules.items() if script_of(name) == "record"}
+        recording = {name: rule for name, rule in rules.items() if adapter_of(name) == "record"}
         assert recording
         assert {rule["threads"] for rule in recording.values()} == {threads}
 
