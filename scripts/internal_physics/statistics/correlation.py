@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from internal_physics.ground.status import join_status
+from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import Interval, batch_size, bootstrap_bounds
 
 Kind = Literal["pearson", "spearman"]
@@ -32,6 +33,8 @@ class Correlation:
         spearman_rho: -1 to 1, NaN where undefined.
         spearman_p: two-sided permutation p-value, 0 to 1.
         status: "ok", or plain phrases that say what was left out or why there is no correlation.
+        left_out: the phrase for pairs that were left out; empty for none.
+        constant: "x", "y" or both, where they do not vary.
     """
 
     n: int
@@ -40,6 +43,8 @@ class Correlation:
     spearman_rho: float
     spearman_p: float
     status: str
+    left_out: str = ""
+    constant: tuple[str, ...] = ()
 
 
 def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999) -> Correlation:
@@ -67,7 +72,8 @@ def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 
     x, y, left_out = _finite_pairs(x, y)
     problem = _why_undefined(x, y)
     if problem:
-        return Correlation(x.size, math.nan, math.nan, math.nan, math.nan, join_status(left_out, problem))
+        nothing = (math.nan, math.nan, math.nan, math.nan)
+        return Correlation(x.size, *nothing, join_status(left_out, problem), left_out, _constant(x, y))
     options = {"n_resamples": n_resamples, "batch": batch_size(x.size)}
     method = stats.PermutationMethod(rng=np.random.default_rng(seed), **options)
     pearson = stats.pearsonr(x, y, method=method)
@@ -78,6 +84,7 @@ def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 
         spearman_rho=float(_spearman_rho(x, y)),
         spearman_p=_spearman_p(x, y, rng=np.random.default_rng(seed), **options),
         status=join_status(left_out),
+        left_out=left_out,
     )
 
 
@@ -175,15 +182,18 @@ def _finite_pairs(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDAr
         raise ValueError(f"x has shape {x.shape} and y {y.shape}: expected one axis of the same length")
     finite = np.isfinite(x) & np.isfinite(y)
     n_left_out = int(np.count_nonzero(~finite))
-    note = f"{n_left_out} pair{'' if n_left_out == 1 else 's'} left out: not finite" if n_left_out else ""
+    note = f"{plural(n_left_out, 'pair')} left out: not finite" if n_left_out else ""
     return x[finite], y[finite], note
 
 
 def _why_undefined(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
     if x.size < FEWEST_PAIRS:
         return TOO_FEW_PAIRS
-    constant = [f"constant {name}" for name, values in (("x", x), ("y", y)) if is_constant(values)]
-    return "; ".join(constant)
+    return "; ".join(f"constant {name}" for name in _constant(x, y))
+
+
+def _constant(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[str, ...]:
+    return tuple(name for name, values in (("x", x), ("y", y)) if is_constant(values))
 
 
 def _statistic(kind: Kind) -> Callable[..., NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from internal_physics.ground.status import join_status
 from internal_physics.statistics.bootstrap import batch_size, bootstrap_bounds
 
 FEWEST_EACH = 2
+SEPARATED = "the samples do not overlap: an interval without width"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class Contrast:
         p: two-sided permutation p-value, 0 to 1, NaN where undefined.
         n_x: observations of x used, all finite.
         n_y: observations of y used, all finite.
-        status: "ok", or plain phrases that say what was left out or why something is missing.
+        left_out_x: observations of x that are not finite.
+        left_out_y: observations of y that are not finite.
+        is_separated: whether the samples do not overlap, so that the interval has no width.
     """
 
     value: float
@@ -34,7 +37,17 @@ class Contrast:
     p: float
     n_x: int
     n_y: int
-    status: str
+    left_out_x: int
+    left_out_y: int
+    is_separated: bool = False
+
+    @property
+    def status(self) -> str:
+        """Return "ok", or what was left out, or why there is no interval and no p-value."""
+        samples = (("x", self.n_x, self.left_out_x), ("y", self.n_y, self.left_out_y))
+        left_out = [f"{lost} of {name} left out: not finite" for name, _, lost in samples if lost]
+        too_few = [f"fewer than {FEWEST_EACH} in {name}" for name, n, _ in samples if n < FEWEST_EACH]
+        return join_status(*left_out, *too_few, SEPARATED if self.is_separated else "")
 
 
 def cliffs_delta(
@@ -64,8 +77,7 @@ def cliffs_delta(
     found = _contrast(x, y, _delta, permuted=(_joint_ranks, _delta_of_ranks), **settings)
     if abs(found.value) < 1 or math.isnan(found.low):
         return found
-    status = join_status(found.status, "the samples do not overlap: an interval without width")
-    return Contrast(**{**vars(found), "status": status})
+    return replace(found, is_separated=True)
 
 
 def ratio_of_means(
@@ -84,8 +96,7 @@ def ratio_of_means(
             raise ValueError(f"{name} has numbers that are not above 0: a ratio of means needs positive ones")
     settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     found = _contrast(x, y, _log_ratio, permuted=(lambda *samples: samples, _log_ratio), **settings)
-    ends = {name: math.exp(getattr(found, name)) for name in ("value", "low", "high")}
-    return Contrast(**{**vars(found), **ends})
+    return replace(found, value=math.exp(found.value), low=math.exp(found.low), high=math.exp(found.high))
 
 
 def _contrast(
@@ -98,11 +109,11 @@ def _contrast(
     n_resamples: int,
     confidence_level: float,
 ) -> Contrast:
-    (x, note_x), (y, note_y) = _finite(x, "x"), _finite(y, "y")
-    too_few = [f"fewer than {FEWEST_EACH} in {name}" for name, s in (("x", x), ("y", y)) if s.size < FEWEST_EACH]
-    if too_few:
+    (x, left_out_x), (y, left_out_y) = _finite(x, "x"), _finite(y, "y")
+    sizes = {"n_x": x.size, "n_y": y.size, "left_out_x": left_out_x, "left_out_y": left_out_y}
+    if min(x.size, y.size) < FEWEST_EACH:
         value = float(statistic(x, y)) if x.size and y.size else math.nan
-        return Contrast(value, math.nan, math.nan, math.nan, x.size, y.size, join_status(note_x, note_y, *too_few))
+        return Contrast(value, math.nan, math.nan, math.nan, **sizes)
     bounds = bootstrap_bounds(
         (x, y), statistic, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level, paired=False
     )
@@ -116,8 +127,7 @@ def _contrast(
         batch=batch_size(x.size + y.size),
         rng=np.random.default_rng(seed),
     )
-    status = join_status(note_x, note_y)
-    return Contrast(float(statistic(x, y)), bounds.low, bounds.high, float(test.pvalue), x.size, y.size, status)
+    return Contrast(float(statistic(x, y)), bounds.low, bounds.high, float(test.pvalue), **sizes)
 
 
 def _delta(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
@@ -148,10 +158,10 @@ def _same_batch(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray
     return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(y, (*batch, y.shape[-1]))
 
 
-def _finite(values: ArrayLike, name: str) -> tuple[NDArray[np.float64], str]:
+def _finite(values: ArrayLike, name: str) -> tuple[NDArray[np.float64], int]:
+    """The finite observations, and how many others there are."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1:
         raise ValueError(f"{name} has {sample.ndim} dimensions: expected one, over observations")
     finite = np.isfinite(sample)
-    n_left_out = int(np.count_nonzero(~finite))
-    return sample[finite], f"{n_left_out} of {name} left out: not finite" if n_left_out else ""
+    return sample[finite], int(np.count_nonzero(~finite))

@@ -12,15 +12,16 @@ from numpy.typing import ArrayLike
 from internal_physics.families.residual_gain import verdicts
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import join_status
-from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.ground.words import plural
+from internal_physics.statistics.bootstrap import Interval, mean_interval
 from internal_physics.statistics.correlation import (
     FEWEST_PAIRS,
-    TOO_FEW_PAIRS,
+    Correlation,
     correlate_pair,
     correlation_interval,
     parametric_p,
 )
-from internal_physics.statistics.two_samples import FEWEST_EACH, Contrast, cliffs_delta, ratio_of_means
+from internal_physics.statistics.two_samples import FEWEST_EACH, SEPARATED, Contrast, cliffs_delta, ratio_of_means
 
 ENTROPY_GAIN, CONTRACTION, NESTED_GRAMMAR, CONTRAST = "entropy_gain", "contraction", "nested_grammar", "contrast"
 X, Y = "entropy_nats", "last_gain"
@@ -28,7 +29,7 @@ X, Y = "entropy_nats", "last_gain"
 
 @dataclass(frozen=True)
 class Settings:
-    """How often and with what is drawn."""
+    """Resampling settings."""
 
     seed: int
     n_resamples: int
@@ -56,7 +57,7 @@ def entropy_gain_rows(gains: pd.DataFrame, settings: Settings) -> list[dict]:
             _row(ENTROPY_GAIN, X, Y, statistic, (value, interval.low, interval.high))
             | {"n": pair.n, "n_x": pair.n, "n_y": pair.n, "p": getattr(pair, p), "p_parametric": p_parametric}
             | {"verdict_published": published if kind == "pearson" else verdicts.NO_RULE}
-            | {"status": _correlation_status(join_status(pair.status, interval.status), pair.n)}
+            | {"status": _correlation_status(pair, interval)}
         )
     return rows
 
@@ -103,7 +104,7 @@ def _contraction_row(kind: str, sample: np.ndarray, settings: Settings) -> dict:
     finite = sample[np.isfinite(sample)]
     interval = mean_interval(finite, **asdict(settings.named(CONTRACTION, kind)))
     lost = sample.size - finite.size
-    notes = [f"{lost} prompt{'s' * (lost != 1)} left out: no last gain"] if lost else []
+    notes = [f"{plural(lost, 'prompt')} left out: no last gain"] if lost else []
     status = f"no prompts of kind {kind}" if interval.n == 0 else interval.status
     return _row(
         CONTRACTION, kind, verdicts.NEUTRAL, "mean_last_gain", (interval.value, interval.low, interval.high)
@@ -118,14 +119,18 @@ def _contraction_row(kind: str, sample: np.ndarray, settings: Settings) -> dict:
 
 
 def _two_sample_row(hypothesis: str, x: str, y: str, statistic: str, found: Contrast) -> dict:
-    status = found.status
-    for name, kind, n in (("x", x, found.n_x), ("y", y, found.n_y)):
-        few = f"no prompts of kind {kind}" if n == 0 else f"one prompt of kind {kind}: no interval, no test"
-        status = status.replace(f"fewer than {FEWEST_EACH} in {name}", few)
-        status = status.replace(f"of {name} left out", f"of kind {kind} left out")
     sizes = {"n": found.n_x + found.n_y, "n_x": found.n_x, "n_y": found.n_y}
     row = _row(hypothesis, x, y, statistic, (found.value, found.low, found.high))
-    return row | sizes | {"p": found.p, "status": status}
+    return row | sizes | {"p": found.p, "status": _two_sample_status(found, x, y)}
+
+
+def _two_sample_status(found: Contrast, x: str, y: str) -> str:
+    """What was left out of either kind, and which of them has too few prompts."""
+    kinds = ((x, found.n_x, found.left_out_x), (y, found.n_y, found.left_out_y))
+    left_out = [f"{lost} of kind {kind} left out: not finite" for kind, _, lost in kinds if lost]
+    few = {0: "no prompts of kind {}", 1: "one prompt of kind {}: no interval, no test"}
+    too_few = [few[n].format(kind) for kind, n, _ in kinds if n < FEWEST_EACH]
+    return join_status(*left_out, *too_few, SEPARATED if found.is_separated else "")
 
 
 def _row(hypothesis: str, x: str, y: str, statistic: str, estimate: tuple[float, float, float]) -> dict:
@@ -143,14 +148,13 @@ def _row(hypothesis: str, x: str, y: str, statistic: str, estimate: tuple[float,
     }
 
 
-def _correlation_status(status: str, n: int) -> str:
-    """The engine's status in the words of this table."""
-    few = f"{n} prompt{'' if n == 1 else 's'}: a correlation needs at least {FEWEST_PAIRS}"
-    words = {TOO_FEW_PAIRS: few, "constant x": f"{X} is constant: no correlation"}
-    words |= {"constant y": f"{Y} is constant: no correlation"}
-    for phrase, sentence in words.items():
-        status = status.replace(phrase, sentence)
-    return status
+def _correlation_status(pair: Correlation, interval: Interval) -> str:
+    """Why there is no correlation, in the words of this table; else what was left out."""
+    if pair.n < FEWEST_PAIRS:
+        few = f"{plural(pair.n, 'prompt')}: a correlation needs at least {FEWEST_PAIRS}"
+        return join_status(pair.left_out, few)
+    constant = [f"{X if name == 'x' else Y} is constant: no correlation" for name in pair.constant]
+    return join_status(pair.left_out, *constant) if constant else join_status(pair.status, interval.status)
 
 
 def _positive(sample: ArrayLike) -> np.ndarray:
