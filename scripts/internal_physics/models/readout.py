@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from internal_physics.ground.errors import ArchitectureError
+from internal_physics.ground.errors import ArchitectureError, ConfigError
 from internal_physics.models.anatomy import Anatomy, accepts
 
 
@@ -64,7 +64,20 @@ class Readout:
 
     @torch.no_grad()
     def head_logits(self, residual: np.ndarray) -> torch.Tensor:
-        """Logits [n, v] of the output embedding alone: no norm, transform, soft-capping or scaling (as published)."""
+        """Logits [n, v] of the output embedding alone: no norm, transform, soft-capping or scaling (as published).
+
+        Raises:
+            ConfigError: if the output embedding does not take residuals as they are: it is narrower or wider.
+        """
+        takes = self.head.weight.shape[-1]
+        if takes != residual.shape[-1]:
+            raise ConfigError(
+                f"final_norm: false applies the output embedding to the raw residual, and it takes {takes} numbers "
+                f"where the residual stream of {self.anatomy.architecture} has {residual.shape[-1]}",
+                where="information → final_norm",
+                expected="a model whose output embedding is as wide as its residual stream",
+                todo="use final_norm: true, which reads through all that the model has between the two",
+            )
         return self.head(self._tensor(residual))
 
     def _tensor(self, residual: np.ndarray) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Embeddings that do more than look rows up: which ids they really use, and by how much they scale the rows."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -43,11 +44,13 @@ class LookupSpy(TorchFunctionMode):
 
 
 def scale_of_lookup(module: nn.Embedding, ids: torch.Tensor, output: torch.Tensor, architecture: str) -> float:
-    """The constant factor between looked-up rows and the module's output.
+    """The constant factor between looked-up rows and the module's output; NaN where the output is not finite.
 
     Raises:
         ArchitectureError: where there is no such constant: the module does something else to its rows.
     """
+    if not torch.isfinite(output).all():  # overflow or a damaged weight: what flows on says so, not the architecture
+        return math.nan
     rows = functional.embedding(ids, module.weight).to(output.dtype)
     scale = float((output.detach() * rows).sum().double() / rows.square().sum().double())
     if not torch.allclose(output.detach(), rows * scale, rtol=1e-2 if output.dtype.itemsize < 4 else 1e-4, atol=1e-6):

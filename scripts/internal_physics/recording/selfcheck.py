@@ -14,6 +14,7 @@ from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts, hidden_state
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import readout
+from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.loss import causal_targets, losses_nats
 from internal_physics.recording.taps import Flow, Taps
 
@@ -39,10 +40,14 @@ def check_model(model: LoadedModel) -> CheckedModel:
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
+        ModelError: a weight or an activation is not finite: the numbers are at fault, not the architecture.
     """
     try:
         return _prove(model)
     except torch.OutOfMemoryError:
+        raise
+    except ArchitectureError:
+        refuse_unfinite_weights(model.module, model.anatomy.architecture)
         raise
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         # What else an unforeseen architecture does to code that expects another one.
@@ -58,6 +63,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
         logits = _logits(model, ids)
         losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
     taps.verify()
+    require_finite(flow.residual, logits, module, anatomy.architecture)
     _check_chain(flow, outputs, anatomy)
     _compare(f"the linear map {linear.worst_site}", linear.worst, logits.dtype, anatomy)
     with torch.enable_grad():

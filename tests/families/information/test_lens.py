@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+import transformers
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.job import token_texts, verify_readout, watched_ids
 from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
@@ -284,3 +285,55 @@ def test_a_watched_text_is_one_token_or_refused(tmp_path):
     assert build_tokenizer().decode([only]) == "c"
     with pytest.raises(ConfigError, match="'cat' is not one token of this model but 'c' \\+ 'a' \\+ 't'"):
         watched_ids(["cat"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "task", "takes"),
+    [
+        (
+            lambda: transformers.OPTForCausalLM(
+                transformers.OPTConfig(
+                    vocab_size=97,
+                    hidden_size=32,
+                    num_hidden_layers=3,
+                    num_attention_heads=4,
+                    ffn_dim=64,
+                    word_embed_proj_dim=16,
+                    do_layer_norm_before=False,
+                )
+            ),
+            "causal",
+            16,
+        ),
+        (
+            lambda: transformers.ElectraForMaskedLM(
+                transformers.ElectraConfig(
+                    vocab_size=97,
+                    embedding_size=16,
+                    hidden_size=32,
+                    num_hidden_layers=3,
+                    num_attention_heads=4,
+                    intermediate_size=64,
+                )
+            ),
+            "masked",
+            16,
+        ),
+    ],
+    ids=["opt", "electra"],
+)
+def test_the_raw_residual_is_refused_where_the_head_does_not_take_it(module, task, takes):
+    """The published convention has no meaning for a head narrower than the residual stream; the model's own has."""
+    torch.manual_seed(0)
+    model = check_model(wrap_model(module().eval(), build_tokenizer(task == "masked"), task)).model
+    (trace,) = record_batches(model, [encode(Prompt("p", TEXTS[task]), model.tokenizer, task, None)], OPTIONS)
+    readout = Readout(model.module, model.anatomy)
+    with pytest.raises(ConfigError) as error:
+        lens(trace, readout, LensOptions(final_norm=False))
+    assert f"it takes {takes} numbers" in error.value.what
+    assert f"the residual stream of {model.anatomy.architecture} has 32" in error.value.what
+    assert error.value.where == "information → final_norm"
+    found = lens(trace, readout)
+    assert found.final_log_p[trace.tensor("logits", 3, "top_ids")[0].astype(int)] == pytest.approx(
+        float(trace.tensor("logits", 3, "top_log_probabilities")[0]), abs=1e-5
+    )
