@@ -4,7 +4,6 @@ It knows no metric by name: whatever has one number per prompt (and layer), or p
 """
 
 import math
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from internal_physics.config.conditions import BASELINE
 from internal_physics.families.scores.collect import by_model
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes
 from internal_physics.tables.contract import TABLES, read_metrics
@@ -50,7 +50,7 @@ def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level
         baseline = group[group.condition == BASELINE]
         for condition, steered in group[group.condition != BASELINE].groupby("condition", sort=False):
             keys = {"model": model, "condition": condition, "prompt_set": prompt_set}
-            own = {"seed": _seed(seed, model, condition, prompt_set), **settings}
+            own = {"seed": seed_of(seed, "compare", model, condition, prompt_set), **settings}
             found += [keys | row for row in _compare_prompts(baseline, steered, own)]
             found += [keys | row for row in _compare_sets(baseline, steered)]
     return pd.DataFrame(found, columns=list(TABLES["comparisons"]))
@@ -151,8 +151,3 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
                 "n_prompts": n_prompts,
                 "status": status,
             }
-
-
-def _seed(seed: int, *names: str) -> int:
-    """A seed of its own for every comparison, which does not depend on what else is compared."""
-    return zlib.crc32("/".join([str(seed), "compare", *names]).encode())

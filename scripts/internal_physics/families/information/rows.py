@@ -3,7 +3,6 @@
 Index conventions: l residual position 0..L (attention: block 0..L-1), t token, h head, k rank from 1.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from internal_physics.ground.errors import StoreError
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
 from internal_physics.tables.metric_rows import MetricRow
@@ -194,8 +194,8 @@ def prediction_rows(
 
 def _gumbel(trace: Trace, seed: int, size: int) -> np.ndarray:
     """Standard Gumbel noise [size]: the k largest of ln p + noise are k draws without replacement (Gumbel-top-k)."""
-    key = f"{seed}\n{trace.info.labels['prompt_set']}\n{trace.info.prompt}".encode()
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()[:8], "big")).gumbel(size=size)
+    own_seed = seed_of(seed, trace.info.labels["prompt_set"], trace.info.prompt)
+    return np.random.default_rng(own_seed).gumbel(size=size)
 
 
 def _rows(quantity: str, values: np.ndarray, rank: int | None = None) -> list[MetricRow]:

@@ -1,6 +1,5 @@
 """Rule collect: metric rows of all models → the tables prompts, layers, scores and isf_spectra."""
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.contract import read_metrics
@@ -109,7 +109,7 @@ def scores_table(
         score = (
             _set_score(group, metric)
             if metric in of_sets
-            else _mean_score(group, metric, _seed(seed, metric, *keys), settings)
+            else _mean_score(group, metric, seed_of(seed, metric, *keys), settings)
         )
         found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})
     return _in_order(pd.DataFrame(found), rows)
@@ -153,8 +153,3 @@ def _in_order(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     for key in keys:
         table[key] = pd.Categorical(table[key], categories=rows[key].dropna().unique(), ordered=True)
     return table.sort_values(keys, kind="stable").astype(dict.fromkeys(keys, str)).reset_index(drop=True)
-
-
-def _seed(seed: int, *names: str) -> int:
-    """A seed of its own for every score, which does not depend on what else is computed."""
-    return zlib.crc32("/".join([str(seed), *names]).encode())

@@ -3,7 +3,6 @@
 Index conventions: p prompt of a set; i place in a sequence of weights (see metrics.depth); k shuffle.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import pandas as pd
 from internal_physics.families.thermodynamics.change_points import change_shares
 from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
 from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 
 SET_KEYS = ["model", "condition", "prompt_set"]
@@ -80,7 +80,7 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
     """
     layers, counts = [], []
     for keys, group in states.groupby(SET_KEYS, sort=False):
-        rng = np.random.default_rng(zlib.crc32("/".join([str(seed), *keys]).encode()))
+        rng = np.random.default_rng(seed_of(seed, "phases", *keys))
         found = _phases_of_set(group, options, rng)
         labels = dict(zip(SET_KEYS, keys, strict=True))
         layers.append(found[0].assign(**labels))

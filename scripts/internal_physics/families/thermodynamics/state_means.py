@@ -1,10 +1,9 @@
 """Means over the prompts of a set of what a weight's state depends on the prompt for, with bootstrap intervals."""
 
-import zlib
-
 import numpy as np
 import pandas as pd
 
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.many_means import mean_intervals
 
@@ -20,10 +19,14 @@ def state_means(states: pd.DataFrame, *, seed: int, n_resamples: int, confidence
     weight that lacks a finite value on some prompts has the mean of the others, no interval, and a status.
     """
     frames = [
-        _of_set(group, seed=zlib.crc32("/".join([str(seed), *keys]).encode()), n_resamples=n_resamples,
-                confidence_level=confidence_level).assign(**dict(zip(KEYS, keys, strict=True)))
+        _of_set(
+            group,
+            seed=seed_of(seed, "state_means", *keys),
+            n_resamples=n_resamples,
+            confidence_level=confidence_level,
+        ).assign(**dict(zip(KEYS, keys, strict=True)))
         for keys, group in states.groupby(KEYS, sort=False)
-    ]  # fmt: skip
+    ]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
 
