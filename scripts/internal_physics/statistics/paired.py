@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
@@ -68,6 +68,18 @@ def paired_changes(
     }
 
 
+def percent_change(difference: ArrayLike, baseline: ArrayLike) -> Array:
+    """100 · difference / |baseline|, elementwise; NaN where the baseline is zero or NaN.
+
+    Args:
+        difference: steered - baseline, in the unit of the baseline.
+        baseline: of a shape that broadcasts with the difference.
+    """
+    size = np.abs(np.asarray(baseline, dtype=np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(size > 0, 100 * np.asarray(difference) / size, np.nan)
+
+
 def resampling_weights(n: int, n_resamples: int, seed: int) -> Array:
     """Weight of each prompt in each bootstrap sample, [r, n]; rows sum to one."""
     drawn = np.random.default_rng(seed).integers(0, n, (n_resamples, n))
@@ -105,13 +117,11 @@ def bca_bounds(value: Array, resampled: Array, left_out: Array, confidence_level
 def _measures(weights: Array, baseline: Array, steered: Array) -> dict[str, Array]:
     """Every measure under each weighting of the prompts, [r, q]."""
     change = steered - baseline
-    difference, level = weights @ change, np.abs(weights @ baseline)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        percent = np.where(level > 0, 100 * difference / level, np.nan)
+    difference = weights @ change
     return {
         "difference": difference,
         "absolute_difference": weights @ np.abs(change),
-        "percent_change": percent,
+        "percent_change": percent_change(difference, weights @ baseline),
     }
 
 

@@ -15,7 +15,7 @@ from internal_physics.config.conditions import BASELINE
 from internal_physics.families.scores.collect import by_model
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
-from internal_physics.statistics.paired import MEASURES, Change, paired_changes
+from internal_physics.statistics.paired import MEASURES, Change, paired_changes, percent_change
 from internal_physics.tables.contract import TABLES, read_metrics
 from internal_physics.tables.stream import prompt_sets_in
 
@@ -133,7 +133,7 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
     for number in before.index.intersection(after.index, sort=False):
         x, y = before.value[number], after.value[number]
         values = {"difference": y - x, "absolute_difference": abs(y - x)}
-        values["percent_change"] = 100 * (y - x) / abs(x) if x else math.nan
+        values["percent_change"] = float(percent_change(y - x, x))
         n_prompts = steered.prompt.nunique()
         for measure, value in values.items():
             status = (

@@ -19,6 +19,7 @@ from internal_physics.config.conditions import BASELINE
 from internal_physics.families.information.figures import information_metric
 from internal_physics.figures.style import save
 from internal_physics.ground.status import OK
+from internal_physics.statistics.paired import percent_change
 from internal_physics.tables.contract import read_table
 
 METRICS = (
@@ -171,7 +172,7 @@ def _compared(
         "standard": lambda x, _: x,
         "control": lambda _, y: y,
         "difference": lambda x, y: y - x,
-        "percent_change": lambda x, y: 100 * (y - x) / abs(x) if x else math.nan,
+        "percent_change": lambda x, y: float(percent_change(y - x, x)),
     }
     rows = {}
     for key in (key for key in standard if key in control):
