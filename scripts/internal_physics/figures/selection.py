@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from internal_physics.ground.words import plural
+
 MAX_REASONS = 5
 
 
@@ -104,7 +106,7 @@ def left_out_notes(left_out: pd.DataFrame, what: str = "prompt", count_of: str =
     entries = []
     for (model, status), rows in left_out.groupby(["model", "status"], sort=True):
         count = rows[count_of].nunique() if count_of in rows.columns else len(rows)
-        entries.append(f"{model}, {count} {what}{'' if count == 1 else 's'} ({status})")
+        entries.append(f"{model}, {plural(count, what)} ({status})")
     shown, rest = entries[:MAX_REASONS], len(entries) - MAX_REASONS
     more = f"; and {rest} more, see the status column of the table" if rest > 0 else ""
     return [f"Left out: {'; '.join(shown)}{more}."]

@@ -106,11 +106,6 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def plural(count: int, noun: str) -> str:
-    """'1 prompt', '20 prompts'."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def new_figure(width_inches: float, height_inches: float) -> Figure:
     """An empty figure of this print size, bound to no window and to no global state."""
     return Figure(figsize=(width_inches, height_inches), layout="constrained")

@@ -13,6 +13,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 NUMBERS = ("ec", "isc", "isg", "isa", "loss_nats")
@@ -57,7 +58,7 @@ def draw(prompts: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None
             ax.set_axis_off()
         axes[0, 0].set_yticks(range(len(places)), [style.wrap_name(f"{c}, {m}", 24) for c, m in places])
         axes[0, 0].set_ylim(len(places) - 0.5, -0.5)
-        n_prompts = style.plural(int(table["prompt"].nunique()), "prompt")
+        n_prompts = plural(int(table["prompt"].nunique()), "prompt")
         title = f"What steering changes in each prompt of {prompt_set} ({n_prompts})"
         return style.finish(figure, title, [_NOTE, *_left_out(table, shown)])
 
@@ -107,5 +108,5 @@ def _apart(n: int) -> np.ndarray:
 
 def _left_out(table: pd.DataFrame, shown: Sequence[str]) -> list[str]:
     missing = {number: int(table[number].isna().sum()) for number in shown}
-    named = [f"{style.plural(n, 'prompt')} without {number}" for number, n in missing.items() if n]
+    named = [f"{plural(n, 'prompt')} without {number}" for number, n in missing.items() if n]
     return [f"Left out: {'; '.join(named)}."] if named else []

@@ -12,6 +12,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 MAX_COLUMNS = 4
@@ -114,5 +115,5 @@ def _label(quantity: str) -> str:
 
 
 def _title(rows: pd.DataFrame, prompt_set: str) -> str:
-    n = "no prompts" if rows.empty else style.plural(int(rows["n_prompts"].max()), "prompt")
+    n = "no prompts" if rows.empty else plural(int(rows["n_prompts"].max()), "prompt")
     return f"Impact of steering along depth on {prompt_set} ({n})"

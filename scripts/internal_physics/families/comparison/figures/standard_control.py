@@ -12,6 +12,7 @@ from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import count_prompts, left_out_notes, order_models, require_columns, split
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 MAX_CONTROLS = 3  # beside one baseline; more of them begin a new block of panels, with the baseline again
@@ -50,7 +51,7 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     looks = style.model_styles(order_models(layers["model"], models))
     with style.house_style():
         figure = _figure(usable, blocks, looks)
-        n_prompts = style.plural(count_prompts(usable), "prompt")
+        n_prompts = plural(count_prompts(usable), "prompt")
         what = "Information, standard" if set(usable["quantity"]) & set(beside.LABELS_OF_INFORMATION) else "Standard"
         title = f"{what} beside control on {prompt_set} ({n_prompts})"
         return style.finish(figure, title, [NOTE, *left_out_notes(left_out)])

@@ -13,6 +13,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 MAX_COLUMNS = 3
@@ -68,7 +69,7 @@ def draw(
             _panel(ax, rows[rows["model"] == model], tokens, looks)
             ax.set_title(style.wrap_name(model), fontweight="bold")
         _legend(figure.add_subplot(grid[0, :]), looks)
-        n = style.plural(int(rows["n_prompts"].max()), "prompt")
+        n = plural(int(rows["n_prompts"].max()), "prompt")
         note = NOTE.format(interval=f"{100 * confidence:g} %")
         return style.finish(figure, f"Watched tokens on {prompt_set} ({n})", [note])
 

@@ -16,6 +16,7 @@ from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 
@@ -145,7 +146,7 @@ def _panel(figure: Figure, ax: Axes, means: pd.DataFrame, panel: Panel, models: 
 def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
     n = count_prompts(chosen.usable)
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient flow of each model by layer on {prompt_set} (mean over {style.plural(n, 'prompt')}){where}"
+    return f"Gradient flow of each model by layer on {prompt_set} (mean over {plural(n, 'prompt')}){where}"
 
 
 def _notes(chosen: Selection, means: dict[str, pd.DataFrame]) -> list[str]:

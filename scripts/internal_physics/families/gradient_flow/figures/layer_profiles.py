@@ -13,6 +13,7 @@ from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 LABELS = {
@@ -126,7 +127,7 @@ def _dress(ax: Axes, model: str, quantity: str, *, is_first_column: bool) -> Non
 def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
     n = count_prompts(chosen.usable)
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Change of the gradient across each block on {prompt_set} ({style.plural(n, 'prompt')}){where}"
+    return f"Change of the gradient across each block on {prompt_set} ({plural(n, 'prompt')}){where}"
 
 
 def _notes(chosen: Selection, log: bool) -> list[str]:
@@ -143,7 +144,7 @@ def _log_notes(changes: pd.DataFrame) -> list[str]:
     """What a log axis of e_l cannot show: zeros, and a band that reaches below 0."""
     notes = []
     if zeros := int((changes["value"] <= 0).sum()):
-        notes.append(f"{style.plural(zeros, 'value')} of e_l equal to 0 cannot be shown on a log axis.")
+        notes.append(f"{plural(zeros, 'value')} of e_l equal to 0 cannot be shown on a log axis.")
     spread = changes.groupby(["model", "layer"])["value"].agg(["mean", "std"])
     if (spread["mean"] <= spread["std"]).any():
         notes.append("Where the standard deviation of e_l exceeds its mean, the band runs to the bottom.")

@@ -14,6 +14,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import Selection, require_columns, select
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 AXES = {
@@ -151,7 +152,7 @@ def _n_prompts(scores_normalized: pd.DataFrame, prompt_set: str) -> int | None:
 
 
 def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
-    size = "" if n_prompts is None else f" ({style.plural(n_prompts, 'prompt')})"
+    size = "" if n_prompts is None else f" ({plural(n_prompts, 'prompt')})"
     where = "" if condition == "baseline" else f", condition {condition}"
     return f"Gradient-flow scores on {prompt_set}{size}{where}; larger is better"
 
@@ -160,7 +161,7 @@ def _notes(chosen: Selection) -> list[str]:
     shown = chosen.usable["model"].nunique()
     notes = [
         "Each axis is 1/(metric + 1e-9), then min-max over the models: 1 is the best and 0 the worst of the "
-        f"{style.plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
+        f"{plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
     ]
     shown_status, why_not = (
         rows.set_index(["model", "metric"])["status"].to_dict() for rows in (chosen.usable, chosen.left_out)

@@ -12,6 +12,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import count_prompts, left_out_notes, select
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 MAX_COLUMNS = 4
@@ -93,4 +94,4 @@ def _dress(ax: Axes, model: str, row: int, column: int, log: bool) -> None:
 def _title(usable: pd.DataFrame, prompt_set: str, condition: str) -> str:
     n = count_prompts(usable)
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Information along depth on {prompt_set} ({style.plural(n, 'prompt')}){where}"
+    return f"Information along depth on {prompt_set} ({plural(n, 'prompt')}){where}"

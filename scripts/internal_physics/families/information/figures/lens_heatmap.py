@@ -13,6 +13,7 @@ from internal_physics.families.information.figures.tokens import NOTE, fitted, r
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import require_columns
+from internal_physics.ground.words import plural
 from internal_physics.tables.contract import read_rows
 
 MAX_POSITIONS, MAX_LAYERS = 11, 41
@@ -124,5 +125,5 @@ def _notes(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
             f"{n_layers} residuals."
         )
     if n_bad := int((~np.isfinite(shown["entropy_nats"])).sum()):
-        notes.append(f"Hatched grey: {style.plural(n_bad, 'cell')} whose logits are not finite.")
+        notes.append(f"Hatched grey: {plural(n_bad, 'cell')} whose logits are not finite.")
     return notes

@@ -16,6 +16,7 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, require_columns, split
 from internal_physics.ground.seeds import seed_of
+from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.contract import read_table
 
@@ -96,7 +97,7 @@ def draw(
             ax.set_xlabel(label)
         axes[1, 1].tick_params(labelleft=False)
         axes[1, 0].axvline(1.0, **NEUTRAL)
-        sample = f"{style.plural(len(usable), 'prompt')}, {VARIANT_NAMES[variant]}"
+        sample = f"{plural(len(usable), 'prompt')}, {VARIANT_NAMES[variant]}"
         title = f"{model}: residual gain against uncertainty ({sample})"
         verdict = entropy_gain_sentence(hypotheses, model, variant, ALL_SETS, condition)
         notes = [_legend_note(confidence_level), verdict, *left_out_notes(left_out)]

@@ -16,6 +16,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
+from internal_physics.ground.words import plural
 from internal_physics.tables.parts import TableBySet
 
 PHASES = {
@@ -116,7 +117,7 @@ def _expected(ax: Axes, rows: pd.DataFrame, order: Sequence[str]) -> None:
 
 
 def _prompts(rows: pd.DataFrame) -> str:
-    return style.plural(int(rows["n_prompts"].max()), "prompt")
+    return plural(int(rows["n_prompts"].max()), "prompt")
 
 
 def _notes(tables: dict[str, np.ndarray]) -> list[str]:

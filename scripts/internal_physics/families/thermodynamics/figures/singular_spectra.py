@@ -14,6 +14,7 @@ from internal_physics.families.thermodynamics.figures import weights
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import require_columns
+from internal_physics.ground.words import plural
 from internal_physics.tables.contract import read_rows
 
 MAX_COLUMNS = 4
@@ -131,5 +132,5 @@ def _notes(spectra: pd.DataFrame) -> list[str]:
     bad = spectra[spectra["method"] == "none"]
     if len(bad):
         reasons = "; ".join(f"{row.parameter} ({row.status})" for row in bad.head(3).itertuples())
-        notes.append(f"Left out: {style.plural(len(bad), 'weight')}: {reasons}.")
+        notes.append(f"Left out: {plural(len(bad), 'weight')}: {reasons}.")
     return notes

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from internal_physics.figures import style
 from internal_physics.figures.selection import order_models, require_columns, split
+from internal_physics.ground.words import plural
 from internal_physics.models.kinds import KINDS
 
 QUANTITIES = ("temperature", "entropy_nats", "energy", "free_energy")
@@ -139,4 +140,4 @@ def log_values(values: np.ndarray) -> bool:
 def about_set(rows: pd.DataFrame, prompt_set: str, condition: str) -> str:
     """'factual (20 prompts)', with the condition where it is not the baseline."""
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"{prompt_set} ({style.plural(int(rows['prompt'].nunique()), 'prompt')}){where}"
+    return f"{prompt_set} ({plural(int(rows['prompt'].nunique()), 'prompt')}){where}"
