@@ -31,10 +31,14 @@ rule all:
         "results/report.html",
         "results/run.yaml",
         "results/tables/checked.txt",
-        ALL_RECORDS,
-        LOST_TENSORS,
-        expand("results/prompts/{set}.yaml", set=GENERATED_SETS),
+        PLAN.all_listings(),
+        PLAN.lost_tensors(),
+        expand("results/prompts/{set}.yaml", set=PLAN.generated_sets),
         RESIDUAL_GAIN_RESULTS,
-        PUBLISHED_CSV if "thermodynamics" in METRICS else [],
-        [f"results/information/{part}" for part in ["standard", "control", "comparative"] if "information" in METRICS],
+        expand("results/thermodynamics/{model}.csv", model=PLAN.models) if "thermodynamics" in PLAN.metrics else [],
+        [
+            f"results/information/{part}"
+            for part in ["standard", "control", "comparative"]
+            if "information" in PLAN.metrics
+        ],
     localrule: True

@@ -9,16 +9,14 @@ import psutil
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
-from internal_physics.config.conditions import BASELINE, files_behind
 from internal_physics.config.load import check_duplicate_keys, load_config
-from internal_physics.config.plan import lost_tensors, record_jobs
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS as STEERED
-from internal_physics.families.family import WATCH, Per
+from internal_physics.families.family import Per
 from internal_physics.ground.closure import code_checksum
 from internal_physics.ground.errors import UserError
-from internal_physics.report.texts import words_file
 from internal_physics.models.memory import estimate_memory, estimate_readout
+from internal_physics.plan.run_plan import RunPlan, table_files
+from internal_physics.report.texts import words_file
 
 try:
     check_duplicate_keys(workflow.configfiles)
@@ -31,32 +29,23 @@ CORES = workflow.resource_settings.cores if workflow.is_main_process and not wor
 if CORES and "mem_mb" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 10**6)  # jobs side by side have to fit
 
-MODELS = list(CONFIG.models)
-PROMPT_SETS = list(CONFIG.prompt_sets)
-RUNS = {(run.model, run.condition): run for run in CONFIG.runs}  # what is recorded: each with its prompt sets
-CONDITIONS = list(dict.fromkeys(run.condition for run in CONFIG.runs))
-CONTRASTS = [name for name, condition in CONFIG.conditions.items() if "contrast" in condition.steering]
-GRADIENT_FLOW = ["ec", "isc", "isg", "isa"]  # one reading of the records gives all four
-METRICS = CONFIG.raw["metrics"]
-ASKED = {*METRICS, *([STEERED] if CONFIG.conditions else []), *([WATCH] if CONFIG.raw["information"]["watch"] else [])}
-COLLECTED = [name for name in METRICS if registry.METRICS[name].in_layers]  # those whose rows `collect` reads
-SCORED = registry.scored(COLLECTED)
-ALONE = [name for name in METRICS if registry.METRICS[name].module and name not in GRADIENT_FLOW]  # one rule for all
-TABLES = registry.wanted_tables(ASKED)
-FIGURE_FORMATS = ["png", "svg"]
-PUBLISHED_CSV = expand("results/thermodynamics/{model}.csv", model=MODELS)
+PLAN = RunPlan(CONFIG)
+REPORT_TEMPLATE = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())
+REPORT_WORDS = [os.path.relpath(words_file(family, registry.FOLDER)) for family in registry.FAMILIES]
+REPORT_FACTS = [family.caption_facts for family in registry.FAMILIES if family.caption_facts]
 
-RECORD_JOBS = record_jobs(CONFIG.prompt_sets.values(), CONFIG.raw["record"]["prompts_per_job"])
-STEERED_SETS = [s for s in PROMPT_SETS if any(s in r.prompt_sets for r in CONFIG.runs if r.condition != BASELINE)]
-GENERATED_SETS = [name for name, options in CONFIG.raw["prompt_sets"].items() if "generate" in options]
+
+def any_of(names, otherwise="nothing-has-this-name"):
+    """Pattern of a wildcard that is one of these names."""
+    return "|".join(map(re.escape, names)) or otherwise
 
 
 wildcard_constraints:
-    model="|".join(map(re.escape, MODELS)),
-    condition="|".join(map(re.escape, CONDITIONS)),
-    contrast="|".join(map(re.escape, CONTRASTS)) or "no-contrast",
-    prompt_set="|".join(map(re.escape, PROMPT_SETS)),
-    snapshot="|".join(map(re.escape, CONFIG.snapshots)),
+    model=any_of(PLAN.models),
+    condition=any_of(PLAN.conditions),
+    contrast=any_of(PLAN.contrasts),
+    prompt_set=any_of(PLAN.prompt_sets),
+    snapshot=any_of(CONFIG.snapshots),
 
 
 def code(adapter, *modules):
@@ -64,45 +53,19 @@ def code(adapter, *modules):
     return code_checksum(os.path.join(workflow.basedir, "scripts", f"{adapter}.py"), *modules)
 
 
-def records_of(wildcards):
-    """The listings of all records of one model in one condition: of the prompt sets that it runs, in order."""
-    run = RUNS[wildcards.model, wildcards.condition]
-    return [
-        record_job.listing.format(model=run.model, condition=run.condition)
-        for record_job in RECORD_JOBS
-        if record_job.prompt_set in run.prompt_sets
-    ]
-
-
-def for_runs(pattern, **wildcards):
-    """A path for every model in every condition that it is recorded in, as `expand` would give for independent ones."""
-    return [
-        path for run in RUNS.values() for path in expand(pattern, model=run.model, condition=run.condition, **wildcards)
-    ]
-
-
-def models_on(prompt_set):
-    """Pattern of the models that run a prompt set."""
-    return "|".join(re.escape(m) for m in MODELS if CONFIG.models[m]["task"] == CONFIG.prompt_sets[prompt_set].task)
-
-
-def steering_of(wildcards):
-    """What is added to the residual stream in this condition; nothing in the baseline."""
-    condition = CONFIG.conditions.get(wildcards.condition)
-    return None if condition is None else dict(condition.steering)
-
-
-def steering_files(wildcards):
-    """The file that holds a condition's direction (first) and those it points to: the user's own, or derived from texts."""
-    if wildcards.condition in CONTRASTS:
-        return f"results/steering/{wildcards.model}/{wildcards.condition}.safetensors"
-    file = (steering_of(wildcards) or {}).get("file")
-    return [] if file is None else files_behind(file)
-
-
 def snapshot_of(wildcards):
     """The snapshot folder of a model."""
-    return f"results/snapshots/{CONFIG.sources[wildcards.model].snapshot}"
+    return PLAN.snapshot(wildcards.model)
+
+
+def records_of(wildcards):
+    """The listings of all records of one model in one condition."""
+    return PLAN.listings(wildcards.model, wildcards.condition)
+
+
+def load_options(wildcards):
+    """How a model is loaded."""
+    return PLAN.load_options(wildcards.model)
 
 
 def source_files(wildcards):
@@ -119,30 +82,10 @@ def source_of(wildcards):
     return vars(CONFIG.snapshots[wildcards.snapshot])
 
 
-def load_options(wildcards):
-    """How a model is loaded: its options without its source."""
-    options = CONFIG.models[wildcards.model]
-    keys = ["dtype", "quantization", "compute_dtype", "device", "task", "trust_remote_code"]
-    return {key: options[key] for key in keys} | {
-        "attention": "eager" if CONFIG.raw["record"]["attention_entropy"] else "sdpa"
-    }
-
-
-def record_options(record_job):
-    """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
-    options = {key: value for key, value in CONFIG.raw["record"].items() if key != "prompts_per_job"}
-    return {**options, "weight_gradients": record_job.weight_gradients}
-
-
 def record_mem_mb(wildcards, input, attempt):
     """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
     return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
-
-
-def metric_options(wildcards):
-    """What of the config's `statistics` a metric takes."""
-    return {name: CONFIG.raw["statistics"][name] for name in registry.METRICS[wildcards.metric].options}
 
 
 def readout_mem_mb(wildcards, input, attempt):
@@ -174,63 +117,9 @@ def recording_threads():
     return max(1, min(8, CORES // 2)) if CORES else 8
 
 
-def table_outputs(*names):
-    """The two files of each table, as named outputs: {name}_csv and {name}_parquet."""
-    return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in ["csv", "parquet"]}
-
-
 def prompt_fields(*names):
     """Prompt set → prompt → these fields of it, as the config gives them: only rules that read them become stale."""
     return {
         name: {p.name: {field: getattr(p, field) for field in names} for p in prompt_set.prompts}
         for name, prompt_set in CONFIG.prompt_sets.items()
     }
-
-
-# What figures may take of the run; one that takes nothing of it is drawn again only where its tables change.
-OF_RUN = {
-    "models": MODELS,
-    "prompt_sets": PROMPT_SETS,
-    "seed": CONFIG.raw["seed"],
-    "statistics": CONFIG.raw["statistics"],
-    "lens_prompts": {model: CONFIG.lens_prompt(model) for model in MODELS},
-}
-SUBJECTS = {Per.PROMPT_SET: PROMPT_SETS, Per.STEERED_SET: STEERED_SETS, Per.MODEL: MODELS}
-
-
-def figure_outputs(per):
-    """Files of a kind of figure, which stays a wildcard."""
-    name = "{{figure}}" if per == Per.RUN else "{{figure}}-{subject}"
-    return expand(f"results/figures/{name}.{{format}}", subject=SUBJECTS.get(per, [""]), format=FIGURE_FORMATS)
-
-
-def figure_files(*names):
-    """All files of these kinds of figures."""
-    return [path.format(figure=name) for name in names for path in figure_outputs(registry.FIGURES[name].per)]
-
-
-def figure_inputs(wildcards):
-    """Tables and other files that a kind of figure reads."""
-    figure = registry.FIGURES[wildcards.figure]
-    tables = {name: f"results/tables/{name}.parquet" for name in figure.tables}
-    return tables | {name: expand(path, model=MODELS) for name, path in figure.files.items()}
-
-
-def figure_options(wildcards):
-    """What its `figures` function is called with."""
-    figure = registry.FIGURES[wildcards.figure]
-    of_run = OF_RUN | ({"prompt_sets": STEERED_SETS} if figure.per == Per.STEERED_SET else {})
-    return {name: of_run[name] for name in figure.params} | dict(figure.options)
-
-
-def figures_per(per):
-    """Wildcard pattern of the kinds of figures that are drawn once for each of these."""
-    return "|".join(registry.wanted_figures(ASKED, per)) or "no-figure"
-
-
-ALL_FIGURES = figure_files(*registry.wanted_figures(ASKED))
-ALL_RECORDS = [path for run in RUNS.values() for path in records_of(run)]
-LOST_TENSORS = lost_tensors(RUNS.values(), RECORD_JOBS)
-REPORT_TEMPLATE = sorted(os.path.relpath(path) for path in Path(workflow.basedir, "report").iterdir())
-REPORT_WORDS = [os.path.relpath(words_file(family, registry.FOLDER)) for family in registry.FAMILIES]
-REPORT_FACTS = [family.caption_facts for family in registry.FAMILIES if family.caption_facts]

@@ -2,17 +2,15 @@
 # OUTPUTS  results/tables/comparisons.csv and .parquet; results/figures/{figure}-{prompt_set}.png and .svg, of steered prompt sets
 #          results/information/{standard,control,comparative}/{data,plots,predictions}/, as the published package writes them
 
-PUBLISHED_FIGURES = [name for name in registry.wanted_figures(ASKED, Per.RUN) if name.startswith("information_")]
-COMPARATIVE_FIGURES = [
-    name for name in registry.wanted_figures(ASKED, Per.STEERED_SET) if name.endswith("_information")
-]
+PUBLISHED_FIGURES = [name for name in PLAN.figures(Per.RUN) if name.startswith("information_")]
+COMPARATIVE_FIGURES = [name for name in PLAN.figures(Per.STEERED_SET) if name.endswith("_information")]
 
 
 rule compare:
     input:
-        metrics=for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=METRICS),
+        metrics=PLAN.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=PLAN.metrics),
     output:
-        **table_outputs("comparisons"),
+        **table_files("comparisons"),
     log:
         "results/logs/compare.log",
     benchmark:
@@ -36,8 +34,8 @@ rule information_package:
     input:
         information="results/tables/information.parquet",
         predictions="results/tables/predictions.parquet",
-        standard=[path for path in figure_files(*PUBLISHED_FIGURES) if path.endswith(".png")],
-        comparative=[path for path in figure_files(*COMPARATIVE_FIGURES) if path.endswith(".png")],
+        standard=PLAN.figure_files(*PUBLISHED_FIGURES, formats=("png",)),
+        comparative=PLAN.figure_files(*COMPARATIVE_FIGURES, formats=("png",)),
     output:
         standard=directory("results/information/standard"),
         control=directory("results/information/control"),
@@ -52,8 +50,8 @@ rule information_package:
     resources:
         mem_mb=2000,
     params:
-        models=MODELS,
-        prompt_sets=PROMPT_SETS,
+        models=PLAN.models,
+        prompt_sets=PLAN.prompt_sets,
         code=code("information_package"),
     message:
         "Writing the published run folder of information"

@@ -6,15 +6,15 @@
 
 rule figure_by_set:
     input:
-        unpack(figure_inputs),
+        unpack(lambda wildcards: PLAN.figure_inputs(wildcards.figure)),
     output:
-        figure_outputs(Per.PROMPT_SET),
+        PLAN.figure_outputs(Per.PROMPT_SET),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:
         "results/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
-        figure=figures_per(Per.PROMPT_SET),
+        figure=any_of(PLAN.figures(Per.PROMPT_SET)),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -22,7 +22,7 @@ rule figure_by_set:
         mem_mb=lambda wildcards: registry.FIGURES[wildcards.figure].mem_mb,
     params:
         module=lambda wildcards: registry.figure_module(wildcards.figure),
-        options=figure_options,
+        options=lambda wildcards: PLAN.figure_options(wildcards.figure),
         code=lambda wildcards: code("figure", registry.figure_module(wildcards.figure)),
     message:
         "Drawing {wildcards.figure}"
@@ -32,23 +32,23 @@ rule figure_by_set:
 
 use rule figure_by_set as figure_by_steered_set with:
     output:
-        figure_outputs(Per.STEERED_SET),
+        PLAN.figure_outputs(Per.STEERED_SET),
     wildcard_constraints:
-        figure=figures_per(Per.STEERED_SET),
+        figure=any_of(PLAN.figures(Per.STEERED_SET)),
     localrule: True
 
 
 use rule figure_by_set as figure_by_model with:
     output:
-        figure_outputs(Per.MODEL),
+        PLAN.figure_outputs(Per.MODEL),
     wildcard_constraints:
-        figure=figures_per(Per.MODEL),
+        figure=any_of(PLAN.figures(Per.MODEL)),
     localrule: True
 
 
 use rule figure_by_set as figure_of_run with:
     output:
-        figure_outputs(Per.RUN),
+        PLAN.figure_outputs(Per.RUN),
     wildcard_constraints:
-        figure=figures_per(Per.RUN),
+        figure=any_of(PLAN.figures(Per.RUN)),
     localrule: True

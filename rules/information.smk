@@ -39,10 +39,10 @@ rule information:
 
 rule collect_information:
     input:
-        metrics=for_runs("results/metrics/information/{model}/{condition}.parquet"),
-        predictions=for_runs("results/lens/{model}/{condition}/predictions.parquet"),
+        metrics=PLAN.for_runs("results/metrics/information/{model}/{condition}.parquet"),
+        predictions=PLAN.for_runs("results/lens/{model}/{condition}/predictions.parquet"),
     output:
-        **table_outputs("information", "predictions"),
+        **table_files("information", "predictions"),
     log:
         "results/logs/collect_information.log",
     benchmark:

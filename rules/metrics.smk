@@ -40,14 +40,14 @@ rule metric:
     benchmark:
         "results/benchmarks/metric/{metric}/{model}/{condition}.tsv"
     wildcard_constraints:
-        metric="|".join(ALONE) or "no-metric",
+        metric=any_of([name for name, metric in registry.METRICS.items() if metric.rule == "metric"]),
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
     params:
         module=lambda wildcards: registry.METRICS[wildcards.metric].module,
-        options=metric_options,
+        options=lambda wildcards: PLAN.metric_options(wildcards.metric),
         code=lambda wildcards: code("metric", registry.METRICS[wildcards.metric].module),
     message:
         "{wildcards.metric} of {wildcards.model}, {wildcards.condition}"

@@ -5,14 +5,14 @@
 # Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}. In a profile's
 # `set-resources` and `set-threads` the name `record` speaks to all of them.
 
-for record_job in RECORD_JOBS:
+for record_job in PLAN.record_jobs:
 
     rule:
         name:
             record_job.name
         input:
             snapshot=snapshot_of,
-            steering=steering_files,
+            steering=lambda wildcards: PLAN.steering_files(wildcards.model, wildcards.condition),
         output:
             tensors=record_job.outputs,
             listing=record_job.listing,
@@ -21,7 +21,7 @@ for record_job in RECORD_JOBS:
         benchmark:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
         wildcard_constraints:
-            model=models_on(record_job.prompt_set),
+            model=any_of(PLAN.models_on(record_job.prompt_set)),
         conda:
             "../envs/extract.yaml"
         threads: site_threads("record", recording_threads())
@@ -32,8 +32,8 @@ for record_job in RECORD_JOBS:
             n_prompts=len(record_job.prompts),
             prompts=record_job.prompts,
             load=load_options,
-            steering=steering_of,
-            record=record_options(record_job),
+            steering=lambda wildcards: PLAN.steering(wildcards.condition),
+            record=PLAN.record_options(record_job),
             code=code("record"),
         message:
             "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"

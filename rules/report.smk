@@ -4,7 +4,7 @@
 
 rule provenance:
     input:
-        **{name: f"results/tables/{name}.parquet" for name in TABLES},
+        **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
     output:
         run="results/run.yaml",
     log:
@@ -27,10 +27,10 @@ rule provenance:
 
 rule report:
     input:
-        **{name: f"results/tables/{name}.parquet" for name in TABLES},
+        **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
         run="results/run.yaml",
         checked="results/tables/checked.txt",
-        figures=[path for path in ALL_FIGURES if path.endswith(".png")],
+        figures=PLAN.figure_files(*PLAN.figures(), formats=("png",)),
         template=REPORT_TEMPLATE,
         words=REPORT_WORDS,
     output:

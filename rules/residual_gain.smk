@@ -6,14 +6,16 @@
 # Is the residual stream's gain driven by the input? From the records alone: no new pass through a model.
 # Only for runs whose `metrics` name residual_gain.
 
-RESIDUAL_GAIN_RESULTS = expand("results/residual_gain/{model}.json", model=MODELS if "residual_gain" in METRICS else [])
+RESIDUAL_GAIN_RESULTS = expand(
+    "results/residual_gain/{model}.json", model=PLAN.models if "residual_gain" in PLAN.metrics else []
+)
 
 
 rule gains:
     input:
-        metrics=for_runs("results/metrics/residual_gain/{model}/{condition}.parquet"),
+        metrics=PLAN.for_runs("results/metrics/residual_gain/{model}/{condition}.parquet"),
     output:
-        **table_outputs("gains"),
+        **table_files("gains"),
     log:
         "results/logs/gains.log",
     benchmark:
@@ -36,7 +38,7 @@ rule hypotheses:
     input:
         gains="results/tables/gains.parquet",
     output:
-        **table_outputs("hypotheses"),
+        **table_files("hypotheses"),
     log:
         "results/logs/hypotheses.log",
     benchmark:

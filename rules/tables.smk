@@ -5,9 +5,9 @@
 
 rule collect:
     input:
-        metrics=for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=COLLECTED),
+        metrics=PLAN.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=PLAN.collected_metrics),
     output:
-        **table_outputs("prompts", "layers", "scores", "isf_spectra"),
+        **table_files("prompts", "layers", "scores", "isf_spectra"),
     log:
         "results/logs/collect.log",
     benchmark:
@@ -20,7 +20,7 @@ rule collect:
     params:
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
-        scored=SCORED,
+        scored=registry.scored(PLAN.collected_metrics),
         code=code("collect"),
     message:
         "Collecting {input.metrics} into tables"
@@ -32,7 +32,7 @@ rule normalize:
     input:
         scores="results/tables/scores.parquet",
     output:
-        **table_outputs("scores_normalized"),
+        **table_files("scores_normalized"),
     log:
         "results/logs/normalize.log",
     benchmark:
@@ -43,7 +43,7 @@ rule normalize:
     resources:
         mem_mb=1000,
     params:
-        metrics=[name for name in SCORED if registry.METRICS[name].smaller_is_better],
+        metrics=PLAN.ranked_metrics,
         code=code("normalize"),
     message:
         "Normalizing scores over models"
@@ -56,7 +56,7 @@ rule correlate:
         prompts="results/tables/prompts.parquet",
         scores="results/tables/scores.parquet",
     output:
-        **table_outputs("correlations"),
+        **table_files("correlations"),
     log:
         "results/logs/correlate.log",
     benchmark:
@@ -67,7 +67,7 @@ rule correlate:
     resources:
         mem_mb=1000,
     params:
-        metrics=registry.score_names(METRICS),
+        metrics=registry.score_names(PLAN.metrics),
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],
         code=code("correlate"),
@@ -79,7 +79,7 @@ rule correlate:
 
 rule check_tables:
     input:
-        **{name: f"results/tables/{name}.parquet" for name in TABLES},
+        **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
     output:
         checked="results/tables/checked.txt",
     log:
@@ -92,8 +92,8 @@ rule check_tables:
     resources:
         mem_mb=1000,
     params:
-        runs=[(run.model, run.condition, run.prompt_sets) for run in RUNS.values()],
-        metrics=COLLECTED,
+        runs=[(run.model, run.condition, run.prompt_sets) for run in PLAN.runs.values()],
+        metrics=PLAN.collected_metrics,
         prompts={
             name: [prompt.name for prompt in prompt_set.prompts] for name, prompt_set in CONFIG.prompt_sets.items()
         },

@@ -83,15 +83,15 @@ rule phases:
 
 rule collect_thermodynamics:
     input:
-        weights=expand("results/weights/{model}.parquet", model=MODELS),
-        states=for_runs("results/thermodynamics/{model}/{condition}/states.parquet"),
-        means=for_runs("results/thermodynamics/{model}/{condition}/means.parquet"),
-        flags=for_runs("results/phases/{model}/{condition}/flags.parquet"),
-        layers=for_runs("results/phases/{model}/{condition}/layers.parquet"),
-        counts=for_runs("results/phases/{model}/{condition}/counts.parquet"),
+        weights=expand("results/weights/{model}.parquet", model=PLAN.models),
+        states=PLAN.for_runs("results/thermodynamics/{model}/{condition}/states.parquet"),
+        means=PLAN.for_runs("results/thermodynamics/{model}/{condition}/means.parquet"),
+        flags=PLAN.for_runs("results/phases/{model}/{condition}/flags.parquet"),
+        layers=PLAN.for_runs("results/phases/{model}/{condition}/layers.parquet"),
+        counts=PLAN.for_runs("results/phases/{model}/{condition}/counts.parquet"),
     output:
-        **table_outputs("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"),
-        published=PUBLISHED_CSV,
+        **table_files("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"),
+        published=expand("results/thermodynamics/{model}.csv", model=PLAN.models),
     log:
         "results/logs/collect_thermodynamics.log",
     benchmark:
@@ -102,7 +102,7 @@ rule collect_thermodynamics:
     resources:
         mem_mb=4000,
     params:
-        models=MODELS,
+        models=PLAN.models,
         code=code("collect_thermodynamics"),
     message:
         "Collecting spectra, thermodynamics and phases into tables"

@@ -6,9 +6,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 from internal_physics.config.load import MIN_PROMPTS_ISF, check_duplicate_keys, load_config, schema
-from internal_physics.config.plan import record_jobs
 from internal_physics.ground.errors import ConfigError, PromptError, SourceError, UserError
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.plan.record_jobs import record_jobs
 
 ROOT = Path(__file__).parents[2]
 READY_CONFIGS = [ROOT / "config.yaml", *sorted(p for p in (ROOT / "config").glob("*.yaml") if p.stem != "schema")]

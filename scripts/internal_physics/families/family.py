@@ -38,7 +38,8 @@ class Metric:
     Attributes:
         name: as in the config.
         title: as a person writes it.
-        module: the metric module that rule `metric` measures with (see tables.measure); empty for a rule of its own.
+        rule: the rule that computes it: `metric`, or one of its own.
+        module: the metric module that these rules measure with (see tables.measure); empty where the rule needs more.
         options: names of the config's `statistics` that its function takes.
         score: its part in table `scores`.
         scores: names in table `scores` that every model and prompt set has.
@@ -50,6 +51,7 @@ class Metric:
     name: str
     title: str
     module: str = ""
+    rule: str = "metric"
     options: tuple[str, ...] = ()
     score: Score = Score.NONE
     scores: tuple[str, ...] = ()

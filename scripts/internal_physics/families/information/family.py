@@ -16,7 +16,7 @@ QUANTITIES = {
 FAMILY = Family(
     name="information",
     title="Information along depth",
-    metrics=(Metric("information", "Information", in_layers=False),),
+    metrics=(Metric("information", "Information", rule="information", in_layers=False),),
     tables={"information": ASKED, "predictions": ASKED},
     figures=(
         Figure(

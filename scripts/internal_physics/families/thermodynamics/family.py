@@ -12,6 +12,7 @@ FAMILY = Family(
         Metric(
             "thermodynamics",
             "Thermodynamics",
+            rule="thermodynamics",
             score=Score.QUANTITIES,
             scores=("temperature", "entropy_nats", "energy", "free_energy"),
             needs_weight_gradients=True,

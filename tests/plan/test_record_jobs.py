@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics.config.conditions import Run
 from internal_physics.config.load import PromptSet
-from internal_physics.config.plan import lost_tensors, record_jobs
 from internal_physics.config.prompts import Prompt
+from internal_physics.plan.record_jobs import lost_tensors, record_jobs
 
 
 def prompt_set(name, n_prompts, **fields):

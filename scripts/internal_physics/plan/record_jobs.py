@@ -1,4 +1,4 @@
-"""The work plan: prompt sets cut into jobs, each with the files it writes. No heavy imports."""
+"""Record jobs: prompt sets cut into jobs, each with the files it writes."""
 
 import os
 import re

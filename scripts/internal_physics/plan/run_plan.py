@@ -1,0 +1,204 @@
+"""What a config asks for: jobs, tables, figures, and the paths of their files, all relative to the working directory.
+
+The rules ask this plan; it knows no Snakemake. A path may keep wildcards in braces where a rule has them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from internal_physics.config.conditions import BASELINE, Run, files_behind
+from internal_physics.config.load import Config
+from internal_physics.families import registry
+from internal_physics.families.family import CONDITIONS, WATCH, Per
+from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs
+
+FIGURE_FORMATS = ("png", "svg")
+TABLE_FORMATS = ("csv", "parquet")
+_LOADING = ("dtype", "quantization", "compute_dtype", "device", "task", "trust_remote_code")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The plan of one run.
+
+    Attributes:
+        config: checked.
+    """
+
+    config: Config
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the config's order."""
+        return list(self.config.models)
+
+    @property
+    def prompt_sets(self) -> list[str]:
+        """Names of the prompt sets, in the config's order."""
+        return list(self.config.prompt_sets)
+
+    @property
+    def conditions(self) -> list[str]:
+        """Names of the conditions that are recorded, the baseline among them."""
+        return list(dict.fromkeys(run.condition for run in self.config.runs))
+
+    @property
+    def contrasts(self) -> list[str]:
+        """Names of the conditions whose direction is derived from texts."""
+        return [name for name, condition in self.config.conditions.items() if "contrast" in condition.steering]
+
+    @cached_property
+    def steered_sets(self) -> list[str]:
+        """Prompt sets that are also recorded under another condition than the baseline."""
+        steered = {name for run in self.config.runs if run.condition != BASELINE for name in run.prompt_sets}
+        return [name for name in self.prompt_sets if name in steered]
+
+    @property
+    def generated_sets(self) -> list[str]:
+        """Prompt sets that are made from templates."""
+        return [name for name, options in self.config.raw["prompt_sets"].items() if "generate" in options]
+
+    # --- records ---
+
+    @cached_property
+    def record_jobs(self) -> list[RecordJob]:
+        """One for each prompt set, or for each part of a long one."""
+        return record_jobs(self.config.prompt_sets.values(), self.config.raw["record"]["prompts_per_job"])
+
+    @cached_property
+    def runs(self) -> dict[tuple[str, str], Run]:
+        """(model, condition) -> what is recorded of them."""
+        return {(run.model, run.condition): run for run in self.config.runs}
+
+    def listings(self, model: str, condition: str) -> list[str]:
+        """Listings of all records of a model in a condition, in the order of the prompt sets that it runs."""
+        run = self.runs[model, condition]
+        return [
+            job.listing.format(model=model, condition=condition)
+            for job in self.record_jobs
+            if job.prompt_set in run.prompt_sets
+        ]
+
+    def all_listings(self) -> list[str]:
+        """Listings of all records of the run."""
+        return [path for model, condition in self.runs for path in self.listings(model, condition)]
+
+    def lost_tensors(self) -> list[str]:
+        """Records that a listing names and that are no longer there."""
+        return lost_tensors(self.runs.values(), self.record_jobs)
+
+    def models_on(self, prompt_set: str) -> list[str]:
+        """Models that run a prompt set: those of its task."""
+        task = self.config.prompt_sets[prompt_set].task
+        return [name for name, options in self.config.models.items() if options["task"] == task]
+
+    def for_runs(self, pattern: str, **wildcards: list[str]) -> list[str]:
+        """The pattern filled for every model in every condition that it is recorded in, and for further wildcards."""
+        return [
+            pattern.format(model=model, condition=condition, **dict(zip(wildcards, values, strict=True)))
+            for model, condition in self.runs
+            for values in product(*wildcards.values())
+        ]
+
+    def snapshot(self, model: str) -> str:
+        """Folder of a model's snapshot."""
+        return f"results/snapshots/{self.config.sources[model].snapshot}"
+
+    def load_options(self, model: str) -> dict[str, Any]:
+        """How a model is loaded: its options without its source."""
+        options = self.config.models[model]
+        attention = "eager" if self.config.raw["record"]["attention_entropy"] else "sdpa"
+        return {key: options[key] for key in _LOADING} | {"attention": attention}
+
+    def record_options(self, job: RecordJob) -> dict[str, Any]:
+        """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
+        options = {key: value for key, value in self.config.raw["record"].items() if key != "prompts_per_job"}
+        return options | {"weight_gradients": job.weight_gradients}
+
+    def steering(self, condition: str) -> dict[str, Any] | None:
+        """What a condition adds to the residual stream; None for the baseline."""
+        found = self.config.conditions.get(condition)
+        return None if found is None else dict(found.steering)
+
+    def steering_files(self, model: str, condition: str) -> list[str]:
+        """The file with a condition's direction, first, and those it points to: the user's own, or a derived one."""
+        if condition in self.contrasts:
+            return [f"results/steering/{model}/{condition}.safetensors"]
+        file = (self.steering(condition) or {}).get("file")
+        return [] if file is None else files_behind(file)
+
+    # --- metrics and tables ---
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics of the config."""
+        return list(self.config.raw["metrics"])
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """Metrics and features that decide which tables and figures are made."""
+        features = {CONDITIONS: self.config.conditions, WATCH: self.config.raw["information"]["watch"]}
+        return frozenset([*self.metrics, *(name for name, given in features.items() if given)])
+
+    @property
+    def collected_metrics(self) -> list[str]:
+        """Metrics whose rows by layer go into table `layers`."""
+        return [name for name in self.metrics if registry.METRICS[name].in_layers]
+
+    @property
+    def ranked_metrics(self) -> list[str]:
+        """Metrics that take part in table `scores_normalized`."""
+        return [name for name in self.metrics if registry.METRICS[name].smaller_is_better]
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that are made."""
+        return registry.wanted_tables(self.asked)
+
+    def metric_options(self, metric: str) -> dict[str, Any]:
+        """What of the config's `statistics` a metric takes."""
+        return {name: self.config.raw["statistics"][name] for name in registry.METRICS[metric].options}
+
+    # --- figures ---
+
+    def figure_outputs(self, per: Per) -> list[str]:
+        """Files of a kind of figure, which stays a wildcard {figure}."""
+        subjects = {Per.PROMPT_SET: self.prompt_sets, Per.STEERED_SET: self.steered_sets, Per.MODEL: self.models}
+        names = [f"{{figure}}-{name}" for name in subjects[per]] if per in subjects else ["{figure}"]
+        return [f"results/figures/{name}.{kind}" for name in names for kind in FIGURE_FORMATS]
+
+    def figure_files(self, *kinds: str, formats: tuple[str, ...] = FIGURE_FORMATS) -> list[str]:
+        """All files of these kinds of figures."""
+        paths = [p.format(figure=kind) for kind in kinds for p in self.figure_outputs(registry.FIGURES[kind].per)]
+        return [path for path in paths if path.endswith(formats)]
+
+    def figures(self, per: Per | None = None) -> list[str]:
+        """Kinds of figures that are drawn: all, or those drawn once for each `per`."""
+        return registry.wanted_figures(self.asked, per)
+
+    def figure_inputs(self, kind: str) -> dict[str, str | list[str]]:
+        """Tables and other files that a kind of figure reads."""
+        figure = registry.FIGURES[kind]
+        tables = {name: f"results/tables/{name}.parquet" for name in figure.tables}
+        return tables | {name: [p.format(model=m) for m in self.models] for name, p in figure.files.items()}
+
+    def figure_options(self, kind: str) -> dict[str, Any]:
+        """What the kind's function `figures` is called with."""
+        figure = registry.FIGURES[kind]
+        sets = self.steered_sets if figure.per == Per.STEERED_SET else self.prompt_sets
+        of_run: Mapping[str, Any] = {
+            "models": self.models,
+            "prompt_sets": sets,
+            "seed": self.config.raw["seed"],
+            "statistics": self.config.raw["statistics"],
+            "lens_prompts": {model: self.config.lens_prompt(model) for model in self.models},
+        }
+        return {name: of_run[name] for name in figure.params} | dict(figure.options)
+
+
+def table_files(*names: str) -> dict[str, str]:
+    """The two files of each table, by output name: {name}_csv and {name}_parquet."""
+    return {f"{name}_{kind}": f"results/tables/{name}.{kind}" for name in names for kind in TABLE_FORMATS}
