@@ -10,7 +10,8 @@ from internal_physics.families import registry
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 GENERIC = ("metric", "figure")  # scripts that load a module by name
-TOGETHER = {"gradient_flow": ("ec", "isc", "isg", "isa")}  # rules of several metrics of one module
+# Rules of several metrics of one module.
+TOGETHER = {metric.rule for metric in registry.METRICS.values() if metric.module and metric.rule != "metric"}
 
 
 def adapter_of(rule: str) -> str:
@@ -23,15 +24,15 @@ def adapter_of(rule: str) -> str:
 
 
 def jobs() -> dict[str, tuple[str, ...]]:
-    """Label → its script's name and, for generic ones, the module that this loads."""
+    """Label → its script's name and the modules that it loads by name."""
     own = {path.stem: (path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in GENERIC}
+    own["report"] = ("report", *(family.caption_facts for family in registry.FAMILIES if family.caption_facts))
     return own | _metrics() | {f"figure:{name}": ("figure", registry.figure_module(name)) for name in registry.FIGURES}
 
 
 def _metrics() -> dict[str, tuple[str, ...]]:
-    together = {name: rule for rule, names in TOGETHER.items() for name in names}
     return {
-        together.get(name, f"metric:{name}"): ("metric", metric.module)
+        metric.rule if metric.rule in TOGETHER else f"metric:{name}": ("metric", metric.module)
         for name, metric in registry.METRICS.items()
         if metric.module
     }
