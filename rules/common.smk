@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from snakemake.logging import logger
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
@@ -14,9 +15,13 @@ from internal_physics.families import registry
 from internal_physics.families.family import Per
 from internal_physics.ground.closure import code_checksum
 from internal_physics.ground.errors import UserError
+from internal_physics.ground.joblog import forward
 from internal_physics.models.memory import estimate_memory, estimate_readout
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
+
+# What the library says while the workflow is read, such as how many prompts a file holds: once, not in every job.
+forward(logger if workflow.is_main_process else None)
 
 try:
     check_duplicate_keys(workflow.configfiles)

@@ -132,6 +132,9 @@ def test_a_csv_brings_its_local_sparse_coders(tmp_path):
     coder.parent.mkdir(parents=True)
     coder.touch()
     path = tmp_path / "c.csv"
-    path.write_text(f"sparse_model,hookpoint\n{tmp_path}/coder,layers.1\norg/hub,layers.2\n")
+    path.write_text(
+        "sparse_model,hookpoint,feature_index,steering_coefficient\n"
+        f"{tmp_path}/coder,layers.1,0,1\norg/hub,layers.2,0,1\n"
+    )
     assert files_behind(path) == [str(path), str(coder)]
     assert files_behind("v.pt") == ["v.pt"]

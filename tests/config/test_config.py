@@ -283,7 +283,7 @@ def test_a_set_with_none_or_several_of_file_prompts_and_generate_is_refused(opti
 def test_a_missing_prompt_file_is_refused_with_its_set():
     error = refused(with_set(file="nowhere/x.yaml"), PromptError)
     assert error.where == "my.yaml: prompt_sets → s → nowhere/x.yaml"
-    assert "no such prompt file" in error.what
+    assert "there is no such file" in error.what
     assert "check the path" in error.todo
 
 

@@ -58,7 +58,7 @@ def test_to_json_leaves_out_what_is_empty_and_reads_back():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(PromptError, match="no such prompt file") as error:
+    with pytest.raises(PromptError, match="there is no such file") as error:
         read_prompts(tmp_path / "nowhere.yaml")
     assert error.value.where == str(tmp_path / "nowhere.yaml")
     assert "relative to the working directory" in error.value.todo
@@ -73,8 +73,68 @@ def test_another_ending_is_refused(tmp_path):
 def test_a_text_with_an_unquoted_comma_is_explained(tmp_path):
     with pytest.raises(PromptError, match="more cells than the header") as error:
         read_prompts(write(tmp_path / "set.csv", "name,text\na,Hello, world\n"))
-    assert "set.csv: prompt 1" in error.value.where
+    assert "set.csv: line 2" in error.value.where
     assert "quotes" in error.value.todo
+
+
+def test_a_row_of_a_csv_is_named_by_its_line(tmp_path):
+    path = write(tmp_path / "set.csv", 'name,text\na,"x\ny"\n\nb,\n')
+    with pytest.raises(PromptError, match="prompt 'b' has no text") as error:
+        read_prompts(path)
+    assert error.value.where == f"{path}: line 5"
+
+
+def test_a_repeated_name_is_named_with_both_lines(tmp_path):
+    with pytest.raises(PromptError, match="the name 'a' is used twice: line 2 and line 4"):
+        read_prompts(write(tmp_path / "set.csv", "name,text\na,x\nb,y\nA,z\n"))
+
+
+def test_a_quote_that_is_never_closed_loses_no_prompt(tmp_path):
+    with pytest.raises(PromptError, match="a double quote is opened and never closed") as error:
+        read_prompts(write(tmp_path / "set.csv", 'name,text\na,"first\nb,second\nc,third\n'))
+    assert error.value.where.endswith("set.csv: line 2")
+
+
+def test_a_text_longer_than_the_csv_modules_limit_is_read(tmp_path):
+    text = "word " * 30_000
+    assert read_prompts(write(tmp_path / "set.csv", f"name,text\na,{text}\n")) == [Prompt("a", text)]
+
+
+def test_semicolons_are_said_to_be_semicolons(tmp_path):
+    with pytest.raises(PromptError, match="its columns are separated by semicolons"):
+        read_prompts(write(tmp_path / "set.csv", "id;prompt;name\n1;x;y\n"))
+
+
+@pytest.mark.parametrize("ending", ["csv", "CSV", "yaml", "YML"])
+def test_the_number_of_prompts_is_said(tmp_path, caplog, ending):
+    text = "name,text\na,x\nb,y\n" if ending.lower() == "csv" else "- {name: a, text: x}\n- {name: b, text: y}\n"
+    path = write(tmp_path / f"set.{ending}", text)
+    with caplog.at_level("INFO", logger="internal_physics"):
+        assert len(read_prompts(path, where="my.yaml: s → ")) == 2
+    assert [record.getMessage() for record in caplog.records] == [f"my.yaml: s → {path}: 2 prompts"]
+
+
+@pytest.mark.parametrize(
+    ("text", "n_warnings"),
+    [
+        ('name,text\na,"first\nb,second\nc,third"\nd,x\n', 1),  # two prompts may be lost in the first one's text
+        ('name,text\na,"first\nsecond line"\nd,x\n', 0),
+        ('name,text\na,"Dear John,\nhow are you, today?"\nd,x\n', 0),
+    ],
+)
+def test_a_text_with_what_looks_like_a_row_is_said_to_have_it(tmp_path, caplog, text, n_warnings):
+    prompts = read_prompts(write(tmp_path / "set.csv", text))
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [p.name for p in prompts] == ["a", "d"]
+    assert len(warned) == n_warnings
+    if warned:
+        assert "line 2: the text of prompt 'a' goes on to line 4, and 'b,second' in it looks like a row" in warned[0]
+
+
+@pytest.mark.parametrize("name", ["nan", "1e3", "TRUE", "007", "null", "1_000", "0x1F"])
+def test_a_name_is_text_whatever_it_looks_like(tmp_path, name):
+    assert read_prompts(write(tmp_path / "set.csv", f"name,text\n{name},{name}\n")) == [Prompt(name, name)]
+    assert read_prompts(write(tmp_path / "set.yaml", f'- {{name: "{name}", text: "{name}"}}\n')) == [Prompt(name, name)]
 
 
 def test_a_csv_in_another_encoding_is_explained(tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from internal_physics.ground.errors import ConfigError
-from internal_physics.ground.joblog import job
+from internal_physics.ground.joblog import forward, job
 
 TOKEN = "hf_planted_and_never_to_be_seen"
 
@@ -107,3 +107,28 @@ def test_no_token_of_the_environment_is_logged(log, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     run(log)
     assert TOKEN not in log.read_text(encoding="utf-8")
+
+
+def test_what_the_library_says_goes_on_as_finished_text():
+    said = logging.getLogger("a workflow's")
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    said.addHandler(handler)
+    said.setLevel(logging.INFO)
+    library = logging.getLogger("internal_physics")
+    kept = library.handlers, library.level
+    try:
+        forward(said)
+        forward(said)
+        library.info("%s: %d prompts", "a.csv", 3)
+        library.warning("look")
+        library.debug("not this")
+        forward(None)
+        library.warning("nor this")
+    finally:
+        library.handlers, library.level = kept
+    assert [(r.levelname, r.msg, r.args) for r in records] == [
+        ("INFO", "a.csv: 3 prompts", ()),
+        ("WARNING", "look", ()),
+    ]

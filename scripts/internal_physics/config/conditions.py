@@ -4,7 +4,6 @@ No heavy imports: the Snakefile calls this while it is parsed. What only the mod
 of layers) is checked when the condition is recorded.
 """
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.strict_csv import read_csv
 
 BASELINE = "baseline"
 FILE_KINDS = (".safetensors", ".pt", ".pth", ".csv")
 SPARSE_CODER = "sae.safetensors"  # the weights file in a folder that sparsify writes
+HOOKPOINT_COLUMNS = ("sparse_model", "hookpoint", "feature_index", "steering_coefficient")
 # What a condition adds, as against where it is recorded; a record depends on nothing else of it.
 _STEERING_KEYS = ("vector", "file", "contrast", "scale", "layers", "tokens")
 
@@ -117,10 +118,21 @@ def files_behind(file: str | Path) -> list[str]:
     file = Path(file)
     if file.suffix != ".csv":
         return [str(file)]
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        rows = list(csv.DictReader(lines))
-    coders = {Path(row.get("sparse_model") or "") / (row.get("hookpoint") or "") / SPARSE_CODER for row in rows}
+    rows = read_hookpoints(file, str(file))
+    coders = {Path(row.get("sparse_model", "")) / row.get("hookpoint", "") / SPARSE_CODER for _, row in rows}
     return [str(file), *sorted(str(path) for path in coders if path.is_file())]
+
+
+def read_hookpoints(file: Path, where: str) -> list[tuple[str, dict[str, str]]]:
+    """Rows of a steering file .csv, each with its place for messages.
+
+    Raises:
+        ConfigError: for a file that is no such table, with its line.
+    """
+    rows = read_csv(file, HOOKPOINT_COLUMNS, where=where)
+    if not rows:
+        raise ConfigError("it has no rows", where=where, expected="a header and one row per hookpoint")
+    return [(f"{where}: line {row.line}", row.cells) for row in rows]
 
 
 def _condition(
@@ -152,6 +164,8 @@ def _check_file(path: Path, where: str) -> None:
         raise ConfigError(
             f"there is no file {path}", where=where, todo="check the path; it is relative to the working directory"
         )
+    if path.suffix == ".csv":
+        read_hookpoints(path, f"{where} → {path}")
 
 
 def _check_contrast(contrast: Mapping[str, Any], where: str) -> None:

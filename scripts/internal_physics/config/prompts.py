@@ -3,19 +3,23 @@
 No heavy imports: the Snakefile reads prompt sets while it is parsed.
 """
 
-import csv
 import difflib
+import logging
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from internal_physics.ground.errors import PromptError
-from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.ground.strict_csv import Row, read_csv
+from internal_physics.ground.strict_yaml import parse_yaml
+from internal_physics.ground.text_files import read_text
+from internal_physics.ground.words import plural
 
+LOGGER = logging.getLogger("internal_physics")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+REQUIRED = ("name", "text")
 FIELDS = ("name", "text", "kind", "difficulty", "expectation", "reason", "answer")
 
 
@@ -46,65 +50,79 @@ class Prompt:
 def read_prompts(path: str | Path, where: str = "") -> list[Prompt]:
     """Read a prompt set from .yaml/.yml (a mapping with `prompts:`, or a list) or .csv (a header row).
 
+    How many prompts were read, and what looks as if a row was lost in another one's text, goes to the log.
+
     Args:
         path: of the file.
         where: put before the path in messages: the place in the config that names it.
 
     Raises:
-        PromptError: for a missing or unreadable file, and whatever `parse_prompts` refuses.
+        PromptError: for a missing or unreadable file, and whatever `parse_prompts` refuses; for a .csv with the line.
+        ConfigError: for a .yaml that is not YAML.
     """
     path = Path(path)
     place = f"{where}{path}"
-    if not path.exists():
-        raise PromptError(
-            "there is no such prompt file",
-            where=place,
-            todo="check the path; it is relative to the working directory",
-        )
-    if path.suffix == ".csv":
-        raw: Any = _read_csv(path, place)
-    elif path.suffix in (".yaml", ".yml"):
-        raw = load_yaml(path)
-        raw = raw.get("prompts") if isinstance(raw, Mapping) else raw
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        prompts = _read_csv(path, place)
+    elif ending in (".yaml", ".yml"):
+        raw = parse_yaml(read_text(path, where=place, error=PromptError), place)
+        prompts = parse_prompts(raw.get("prompts") if isinstance(raw, Mapping) else raw, where=place)
     else:
         raise PromptError(f"a prompt file ending in {path.suffix!r}", where=place, expected=".yaml, .yml or .csv")
-    return parse_prompts(raw, where=place)
+    LOGGER.info("%s: %s", place, plural(len(prompts), "prompt"))
+    return prompts
 
 
-def _read_csv(path: Path, place: str) -> list[dict[str, str]]:
-    """Rows without their empty cells; a byte-order mark, as spreadsheets write it, is skipped."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines))
-    except UnicodeDecodeError as error:
-        raise PromptError(f"not UTF-8 text: {error}", where=place, todo="save it as UTF-8") from error
-    for i, row in enumerate(rows, start=1):
-        if None in row:
-            raise PromptError(
-                "the row has more cells than the header",
-                where=f"{place}: prompt {i}",
-                todo="put a text with commas in double quotes",
+def _read_csv(path: Path, place: str) -> list[Prompt]:
+    rows = read_csv(path, REQUIRED, known=FIELDS, where=place, error=PromptError)
+    prompts = parse_prompts([row.cells for row in rows], place, [f"line {row.line}" for row in rows])
+    for row, prompt in zip(rows, prompts, strict=True):
+        if line := _row_in_text(row):
+            LOGGER.warning(
+                "%s: line %d: the text of prompt %r goes on to line %d, and %r in it looks like a row of its own; "
+                "if it is one, close the quote before it",
+                *(place, row.line, prompt.name, row.last_line, line),
             )
-    return [{key: value for key, value in row.items() if value} for row in rows]
+    return prompts
 
 
-def parse_prompts(raw: Any, where: str) -> list[Prompt]:
+def _row_in_text(row: Row) -> str:
+    """The first line inside a quoted text that starts as a row does, with a usable name and a comma; else ""."""
+    lines = [line for cell in row.cells.values() for line in cell.splitlines()[1:]]
+    return next((line for line in lines if NAME.fullmatch(line.partition(",")[0]) and "," in line), "")
+
+
+def parse_prompts(raw: Any, where: str, places: Sequence[str] | None = None) -> list[Prompt]:
     """Check and build the prompts of one set.
+
+    Args:
+        raw: a list of mappings with the fields of `Prompt`.
+        where: the set's place, for messages.
+        places: where each prompt stands in it; "prompt 1", "prompt 2", … if not given.
 
     Raises:
         PromptError: naming the place and the prompt: none at all, unknown field, no text, unusable or repeated name.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
         raise PromptError("no prompts found", where=where, expected="a list of prompts, each with `name` and `text`")
-    prompts = [_parse_prompt(entry, f"{where}: prompt {i}") for i, entry in enumerate(raw, start=1)]
-    repeated = [name for name, n in Counter(p.name.lower() for p in prompts).items() if n > 1]
-    if repeated:
-        raise PromptError(
-            f"the name {repeated[0]!r} is used twice",
-            where=where,
-            expected="a name of its own for each prompt (case ignored)",
-        )
+    places = [f"prompt {i}" for i in range(1, len(raw) + 1)] if places is None else places
+    prompts = [_parse_prompt(entry, f"{where}: {place}") for entry, place in zip(raw, places, strict=True)]
+    _refuse_repeated_names(prompts, places, where)
     return prompts
+
+
+def _refuse_repeated_names(prompts: Sequence[Prompt], places: Sequence[str], where: str) -> None:
+    first: dict[str, str] = {}
+    for prompt, place in zip(prompts, places, strict=True):
+        name = prompt.name.lower()
+        if name in first:
+            raise PromptError(
+                f"the name {name!r} is used twice: {first[name]} and {place}",
+                where=where,
+                expected="a name of its own for each prompt (case ignored)",
+            )
+        first[name] = place
 
 
 def _parse_prompt(entry: Any, where: str) -> Prompt:

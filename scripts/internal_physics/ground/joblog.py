@@ -58,6 +58,23 @@ def job(snakemake: Any) -> Iterator[None]:
     LOGGER.debug("done")
 
 
+def forward(logger: logging.Logger | None) -> None:
+    """Hand what the library logs, from INFO upwards, to another logger as finished text; to none for None."""
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.handlers = [logging.NullHandler() if logger is None else _Forward(logger)]
+
+
+class _Forward(logging.Handler):
+    """Passes records on as finished text: Snakemake's logger prints a message without its arguments."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._logger.log(record.levelno, record.getMessage())
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:

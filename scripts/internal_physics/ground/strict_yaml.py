@@ -7,53 +7,107 @@ from typing import Any
 import yaml
 
 from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.text_files import read_text
 
-_Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _StrictLoader(_Base):  # type: ignore[misc,valid-type]
-    """SafeLoader that raises on a key given twice in one mapping.
-
-    The check runs before anything is built: building a merge (`<<`) copies its keys into the mapping, where they
-    would look like repetitions of those that override them.
-    """
-
-    def get_single_node(self) -> yaml.Node | None:
-        root = super().get_single_node()
-        for mapping in _mappings(root, set()):
-            _refuse_repeated_keys(mapping)
-        return root
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_LEVELS = 100
+_MOST_NODES = 5_000_000  # with every alias written out: a few lines of aliases to aliases can stand for billions
 
 
 def load_yaml(path: str | Path) -> Any:
     """Read one YAML file.
 
     Raises:
-        ConfigError: where it is not YAML, or a key is repeated; the error names file and line.
+        ConfigError: where it cannot be read, is not YAML, or a key is repeated; the error names file and line.
     """
-    with Path(path).open(encoding="utf-8") as text:
-        try:
-            return yaml.load(text, Loader=_StrictLoader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"not valid YAML: {error}", where=str(path)) from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"not UTF-8 text: {error}", where=str(path), todo="save it as UTF-8") from error
+    return parse_yaml(read_text(path), str(path))
 
 
-def _mappings(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.MappingNode]:
+def parse_yaml(text: str, where: str) -> Any:
+    """Read YAML text: one document of plain types.
+
+    Keys are checked before anything is built: building a merge (`<<`) copies its keys into the mapping, where they
+    would look like repetitions of those that override them.
+
+    Raises:
+        ConfigError: as `load_yaml`, naming `where`.
+    """
+    try:
+        _refuse_deep(text, where)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _refuse_endless(root, where)
+        for mapping in _mappings(root, set()):
+            _refuse_repeated_keys(mapping, where)
+        return loader.construct_document(root)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not valid YAML: {_explain(error)}", where=where) from error
+    except ValueError as error:  # a date or a number that there is not
+        raise ConfigError(
+            f"not valid YAML: {error}", where=where, todo="put what is meant as text in quotes"
+        ) from error
+
+
+def _explain(error: yaml.YAMLError) -> str:
+    """The problem and its line, without the excerpt that PyYAML adds."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return str(error)
+    words = [word for word in (error.context, error.problem) if word]
+    return f"{', '.join(words)}, in line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    """Count levels from the stream of events: building nodes level by level would end the process."""
+    level = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > _MOST_LEVELS:
+            raise ConfigError(
+                f"it is nested deeper than {_MOST_LEVELS} levels, in line {event.start_mark.line + 1}",
+                where=where,
+                expected="a few levels",
+            )
+
+
+def _refuse_endless(root: yaml.Node, where: str) -> None:
+    """Refuse aliases that lead back to themselves, or stand for more than memory holds."""
+    sizes: dict[int, int | None] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise ConfigError("an alias leads back to itself", where=where, expected="aliases to what is complete")
+            return known
+        sizes[id(node)] = None
+        sizes[id(node)] = found = 1 + sum(size(child) for child in _children(node))
+        return found
+
+    if size(root) > _MOST_NODES:
+        raise ConfigError("its aliases stand for millions of entries", where=where, todo="write out what is meant")
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.CollectionNode):
+        for part in node.value:
+            yield from part if isinstance(part, tuple) else (part,)
+
+
+def _mappings(node: yaml.Node, seen: set[int]) -> Iterator[yaml.MappingNode]:
     """Every mapping below a node, once: an alias leads to the same node again."""
-    if node is None or id(node) in seen:
+    if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         yield node
-    if isinstance(node, yaml.CollectionNode):
-        for part in node.value:
-            for child in part if isinstance(part, tuple) else (part,):
-                yield from _mappings(child, seen)
+    for child in _children(node):
+        yield from _mappings(child, seen)
 
 
-def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
+def _refuse_repeated_keys(mapping: yaml.MappingNode, where: str) -> None:
     seen: set[tuple[str, str]] = set()
     for key, _ in mapping.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
@@ -61,7 +115,7 @@ def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
         if (key.tag, key.value) in seen:
             raise ConfigError(
                 f"the key {key.value!r} is given twice (second time in line {key.start_mark.line + 1})",
-                where=str(mapping.start_mark.name),
+                where=where,
                 expected="each key once",
                 todo="rename or remove one of them",
             )

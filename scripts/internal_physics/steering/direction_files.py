@@ -6,7 +6,6 @@ The hookpoint forms are those of lm-evaluation-harness' steered model: hookpoint
 steering_coefficient, action (add or clamp) and bias. It changes the *output* of a block, which is what enters the next.
 """
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from internal_physics.config.conditions import SPARSE_CODER
+from internal_physics.config.conditions import HOOKPOINT_COLUMNS, SPARSE_CODER, read_hookpoints
 from internal_physics.ground.errors import ConfigError
 from internal_physics.models.anatomy import Anatomy
 
 PER_LAYER = re.compile(r"residual\.(\d+)")
 _ACTIONS = ("add", "clamp")
-_CSV_COLUMNS = ("sparse_model", "hookpoint", "feature_index", "steering_coefficient")
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,7 @@ def block_of(hookpoint: str, anatomy: Anatomy, where: str) -> int:
 
 
 def _from_safetensors(file: Path, _anatomy: Anatomy, where: str) -> Direction | dict[int, Direction]:
-    try:
-        tensors = load_file(str(file))
-    except (SafetensorError, OSError) as error:
-        raise ConfigError(f"it cannot be read: {error}", where=where, expected="a safetensors file") from error
+    tensors = _tensors(file, where)
     layers = {name: PER_LAYER.fullmatch(name) for name in tensors}
     if tensors and all(layers.values()):
         return {int(match[1]): Direction(_vector(tensors[name], where)) for name, match in layers.items() if match}
@@ -113,19 +108,16 @@ def _from_pt(file: Path, anatomy: Anatomy, where: str) -> Direction | dict[int, 
 
 def _from_csv(file: Path, anatomy: Anatomy, where: str) -> dict[int, Direction]:
     """Rows loader, action, sparse_model, hookpoint, feature_index, steering_coefficient; others are notes."""
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        rows = list(csv.DictReader(lines))
-    if not rows:
-        raise ConfigError("it has no rows", where=where, expected="a header and one row per hookpoint")
-    return _by_layer([_sparse_feature(row, f"{where} → row {i}") for i, row in enumerate(rows, 1)], anatomy, where)
+    rows = read_hookpoints(file, where)
+    return _by_layer([_sparse_feature(row, place) for place, row in rows], anatomy, where)
 
 
-def _sparse_feature(row: Mapping[str, str | None], where: str) -> dict[str, Any]:
+def _sparse_feature(row: Mapping[str, str], where: str) -> dict[str, Any]:
     """One decoder row of a local sparse coder, as an entry of the .pt form."""
-    missing = [key for key in _CSV_COLUMNS if not row.get(key)]
+    missing = [key for key in HOOKPOINT_COLUMNS if not row.get(key)]
     if missing:
         raise ConfigError(f"no {missing[0]}", where=where, expected="a value in this column")
-    coder = Path(str(row["sparse_model"])) / str(row["hookpoint"]) / SPARSE_CODER
+    coder = Path(row["sparse_model"]) / row["hookpoint"] / SPARSE_CODER
     if (row.get("loader") or "sparsify") != "sparsify" or not coder.is_file():
         raise ConfigError(
             f"there is no local sparse coder {coder}",
@@ -133,13 +125,13 @@ def _sparse_feature(row: Mapping[str, str | None], where: str) -> dict[str, Any]
             expected="loader sparsify, and sparse_model a folder on this machine",
             todo="download it first, or save the vector as a .pt file",
         )
-    tensors, feature = load_file(str(coder)), int(str(row["feature_index"]))
+    tensors, feature = _tensors(coder, where), int(_number(row["feature_index"], where))
     if "W_dec" not in tensors or not 0 <= feature < len(tensors["W_dec"]):
         raise ConfigError(f"no feature {feature} in {coder}", where=where, expected="a row of its W_dec")
     return {
         "hookpoint": row["hookpoint"],
         "steering_vector": tensors["W_dec"][feature],
-        "steering_coefficient": float(str(row["steering_coefficient"])),
+        "steering_coefficient": _number(row["steering_coefficient"], where),
         "action": row.get("action") or "add",
         "bias": tensors.get("b_dec"),
     }
@@ -161,7 +153,7 @@ def _by_layer(entries: Sequence[Mapping[str, Any]], anatomy: Anatomy, where: str
             raise ConfigError(f"the hookpoint {entry['hookpoint']!r} is given twice", where=where, expected="each once")
         bias = None if entry.get("bias") is None else _vector(entry["bias"], where)
         found[layer] = Direction(
-            _vector(entry["steering_vector"], where), action, float(entry["steering_coefficient"]), bias
+            _vector(entry["steering_vector"], where), action, _number(entry["steering_coefficient"], where), bias
         )
     return found
 
@@ -177,6 +169,20 @@ def _check(direction: Direction, anatomy: Anatomy, where: str) -> None:
     numbers = np.append(direction.vector, direction.coefficient)
     if not np.isfinite(numbers).all() or (direction.action == "clamp" and not direction.vector.any()):
         raise ConfigError("it is not finite, or a zero vector to clamp", where=where, expected="finite numbers")
+
+
+def _tensors(file: Path, where: str) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(str(file))
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"{file.name} cannot be read: {error}", where=where, expected="a safetensors file") from error
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"found {value!r}", where=where, expected="a number") from error
 
 
 def _vector(tensor: Any, where: str) -> np.ndarray:
