@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch test test-slurm bench lint format docs clean
+.PHONY: help setup run fetch test test-slurm bench lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -38,19 +38,23 @@ test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node S
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks
 
-lint: $(READY)  ## ruff, snakefmt, snakemake --lint
+lint: $(READY)  ## ruff, snakefmt, snakemake --lint, and a strict build of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/zensical build --strict --clean
 
 format: $(READY)  ## format Python and Snakemake files
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile rules
 
-docs: $(READY)  ## rewrite the generated parts of the README
-	PYTHONPATH=scripts $(BIN)/python -m internal_physics.config.docs README.md
+docs: $(READY)  ## rewrite the generated parts of README and docs
+	PYTHONPATH=scripts $(BIN)/python -m internal_physics.docs
+
+docs-site: $(READY)  ## build the documentation into site/; open site/index.html
+	$(BIN)/zensical build --strict --clean
 
 clean:  ## remove results and caches; keeps .venv
-	rm -rf results .snakemake .pytest_cache .hypothesis .ruff_cache
+	rm -rf results site .snakemake .pytest_cache .hypothesis .ruff_cache
