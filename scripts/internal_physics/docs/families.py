@@ -1,0 +1,148 @@
+"""Parts of the families' pages: metrics, tables and figures, from family.py, words.yaml and the tables' columns."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from internal_physics.config.load import schema
+from internal_physics.docs.markdown import code, table
+from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per
+from internal_physics.families.registry import FAMILIES, FOLDER
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.report.texts import words_file
+from internal_physics.tables.columns import KEYS, PROMPT, STATUS, Column
+from internal_physics.tables.contract import TABLES
+
+# A page describes no single run: its captions name what a report names by its name.
+_ANY_RUN = {
+    Per.PROMPT_SET: {"prompt_set": "a prompt set"},
+    Per.STEERED_SET: {"prompt_set": "a steered prompt set"},
+    Per.MODEL: {"model": "a model"},
+    Per.RUN: {},
+}
+_CAPTION = {"shows": "Shows", "reading": "How to read it", "computed": "How it is computed"}
+_PLACES = {
+    Per.PROMPT_SET: "{prompt set}",
+    Per.STEERED_SET: "{prompt set}",
+    Per.MODEL: "{model}",
+    Per.RUN: "",
+}
+_FEATURES = {CONDITIONS: "`conditions`", WATCH: "`information.watch`"}
+
+
+def metrics(family: str) -> str:
+    """A table of a family's metrics: what each measures, and what low and high values mean."""
+    described = _words(family).get("metrics", {})
+    if not described:
+        return table(["metric", "of"], ((code(m.name), m.title) for m in _family(family).metrics))
+    parts = ("measures", "computed", "unit", "low", "high")
+    rows = [
+        (f"**{name.upper()}** ({text['axis']})", *(text[part] for part in parts)) for name, text in described.items()
+    ]
+    return table(["metric (axis)", *parts], rows)
+
+
+def notes(name: str) -> str:
+    """What the report says of a family: its introduction and notes."""
+    section = _words(name)["section"]
+    return "\n\n".join(" ".join(text.split()) for text in [section["intro"], *section.get("notes", [])]) + "\n"
+
+
+def tables(name: str) -> str:
+    """The tables of a family: what a row is, when the table is made, and its columns."""
+    return "\n".join(_table(table_name, needs, _words(name)) for table_name, needs in _family(name).tables.items())
+
+
+def all_tables() -> str:
+    """One line for each table of all families, linked to its columns on the page of its family."""
+    rows = []
+    for family in FAMILIES:
+        page = f"families/{PAGES[family.name]}"
+        for name, needs in family.tables.items():
+            about = _words(family.name)["tables"].get(name, {}).get("about", "")
+            rows.append((f"[`{name}`]({page}#table-{anchor(name)})", about, _when(needs)))
+    return table(["table", "what it holds", "made"], rows)
+
+
+def shared_columns() -> str:
+    """The columns that most tables share."""
+    shared = {**KEYS, "prompt": PROMPT, "status": STATUS}
+    return table(["column", "type", "unit", "meaning"], (_column(*item) for item in shared.items()))
+
+
+def figures(name: str) -> str:
+    """The figures of a family: what each shows, how to read it, how it is computed."""
+    return "\n".join(_figure(figure, _words(name).get("figures", {})) for figure in _family(name).figures)
+
+
+def anchor(name: str) -> str:
+    """The end of a link to a heading that is a name in the font of code."""
+    return name.lower()
+
+
+# The page of each family in docs/families.
+PAGES = {family.name: f"{family.name}.md" for family in FAMILIES}
+
+
+def makers() -> dict[str, Callable[..., str]]:
+    """The makers of the families' pages; each takes the name of a family."""
+    return {
+        "family-metrics": metrics,
+        "family-notes": notes,
+        "family-tables": tables,
+        "family-figures": figures,
+        "all-tables": all_tables,
+        "shared-columns": shared_columns,
+    }
+
+
+def _table(name: str, needs: Needs, words: Mapping[str, Any]) -> str:
+    about = " ".join(words["tables"].get(name, {}).get("about", "").split())
+    head = f"### Table `{name}`\n\n{about} Made {_when(needs)}.\n\n"
+    return head + table(["column", "type", "unit", "meaning"], (_column(*item) for item in TABLES[name].items()))
+
+
+def _column(name: str, column: Column) -> tuple[str, str, str, str]:
+    return code(name), str(column.dtype), column.unit, column.meaning
+
+
+def _figure(figure: Figure, captions: Mapping[str, Mapping[str, str]]) -> str:
+    where = _PLACES[figure.per]
+    files = f"`results/figures/{figure.name}{'-' if where else ''}{where}.png` and `.svg`"
+    context = _ANY_RUN[figure.per] | {"confidence_percent": _confidence_percent(), "n_models": "all"}
+    caption = {part: _fill(captions[figure.name].get(part, ""), context) for part in ("title", *_CAPTION)}
+    lines = [f"**{title}.** {caption[part]}" for part, title in _CAPTION.items() if caption[part]]
+    head = f"### Figure `{figure.name}`\n\n*{caption['title']}.* {files}, made {_when(figure.needs)}.\n\n"
+    return head + "\n\n".join(lines) + "\n"
+
+
+def _fill(text: str, context: Mapping[str, str]) -> str:
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    return " ".join(environment.from_string(text).render(context).split())
+
+
+def _when(needs: Needs) -> str:
+    """Words for `needs`: "always", or "with EC, ISC or ISA, and with `conditions`"."""
+    return "with " + ", and with ".join(_any_of(group) for group in needs) if needs else "always"
+
+
+def _any_of(group: tuple[str, ...]) -> str:
+    names = [_FEATURES.get(name, code(name)) for name in group]
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _confidence_percent() -> str:
+    """As the schema gives it by default."""
+    return f"{100 * schema()['properties']['statistics']['properties']['confidence_level']['default']:g}"
+
+
+def _family(name: str) -> Family:
+    (family,) = (family for family in FAMILIES if family.name == name)
+    return family
+
+
+@lru_cache
+def _words(name: str) -> Mapping[str, Any]:
+    return load_yaml(words_file(_family(name), FOLDER))
