@@ -30,6 +30,7 @@ class Call:
         input: [n, in], or ids [n] of an embedding; None until the block that it is in was computed again.
         scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
         output_gradient: [n, out], once the backward pass has been there.
+        version: torch's count of in-place changes of `input` when it was caught; a later count means it was changed.
     """
 
     map: LinearMap
@@ -56,9 +57,14 @@ class Call:
 
 @dataclass
 class Flow:
-    """All that one pass leaves behind: calls in order of execution, residuals [b, t, d] and their gradients.
+    """All that one pass leaves behind.
 
-    `on_gradient`, if set, is told of each call as soon as its output gradient is known.
+    Attributes:
+        calls: in order of execution.
+        residual: layer -> [b, t, d].
+        residual_gradient: layer -> [b, t, d].
+        versions: layer -> torch's count of in-place changes of the residual when it was caught.
+        on_gradient: if set, called with each call as soon as its output gradient is known.
     """
 
     calls: list[Call] = field(default_factory=list)
