@@ -254,7 +254,7 @@ def test_a_source_of_wrong_form_is_refused_with_its_model_and_the_right_form(sou
 
 
 @pytest.mark.parametrize("section", ["models", "prompt_sets"])
-@pytest.mark.parametrize("name", ["../x", "a/b", "a b", "", ".hidden", "-dash", "größe", "x" * 101, 1, True])
+@pytest.mark.parametrize("name", ["../x", "a/b", "a b", "", ".hidden", "-dash", "größe", "x" * 101])
 def test_a_name_that_cannot_be_part_of_a_path_is_refused(section, name):
     entry = next(iter(GOOD[section].values()))
     error = refused(config(**{section: {name: entry}}))
@@ -262,6 +262,25 @@ def test_a_name_that_cannot_be_part_of_a_path_is_refused(section, name):
     assert error.what == f"the name {name!r} cannot be used"
     assert error.expected == "Letters, digits, '.', '_' and '-', starting with a letter or digit."
     assert error.todo == "rename it"
+
+
+@pytest.mark.parametrize("section", ["models", "prompt_sets"])
+@pytest.mark.parametrize("name", [1, True, None, 1.5])
+def test_a_name_that_yaml_reads_as_something_else_is_refused(section, name):
+    error = refused(config(**{section: {name: next(iter(GOOD[section].values()))}}))
+    assert error.where == f"my.yaml: {section}"
+    assert error.what == f"the name {name!r} is not text"
+    assert error.todo == "put it in quotes"
+
+
+@pytest.mark.parametrize("section", ["models", "prompt_sets", "conditions"])
+@pytest.mark.parametrize("name", ["nan", "null", "NA", "1e3", "TRUE", "007"])
+def test_a_name_that_a_csv_table_would_not_give_back_is_refused(section, name):
+    entries = {**GOOD, "conditions": {"c": {"vector": [1.0]}}}[section]
+    error = refused(config(**{section: {name: next(iter(entries.values()))}}))
+    assert error.where == f"my.yaml: {section}"
+    assert error.what.startswith(f"the name {name!r} is read back from a CSV table as a ")
+    assert error.todo == f"rename it, for instance to 'p{name}'"
 
 
 @pytest.mark.parametrize("section", ["models", "prompt_sets"])

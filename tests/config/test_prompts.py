@@ -131,10 +131,22 @@ def test_a_text_with_what_looks_like_a_row_is_said_to_have_it(tmp_path, caplog, 
         assert "line 2: the text of prompt 'a' goes on to line 4, and 'b,second' in it looks like a row" in warned[0]
 
 
-@pytest.mark.parametrize("name", ["nan", "1e3", "TRUE", "007", "null", "1_000", "0x1F"])
+@pytest.mark.parametrize("name", ["1", "42", "1_000", "0x1F", "e3"])
 def test_a_name_is_text_whatever_it_looks_like(tmp_path, name):
     assert read_prompts(write(tmp_path / "set.csv", f"name,text\n{name},{name}\n")) == [Prompt(name, name)]
     assert read_prompts(write(tmp_path / "set.yaml", f'- {{name: "{name}", text: "{name}"}}\n')) == [Prompt(name, name)]
+
+
+@pytest.mark.parametrize("name", ["nan", "null", "1e3", "TRUE", "007"])
+def test_a_name_that_a_csv_table_would_not_give_back_is_refused(tmp_path, name):
+    with pytest.raises(PromptError, match=f"the name '{name}' is read back from a CSV table as a") as error:
+        read_prompts(write(tmp_path / "set.csv", f"name,text\na,x\n{name},y\n"))
+    assert error.value.where.endswith("set.csv: line 3")
+
+
+@pytest.mark.parametrize("text", ["nan", "null", "1e3", "TRUE", "007", "NA"])
+def test_a_text_may_be_anything(tmp_path, text):
+    assert read_prompts(write(tmp_path / "set.csv", f"name,text,kind\na,{text},{text}\n")) == [Prompt("a", text, text)]
 
 
 def test_a_csv_in_another_encoding_is_explained(tmp_path):

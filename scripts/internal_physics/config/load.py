@@ -19,12 +19,14 @@ from internal_physics.config.conditions import Condition, Run, parse_conditions,
 from internal_physics.config.generate import MASK, generate, read_grammar
 from internal_physics.config.prompts import Prompt, parse_prompts, read_prompts
 from internal_physics.ground.errors import ConfigError, PromptError
+from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.models.sources import Source, parse_source
 
 SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
 MIN_PROMPTS_ISF = 3
 WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
+_QUOTES = "put it in quotes"
 _SEE_SCHEMA = "change it; config/schema.yaml describes every option"
 
 
@@ -100,6 +102,8 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     _Validator(schema()).check(resolved, where)
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
+        for name in resolved[kind]:
+            refuse_misread(name, f"{where}: {kind}", ConfigError)
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     if "isf" in resolved["metrics"]:
@@ -185,7 +189,8 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
     """Say what, expected and todo of a schema violation."""
     hint = error.schema.get("description", "")
     if "propertyNames" in error.absolute_schema_path:
-        return {"what": f"the name {error.instance!r} cannot be used", "expected": hint, "todo": "rename it"}
+        wrong, todo = ("cannot be used", "rename it") if isinstance(error.instance, str) else ("is not text", _QUOTES)
+        return {"what": f"the name {error.instance!r} {wrong}", "expected": hint, "todo": todo}
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         unknown = sorted(set(error.instance) - set(known), key=str)[0]

@@ -5,20 +5,19 @@ No heavy imports: the Snakefile reads prompt sets while it is parsed.
 
 import difflib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from internal_physics.ground.errors import PromptError
+from internal_physics.ground.names import NAME, WHAT_A_NAME_IS, refuse_misread
 from internal_physics.ground.strict_csv import Row, read_csv
 from internal_physics.ground.strict_yaml import parse_yaml
 from internal_physics.ground.text_files import read_text
 from internal_physics.ground.words import plural
 
 LOGGER = logging.getLogger("internal_physics")
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 REQUIRED = ("name", "text")
 FIELDS = ("name", "text", "kind", "difficulty", "expectation", "reason", "answer")
 
@@ -143,8 +142,9 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
         raise PromptError(
             f"the name {name!r} cannot name a file",
             where=where,
-            expected="letters, digits, '.', '_' and '-', starting with a letter or digit",
+            expected=WHAT_A_NAME_IS,
         )
+    refuse_misread(name, where, PromptError)
     if not text.strip():
         raise PromptError(
             f"prompt {name!r} has no text",
