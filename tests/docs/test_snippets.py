@@ -1,0 +1,141 @@
+"""Every command, config and Python block of README and docs does what it says, here with tiny models."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from internal_physics.config.load import load_config
+from internal_physics.docs.pages import pages
+from snippets import DRY_RUN, NOT_RUN, ROOT, RUN, SNIPPETS, in_language, read_snippets
+from workflow_runs import copy_working_tree, environment
+
+HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+RECORD = "results/tensors/smollm2-nf4/baseline/ipb_probes/probe_1.parquet"
+BASE = {
+    "models": {"smollm2": {"source": "path:elsewhere"}},
+    "prompt_sets": {"plain": {"prompts": [{"name": n, "text": f"Text {n}"} for n in "abc"]}},
+}
+CSV = "name,text,kind\n" + "".join(f'{n},"Once, upon {n}",story\n' for n in "abc")
+
+
+def by_id(snippets):
+    return pytest.mark.parametrize("snippet", snippets, ids=lambda snippet: snippet.id)
+
+
+def test_every_block_is_of_a_language_that_is_tested_here():
+    assert {snippet.language for snippet in SNIPPETS} == {"sh", "python", "yaml", "text"}
+    assert [s.id for s in SNIPPETS if s.language in ("python", "yaml") and s.how != RUN] == []
+
+
+def test_no_block_is_overlooked():
+    for page in pages(ROOT):
+        fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.strip().startswith("```")]
+        assert len(fences) == 2 * len(read_snippets(page)), page.name
+
+
+def test_a_block_that_is_not_run_gives_a_reason(tmp_path):
+    page = tmp_path / "page.md"
+    for note, how in [("dry run, because it takes long", DRY_RUN), ("not run, because of a cluster", NOT_RUN)]:
+        page.write_text(f"<!-- test: {note} -->\n```sh\nls\n```\n", encoding="utf-8")
+        assert [s.how for s in read_snippets(page)] == [how]
+    page.write_text("<!-- test: skip -->\n```sh\nls\n```\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="'skip' is no note"):
+        read_snippets(page)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of the repository with the models and configs that the pages take for granted."""
+    tree = copy_working_tree(tmp_path_factory.mktemp("commands") / "tree")
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "mkdocs.yml"):
+        shutil.copy2(ROOT / name, tree.path(name))
+    shutil.copytree(ROOT / "benchmarks", tree.path("benchmarks"))
+    tree.path("tests").mkdir()
+    shutil.copy2(ROOT / "tests" / "tiny_models.py", tree.path("tests"))
+    tree.path(".venv").symlink_to(sys.prefix)
+    (first, *_) = [s for s in in_language("yaml") if s.page.name == "README.md"]
+    model = tree.path("my-model")
+    model.mkdir()
+    tree.path("my.yaml").write_text(first.text.replace("/data/my-model", str(model)), encoding="utf-8")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder in which the names that the pages use are there: a small model, a record, a table."""
+    import internal_physics as ip
+    import torch
+    import transformers
+    from tiny_models import N_VOCABULARY, build_tokenizer
+
+    folder = tmp_path_factory.mktemp("python")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 12, "num_attention_heads": 4}
+    config = transformers.LlamaConfig(vocab_size=N_VOCABULARY, **shape, pad_token_id=0)
+    transformers.LlamaForCausalLM(config).save_pretrained(folder / HUB_NAME)
+    build_tokenizer().save_pretrained(folder / HUB_NAME)
+    trace = ip.record(ip.load(str(folder / HUB_NAME)), "One two three")
+    ip.write_trace(trace, folder / RECORD)
+    metadata = {"unit": "see metric", "meaning": "mean"}
+    schema = pa.schema([("metric", pa.string()), pa.field("value", pa.float64(), metadata=metadata)])
+    (folder / "results" / "tables").mkdir()
+    pq.write_table(pa.table({"metric": ["ec"], "value": [1.0]}, schema), folder / "results/tables/scores.parquet")
+    return folder
+
+
+class TestCommands:
+    @by_id([s for s in in_language("sh") if s.how == RUN])
+    def test_commands_run(self, snippet, tree):
+        for command in snippet.commands():
+            self.run(command, tree)
+
+    @by_id([s for s in in_language("sh") if s.how == DRY_RUN])
+    def test_long_commands_are_planned(self, snippet, tree):
+        for command in snippet.commands():
+            program = shlex.split(command)[0]
+            assert program == "make" or "snakemake" in program, f"{command}: there is no dry run of it"
+            self.run(f"{command} {'--just-print' if program == 'make' else '--dry-run'}", tree)
+
+    @staticmethod
+    def run(command, tree):
+        done = subprocess.run(
+            command, shell=True, cwd=tree.folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_commands_for_a_cluster_are_those_that_are_tested_on_one(self):
+        tested = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "slurm").glob("*.py"))
+        skipped = [s for s in in_language("sh") if s.how == NOT_RUN and "SLURM" not in s.text]
+        (cancel,) = {c.split("   #")[0].strip() for s in skipped for c in s.commands() if "scancel" in c}
+        assert cancel in tested
+
+
+class TestConfigs:
+    @by_id(in_language("yaml"))
+    def test_a_config_is_accepted(self, snippet, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "my_prompts.csv").write_text(CSV, encoding="utf-8")
+        (tmp_path / "directions.safetensors").touch()
+        (tmp_path / "resources").symlink_to(ROOT / "resources")
+        given = yaml.safe_load(snippet.text)
+        merged = {**BASE, **given} | {key: {**BASE[key], **given.get(key, {})} for key in ("models", "prompt_sets")}
+        checked = load_config(merged)
+        assert set(given) <= set(checked.raw)
+
+
+class TestPython:
+    @pytest.mark.parametrize("page", sorted({s.page for s in in_language("python")}), ids=lambda page: page.name)
+    def test_blocks_run_one_after_the_other(self, page, folder, monkeypatch):
+        monkeypatch.chdir(folder)
+        names = {}
+        for snippet in in_language("python"):
+            if snippet.page == page:
+                exec(compile(snippet.text, snippet.id, "exec"), names)
+        used = Counter(name for name in names if not name.startswith("__"))
+        assert used
