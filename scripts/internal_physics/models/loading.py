@@ -63,6 +63,7 @@ class LoadedModel:
         explicit_positions: whether position ids are passed (False where the model numbers positions in its own way).
         prompts_interact: whether prompts of one batch influence each other (LLM.int8 finds outlier
             columns over the whole batch), so that each must run alone.
+        attention_rows: per layer what its attention rows are (`recording.attention.Rows`); empty while unknown.
         labels: provenance, copied into every record.
     """
 
@@ -72,6 +73,7 @@ class LoadedModel:
     task: str = "causal"
     explicit_positions: bool = False
     prompts_interact: bool = False
+    attention_rows: tuple[int, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property

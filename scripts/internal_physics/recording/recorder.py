@@ -14,6 +14,7 @@ from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.attention import attention_tensors, layer_rows, learn_attention_rows
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import factor_tensors, parameter_infos, place_calls
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
@@ -51,6 +52,8 @@ def record_batches(
 ) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
     size = 1 if model.prompts_interact else options.batch_size
+    if options.attention_entropy and encoded:
+        learn_attention_rows(model)
     for batch in batches_of(encoded, size, options.batch_tokens):
         yield from record_batch(model, batch, options, steering)
 
@@ -90,7 +93,7 @@ def record_batch(
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
-        entropies = _attention_entropies(getattr(output, "attentions", None), model.anatomy)
+        rows = layer_rows(getattr(output, "attentions", None), model.anatomy)
         predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
         del output  # logits of every position: not to be held through the backward pass
         losses.sum().backward()
@@ -100,7 +103,8 @@ def record_batch(
     infos = parameter_infos(placed, model.anatomy)
     traces = []
     for b, e in enumerate(batch):
-        tensors = _residual_tensors(flow, b, len(e.ids)) | _entropy_tensors(entropies, b, len(e.ids))
+        tensors = _residual_tensors(flow, b, len(e.ids))
+        tensors |= attention_tensors(rows, b, len(e.ids), model.attention_rows)
         tensors |= _logit_tensors(predicted[b], model.anatomy.n_layers, options.top_k)
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
@@ -155,21 +159,6 @@ def _residual_tensors(flow: Flow, b: int, n_tokens: int) -> dict[Key, np.ndarray
         tensors[Key("residual", layer, "activation")] = to_numpy(flow.residual[layer][b, :n_tokens])
         tensors[Key("residual", layer, "gradient")] = to_numpy(flow.residual_gradient[layer][b, :n_tokens])
     return tensors
-
-
-def _attention_entropies(attentions: tuple | None, anatomy: Anatomy) -> list[torch.Tensor]:
-    """Entropy in nats of each attention row, [b, h, t] per layer; nothing where the model returns no attention."""
-    if not attentions or any(a is None for a in attentions):
-        return []
-    if len(attentions) != anatomy.n_layers:
-        raise ArchitectureError(
-            f"{len(attentions)} attention tensors for {anatomy.n_layers} blocks", where=anatomy.architecture
-        )
-    return [torch.special.entr(a.detach().double()).sum(dim=-1) for a in attentions]
-
-
-def _entropy_tensors(entropies: list[torch.Tensor], b: int, n_tokens: int) -> dict[Key, np.ndarray]:
-    return {Key("attention", layer, "entropy_nats"): to_numpy(e[b, :, :n_tokens]) for layer, e in enumerate(entropies)}
 
 
 def _logit_tensors(logits: torch.Tensor, n_layers: int, top_k: int) -> dict[Key, np.ndarray]:

@@ -13,7 +13,8 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | a module | -1..L | output_gradient | [T, out] | ∂loss/∂output of a linear map or embedding |
 | a module | -1 | ids | [T] | rows looked up in an embedding |
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
-| attention | 0..L-1 | entropy_nats | [H, T] | entropy of each head's attention row |
+| attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row (a sink is one outcome); NaN if none |
+| attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
 

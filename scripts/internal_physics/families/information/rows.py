@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from internal_physics.ground.errors import StoreError
+from internal_physics.families.information.attention import attention_metric_rows
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
@@ -24,6 +24,7 @@ QUANTITIES = (
     "kl_uniform_nats",
     "surprisal_nats",
     "attention_entropy_nats",
+    "attention_sink_mass",
     "kl_final_nats",
     "final_token_rank",
     "final_token_probability",
@@ -73,7 +74,7 @@ def keys_of(trace: Trace) -> Row:
 
 
 def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRow]:
-    """One number per layer and quantity (QUANTITIES), and the attention entropy of each head (rank = head, from 1).
+    """One number per layer and quantity (QUANTITIES), and those of `attention_metric_rows`.
 
     At the read position (last token, or [MASK]) but for the means over positions. A causal model's last token has no
     next one, so there surprisal_nats is the mean over the positions that have one, as mean_surprisal_nats always is.
@@ -85,11 +86,7 @@ def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRo
     for token, probabilities in zip(watched, lens.watched_probabilities.T, strict=True):
         found += _rows(watched_quantity(token), probabilities)
     found += [MetricRow("settled_layer", settled_layer(lens), trace.n_layers, status=_status(settled_layer(lens)))]
-    if (attention := attention_entropy_nats(trace)) is not None:
-        found += _rows("attention_entropy_nats", attention.mean(axis=1))
-        for head in range(attention.shape[1]):
-            found += _rows("attention_entropy_head_nats", attention[:, head], rank=head + 1)
-    return found
+    return [*found, *attention_metric_rows(trace)]
 
 
 def watched_quantity(token: str) -> str:
@@ -113,15 +110,6 @@ def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
     }
     own = lens.surprisal_nats[:, t] if has_target[t] else values["mean_surprisal_nats"]
     return values | {"surprisal_nats": own}
-
-
-def attention_entropy_nats(trace: Trace) -> np.ndarray | None:
-    """Entropy of each head's attention row at the read position, [L, H], 0 to ln T; None where none was recorded."""
-    try:
-        rows = [trace.tensor("attention", layer, "entropy_nats") for layer in range(trace.n_layers)]
-    except (KeyError, StoreError):
-        return None
-    return np.stack([row[:, trace.info.read_position] for row in rows]).astype(np.float64)
 
 
 def settled_layer(lens: Lens) -> float:
@@ -198,11 +186,8 @@ def _gumbel(trace: Trace, seed: int, size: int) -> np.ndarray:
     return np.random.default_rng(own_seed).gumbel(size=size)
 
 
-def _rows(quantity: str, values: np.ndarray, rank: int | None = None) -> list[MetricRow]:
-    return [
-        MetricRow(quantity, float(value), layer=layer, rank=rank, status=_status(value))
-        for layer, value in enumerate(values)
-    ]
+def _rows(quantity: str, values: np.ndarray) -> list[MetricRow]:
+    return [MetricRow(quantity, float(value), layer, status=_status(value)) for layer, value in enumerate(values)]
 
 
 def _token_row(layer: int, kind: str, rank: int, token: str, probability: float) -> Row:

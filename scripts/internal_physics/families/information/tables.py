@@ -6,18 +6,21 @@ INFORMATION_TABLES: dict[str, dict[str, Column]] = {
     "information": KEYS
     | {
         "prompt": PROMPT,
-        "layer": Column("int64", "residual", "residual position 0..L; attention_entropy_nats: block 0..L-1"),
+        "layer": Column("int64", "residual", "residual position 0..L; attention_…: block 0..L-1"),
         "quantity": Column(
             TEXT,
             "",
             "at the read position (last token, or [MASK]): entropy_nats, perplexity, margin, kl_uniform_nats, "
             "surprisal_nats (of the answer at a [MASK]; of a causal model's next token, mean over the positions that "
-            "have one), attention_entropy_nats (mean over heads), kl_final_nats (of the model's prediction from the "
-            "layer's), final_token_rank and final_token_probability (of the model's best token). mean_entropy_nats and "
+            "have one), attention_entropy_nats (mean over heads; a sink, where there is one, is an outcome of its own) "
+            "and attention_sink_mass (its share, 0 to 1), kl_final_nats (of the model's prediction from the layer's), "
+            "final_token_rank and final_token_probability (of the model's best token). mean_entropy_nats and "
             "mean_surprisal_nats: mean over positions. settled_layer (one per prompt, at l = L): from which on that "
             "token stays on top",
         ),
-        "value": Column("float64", "nats; perplexity, rank: tokens; margin: logits", "the quantity at this residual"),
+        "value": Column(
+            "float64", "nats; perplexity, rank: tokens; margin: logits; mass: 1", "the quantity at this residual"
+        ),
         "status": STATUS,
     },
     "predictions": KEYS

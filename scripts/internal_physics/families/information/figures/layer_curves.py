@@ -49,7 +49,10 @@ CURVES = (
     Curve("margin", "margin of the\ntop two", "logits"),
     Curve("kl_uniform_nats", "KL from\nuniform", "nats"),
     Curve(
-        "attention_entropy_nats", "attention\nentropy", "nats", note="Attention entropy: mean over heads, at block l."
+        "attention_entropy_nats",
+        "attention\nentropy",
+        "nats",
+        note="Attention entropy: mean over heads, at block l; a sink is an outcome of its own.",
     ),
     Curve(
         "surprisal_nats",

@@ -1,0 +1,293 @@
+"""Attention rows: a sink is an outcome of its own, and rows that are no distribution have no entropy."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+import transformers as T
+from cases import case, encoded, record, recorded
+from internal_physics.families.information.attention import (
+    NO_DISTRIBUTION,
+    NOT_FINITE,
+    WITHOUT_SINK,
+    attention_metric_rows,
+)
+from internal_physics.models.loading import wrap_model
+from internal_physics.recording.attention import LayerRows, Rows, attention_tensors, layer_rows, learn_attention_rows
+from internal_physics.recording.recorder import RecordOptions, record_batch
+from internal_physics.recording.selfcheck import check_model
+from internal_physics.records.store import read_trace, write_trace
+from internal_physics.records.trace import Key, Trace
+from tiny_models import ARCHITECTURES, build_model
+from torch import nn
+
+SIZES = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+GROUPED = {**SIZES, "num_key_value_heads": 2, "attn_implementation": "eager"}
+PROMPTS = [encoded("a", (7, 8)), encoded("b", (9, 5, 40, 12, 77, 30, 8)), encoded("c", (60, 61, 62, 9))]
+
+
+def gpt_oss() -> nn.Module:
+    config = T.GptOssConfig(**GROUPED, head_dim=8, num_local_experts=4, num_experts_per_tok=2, pad_token_id=0)
+    return T.GptOssForCausalLM(config)
+
+
+def granite_swa() -> nn.Module:
+    """Its sink scales the output behind rows that sum to 1."""
+    return T.GraniteSWAForCausalLM(T.GraniteSWAConfig(**GROUPED, pad_token_id=0))
+
+
+class Handmade(T.LlamaForCausalLM):
+    """A llama whose attention weights are `weights(scores)` with the causal mask already in the scores."""
+
+    @staticmethod
+    def weights(scores: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def __init__(self, config):
+        super().__init__(config)
+        for layer in self.model.layers:
+            layer.self_attn.forward = self._attention(layer.self_attn)
+
+    def _attention(self, own: nn.Module):
+        def forward(hidden_states, attention_mask=None, **_kwargs):
+            shape = (*hidden_states.shape[:-1], -1, own.head_dim)
+            q, k, v = (m(hidden_states).view(shape).transpose(1, 2) for m in (own.q_proj, own.k_proj, own.v_proj))
+            k, v = (x.repeat_interleave(own.num_key_value_groups, dim=1) for x in (k, v))
+            p = self.weights(q @ k.transpose(2, 3) * own.scaling + attention_mask)
+            return own.o_proj((p @ v).transpose(1, 2).flatten(2)), p
+
+        return forward
+
+
+class SoftmaxOffByOne(Handmade):
+    """e^s / (1 + Σ e^s): a sink whose logit is 0."""
+
+    @staticmethod
+    def weights(scores):
+        return torch.cat([scores, torch.zeros_like(scores[..., :1])], dim=-1).softmax(-1)[..., :-1]
+
+
+class Sigmoids(Handmade):
+    @staticmethod
+    def weights(scores):
+        return scores.sigmoid()
+
+
+class Differential(Handmade):
+    """The difference of two softmaxes, as in differential attention: entries below zero."""
+
+    @staticmethod
+    def weights(scores):
+        return scores.softmax(-1) - 0.8 * (0.1 * scores).softmax(-1)
+
+
+BUILT = {
+    "gpt_oss": gpt_oss,
+    "granite_swa": granite_swa,
+    "off_by_one": lambda: SoftmaxOffByOne(T.LlamaConfig(**GROUPED)),
+    "sigmoids": lambda: Sigmoids(T.LlamaConfig(**GROUPED)),
+    "differential": lambda: Differential(T.LlamaConfig(**GROUPED)),
+}
+WITH_SINK = ("gpt_oss", "off_by_one")
+
+
+@cache
+def model_of(name: str, dtype: torch.dtype = torch.float32):
+    torch.manual_seed(0)
+    module = BUILT[name]().eval()
+    with torch.no_grad():
+        for p in module.parameters():
+            p += 0.3 * torch.randn_like(p)
+    model = check_model(wrap_model(module.to(dtype), None)).model
+    model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}
+    return model
+
+
+def traces_of(name: str, batch_size: int = 16, **options) -> dict[str, Trace]:
+    return record(model_of(name), PROMPTS, batch_size=batch_size, weight_gradients="none", **options)
+
+
+def reported(name: str, ids) -> list[np.ndarray]:
+    """The rows that the model itself gives for a prompt alone, per layer [h, t, s]."""
+    with torch.no_grad():
+        output = model_of(name).module(torch.tensor([ids]), output_attentions=True)
+    return [a[0].double().numpy() for a in output.attentions]
+
+
+def entropy(p: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -np.where(p > 0, p * np.log(p), 0.0).sum(axis=-1)
+
+
+# --- rows with a sink ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WITH_SINK)
+def test_the_sink_is_an_outcome_of_its_own(name):
+    for prompt in PROMPTS:
+        trace = traces_of(name)[prompt.prompt.name]
+        for layer, p in enumerate(reported(name, prompt.ids)):
+            sink = 1 - p.sum(axis=-1, keepdims=True)
+            assert sink.max() > 0.1
+            found = trace.tensor("attention", layer, "entropy_nats")
+            assert found == pytest.approx(entropy(np.concatenate([p, sink], axis=-1)), abs=1e-5)
+            assert found.max() <= math.log(trace.n_tokens + 1) + 1e-6
+            assert trace.tensor("attention", layer, "row_sum") == pytest.approx(p.sum(axis=-1), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", WITH_SINK)
+def test_a_row_over_one_key_is_the_coin_toss_between_it_and_the_sink(name):
+    """Not -p ln p of a single number, which is the entropy of nothing."""
+    trace = traces_of(name)["b"]
+    p = trace.tensor("attention", 0, "row_sum")[:, 0].astype(float)
+    found = trace.tensor("attention", 0, "entropy_nats")[:, 0]
+    assert found == pytest.approx(-p * np.log(p) - (1 - p) * np.log(1 - p), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [*WITH_SINK, "sigmoids", "granite_swa"])
+def test_a_prompt_in_a_padded_batch_equals_the_prompt_alone(name):
+    alone, batched = traces_of(name, 1), traces_of(name, 16)
+    for prompt, trace in batched.items():
+        keys = {key for key in trace.tensors if key.site == "attention"}
+        assert keys == {key for key in alone[prompt].tensors if key.site == "attention"}
+        for key in keys:
+            assert trace.tensors[key].shape == (4, trace.n_tokens)
+            np.testing.assert_allclose(trace.tensors[key], alone[prompt].tensors[key], atol=1e-5)
+
+
+def test_the_sinks_share_is_a_quantity_beside_the_entropy():
+    trace = traces_of("gpt_oss")["b"]
+    rows = {(row.quantity, row.layer, row.rank): row for row in attention_metric_rows(trace)}
+    for layer, p in enumerate(reported("gpt_oss", PROMPTS[1].ids)):
+        mass = rows["attention_sink_mass", layer, None]
+        assert mass.value == pytest.approx((1 - p[:, -1].sum(axis=-1)).mean(), abs=1e-5)
+        own = rows["attention_entropy_nats", layer, None]
+        assert own.value == pytest.approx(trace.tensor("attention", layer, "entropy_nats")[:, -1].mean(), abs=1e-6)
+        assert (mass.status, own.status) == ("ok", "ok")
+
+
+def test_a_record_on_disk_keeps_the_sums(tmp_path):
+    trace = traces_of("gpt_oss")["c"]
+    write_trace(trace, tmp_path / "c.parquet")
+    again = read_trace(tmp_path / "c.parquet")
+    pairs = list(zip(attention_metric_rows(again), attention_metric_rows(trace), strict=True))
+    assert {(a.quantity, a.layer, a.rank) for a, _ in pairs} == {(b.quantity, b.layer, b.rank) for _, b in pairs}
+    assert all(a.status == b.status and a.value == pytest.approx(b.value, rel=1e-6) for a, b in pairs)
+
+
+# --- rows that are no distributions ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("sigmoids", NO_DISTRIBUTION), ("differential", NO_DISTRIBUTION), ("granite_swa", WITHOUT_SINK)],
+)
+def test_rows_without_an_entropy_have_a_status_and_no_number(name, status):
+    """Of every prompt: two sigmoids may sum to less than 1, as if there were a sink."""
+    for trace in traces_of(name).values():
+        found = list(attention_metric_rows(trace))
+        assert {row.quantity for row in found} == {
+            "attention_entropy_nats",
+            "attention_entropy_head_nats",
+            "attention_sink_mass",
+        }
+        assert all(math.isnan(row.value) and row.status == status for row in found)
+        assert np.isnan(trace.tensor("attention", 1, "entropy_nats")).all()
+
+
+def test_one_batch_on_its_own_is_judged_by_its_own_rows():
+    torch.manual_seed(0)
+    model = wrap_model(BUILT["sigmoids"]().eval(), None)
+    (trace,) = record_batch(model, [PROMPTS[1]], RecordOptions(weight_gradients="none"))
+    assert model.attention_rows == ()
+    assert {row.status for row in attention_metric_rows(trace)} == {NO_DISTRIBUTION}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("gpt_oss", Rows.WITH_SINK),
+        ("off_by_one", Rows.WITH_SINK),
+        ("sigmoids", Rows.NO_DISTRIBUTIONS),
+        ("differential", Rows.NO_DISTRIBUTIONS),
+        ("granite_swa", Rows.WITHOUT_THEIR_SINK),
+    ],
+)
+def test_what_rows_are_is_found_once_for_a_model(name, kind):
+    model = model_of(name)
+    before = {n: p.clone() for n, p in model.module.named_parameters()}
+    learn_attention_rows(model)
+    assert model.attention_rows == (kind,) * 3
+    assert all(torch.equal(p, before[n]) for n, p in model.module.named_parameters())
+
+
+def test_a_sink_that_gets_no_mass_is_seen_when_it_is_raised():
+    """A sink logit of -50 takes nothing: rows sum to 1, and their entropy is right with and without it."""
+    model = model_of("gpt_oss")
+    torch.manual_seed(0)
+    module = gpt_oss().eval()
+    module.load_state_dict(model.module.state_dict())
+    with torch.no_grad():
+        for layer in module.model.layers:
+            layer.self_attn.sinks.fill_(-50.0)
+    own = wrap_model(module, None)
+    learn_attention_rows(own)
+    assert own.attention_rows == (Rows.WITH_SINK,) * 3
+    trace = record(own, PROMPTS, weight_gradients="none")["b"]
+    assert trace.tensor("attention", 0, "row_sum") == pytest.approx(1.0, abs=1e-5)
+    assert trace.tensor("attention", 0, "entropy_nats")[:, 0] == pytest.approx(0.0, abs=1e-4)
+
+
+# --- ordinary rows ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_ordinary_softmax_has_no_sink(name):
+    model = case(name).model
+    learn_attention_rows(model)
+    assert set(model.attention_rows) == {Rows.DISTRIBUTIONS}
+    for trace in recorded(name, "float32").values():
+        assert not [key for key in trace.tensors if key.quantity == "row_sum"]
+        assert "attention_sink_mass" not in {row.quantity for row in attention_metric_rows(trace)}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_rounding_in_half_precision_is_no_sink(dtype):
+    model = check_model(wrap_model(build_model("llama").to(dtype), None)).model
+    ids = tuple(5 + (i * 17) % 90 for i in range(200))
+    trace = record(model, [encoded("p", ids)], weight_gradients="none")["p"]
+    assert set(model.attention_rows) == {Rows.DISTRIBUTIONS}
+    assert not [key for key in trace.tensors if key.quantity == "row_sum"]
+
+
+def test_a_sink_is_seen_in_half_precision_too():
+    traces = record(model_of("gpt_oss", torch.bfloat16), PROMPTS, weight_gradients="none")
+    full = traces_of("gpt_oss")
+    for prompt, trace in traces.items():
+        found, expected = (t.tensor("attention", 0, "entropy_nats") for t in (trace, full[prompt]))
+        np.testing.assert_allclose(found, expected, atol=0.1)  # logits of bfloat16 in a random model
+
+
+def test_rows_that_are_not_finite_are_not_taken_for_a_sink():
+    rows = torch.full((1, 2, 3, 3), 1 / 3)
+    rows[0, 1, 2] = torch.nan
+    summed = layer_rows([rows] * 3, case("llama").model.anatomy)
+    tensors = attention_tensors(summed, 0, 3, ())
+    assert [key for key in tensors if key.quantity == "row_sum"] == []
+    found = tensors[Key("attention", 0, "entropy_nats")]
+    assert np.isnan(found[1, 2])
+    assert found[0] == pytest.approx(math.log(3))
+    bare = Trace(recorded("llama", "float32")["short"].info, tensors)
+    assert {row.status for row in attention_metric_rows(bare) if row.quantity == "attention_entropy_nats"} == {
+        NOT_FINITE
+    }
+
+
+def test_a_kind_holds_for_a_prompts_own_tokens_alone():
+    """The rows of padding sum to anything."""
+    total = torch.tensor([[[1.0, 1.0, 7.0]]])
+    rows = LayerRows(torch.zeros(1, 1, 3), total, torch.zeros(1, 1, 3), 1e-5)
+    assert rows.kind(0, 2) == Rows.DISTRIBUTIONS
+    assert rows.kind(0, 3) == Rows.NO_DISTRIBUTIONS
