@@ -153,7 +153,7 @@ def test_changing_temperature_or_k_records_nothing(run):
     settings["information"] |= {"temperature": 0.7, "top_k": 3}
     jobs = planned(run, settings)
     assert jobs["information"] == 5
-    assert not [name for name in jobs if name.startswith(("record", "contrast", "fetch", "ec"))]
+    assert not [name for name in jobs if name.startswith(("record", "derive_direction", "fetch", "gradient_flow"))]
 
 
 def planned(run, settings):
@@ -168,14 +168,14 @@ def test_nothing_changed_nothing_runs_and_a_changed_condition_runs_alone(run):
     assert planned(run, settings) == {}
     settings["conditions"]["push"]["scale"] = 0.7
     jobs = planned(run, settings)
-    assert {name: n for name, n in jobs.items() if name.startswith(("record", "contrast", "fetch"))} == {
+    assert {name: n for name, n in jobs.items() if name.startswith(("record", "derive_direction", "fetch"))} == {
         "record_0_texts": 1,
         "record_1_gaps": 1,
     }
     settings = config(run)
     settings["conditions"]["animal"]["contrast"]["positive"].append("a bird")
     jobs = planned(run, settings)
-    assert jobs["contrast"] == jobs["record_1_gaps"] == 1
+    assert jobs["derive_direction"] == jobs["record_1_gaps"] == 1
     assert "record_0_texts" not in jobs
 
 

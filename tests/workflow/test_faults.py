@@ -49,7 +49,7 @@ def kill_after(tree, file, line):
 
 def test_a_record_job_killed_while_it_writes_leaves_no_half_file_and_is_repeated_alone(base, empty):
     line = "                writer.write_batch(_row(key, trace.tensors[key], schema), row_group_size=1)"
-    kill_after(empty, "scripts/internal_physics/recording/store.py", line)
+    kill_after(empty, "scripts/internal_physics/records/store.py", line)
     with pytest.raises(Refused):
         empty.snakemake(EC)
     half = files(empty, RECORDS)
@@ -57,7 +57,7 @@ def test_a_record_job_killed_while_it_writes_leaves_no_half_file_and_is_repeated
     assert all(name.endswith(".tmp") for name in half)
     empty.path("fault").unlink()
     again = empty.run(EC)
-    assert set(again.jobs) == {"record_0_counting", "record_1_words", "ec"}
+    assert set(again.jobs) == {"record_0_counting", "record_1_words", "gradient_flow"}
     assert contents(empty, RECORDS) == contents(base, RECORDS)
     assert empty.path(EC).read_bytes() == base.path(EC).read_bytes()
 

@@ -15,7 +15,7 @@ from internal_physics.records.trace import Key, Trace, TraceInfo
 ROOT = Path(__file__).parents[2]
 MODELS = ("a", "b-c")
 KINDS = ("factual", "syntactic", "nonsense", "factual", "syntactic", "nonsense")
-RULES = ("residual_gain", "gains", "hypotheses", "residual_gain_result")
+RULES = ("metric", "gains", "hypotheses", "residual_gain_result")
 TARGETS = (
     "results/tables/gains.csv",
     "results/tables/hypotheses.csv",

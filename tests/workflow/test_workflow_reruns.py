@@ -1,28 +1,33 @@
-"""Stale means stale: a change reruns what depends on it and nothing else. Mostly dry runs on a finished run."""
+"""Stale means stale: a change reruns what depends on it and nothing else. Mostly dry runs on a finished run.
+
+tests/ground/test_staleness.py says for single files of the library which jobs reach them.
+"""
 
 import os
 import time
 
 import pytest
+from internal_physics.families.family import Per
 from workflow_runs import (
     BELOW_GAINS,
     BELOW_INFORMATION,
+    BELOW_LENS,
     BELOW_METRICS,
+    BELOW_PHASES,
     BELOW_RECORDS,
-    BELOW_STATES,
-    BELOW_TABLES,
-    BELOW_WEIGHTS,
     CONFIG,
     FIGURES,
-    INFORMATION_FIGURES,
-    METRICS,
     MODELS,
+    OF_RECORDS,
     RECORDS,
     SETS,
 )
 
 LIBRARY = "scripts/internal_physics"
+FAMILIES = f"{LIBRARY}/families"
 COMMENT = "# A comment that changes nothing."
+CODE = "CHANGED = True"
+ALL_FIGURES = {f"figure:{name}" for per in Per for name in FIGURES[per]}
 
 
 def both(*sets):
@@ -33,23 +38,23 @@ def both(*sets):
 class TestNothingChanged:
     def test_a_second_run_does_nothing(self, tree):
         done = tree.run()
-        assert done.rules == set()
+        assert done.labels == set()
         assert "Nothing to be done" in done.text
 
     def test_a_replay_of_the_run_file_does_nothing(self, base):
-        assert base.plan(config="results/run.yaml").rules == set()
+        assert base.plan(config="results/run.yaml").labels == set()
 
     def test_touched_files_rerun_nothing(self, tree):
         later = time.time() + 60
         for path in tree.path(LIBRARY).rglob("*.py"):
             os.utime(path, (later, later))
         os.utime(tree.path(CONFIG), (later, later))
-        assert tree.plan().rules == set()
+        assert tree.plan().labels == set()
 
     def test_a_rewritten_but_equal_config_reruns_nothing(self, tree):
         tree.append(CONFIG, COMMENT)
         tree.append(CONFIG, "record: {batch_size: 16}  # the default")
-        assert tree.plan().rules == set()
+        assert tree.plan().labels == set()
 
 
 class TestPrompts:
@@ -57,12 +62,12 @@ class TestPrompts:
         tree.edit(CONFIG, "the cat sat on the mat.", "the dog sat on the mat.")
         plan = tree.plan()
         assert plan.records() == both("words")
-        assert plan.rules == {"record_1_words"} | BELOW_RECORDS
+        assert plan.labels == {"record_1_words"} | BELOW_RECORDS
         assert plan.jobs["record_1_words"] == len(MODELS)
 
     def test_a_changed_note_records_nothing(self, tree):
         tree.edit(CONFIG, "Counts up.", "Counts from one to four.")
-        assert tree.plan().rules == {"provenance", "report"}
+        assert tree.plan().labels == {"provenance", "report"}
 
     def test_an_added_prompt_records_its_own_set_again(self, tree):
         tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')
@@ -73,7 +78,7 @@ class TestPrompts:
         tree.edit(CONFIG, "\nstatistics:", f"  letters: {{{added}}}\n\nstatistics:")
         plan = tree.plan()
         assert plan.records() == both("letters")
-        assert plan.rules == {"record_2_letters"} | BELOW_RECORDS
+        assert plan.labels == {"record_2_letters"} | BELOW_RECORDS
 
     def test_a_removed_set_records_nothing(self, tree):
         text = tree.path(CONFIG).read_text()
@@ -81,7 +86,7 @@ class TestPrompts:
         tree.path(CONFIG).write_text(text[:start] + "\n" + text[end:])
         plan = tree.plan()
         assert plan.records() == set()
-        assert plan.rules == BELOW_RECORDS
+        assert plan.labels == BELOW_RECORDS
 
     def test_what_is_kept_of_one_set_concerns_that_set(self, tree):
         tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: factors")
@@ -94,12 +99,12 @@ class TestModels:
         plan = tree.plan()
         assert plan.jobs["fetch"] == 1
         assert plan.records() == {("other", name) for name in SETS}
-        assert all(plan.jobs[metric] == 1 for metric in (*METRICS, "information"))
+        assert all(plan.jobs[metric] == 1 for metric in OF_RECORDS)
 
     def test_another_precision_shares_the_snapshot(self, tree):
         self.add(tree, 'half: {source: "path:results/tiny_models/llama", dtype: bfloat16}')
         plan = tree.plan()
-        assert "fetch" not in plan.rules
+        assert "fetch" not in plan.labels
         assert plan.records() == {("half", name) for name in SETS}
 
     def test_precisions_of_one_model_are_fetched_once(self, fresh, tmp_path):
@@ -120,8 +125,9 @@ class TestModels:
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
-        below = BELOW_METRICS | BELOW_GAINS | BELOW_WEIGHTS | BELOW_INFORMATION | {"gains", "singular_spectra"}
-        assert plan.rules == below - {"lens_heatmap"}
+        assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
+        drawn = {"gains", "figure:singular_spectra"}
+        assert plan.labels == BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | drawn
 
     @staticmethod
     def add(tree, line):
@@ -129,77 +135,86 @@ class TestModels:
 
 
 class TestCode:
-    def test_a_changed_metric_reruns_that_metric_and_what_hangs_below(self, tree):
-        tree.append(f"{LIBRARY}/metrics/isf.py", "CHANGED = True")
-        done = tree.run()
-        assert done.rules == {"isf"} | BELOW_METRICS
-        assert done.jobs["isf"] == len(MODELS)
-        assert tree.plan().rules == set()
+    def test_comments_rerun_nothing(self, tree):
+        for path in tree.path(LIBRARY).rglob("*.py"):
+            path.write_text(f"{path.read_text()}\n{COMMENT}\n")
+        assert tree.plan().labels == set()
 
-    def test_what_the_gradient_flow_metrics_share_reruns_them_all(self, tree):
-        tree.append(f"{LIBRARY}/metrics/gradient_flow.py", COMMENT)
+    def test_a_changed_metric_reruns_that_metric_and_what_hangs_below(self, tree):
+        tree.append(f"{FAMILIES}/gradient_flow/isf.py", CODE)
+        done = tree.run()
+        assert done.labels == {"metric:isf"} | BELOW_METRICS
+        assert done.jobs["metric:isf"] == len(MODELS)
+        assert tree.plan().labels == set()
+
+    def test_what_the_gradient_flow_metrics_share_reruns_them_and_no_other(self, tree):
+        tree.append(f"{FAMILIES}/gradient_flow/flow.py", CODE)
         plan = tree.plan()
-        assert plan.records() == set()
-        assert set(METRICS) <= plan.rules
+        assert plan.labels == {"gradient_flow"} | BELOW_METRICS
+        assert plan.jobs["gradient_flow"] == len(MODELS)
 
     @pytest.mark.parametrize("figure", ["radar", "layer_heatmap"])
     def test_a_changed_figure_is_drawn_again_alone(self, tree, figure):
-        tree.append(f"{LIBRARY}/figures/{figure}.py", COMMENT)
-        assert tree.plan().rules == {figure, "report"}
+        tree.append(f"{FAMILIES}/gradient_flow/figures/{figure}.py", CODE)
+        assert tree.plan().labels == {f"figure:{figure}", "report"}
 
-    def test_a_changed_adapter_reruns_its_rule(self, tree):
-        tree.append("scripts/radar.py", COMMENT)
+    @pytest.mark.parametrize(
+        ("script", "stale"),
+        [("information_package", {"information_package"}), ("figure", ALL_FIGURES | {"information_package", "report"})],
+    )
+    def test_a_changed_adapter_reruns_its_rules(self, tree, script, stale):
+        """Snakemake itself looks at a script's date, so that a comment reruns here."""
+        tree.append(f"scripts/{script}.py", COMMENT)
         later = time.time() + 60
-        os.utime(tree.path("scripts/radar.py"), (later, later))
-        assert tree.plan().rules == {"radar", "report"}
+        os.utime(tree.path(f"scripts/{script}.py"), (later, later))
+        assert tree.plan().labels == stale
 
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
-        once = {"correlation_matrix", "gain_panels", "gain_heatmap", "singular_spectra", "report"}
-        assert tree.plan().rules == {*FIGURES, *INFORMATION_FIGURES, *once, "publish"}
+        assert tree.plan().labels == ALL_FIGURES | {"information_package", "report"}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
-        assert tree.plan().rules == {"report"}
+        assert tree.plan().labels == {"report"}
 
     def test_changed_recording_records_again_and_fetches_nothing(self, tree):
-        tree.append(f"{LIBRARY}/recording/recorder.py", COMMENT)
+        tree.append(f"{LIBRARY}/recording/recorder.py", CODE)
         plan = tree.plan()
         assert plan.records() == both(*SETS)
-        assert "fetch" not in plan.rules
+        assert "fetch" not in plan.labels
 
     def test_what_only_the_python_api_uses_reruns_nothing(self, tree):
-        tree.append(f"{LIBRARY}/api.py", COMMENT)
-        assert tree.plan().rules == set()
+        tree.append(f"{LIBRARY}/api.py", CODE)
+        assert tree.plan().labels == set()
 
 
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        assert tree.plan().rules == BELOW_METRICS | BELOW_GAINS | {"thermodynamics"} | BELOW_STATES
+        assert tree.plan().labels == BELOW_METRICS | BELOW_GAINS | {"thermodynamics", "phases"} | BELOW_PHASES
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
         plan = tree.plan()
-        assert plan.rules & {*RECORDS, *METRICS} == {"isf"}
-        assert "collect" in plan.rules
+        assert plan.labels & {*RECORDS, *OF_RECORDS} == {"metric:isf", "thermodynamics"}
+        assert "collect" in plan.labels
 
     def test_fewer_metrics_compute_nothing_but_tables(self, tree):
         tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")
         plan = tree.plan()
-        assert not plan.rules & {*RECORDS, *METRICS}
-        assert plan.rules <= {"collect", "normalize", "correlate", *BELOW_TABLES}
+        assert not plan.labels & {*RECORDS, *OF_RECORDS}
+        assert plan.labels == BELOW_METRICS - {"figure:isf_spectrum", "figure:gain_panels"}
 
     @pytest.mark.parametrize(
         "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]
     )
     def test_another_reading_of_the_layers_records_nothing(self, tree, option):
         tree.append(CONFIG, f"information: {{{option}}}")
-        assert tree.plan().rules == {"information"} | BELOW_INFORMATION
+        assert tree.plan().labels == {"information"} | BELOW_INFORMATION
 
     def test_another_lens_prompt_draws_two_figures_again(self, tree):
         tree.append(CONFIG, "information: {lens_prompt: words/short}")
-        assert tree.plan().rules == {"lens_heatmap", "token_trajectories", "provenance", "report"}
+        assert tree.plan().labels == BELOW_LENS | {"provenance", "report"}
 
     def test_how_prompts_are_run_concerns_every_recording(self, tree):
         tree.append(CONFIG, "record: {batch_size: 2}")

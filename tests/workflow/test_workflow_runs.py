@@ -6,12 +6,14 @@ import resource
 import signal
 import subprocess
 import time
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from internal_physics.config.load import load_config
+from internal_physics.families.family import Per
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.records.store import read_trace
 from workflow_runs import (
@@ -19,30 +21,26 @@ from workflow_runs import (
     FIGURES,
     METRICS,
     MODELS,
+    OF_RECORDS,
+    PROMPTS,
     RECORDS,
+    SCORES,
     SETS,
     TABLES,
     TOKEN,
-    WEIGHT_SCORES,
     Refused,
     command,
     environment,
 )
 
-OTHER_RULES_OF_A_MODEL = (
-    *("residual_gain", "residual_gain_result", "spectra", "thermodynamics", "phases", "information", "lens_heatmap"),
-)
-N_PROMPTS = 7
+ONCE = ("collect", "normalize", "correlate", "gains", "hypotheses", "collect_thermodynamics", "collect_information")
+ONCE += ("information_package", "check_tables", "provenance", "report")
+OF_EACH_MODEL = ("fetch", *RECORDS, *OF_RECORDS, "residual_gain_result", "spectra", "phases")
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
 NOISE = 1e-5
 # The last eigenvalue is zero up to rounding, so it is compared with the largest one.
 SPECTRUM_NOISE = 1e-6
-
-
-INFORMATION = tuple(
-    f"information_{name}" for name in ("entropy", "perplexity", "margin", "kl_uniform", "attention", "surprisal")
-)
 
 
 def tables(tree):
@@ -60,13 +58,8 @@ def all_files(tree):
 class TestBaseRun:
     def test_every_rule_ran_as_often_as_it_should(self, base_run):
         _, done = base_run
-        once = {"collect", "normalize", "correlate", "check_tables", "correlation_matrix", "provenance", "report"}
-        once |= {"gains", "hypotheses", "gain_panels", "gain_heatmap", "collect_thermodynamics", "singular_spectra"}
-        once |= {"collect_information", "publish", "information_profiles", "token_trajectories", *FIGURES}
-        of_each_model = {"fetch", *METRICS, *RECORDS, *OTHER_RULES_OF_A_MODEL}
-        expected = dict.fromkeys(once, 1) | dict.fromkeys(of_each_model, len(MODELS))
-        expected["information_metric"] = len(INFORMATION)
-        assert dict(done.jobs) == expected
+        figures = {f"figure:{name}": 1 for per in Per for name in FIGURES[per]}
+        assert done.jobs == Counter(dict.fromkeys(ONCE, 1) | dict.fromkeys(OF_EACH_MODEL, len(MODELS)) | figures)
 
     def test_every_promised_file_is_there(self, base):
         results = base.path("results")
@@ -74,21 +67,20 @@ class TestBaseRun:
             assert (results / f"tables/{name}.csv").stat().st_size > 0
         for kind in ("png", "svg"):
             names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
-            expected = {f"{f}-{s}" for f in (*FIGURES, "information_profiles") for s in SETS} | set(INFORMATION)
-            expected |= {f"{f}-{m}" for f in ("gain_panels", "singular_spectra", "lens_heatmap") for m in MODELS}
-            expected |= {"correlation_matrix", "gain_heatmap", "token_trajectories"}
+            expected = {f"{f}-{s}" for f in FIGURES[Per.PROMPT_SET] for s in SETS} | set(FIGURES[Per.RUN])
+            expected |= {f"{f}-{m}" for f in FIGURES[Per.MODEL] for m in MODELS}
             assert names == {f"{name}.{kind}" for name in expected}
+            assert len(expected) > 30
         for name in ("report.html", "run.yaml", "tables/checked.txt"):
             assert (results / name).stat().st_size > 0
 
     def test_every_pair_of_model_and_prompt_has_its_record(self, base):
         folder = base.path("results/tensors")
         found = {path.relative_to(folder).parts for path in folder.rglob("*.*")}
-        prompts = {"counting": ("up", "down", "digits"), "words": ("short", "sentence", "question", "nonsense")}
         assert found == {
             (model, "baseline", name, f"{prompt}.parquet")
             for model in MODELS
-            for name, names in prompts.items()
+            for name, names in PROMPTS.items()
             for prompt in names
         }
 
@@ -107,12 +99,12 @@ class TestBaseRun:
         assert set(found["prompts"].status) == {"ok"}
         assert set(found["layers"].status) == {"ok"}
         counts = found["scores"].groupby("metric").size()
-        assert set(counts[[*METRICS, *WEIGHT_SCORES]]) == {len(MODELS) * len(SETS)}
+        assert set(counts[[*SCORES]]) == {len(MODELS) * len(SETS)}
 
-    def test_every_rule_left_a_log_that_ends_well_and_a_benchmark(self, base):
+    def test_every_job_left_a_log_that_ends_well_and_a_benchmark(self, base_run):
+        base, done = base_run
         logs, benchmarks = (self.names(base.path(f"results/{kind}")) for kind in ("logs", "benchmarks"))
-        once = 17 + len(FIGURES) + len(INFORMATION)
-        assert len(logs) == once + len(MODELS) * (1 + len(OTHER_RULES_OF_A_MODEL) + len(METRICS) + len(SETS))
+        assert len(logs) == done.jobs.total()
         assert benchmarks == {name for name in logs if not name.startswith("fetch/")}
         for name in logs:
             assert base.path(f"results/logs/{name}.log").read_text().rstrip().endswith("done")
@@ -165,7 +157,7 @@ class TestKill:
         assert 0 < n_recorded < self.N_PROMPTS
         tree.snakemake("--unlock")
         again = tree.run("results/metrics/ec/tiny-llama/baseline.parquet")
-        assert dict(again.jobs) == {"record_2_many": 1, "ec": 1}
+        assert dict(again.jobs) == {"record_2_many": 1, "gradient_flow": 1}
         assert {path: path.stat().st_mtime_ns for path in finished} == finished
         self.check_files(tree)
 
@@ -257,7 +249,8 @@ class TestRefusals:
 
 def test_every_parquet_of_a_run_can_be_read(base):
     files = [path for path in all_files(base) if path.suffix == ".parquet"]
-    metrics, weights, lens = len(METRICS) + 2, 6, 4  # of each model; weights: their spectra, states, means and phases
-    assert len(files) == (N_PROMPTS + metrics + weights + lens) * len(MODELS) + len(TABLES)
+    weights, lens = 6, 3  # of each model; weights: their spectra, states, means and three of phases
+    of_a_model = sum(map(len, PROMPTS.values())) + len(METRICS) + weights + lens
+    assert len(files) == of_a_model * len(MODELS) + len(TABLES)
     for path in files:
         assert pq.read_metadata(path).num_rows > 0

@@ -1,4 +1,7 @@
-"""Real runs of the workflow on a copy of its working tree, so that tests may edit code, config and models."""
+"""Real runs of the workflow on a copy of its working tree, so that tests may edit code, config and models.
+
+Jobs are counted by label: a rule's name, or "metric:isf" and "figure:radar" where a rule serves several.
+"""
 
 import os
 import re
@@ -9,37 +12,53 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from internal_physics.config.load import load_config
+from internal_physics.families import registry
+from internal_physics.families.family import Per
+from internal_physics.ground.strict_yaml import load_yaml
+
 ROOT = Path(__file__).parents[2]
 TREE = ("Snakefile", "config.yaml", "config", "envs", "profiles", "report", "resources", "rules", "scripts")
 CONFIG = "config/tiny.yaml"
-MODELS, SETS = ("tiny-llama", "tiny-gpt2"), ("counting", "words")
-METRICS = ("ec", "isc", "isg", "isa", "isf")
-WEIGHT_SCORES = ("temperature", "entropy_nats", "energy", "free_energy")  # each also by kind of map
-WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
-TABLES = (
-    *("scores", "scores_normalized", "prompts", "layers", "isf_spectra", "correlations", "gains", "hypotheses"),
-    *WEIGHT_TABLES,
-    *("information", "predictions"),
-)
-WEIGHT_FIGURES = ("thermodynamics_profile", "thermodynamics_heatmap", "state_diagrams", "phase_map")
-FIGURES = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum", *WEIGHT_FIGURES)  # one for each prompt set
-INFORMATION_FIGURES = ("information_profiles", "information_metric", "lens_heatmap", "token_trajectories")
+_ASKED = load_config(load_yaml(ROOT / CONFIG))
+MODELS, SETS, METRICS = tuple(_ASKED.models), tuple(_ASKED.prompt_sets), tuple(_ASKED.raw["metrics"])
+PROMPTS = {name: tuple(p.name for p in prompt_set.prompts) for name, prompt_set in _ASKED.prompt_sets.items()}
+TABLES = tuple(registry.wanted_tables(set(METRICS)))
+FIGURES = {per: tuple(registry.wanted_figures(set(METRICS), per)) for per in Per}
+SCORES = tuple(registry.score_names(METRICS))  # thermodynamics' also by kind of map
 RECORDS = tuple(f"record_{number}_{name}" for number, name in enumerate(SETS))
 TOKEN = "hf_planted_and_never_to_be_seen"
 
-# What hangs below a rule, itself left out.
-BELOW_TABLES = {
-    *("check_tables", "provenance", "report", "correlation_matrix", "gain_panels"),
-    *(figure for figure in FIGURES if figure not in WEIGHT_FIGURES),
+
+def figures_of(*tables: str) -> set[str]:
+    """Labels of the figures that are drawn from these tables."""
+    return {
+        f"figure:{name}" for per in Per for name in FIGURES[per] if set(tables) & set(registry.FIGURES[name].tables)
+    }
+
+
+# Jobs whose rows follow from the records alone, and what hangs below a rule, itself left out.
+FLOW = ("ec", "isc", "isg", "isa")
+OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
+END = {"check_tables", "provenance", "report"}
+BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
+BELOW_METRICS = {"collect", *BELOW_SCORES, *figures_of("prompts", "layers", "isf_spectra")}
+BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
+WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
+BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
+BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
+BELOW_INFORMATION = {
+    *("collect_information", "information_package"),
+    *figures_of("information", "predictions"),
+    *BELOW_LENS,
+    *END,
 }
-BELOW_METRICS = {"collect", "normalize", "correlate", *BELOW_TABLES}
-BELOW_GAINS = {"hypotheses", "residual_gain_result", "gain_heatmap"}  # beside what also hangs below other metrics
-BELOW_WEIGHTS = {"collect_thermodynamics", *WEIGHT_FIGURES}
-BELOW_STATES = {"phases", *BELOW_WEIGHTS}
-BELOW_INFORMATION = {"collect_information", "publish", "check_tables", "provenance", "report", *INFORMATION_FIGURES}
 BELOW_RECORDS = {
-    *(*METRICS, *BELOW_METRICS, "residual_gain", "gains", *BELOW_GAINS, "thermodynamics", *BELOW_STATES),
-    *("information", *BELOW_INFORMATION),
+    *OF_RECORDS,
+    *BELOW_METRICS,
+    *("gains", *BELOW_GAINS),
+    *("phases", *BELOW_PHASES),
+    *BELOW_INFORMATION,
 }
 
 
@@ -52,7 +71,7 @@ class Plan:
     """What Snakemake would run, or has run.
 
     Attributes:
-        jobs: rule → number of jobs.
+        jobs: label → number of jobs.
         text: all that Snakemake said.
     """
 
@@ -60,7 +79,7 @@ class Plan:
     text: str
 
     @property
-    def rules(self) -> set[str]:
+    def labels(self) -> set[str]:
         return set(self.jobs)
 
     def records(self) -> set[tuple[str, str]]:
@@ -100,14 +119,18 @@ class Tree:
         text = self.snakemake("--dry-run", *targets, config=config)
         table = re.search(r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", text, flags=re.DOTALL)
         rows = [line.split() for line in table.group(1).splitlines()] if table else []
-        jobs = Counter({rule: int(count) for rule, count in rows if rule != "all"})
+        rules = Counter({rule: int(count) for rule, count in rows if rule != "all"})
+        jobs = Counter({rule: n for rule, n in rules.items() if not is_generic(rule)})
+        jobs.update(labels_of_generic_jobs(text).values())
+        assert jobs.total() == rules.total(), "a job of a generic rule does not say what it makes"
         return Plan(jobs, text)
 
     def run(self, *targets: str, cores: int = 2, config: str = CONFIG) -> Plan:
         """Run, and return what was run."""
         text = self.snakemake(*targets, cores=cores, config=config)
-        rules = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", text)
-        return Plan(Counter(rule for rule in rules if rule != "all"), text)
+        labels = labels_of_generic_jobs(text)
+        done = re.findall(r"Finished jobid: (\d+) \(Rule: (\w+)\)", text)
+        return Plan(Counter(labels[job] if is_generic(rule) else rule for job, rule in done if rule != "all"), text)
 
     def snakemake(self, *arguments: str, cores: int = 2, config: str = CONFIG) -> str:
         """All that Snakemake says.
@@ -127,6 +150,18 @@ class Tree:
         if done.returncode:
             raise Refused(done.stdout)
         return done.stdout
+
+
+def is_generic(rule: str) -> bool:
+    """Whether a rule serves several metrics or figures."""
+    return rule == "metric" or rule.startswith("figure_")
+
+
+def labels_of_generic_jobs(text: str) -> dict[str, str]:
+    """Number of a job → label, from the messages of rule metric ("isf of a, baseline") and of those of figures."""
+    metrics = re.findall(r"^Job (\d+): (\w+) of \S+, \S+$", text, flags=re.MULTILINE)
+    figures = re.findall(r"^Job (\d+): Drawing (\w+)$", text, flags=re.MULTILINE)
+    return {job: f"metric:{name}" for job, name in metrics} | {job: f"figure:{name}" for job, name in figures}
 
 
 def command(*arguments: str, cores: int = 2, config: str = CONFIG) -> list[str]:
