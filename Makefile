@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch test test-slurm bench lint format docs docs-site clean
+.PHONY: help setup run fetch test test-slurm measure bench lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ test: $(READY)  ## run all tests
 
 test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node SLURM; needs root and Debian's packages
 	$(BIN)/python -m pytest tests/slurm
+
+measure: $(READY)  ## measure the default run in a fresh clone, for the numbers in README and docs
+	$(BIN)/python -m benchmarks.default_run
+	$(MAKE) docs
 
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks

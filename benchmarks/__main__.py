@@ -1,11 +1,17 @@
 """Print the table of measured ratios: `make bench`, or `python -m benchmarks --rounds 3` for a quick look."""
 
 import argparse
+import datetime
+from pathlib import Path
 
 import torch
+import yaml
 
 from benchmarks import memory, recording, scale, scale_memory, thermodynamics
+from benchmarks.default_run import machine
 from benchmarks.harness import Row
+
+HEAD = "# What `make bench` printed; `python -m benchmarks --write docs/measured/bench.yaml` writes this file.\n"
 
 
 def table(rows: list[Row]) -> str:
@@ -14,13 +20,28 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines + [f"| {r.what} | {r.bar} | {r.measured} | {'yes' if r.held else '**no**'} |" for r in rows])
 
 
+def write(rows: list[Row], rounds: int, path: Path) -> None:
+    """The table for docs/performance.md, with the machine and the day."""
+    facts = {"machine": machine(), "date": datetime.date.today().isoformat(), "rounds": rounds}
+    table_rows = [["what", "bar", "measured", "held"]]
+    table_rows += [[row.what, row.bar, row.measured, "yes" if row.held else "no"] for row in rows]
+    text = yaml.safe_dump({**facts, "rows": table_rows}, sort_keys=False, allow_unicode=True, width=200)
+    path.write_text(HEAD + text, encoding="utf-8")
+
+
 def main() -> None:
     """Run every benchmark and print one table."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5, help="rounds per comparison")
-    rounds = arguments.parse_args().rounds
+    arguments.add_argument(
+        "--write", type=Path, help="also write the table to this YAML file (docs/measured/bench.yaml)"
+    )
+    given = arguments.parse_args()
+    rounds = given.rounds
     rows = [*recording.rows(rounds), *memory.rows(), *thermodynamics.rows(rounds)]
     rows += [*scale.rows(rounds), *scale_memory.rows()]
+    if given.write:
+        write(rows, rounds, given.write)
     print(f"\nSmolLM2-135M, float32, CPU, {torch.get_num_threads()} threads, median of {rounds} alternating rounds\n")
     print(table(rows))
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from internal_physics.config.prompts import Prompt
-from internal_physics.families.gradient_flow import ec, isa, isc, isf, isg
+from internal_physics.families.gradient_flow.isf import isf
+from internal_physics.families.gradient_flow.scores import ec, isa, isc, isg
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.recorder import RecordOptions, record_batches

@@ -33,15 +33,16 @@ _FEATURES = {CONDITIONS: "`conditions`", WATCH: "`information.watch`"}
 
 
 def metrics(family: str) -> str:
-    """A table of a family's metrics: what each measures, and what low and high values mean."""
+    """A family's metrics: how each is computed, what it measures, and what low and high values mean."""
     described = _words(family).get("metrics", {})
     if not described:
         return table(["metric", "of"], ((code(m.name), m.title) for m in _family(family).metrics))
-    parts = ("measures", "computed", "unit", "low", "high")
-    rows = [
-        (f"**{name.upper()}** ({text['axis']})", *(text[part] for part in parts)) for name, text in described.items()
+    rows = [(f"**{name.upper()}**", text["measures"], text["low"], text["high"]) for name, text in described.items()]
+    computed = [
+        f"- **{name.upper()}** ({text['axis']}; {text['unit']}): {' '.join(text['computed'].split())}\n"
+        for name, text in described.items()
     ]
-    return table(["metric (axis)", *parts], rows)
+    return "".join(computed) + "\n" + table(["metric", "measures", "low", "high"], rows)
 
 
 def notes(name: str) -> str:

@@ -1,0 +1,108 @@
+"""Run the default config in a fresh clone and write what it took to docs/measured/default_run.yaml: `make measure`.
+
+The clone is of the committed state; installing is not timed. README and docs take their numbers from that file.
+"""
+
+import datetime
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MEASURED = ROOT / "docs" / "measured" / "default_run.yaml"
+HEAD = "# Written by `make measure`: config.yaml in a fresh clone. Do not edit.\n"
+
+
+def main() -> None:
+    """Measure in a temporary clone, which is removed afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        (clone / ".venv").symlink_to(sys.prefix)
+        start = time.perf_counter()
+        done = subprocess.run(
+            [".venv/bin/snakemake", "--cores", "all"], cwd=clone, stderr=subprocess.PIPE, text=True, check=True
+        )
+        wall = time.perf_counter() - start
+        facts = {"date": datetime.date.today().isoformat(), "machine": machine()}
+        facts |= {"wall_seconds": round(wall), "jobs": _jobs(done.stderr)} | _sizes(clone / "results")
+        facts["findings"] = findings(clone / "results" / "tables")
+    text = HEAD + yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
+    MEASURED.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def findings(tables: Path) -> dict[str, Any]:
+    """The results that README and docs quote, rounded as they quote them.
+
+    Args:
+        tables: results/tables of a finished default run.
+    """
+    comparisons = pd.read_parquet(tables / "comparisons.parquet")
+    last = comparisons["layer"] == comparisons["layer"].max()
+    at_the_end = comparisons[last & (comparisons["measure"] == "difference")]
+    hypotheses = pd.read_parquet(tables / "hypotheses.parquet")
+    (gain,) = hypotheses[
+        (hypotheses["model"] == "smollm2-fp32")
+        & (hypotheses["condition"] == "baseline")
+        & (hypotheses["prompt_set"] == "all sets")
+        & (hypotheses["variant"] == "last_position")
+        & (hypotheses["statistic"] == "pearson_r")
+        & (hypotheses["hypothesis"] == "entropy_gain")
+    ].to_dict("records")
+    found: dict[str, Any] = {}
+    for word in ("happy", "sad"):
+        chosen = (at_the_end["condition"] == word) & (at_the_end["quantity"] == f"probability of ' {word}'")
+        (row,) = at_the_end[chosen].to_dict("records")
+        found |= {f"{word}_{name}": float(f"{row[name]:.2g}") for name in ("baseline", "steered")}
+    return found | {
+        "gain_r": round(gain["value"], 2),
+        "gain_p_adjusted": float(f"{gain['p_adjusted']:.1g}"),
+        "gain_prompts": int(gain["n"]),
+    }
+
+
+def machine() -> str:
+    """What the numbers were measured on."""
+    cores, memory_gb = psutil.cpu_count(), round(psutil.virtual_memory().total / 1e9)
+    return f"{cores} cores of {_processor()} without a GPU, {memory_gb} GB of memory"
+
+
+def _processor() -> str:
+    names = re.findall(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return re.sub(r"\(R\)|\(TM\)| Processor", "", names[0]) if names else platform.machine()
+
+
+def _jobs(said: str) -> int:
+    """Jobs of a run, as Snakemake counts them before it starts."""
+    (total,) = re.findall(r"^total\s+(\d+)$", said, re.MULTILINE)[:1]
+    return int(total)
+
+
+def _sizes(results: Path) -> dict[str, int]:
+    benchmarks = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
+    return {
+        "figures": len(list((results / "figures").glob("*.png"))),
+        "results_bytes": _size(results),
+        "records_bytes": _size(results / "tensors"),
+        "snapshots_bytes": _size(results / "snapshots"),
+        "report_bytes": (results / "report.html").stat().st_size,
+        "peak_memory_bytes": int(max(table["max_rss"].max() for table in benchmarks) * 1e6),
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+if __name__ == "__main__":
+    main()
