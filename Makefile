@@ -54,7 +54,7 @@ format: $(READY)  ## format Python and Snakemake files
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile rules
 
-docs: $(READY)  ## rewrite the generated parts of README and docs
+docs: $(READY)  ## write what is generated: config/schema.yaml and parts of README and docs
 	PYTHONPATH=scripts $(BIN)/python -m internal_physics.docs
 
 docs-site: $(READY)  ## build the documentation into site/; open site/index.html

@@ -4,7 +4,7 @@
 #          results/tables/information.*, predictions.*
 #          results/figures/information_profiles-{prompt_set}.*, information_{quantity}.*, lens_heatmap-{model}.*, token_trajectories.*
 
-READING = ["temperature", "target", "final_norm", "top_k", "sampling", "watch"]
+READING = [name for name in CONFIG.raw["information"] if name != "lens_prompt"]  # which lens is drawn changes none
 
 
 rule information:

@@ -6,20 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.lens import LensOptions
 from internal_physics.families.information.lens import lens as read_lens
+from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import Lens
+from internal_physics.ground.options import names_of
 from internal_physics.models.fetch import fetch
 from internal_physics.models.lazy_readout import open_readout
-from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.models.loading import LoadedModel
+from internal_physics.models.options import LoadOptions
 from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
-from internal_physics.models.sources import parse_source
+from internal_physics.models.sources import KINDS, parse_source
 from internal_physics.recording.derive_direction import derive_direction
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.record import checked_model
-from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.recorder import record_batches
 from internal_physics.records.trace import Trace
 from internal_physics.steering.directions import build_steering
 from internal_physics.steering.intervention import Steering
@@ -103,7 +107,7 @@ def lens(trace: Trace, model: LoadedModel | str | Path, **options: Any) -> Lens:
     Returns:
         A Lens: entropies, surprisals and top tokens of every layer and position, and more at the read position.
     """
-    how = {key: options.pop(key) for key in ("temperature", "target", "final_norm", "top_k") if key in options}
+    how = {key: options.pop(key) for key in names_of(ReadingOptions) if key in options}
     if isinstance(model, LoadedModel):
         readout = Readout(model.module, model.anatomy)
     else:
@@ -112,6 +116,6 @@ def lens(trace: Trace, model: LoadedModel | str | Path, **options: Any) -> Lens:
 
 
 def _as_source(text: str) -> str:
-    if text.startswith(("pypi:", "hf:", "path:")):
+    if text.partition(":")[0] in KINDS:
         return text
     return f"path:{text}" if Path(text).expanduser().exists() else f"hf:{text}"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from internal_physics.config.load import MIN_PROMPTS_ISF, check_duplicate_keys, load_config, schema
+from internal_physics.config.limits import MIN_PROMPTS_ISF
+from internal_physics.config.load import check_duplicate_keys, load_config, schema
+from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, PromptError, SourceError, UserError
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.record_jobs import record_jobs
@@ -14,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 READY_CONFIGS = [ROOT / "config.yaml", *sorted(p for p in (ROOT / "config").glob("*.yaml") if p.stem != "schema")]
 PROMPTS = [{"name": name, "text": "some text"} for name in "abc"]
 GOOD = {"models": {"m": {"source": "path:/some/model"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
-SEE_SCHEMA = "config/schema.yaml describes every option"
+SEE_OPTIONS = "docs/options.md describes every option"
 
 
 def config(**changes):
@@ -60,7 +62,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "attention_entropy": True,
         "top_k": 10,
     }
-    assert raw["metrics"] == ["ec", "isc", "isg", "isa", "isf", "residual_gain", "thermodynamics", "information"]
+    assert raw["metrics"] == list(METRICS)
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}
     assert (raw["seed"], raw["gpus_per_job"]) == (0, 0)
 
@@ -173,13 +175,13 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
     [
         (with_model(quantization="nf5"), "my.yaml: models → m → quantization", "nf5", "none, int8, nf4, fp4", "'nf4'"),
         (with_model(compute_dtype="bf16"), "my.yaml: models → m → compute_dtype", "bf16", "bfloat16", "'bfloat16'"),
-        (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_SCHEMA),
+        (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_OPTIONS),
         (with_model(task="mask"), "my.yaml: models → m → task", "mask", "causal, masked", "'masked'"),
         (
             config(metrics=["ec", "isd"]),
             "my.yaml: metrics → 1",
             "isd",
-            "ec, isc, isg, isa, isf, residual_gain",
+            ", ".join(METRICS),
             "did you mean",
         ),
     ],
@@ -221,7 +223,7 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
     assert error.where == f"my.yaml: {where}"
     assert what in error.what
     assert error.expected
-    assert SEE_SCHEMA in error.todo
+    assert SEE_OPTIONS in error.todo
 
 
 @pytest.mark.parametrize("missing", ["models", "prompt_sets"])

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from internal_physics.config.options.steering import SteeringOptions
 from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.options import names_of
 from internal_physics.ground.strict_csv import read_csv
 
 BASELINE = "baseline"
 FILE_KINDS = (".safetensors", ".pt", ".pth", ".csv")
 SPARSE_CODER = "sae.safetensors"  # the weights file in a folder that sparsify writes
 HOOKPOINT_COLUMNS = ("sparse_model", "hookpoint", "feature_index", "steering_coefficient")
-# What a condition adds, as against where it is recorded; a record depends on nothing else of it.
-_STEERING_KEYS = ("vector", "file", "contrast", "scale", "layers", "tokens")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _condition(
         _check_contrast(options["contrast"], f"{where} → contrast")
     return Condition(
         name=name,
-        steering={key: options[key] for key in _STEERING_KEYS if key in options},
+        steering={key: options[key] for key in names_of(SteeringOptions) if key in options},
         models=_known(options.get("models"), models, f"{where} → models"),
         prompt_sets=_known(options.get("prompt_sets"), prompt_sets, f"{where} → prompt_sets"),
     )

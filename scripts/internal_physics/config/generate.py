@@ -15,12 +15,11 @@ from typing import Any
 
 import yaml
 
-from internal_physics.config.prompts import Prompt
+from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import PromptError
 from internal_physics.ground.strict_yaml import load_yaml
 
 TEMPLATES = Path(__file__).parents[3] / "resources" / "templates"
-MASK = "[MASK]"
 _SLOT = re.compile(r"{(\w+)}")
 
 

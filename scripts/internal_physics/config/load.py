@@ -16,18 +16,18 @@ import jsonschema
 import yaml
 
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
-from internal_physics.config.generate import MASK, generate, read_grammar
-from internal_physics.config.prompts import Prompt, parse_prompts, read_prompts
+from internal_physics.config.generate import generate, read_grammar
+from internal_physics.config.limits import MIN_PROMPTS_ISF
+from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.models.sources import Source, parse_source
 
 SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
-MIN_PROMPTS_ISF = 3
 WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
 _QUOTES = "put it in quotes"
-_SEE_SCHEMA = "change it; config/schema.yaml describes every option"
+_SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     """
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
-    _Validator(schema()).check(resolved, where)
+    _Validator(_rules()).check(resolved, where)
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
         for name in resolved[kind]:
@@ -141,8 +141,14 @@ def check_duplicate_keys(paths: list[str]) -> None:
 
 @lru_cache
 def schema() -> dict[str, Any]:
-    """The JSON schema of the config."""
+    """The JSON schema of the config, generated from the options' dataclasses (see internal_physics.docs)."""
     return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _rules() -> dict[str, Any]:
+    """The schema, but for prompts: `parse_prompts` checks those of the config and of files alike."""
+    return schema() | {"$defs": {**schema()["$defs"], "prompt": {"type": "object"}}}
 
 
 class _Validator:
@@ -203,7 +209,7 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
         return {
             "what": f"found {error.instance!r}",
             "expected": f"one of {', '.join(allowed)}",
-            "todo": f"did you mean {close[0]!r}?" if close else _SEE_SCHEMA,
+            "todo": f"did you mean {close[0]!r}?" if close else _SEE_OPTIONS,
         }
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
@@ -214,7 +220,7 @@ def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
             "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
             "expected": "exactly one of them",
         }
-    return {"what": error.message, "expected": hint, "todo": _SEE_SCHEMA}
+    return {"what": error.message, "expected": hint, "todo": _SEE_OPTIONS}
 
 
 def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:

@@ -6,20 +6,20 @@ No heavy imports: the Snakefile reads prompt sets while it is parsed.
 import difflib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from internal_physics.ground.errors import PromptError
 from internal_physics.ground.names import NAME, WHAT_A_NAME_IS, refuse_misread
+from internal_physics.ground.options import Name, names_of
 from internal_physics.ground.strict_csv import Row, read_csv
 from internal_physics.ground.strict_yaml import parse_yaml
 from internal_physics.ground.text_files import read_text
 from internal_physics.ground.words import plural
 
 LOGGER = logging.getLogger("internal_physics")
-REQUIRED = ("name", "text")
-FIELDS = ("name", "text", "kind", "difficulty", "expectation", "reason", "answer")
+MASK = "[MASK]"  # how a prompt writes the gap, whatever the mask token of the tokenizer
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ class Prompt:
 
     Attributes:
         name: unique in its set; names its Parquet file.
-        text: what the model reads; a masked model's gap is written [MASK].
-        kind, difficulty, expectation, reason: free words that tables and figures group by.
-        answer: what a masked model should say; None for its own best token.
+        text: what the model reads; the gap of a masked model is written [MASK].
+        kind: the group that it belongs to, in your own words; tables and figures compare the groups of a prompt set.
+        difficulty: how hard it is, in your own words; tables keep it.
+        expectation: what you expect to see, in your own words.
+        reason: why the prompt is there, in your own words.
+        answer: what a masked model should say at the [MASK]. If it is not given: its own most probable token.
     """
 
-    name: str
+    name: Name
     text: str
     kind: str = ""
     difficulty: str = ""
@@ -44,6 +47,10 @@ class Prompt:
     def to_json(self) -> dict[str, Any]:
         """Plain types, without the empty fields."""
         return {key: value for key, value in asdict(self).items() if value not in ("", None)}
+
+
+FIELDS = names_of(Prompt)
+REQUIRED = tuple(field.name for field in fields(Prompt) if field.default is MISSING)
 
 
 def read_prompts(path: str | Path, where: str = "") -> list[Prompt]:

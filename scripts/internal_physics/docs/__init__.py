@@ -1,1 +1,1 @@
-"""Generated parts of README and docs: `make docs` writes them, a test compares."""
+"""The generated schema of the config, and generated parts of README and docs: `make docs` writes, a test compares."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from internal_physics.config.load import schema
 from internal_physics.docs.markdown import code, table
 from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per
 from internal_physics.families.registry import FAMILIES, FOLDER
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.texts import words_file
+from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.columns import KEYS, PROMPT, STATUS, Column
 from internal_physics.tables.contract import TABLES
 
@@ -135,8 +135,8 @@ def _any_of(group: tuple[str, ...]) -> str:
 
 
 def _confidence_percent() -> str:
-    """As the schema gives it by default."""
-    return f"{100 * schema()['properties']['statistics']['properties']['confidence_level']['default']:g}"
+    """As it is by default."""
+    return f"{100 * CONFIDENCE_LEVEL:g}"
 
 
 def _family(name: str) -> Family:

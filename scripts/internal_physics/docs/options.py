@@ -4,26 +4,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from internal_physics.config.docs import options_table
-from internal_physics.config.load import load_config, schema
+from internal_physics.config.load import load_config
+from internal_physics.docs.config_sections import config_section
+from internal_physics.docs.options_page import all_options, shown_default, some_options
 from internal_physics.ground.strict_yaml import load_yaml
+
+PAGE = "../options.md"  # as the pages of the families see it
 
 
 def options(prefix: str = "") -> str:
-    """The options whose names begin with a prefix (all without one), as a table."""
-    head, rule, *rows = options_table(schema()).splitlines()
-    chosen = [row for row in rows if row.startswith(f"| `{prefix}")]
-    if not chosen:
-        raise KeyError(f"no option begins with {prefix!r}")
-    return "\n".join([head, rule, *chosen]) + "\n"
+    """All options, a table for each section; with a prefix, one table of those whose names begin with it."""
+    return some_options(config_section(), prefix, PAGE) if prefix else all_options(config_section())
 
 
 def default(name: str) -> str:
     """Default of an option, by its dotted name."""
-    rules: Any = schema()
-    for part in name.split("."):
-        rules = rules["properties"][part]
-    return f"{rules['default']:g}" if isinstance(rules["default"], float) else str(rules["default"])
+    return shown_default(config_section(), name)
 
 
 def counts(config: Mapping[str, Any]) -> dict[str, int]:

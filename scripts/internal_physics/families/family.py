@@ -97,6 +97,7 @@ class Family:
         metrics: in the order of the config's documentation.
         tables: name -> when it is made; the columns are in the family's tables.py.
         figures: in the order of the report.
+        options: the dataclass of its section of the config, which has the family's name; None for no section.
         caption_facts: a module whose `caption_facts(tables, name)` gives further placeholders to the captions of its
             figures; `name` is the model or prompt set of a figure, or "" for one of the run.
         caption_tables: the tables that it reads, whole.
@@ -107,6 +108,7 @@ class Family:
     metrics: tuple[Metric, ...] = ()
     tables: Mapping[str, Needs] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
+    options: type | None = None
     caption_facts: str = ""
     caption_tables: tuple[str, ...] = ()
 

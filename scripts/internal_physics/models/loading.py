@@ -21,34 +21,12 @@ from transformers.utils.logging import disable_progress_bar
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import Anatomy, find_anatomy
 from internal_physics.models.memory import estimate_memory, require_fits
+from internal_physics.models.options import LoadOptions
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
 HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How a snapshot is loaded.
-
-    Attributes:
-        dtype: float32, bfloat16, float16 or float64; of everything that is not quantised.
-        quantization: none, int8 (LLM.int8), nf4 or fp4.
-        compute_dtype: what 4-bit weights are multiplied in; auto is float32 on a CPU, bfloat16 on a GPU.
-        device: auto (a GPU where there is one), cpu, cuda, cuda:N, or balanced (spread over all GPUs).
-        task: causal or masked.
-        attention: eager (attention rows can be recorded) or sdpa.
-        trust_remote_code: run code that ships with the snapshot.
-    """
-
-    dtype: str = "float32"
-    quantization: str = "none"
-    compute_dtype: str = "auto"
-    device: str = "auto"
-    task: str = "causal"
-    attention: str = "eager"
-    trust_remote_code: bool = False
 
 
 @dataclass

@@ -16,6 +16,7 @@ _FORMS = {
     ),
     "path": (re.compile(r"^(?P<name>.+)$"), "path:folder"),
 }
+KINDS = tuple(_FORMS)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from typing import Any
 
 from internal_physics.config.conditions import BASELINE, Run, files_behind
 from internal_physics.config.load import Config
+from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
 from internal_physics.families.family import CONDITIONS, WATCH, Per
+from internal_physics.ground.options import names_of
+from internal_physics.models.options import ModelOptions
 from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs
 
 FIGURE_FORMATS = ("png", "svg")
 TABLE_FORMATS = ("csv", "parquet")
-_LOADING = ("dtype", "quantization", "compute_dtype", "device", "task", "trust_remote_code")
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,11 @@ class RunPlan:
         """How a model is loaded: its options without its source."""
         options = self.config.models[model]
         attention = "eager" if self.config.raw["record"]["attention_entropy"] else "sdpa"
-        return {key: options[key] for key in _LOADING} | {"attention": attention}
+        return {key: options[key] for key in names_of(ModelOptions)} | {"attention": attention}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:
         """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
-        options = {key: value for key, value in self.config.raw["record"].items() if key != "prompts_per_job"}
+        options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}
         return options | {"weight_gradients": job.weight_gradients}
 
     def steering(self, condition: str) -> dict[str, Any] | None:

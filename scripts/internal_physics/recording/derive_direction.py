@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from internal_physics.config.prompts import Prompt
+from internal_physics.config.options.record import RecordOptions
+from internal_physics.config.options.steering import ContrastOptions
+from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.files import whole_file
-from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.models.loading import LoadedModel
+from internal_physics.models.options import LoadOptions
 from internal_physics.recording.arrays import to_numpy
-from internal_physics.recording.encoding import MASK, Encoded
+from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import model_inputs
 from internal_physics.recording.taps import Taps
@@ -51,7 +54,11 @@ def contrast_set(
 
 
 def derive_direction(
-    model: LoadedModel, contrast: Mapping[str, Any], *, batch_size: int = 16, where: str = "contrast"
+    model: LoadedModel,
+    contrast: Mapping[str, Any],
+    *,
+    batch_size: int = RecordOptions.batch_size,
+    where: str = "contrast",
 ) -> np.ndarray:
     """Direction from the negative to the positive texts at every layer, [L + 1, d].
 
@@ -68,7 +75,7 @@ def derive_direction(
         last_states(model, _encode_side(model, contrast[side], f"{where} → {side}"), batch_size)
         for side in ("positive", "negative")
     )
-    if contrast.get("method", "mean_difference") == "principal_component":
+    if contrast.get("method", ContrastOptions.method) == "principal_component":
         vectors = principal_component(positive - negative)
     else:
         vectors = positive.mean(axis=0) - negative.mean(axis=0)

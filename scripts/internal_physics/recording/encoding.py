@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from internal_physics.config.prompts import Prompt
+from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import PromptError
-
-MASK = "[MASK]"
 
 
 @dataclass(frozen=True)

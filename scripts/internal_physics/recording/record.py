@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError
-from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
+from internal_physics.models.loading import LoadedModel, load_snapshot
+from internal_physics.models.options import LoadOptions
 from internal_physics.models.snapshot import read_manifest
 from internal_physics.recording.encoding import Encoded, encode
-from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.recorder import record_batches
 from internal_physics.recording.selfcheck import check_model
 from internal_physics.recording.size import expected_bytes
 from internal_physics.records.listing import write_listing

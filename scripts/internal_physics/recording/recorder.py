@@ -4,12 +4,12 @@ Index conventions: b prompt of the batch, t token, l residual position, h head, 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from internal_physics.config.options.record import RecordOptions
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
@@ -22,29 +22,6 @@ from internal_physics.recording.norms import NormKeeper
 from internal_physics.recording.taps import Flow, Taps
 from internal_physics.records.trace import Key, Trace, TraceInfo
 from internal_physics.steering.intervention import Intervention, Steering
-
-WeightGradients = Literal["factors", "norms", "none"]
-
-
-@dataclass(frozen=True)
-class RecordOptions:
-    """What is kept of each prompt, and how prompts are run.
-
-    Attributes:
-        weight_gradients: factors (exact gradients), norms (exact ‖G‖ only) or none.
-        batch_size: most prompts per pass; results do not depend on it beyond float noise.
-        batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
-        recompute: compute each block again in the backward pass instead of keeping its activations.
-        attention_entropy: keep the entropy of every attention row (needs eager attention).
-        top_k: how many of the most probable next tokens are kept.
-    """
-
-    weight_gradients: WeightGradients = "factors"
-    batch_size: int = 16
-    batch_tokens: int = 1024
-    recompute: bool = False
-    attention_entropy: bool = True
-    top_k: int = 10
 
 
 def record_batches(

@@ -14,6 +14,7 @@ from internal_physics.families.family import Per
 from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
 from internal_physics.report.texts import Texts
+from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.parts import Excerpt
 
 TEMPLATE = "report.html.j2"
@@ -199,7 +200,7 @@ def _model_options(models: Any, name: str) -> dict[str, str]:
 
 
 def _confidence_percent(run: Mapping[str, Any]) -> str:
-    return f"{100 * run.get('statistics', {}).get('confidence_level', 0.95):g}"
+    return f"{100 * run.get('statistics', {}).get('confidence_level', CONFIDENCE_LEVEL):g}"
 
 
 def _names(named: Any) -> list[str]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
+
 # Resampled numbers held in memory at once: 32 MB of float64, whatever the number of prompts.
 _BATCH_ELEMENTS = 2**22
 
@@ -47,7 +49,9 @@ class BootstrapBounds:
     n_undefined: int
 
 
-def mean_interval(values: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95) -> Interval:
+def mean_interval(
+    values: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES, confidence_level: float = CONFIDENCE_LEVEL
+) -> Interval:
     """Mean over prompts with its BCa bootstrap interval (bias-corrected and accelerated).
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3. The same seed gives
@@ -86,7 +90,7 @@ def jackknife_interval(
     value: float,
     leave_one_out_values: ArrayLike,
     *,
-    confidence_level: float = 0.95,
+    confidence_level: float = CONFIDENCE_LEVEL,
     lower_bound: float | None = None,
 ) -> Interval:
     """Delete-one jackknife interval for a statistic of a whole set of prompts.

@@ -12,6 +12,7 @@ from scipy import stats
 from internal_physics.ground.status import join_status
 from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import Interval, batch_size, bootstrap_bounds
+from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
 
 Kind = Literal["pearson", "spearman"]
 FEWEST_PAIRS = 3
@@ -47,7 +48,7 @@ class Correlation:
     constant: tuple[str, ...] = ()
 
 
-def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999) -> Correlation:
+def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES) -> Correlation:
     """Pearson and Spearman correlation of x and y, with two-sided permutation p-values.
 
     A p-value is twice the smaller share of re-pairings whose correlation is at least as high, or at least
@@ -94,8 +95,8 @@ def correlation_interval(
     kind: Kind,
     *,
     seed: int,
-    n_resamples: int = 9999,
-    confidence_level: float = 0.95,
+    n_resamples: int = N_RESAMPLES,
+    confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Interval:
     """Correlation with its bootstrap interval over pairs (BCa, or percentile where BCa is undefined).
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
+
 _BATCH_ELEMENTS = 2**22  # resampled means held in memory at once: 32 MB of float64
 
 
@@ -17,7 +19,7 @@ class MeanIntervals(NamedTuple):
 
 
 def mean_intervals(
-    values: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95
+    values: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES, confidence_level: float = CONFIDENCE_LEVEL
 ) -> MeanIntervals:
     """Mean of every column over the prompts, with its percentile bootstrap interval.
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from internal_physics.ground.status import join_status
 from internal_physics.statistics.bootstrap import batch_size, bootstrap_bounds
+from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
 
 FEWEST_EACH = 2
 SEPARATED = "the samples do not overlap: an interval without width"
@@ -51,7 +52,7 @@ class Contrast:
 
 
 def cliffs_delta(
-    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95
+    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES, confidence_level: float = CONFIDENCE_LEVEL
 ) -> Contrast:
     """Cliff's delta = P(x > y) - P(x < y) over all pairs of one x and one y: an effect size that assumes no shape.
 
@@ -81,7 +82,7 @@ def cliffs_delta(
 
 
 def ratio_of_means(
-    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 9999, confidence_level: float = 0.95
+    x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES, confidence_level: float = CONFIDENCE_LEVEL
 ) -> Contrast:
     """Mean of x over mean of y, for quantities above 0, with interval and a permutation test of "the ratio is 1".
 

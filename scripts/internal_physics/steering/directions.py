@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from internal_physics.config.conditions import layer_weights
+from internal_physics.config.options.steering import SteeringOptions
 from internal_physics.ground.errors import ConfigError
 from internal_physics.models.anatomy import Anatomy
 from internal_physics.models.snapshot import sha256_of
@@ -44,7 +45,7 @@ def build_steering(
     else:
         found = read_directions(Path(str(file)), anatomy, f"{where} → {'file' if 'file' in options else 'contrast'}")
     weights = _weights(options, found, anatomy, where)
-    scale = float(options.get("scale", 1.0))
+    scale = float(options.get("scale", SteeringOptions.scale))
     edits = {layer: (_edit(_at(found, layer, where), scale, weight),) for layer, weight in weights.items()}
     tokens = tuple(float(w) for w in options.get("tokens", (1.0,)))
     return Steering(edits, tokens, _describe(options, weights, file))

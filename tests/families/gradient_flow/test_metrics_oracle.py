@@ -7,8 +7,9 @@ import oracles
 import pytest
 from cases import EVERY, EVERY_ID, encoded, flows, like_the_oracle, relative
 from internal_physics import metrics
+from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.flow import EPSILON, flow_status, gradient_flow
-from internal_physics.families.gradient_flow.isf import MIN_PROMPTS, field_structure, fit_power_law, gradient_gram, isf
+from internal_physics.families.gradient_flow.isf import field_structure, fit_power_law, gradient_gram, isf
 from internal_physics.families.gradient_flow.scores import PER_PROMPT
 from internal_physics.records.trace import Key, Trace, TraceInfo
 from tolerances import EXACT, EXPONENT, METRIC
@@ -152,7 +153,7 @@ def test_field_structure_ignores_the_scale_of_gradients():
 
 def test_field_structure_needs_three_prompts():
     trace = flow_trace([[1.0, 2.0]], [[1.0, 1.0]])
-    with pytest.raises(ValueError, match=f"at least {MIN_PROMPTS} prompts, there are 2"):
+    with pytest.raises(ValueError, match=f"at least {MIN_PROMPTS_ISF} prompts, there are 2"):
         isf([trace, trace])
 
 

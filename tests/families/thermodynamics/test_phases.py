@@ -45,7 +45,7 @@ def test_flags_stand_in_the_order_of_the_states_and_follow_the_definition():
     keys = ["prompt_set", "prompt", "parameter"]
     pd.testing.assert_frame_equal(flags[keys], states[keys])
     one = states[(states.prompt == "p1") & (states.kind == "up")]
-    expected = flag({name: one[name].to_numpy() for name in one if name not in STATE}, OPTIONS.rules)
+    expected = flag({name: one[name].to_numpy() for name in one if name not in STATE}, OPTIONS)
     for name in FLAGS:
         np.testing.assert_array_equal(flags.loc[one.index, name], expected[name])
     assert not flags[states.kind == "embedding"][list(FLAGS)].to_numpy().any()
@@ -95,8 +95,8 @@ def test_the_same_seed_gives_the_same_numbers_whatever_other_sets_there_are():
 
 def test_a_threshold_changes_flags_and_nothing_else():
     states = make_states()
-    loose = phases(states, PhaseOptions(rules=FlagRules(compressibility_sigmas=0.1), n_permutations=19), seed=0)
-    tight = phases(states, PhaseOptions(rules=FlagRules(compressibility_sigmas=9.0), n_permutations=19), seed=0)
+    loose = phases(states, PhaseOptions(compressibility_sigmas=0.1, n_permutations=19), seed=0)
+    tight = phases(states, PhaseOptions(compressibility_sigmas=9.0, n_permutations=19), seed=0)
     assert loose.flags.high_compressibility.sum() > tight.flags.high_compressibility.sum() == 0
     other = ["latent_heat_jump", "negative_specific_heat", "susceptibility_divergence"]
     pd.testing.assert_frame_equal(loose.flags[other], tight.flags[other])
@@ -162,12 +162,8 @@ def test_options_come_from_the_config():
         "prompt_sets": {"s": {"prompts": [{"name": n, "text": "a b"} for n in "abc"]}},
         "thermodynamics": {"flags": "fixed", "susceptibility_threshold": 0.5},
     })  # fmt: skip
-    options = PhaseOptions.from_config(config.raw["thermodynamics"])
-    assert options == PhaseOptions(rules=FlagRules(flags="fixed", susceptibility_threshold=0.5))
-    assert (
-        PhaseOptions.from_config(load_config(config.raw | {"thermodynamics": {}}).raw["thermodynamics"])
-        == PhaseOptions()
-    )
+    options = PhaseOptions(**config.raw["thermodynamics"])
+    assert options == PhaseOptions(flags="fixed", susceptibility_threshold=0.5)
 
 
 @pytest.mark.parametrize("prompts", [1, 2])

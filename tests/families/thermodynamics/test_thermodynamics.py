@@ -71,11 +71,10 @@ def test_every_primitive_of_smollm2_is_the_oracles(real):
 
 @pytest.mark.parametrize("method", ["z_score", "fixed"])
 def test_the_published_table_of_smollm2_is_the_oracles(real, method, tmp_path):
-    from internal_physics.families.thermodynamics.flags import FlagRules
 
     trace, spectra, expected = real
     states = thermodynamics(trace, spectra, order="name")
-    flagged = with_flags(states, PhaseOptions("name", FlagRules(flags=method)))
+    flagged = with_flags(states, PhaseOptions(order="name", flags=method))
     published_rows(flagged).to_csv(tmp_path / "m.csv", index=False)
     found, truth = pd.read_csv(tmp_path / "m.csv"), oracle.published(expected, method=method)
     assert list(found.columns[:19]) == list(oracle.PUBLISHED)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
 
+from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
 from internal_physics.statistics.bootstrap import Interval, jackknife_interval
+from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.metric_rows import MetricRow
 
-MIN_PROMPTS = 3
 _BYTES_AT_ONCE = 2**26
 
 
@@ -81,8 +82,8 @@ def field_structure(gram: np.ndarray) -> FieldStructure:
         ValueError: for fewer than three prompts.
     """
     n = len(gram)
-    if n < MIN_PROMPTS:
-        raise ValueError(f"ISF needs at least {MIN_PROMPTS} prompts, there are {n}")
+    if n < MIN_PROMPTS_ISF:
+        raise ValueError(f"ISF needs at least {MIN_PROMPTS_ISF} prompts, there are {n}")
     if not np.isfinite(gram).all():
         return _undefined(np.full(n, np.nan), "not finite gradient in at least one prompt")
     eigenvalues = covariance_eigenvalues(gram)
@@ -126,7 +127,7 @@ def fit_power_law(values: np.ndarray) -> tuple[float, float] | None:
     return float(a), float(b)
 
 
-def leave_one_out(gram: np.ndarray, confidence_level: float = 0.95) -> Interval:
+def leave_one_out(gram: np.ndarray, confidence_level: float = CONFIDENCE_LEVEL) -> Interval:
     """ISF of the set with a delete-one jackknife interval over prompts.
 
     A bootstrap would draw a prompt twice, and a repeated prompt makes an eigenvalue zero: another spectrum.
@@ -134,7 +135,7 @@ def leave_one_out(gram: np.ndarray, confidence_level: float = 0.95) -> Interval:
     """
     whole = field_structure(gram)
     left_out = [np.delete(np.delete(gram, p, axis=0), p, axis=1) for p in range(len(gram))]
-    if whole.status != OK or len(gram) <= MIN_PROMPTS:
+    if whole.status != OK or len(gram) <= MIN_PROMPTS_ISF:
         status = whole.status if whole.status != OK else f"{len(gram)} prompts: no interval"
         return Interval(whole.isf, float("nan"), float("nan"), len(gram), status)
     values = np.array([field_structure(g).isf for g in left_out])
@@ -143,7 +144,7 @@ def leave_one_out(gram: np.ndarray, confidence_level: float = 0.95) -> Interval:
     return jackknife_interval(whole.isf, values, confidence_level=confidence_level, lower_bound=0.0)
 
 
-def rows(traces: Sequence[Trace], confidence_level: float = 0.95) -> list[MetricRow]:
+def rows(traces: Sequence[Trace], confidence_level: float = CONFIDENCE_LEVEL) -> list[MetricRow]:
     """ISF of one prompt set with interval and exponent, its eigenvalues and the fitted law by rank."""
     gram = gradient_gram(traces)
     found, interval = field_structure(gram), leave_one_out(gram, confidence_level)

@@ -1,6 +1,11 @@
 """What the family of the information per layer is."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from internal_physics.families.family import Family, Figure, Metric, Per
+from internal_physics.families.information.options import ReadingOptions
+from internal_physics.ground.options import Size, Text
 
 ASKED = (("information",),)
 BY_SET = ("models", "prompt_sets")
@@ -13,9 +18,27 @@ QUANTITIES = {
     "information_surprisal": "surprisal_nats",
 }
 
+
+@dataclass(frozen=True)
+class InformationOptions(ReadingOptions):
+    """How the information at each layer is read (the logit lens). Changing it records nothing again.
+
+    Attributes:
+        sampling: draw the predicted tokens at random (different ones, seeded) instead of taking the most probable.
+        watch: tokens whose probability is followed along depth on every prompt and compared between conditions, as the
+            tokenizer writes them, with the space before a word (" happy"). Each must be one token of every model.
+        lens_prompt: the prompt whose lens is drawn, as set/name; empty for the first prompt of the first set.
+    """
+
+    sampling: bool = False
+    watch: Annotated[tuple[Text, ...], Size(unique=True)] = ()
+    lens_prompt: str = ""
+
+
 FAMILY = Family(
     name="information",
     title="Information along depth",
+    options=InformationOptions,
     metrics=(Metric("information", "Information", rule="information", in_layers=False),),
     tables={"information": ASKED, "predictions": ASKED},
     figures=(

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
+from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import (
     Row,
     keys_of,
@@ -27,8 +28,9 @@ from internal_physics.families.information.rows import (
     token_rows,
 )
 from internal_physics.ground.errors import ConfigError, ModelError
+from internal_physics.ground.options import names_of
 from internal_physics.models.lazy_readout import open_readout
-from internal_physics.models.loading import LoadOptions
+from internal_physics.models.options import LoadOptions
 from internal_physics.records.store import read_traces
 from internal_physics.records.trace import Trace
 from internal_physics.tables.measure import per_prompt_table
@@ -80,7 +82,7 @@ def information_pieces(
     LOGGER.info("readout of %d tokens loaded, without the blocks", readout.vocabulary)
     watched = settings["watch"]
     read = LensOptions(
-        **{key: settings[key] for key in ("temperature", "target", "final_norm", "top_k")},
+        **{key: settings[key] for key in names_of(ReadingOptions)},
         watched_ids=watched_ids(watched, snapshot, trust_remote_code=options.trust_remote_code),
     )
     paths = list(tensors)

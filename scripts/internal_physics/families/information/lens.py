@@ -5,16 +5,16 @@ Index conventions: l residual position 0..L, t token 0..T-1, n rows of a chunk, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from internal_physics.families.information import distribution as of
+from internal_physics.families.information.options import ReadingOptions, Target
 from internal_physics.families.information.rows import Lens
 from internal_physics.records.trace import Trace
 
-Target = Literal["next", "self"]
 NO_TARGET = -1
 SCRATCH_BYTES = 200_000_000  # of a chunk of logits with its float64 copies
 _COPIES = 3
@@ -33,25 +33,17 @@ class ReadsOut(Protocol):
 
 
 @dataclass(frozen=True)
-class LensOptions:
-    """How residuals are read.
+class LensOptions(ReadingOptions):
+    """How residuals are read, and what else is kept.
+
+    `final_norm: False` reads the last residual too through the output embedding alone. The published package reads
+    transformers' hidden_states[-1] there, which is after the norm: its last value is the one that True gives.
 
     Attributes:
-        temperature: logits are divided by it.
-        target: whose surprisal: next, the token that follows (the answer, for a masked model), or self, the position's
-            own (as published).
-        final_norm: read through final norm and head as the model does; False: through the output embedding alone, as
-            published. (At l = L the published package reads transformers' hidden_states[-1], which is after the norm:
-            its last value is the one that final_norm: true gives there.)
-        top_k: how many tokens are kept of each layer, and followed along depth.
         watched_ids: further tokens that are followed along depth.
         scratch_bytes: bound of the working memory; changes no value beyond float noise.
     """
 
-    temperature: float = 1.0
-    target: Target = "next"
-    final_norm: bool = True
-    top_k: int = 10
     watched_ids: tuple[int, ...] = ()
     scratch_bytes: int = SCRATCH_BYTES
 

@@ -10,6 +10,7 @@ import pandas as pd
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import join_status
 from internal_physics.statistics.correlation import FEWEST_PAIRS, adjust_false_discovery, correlate_pair, is_constant
+from internal_physics.statistics.options import N_RESAMPLES
 
 CONDITION = "baseline"
 PROMPT_QUANTITIES = ("ec", "isc", "isg", "isa", "loss_nats")
@@ -45,7 +46,7 @@ def correlate_metrics(
     scores: pd.DataFrame,
     *,
     seed: int,
-    n_resamples: int = 9999,
+    n_resamples: int = N_RESAMPLES,
     quantities: Sequence[str] = PROMPT_QUANTITIES,
     metrics: Sequence[str] = MODEL_METRICS,
 ) -> pd.DataFrame:

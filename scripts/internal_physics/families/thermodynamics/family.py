@@ -1,6 +1,7 @@
 """What the family of the thermodynamics of the weights is."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
+from internal_physics.families.thermodynamics.options import PhaseOptions
 
 ASKED = (("thermodynamics",),)
 BY_SET = ("models", "prompt_sets")
@@ -8,6 +9,7 @@ BY_SET = ("models", "prompt_sets")
 FAMILY = Family(
     name="thermodynamics",
     title="Thermodynamics of the weights",
+    options=PhaseOptions,
     metrics=(
         Metric(
             "thermodynamics",

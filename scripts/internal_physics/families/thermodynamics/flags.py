@@ -5,36 +5,12 @@ Index conventions: the last axis runs along one sequence of weights (see metrics
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from internal_physics.families.thermodynamics.options import FlagRules
+
 FLAGS = ("latent_heat_jump", "negative_specific_heat", "susceptibility_divergence", "high_compressibility")
-METHODS = ("z_score", "fixed")
-
-
-@dataclass(frozen=True)
-class FlagRules:
-    """When a weight is flagged; the defaults are the published ones.
-
-    Attributes:
-        flags: "z_score" (against the other weights of the sequence, on the same prompt) or "fixed" thresholds.
-        latent_heat_max_d_temperature, latent_heat_min_d_energy: a jump is |dT| below the one and |dE| above the other.
-        susceptibility_sigmas, compressibility_sigmas: |z| above which a weight is flagged, by z_score.
-        susceptibility_threshold, compressibility_threshold: magnitude above which it is flagged, by fixed.
-    """
-
-    flags: str = "z_score"
-    latent_heat_max_d_temperature: float = 1e-2
-    latent_heat_min_d_energy: float = 5.0
-    susceptibility_sigmas: float = 3.0
-    compressibility_sigmas: float = 2.0
-    susceptibility_threshold: float = 1e-3
-    compressibility_threshold: float = 0.3
-
-    def __post_init__(self) -> None:
-        if self.flags not in METHODS:
-            raise ValueError(f"flags is {self.flags!r}: expected one of {', '.join(METHODS)}")
 
 
 def flag(derived: Mapping[str, np.ndarray], rules: FlagRules) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ Index conventions: p prompt of a set; i place in a sequence of weights (see metr
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,8 @@ import pandas as pd
 
 from internal_physics.families.thermodynamics.change_points import change_shares
 from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
-from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag
+from internal_physics.families.thermodynamics.flags import FLAGS, flag
+from internal_physics.families.thermodynamics.options import FlagRules, PhaseOptions
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 
@@ -20,22 +20,6 @@ SET_KEYS = ["model", "condition", "prompt_set"]
 CHANGE_POINT = "change_point"
 _FEWEST = 3  # weights of a sequence, for one of them to have a derivative
 _BATCH_ELEMENTS = 2**21
-
-
-@dataclass(frozen=True)
-class PhaseOptions:
-    """How phases are looked for: order of the weights, rules of the flags, shuffles, cost of a change point."""
-
-    order: str = "depth"
-    rules: FlagRules = field(default_factory=FlagRules)
-    n_permutations: int = 999
-    change_penalty: float = 2.0
-
-    @classmethod
-    def from_config(cls, section: Mapping[str, Any]) -> "PhaseOptions":
-        """From the config's section `thermodynamics`."""
-        rules = FlagRules(**{f.name: section[f.name] for f in fields(FlagRules)})
-        return cls(section["order"], rules, section["n_permutations"], section["change_penalty"])
 
 
 class Phases(NamedTuple):
@@ -72,7 +56,7 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
 
     Args:
         states: rows of `metrics.thermodynamics` of one model and condition, derivatives of the same order.
-        options: see PhaseOptions.
+        options: order of the weights, rules of the flags, shuffles, cost of a change point.
         seed: of the shuffles.
 
     Returns:
@@ -104,7 +88,7 @@ def flag_states(states: pd.DataFrame, options: PhaseOptions) -> pd.DataFrame:
         for places in sequences(list(group.parameter), list(group.layer), options.order):
             rows = group["_row"].to_numpy()[places]
             derived = {name: states[name].to_numpy()[rows] for name in DERIVED}
-            for name, values in flag(derived, options.rules).items():
+            for name, values in flag(derived, options).items():
                 flags[name][rows] = values
     keys = states[[*SET_KEYS, "prompt", "parameter"]].reset_index(drop=True)
     return keys.assign(**flags)
@@ -117,8 +101,8 @@ def _phases_of_set(
     counts: dict[tuple[str, str], list[tuple[float, int, np.ndarray]]] = {}
     n_prompts = states["prompt"].nunique()
     for series in _series(states, options.order):
-        observed = flag(derive(series.state), options.rules)
-        shuffled = shuffle_flags(series.state, options.rules, options.n_permutations, rng)
+        observed = flag(derive(series.state), options)
+        shuffled = shuffle_flags(series.state, options, options.n_permutations, rng)
         for name in FLAGS:
             share = observed[name].mean(axis=0)
             layers += _layer_rows(series, name, share, shuffled[name].share)

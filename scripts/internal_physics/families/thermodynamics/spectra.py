@@ -25,7 +25,8 @@ from internal_physics.families.thermodynamics.spectrum import (
 )
 from internal_physics.families.thermodynamics.tail import tail_exponent
 from internal_physics.ground.status import OK
-from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot
+from internal_physics.models.loading import LoadedModel, load_snapshot
+from internal_physics.models.options import LoadOptions
 from internal_physics.models.snapshot import read_manifest
 from internal_physics.models.weights import Weight, weights_of
 

@@ -14,6 +14,7 @@ from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
 from internal_physics.ground.words import plural
+from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.parts import TableBySet
 
 MAX_COLUMNS = 3
@@ -34,7 +35,11 @@ def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]
 
 
 def draw(
-    comparisons: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None, confidence: float = 0.95
+    comparisons: pd.DataFrame,
+    prompt_set: str,
+    *,
+    models: Sequence[str] | None = None,
+    confidence: float = CONFIDENCE_LEVEL,
 ) -> Figure:
     """Draw the final probability of every watched token: a panel a model, a row a token, a mark a condition.
 

@@ -18,6 +18,7 @@ from internal_physics.figures.selection import left_out_notes, require_columns, 
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
 from internal_physics.tables.contract import read_table
 
 NEUTRAL = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
@@ -54,8 +55,8 @@ def draw(
     variant: str = "whole",
     condition: str = "baseline",
     seed: int = 0,
-    n_resamples: int = 9999,
-    confidence_level: float = 0.95,
+    n_resamples: int = N_RESAMPLES,
+    confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Figure:
     """Draw gain along depth, last gain against entropy, and both of them by kind of prompt.
 

@@ -1,0 +1,1 @@
+"""Options of the config, a module for what changes together. Families have theirs in their own rooms."""

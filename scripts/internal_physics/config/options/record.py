@@ -1,0 +1,34 @@
+"""Options of recording. No heavy imports."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from internal_physics.ground.options import Count
+
+WeightGradients = Literal["factors", "norms", "none"]
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """How prompts are run and what is kept of each.
+
+    Attributes:
+        weight_gradients: what is kept of the gradients of the weights. A prompt set may set its own.
+            - factors: the exact gradients, factored; about 1.2 MB per token on a model of 135M parameters.
+            - norms: the exact norm of each parameter's gradient.
+            - none: nothing.
+        batch_size: most prompts per forward and backward pass. Changes speed and memory; results only by float noise.
+        batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
+        recompute: compute each block a second time in the backward pass instead of keeping its activations. Slower by
+            a forward pass, but memory holds the activations of one block instead of all. For prompts of thousands of
+            tokens, with weight_gradients norms or none.
+        attention_entropy: keep the entropy of every attention row. Needs eager attention; false uses the faster sdpa.
+        top_k: how many of the most probable next tokens are kept with each prompt.
+    """
+
+    weight_gradients: WeightGradients = "factors"
+    batch_size: Count = 16
+    batch_tokens: Count = 1024
+    recompute: bool = False
+    attention_entropy: bool = True
+    top_k: Count = 10

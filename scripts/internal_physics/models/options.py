@@ -1,0 +1,65 @@
+"""Options of loading a model. No heavy imports."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from internal_physics.ground.options import Pattern
+
+Task = Literal["causal", "masked"]
+Dtype = Literal["float32", "bfloat16", "float16", "float64"]
+Quantization = Literal["none", "int8", "nf4", "fp4"]
+ComputeDtype = Literal["auto", "float32", "bfloat16", "float16"]
+Attention = Literal["eager", "sdpa"]
+Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is loaded, as the config says it.
+
+    Attributes:
+        dtype: number format of everything that is not quantised.
+            - float32: 32 bits.
+            - bfloat16: 16 bits, with the exponent of float32.
+            - float16: 16 bits; overflows above 65,504.
+            - float64: 64 bits.
+        quantization: number format of the linear maps.
+            - none: they keep `dtype`.
+            - int8: 8 bits, LLM.int8; activations are quantised too.
+            - nf4: 4 bits, levels of a normal distribution.
+            - fp4: 4 bits, floating point.
+        compute_dtype: what 4-bit weights are multiplied in.
+            - auto: float32 on a CPU, bfloat16 on a GPU.
+            - float32: 32 bits.
+            - bfloat16: 16 bits.
+            - float16: 16 bits.
+        device: where the model runs.
+            - auto: a GPU where there is one, else the CPU.
+            - cpu: the CPU.
+            - cuda: the first GPU; cuda:N for GPU number N.
+            - balanced: spread over all visible GPUs.
+        task: what the model was trained for.
+            - causal: it predicts the next token.
+            - masked: it predicts the answer at the [MASK].
+        trust_remote_code: run Python code that comes with this model; it can do anything.
+    """
+
+    dtype: Dtype = "float32"
+    quantization: Quantization = "none"
+    compute_dtype: ComputeDtype = "auto"
+    device: Device = "auto"
+    task: Task = "causal"
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class LoadOptions(ModelOptions):
+    """How a snapshot is loaded.
+
+    Attributes:
+        attention: how attention is computed.
+            - eager: attention rows can be recorded.
+            - sdpa: faster.
+    """
+
+    attention: Attention = "eager"
