@@ -108,6 +108,15 @@ def test_the_phase_map_shows_shares_beside_what_shuffled_layers_give(made):
     assert text in [t.get_text() for t in by_gid(figure.axes[1], "expected")]
 
 
+def test_models_of_two_blocks_have_a_phase_map_that_says_why_it_is_empty(made, tmp_path):
+    """Among two blocks no weight has a derivative along depth, so the table has no rows of their prompt sets."""
+    path = tmp_path / "phases.parquet"
+    made["phases"].to_parquet(path)
+    (name, figure), *others = phase_map.figures({"phases": path}, models=["m0", "m1"], prompt_sets=["short"])
+    assert (name, others) == ("short", [])
+    assert "needs three blocks" in " ".join(text.get_text() for text, _ in visible_texts(figure))
+
+
 def test_spectra_are_drawn_down_to_their_error_with_the_tails_law(made):
     spectra = made["weights"]["m0"].copy()
     values = spectra.singular_values.iloc[0].copy()

@@ -25,7 +25,7 @@ def published_result(
     Args:
         rows: of the metric residual_gain for this model and the condition baseline.
         hypotheses: table `hypotheses`.
-        prompts: prompt set → prompt → text and difficulty.
+        prompts: prompt set → prompt → text and difficulty, of the sets that the model ran.
         model: its name.
 
     Returns:

@@ -30,8 +30,17 @@ COLORMAP = "viridis"
 
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
-    """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["phases"], "phases"), models, prompt_sets)
+    """One figure for each prompt set; where no model has a derivative along depth, one that says so."""
+    return by_set(_draw_or_say_why_not, TableBySet(inputs["phases"], "phases"), models, prompt_sets)
+
+
+def _draw_or_say_why_not(phases: pd.DataFrame, prompt_set: str, *, models: Sequence[str]) -> Figure:
+    if (phases["prompt_set"] == prompt_set).any():
+        return draw(phases, prompt_set, models=models)
+    with style.house_style():
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.0)
+        style.empty_panel(figure.subplots(), "no phases: a derivative along depth needs three blocks")
+        return style.finish(figure, f"Phase map of the models on {prompt_set}")
 
 
 def draw(
