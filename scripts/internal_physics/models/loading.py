@@ -10,6 +10,7 @@ import psutil
 import torch
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
@@ -103,13 +104,15 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise _not_loaded(error, snapshot) from error
+        raise _not_loaded(error, snapshot, options.task) from error
     _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
 
 
-def _not_loaded(error: Exception, snapshot: str | Path) -> ModelError:
-    """What transformers says, and for a model of its own code what the config has to say."""
+def _not_loaded(error: Exception, snapshot: str | Path, task: str) -> ModelError:
+    """What transformers says; where the model's own code or its head is the matter, what the config has to say."""
+    if "Unrecognized configuration class" in str(error):
+        return _no_head(snapshot, task)
     if "trust_remote_code" in str(error):
         return ModelError(
             "the model needs Python code that came with it, which is not run unasked",
@@ -118,6 +121,17 @@ def _not_loaded(error: Exception, snapshot: str | Path) -> ModelError:
             todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
         )
     return ModelError(f"transformers cannot load it: {error}", where=str(snapshot))
+
+
+def _no_head(snapshot: str | Path, task: str) -> ModelError:
+    config = AutoConfig.from_pretrained(str(snapshot))
+    other = next((name for name, auto in HEADS.items() if type(config) in auto._model_mapping), None)
+    return ModelError(
+        f"transformers has no {task} language model of type {config.model_type}",
+        where=f"{snapshot}, task: {task}",
+        expected="a causal or a masked language model; others, such as encoder-decoders, are not supported",
+        todo=f"set task: {other}" if other else "choose another model",
+    )
 
 
 def _refuse_random_weights(module: nn.Module, missing: Iterable[str], snapshot: str | Path, task: str) -> None:

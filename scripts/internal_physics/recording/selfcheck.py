@@ -16,6 +16,7 @@ from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import readout
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.loss import causal_targets, losses_nats
+from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight
 from internal_physics.recording.taps import Flow, Taps
 
 N_TOKENS = 6
@@ -36,7 +37,8 @@ def check_model(model: LoadedModel) -> CheckedModel:
     """Run one short pass and compare what was caught with what the model says of itself.
 
     Checked: every block ran and reached the loss; the chain of residuals closes; readout(residual[L]) equals the
-    logits; every plain linear map is y = x Wᵀ + b; explicit positions and padding change nothing.
+    logits; every plain linear map is y = x Wᵀ + b; explicit positions and padding change nothing; tokens see each
+    other as the model's task supposes.
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
@@ -61,10 +63,12 @@ def _prove(model: LoadedModel) -> CheckedModel:
     outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS])
     with torch.enable_grad(), outputs, _LinearCheck(module, anatomy) as linear, taps as flow:
         logits = _logits(model, ids)
+        seen = sight(outputs.last, flow) if outputs.hidden else None
         losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
     taps.verify()
     require_finite(flow.residual, logits, module, anatomy.architecture)
     _check_chain(flow, outputs, anatomy)
+    require_task(model, seen)
     _compare(f"the linear map {linear.worst_site}", linear.worst, logits.dtype, anatomy)
     with torch.enable_grad():
         again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), in_tuple=outputs.in_tuple)
@@ -80,6 +84,7 @@ class _BlockOutputs:
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
         self.blocks, self.hidden, self.in_tuple = anatomy.blocks(model), [], False
+        self.last: torch.Tensor | None = None  # of the last block, in the graph of the pass
 
     def __enter__(self) -> "_BlockOutputs":
         self.handles = [block.register_forward_hook(self._keep) for block in self.blocks]
@@ -91,7 +96,8 @@ class _BlockOutputs:
 
     def _keep(self, _module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> None:
         self.in_tuple = not isinstance(output, torch.Tensor)
-        self.hidden.append(hidden_state(output).detach())
+        self.last = hidden_state(output)
+        self.hidden.append(self.last.detach())
 
 
 class _LinearCheck:
@@ -165,21 +171,22 @@ def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
 
 
 def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> None:
-    """A shorter prompt padded to the batch's length (linear maps leave padding out) must give its own logits."""
+    """A shorter prompt padded to the batch's length (linear maps leave padding out) must give its own logits.
+
+    So must the beginning of the longer one, in a causal model: what `sight` cannot see is a choice without a gradient.
+    """
     if model.prompts_interact or logits.dtype not in (torch.float32, torch.float64):
         return
-    short = ids[:, : N_TOKENS - 2]
+    n_short = N_TOKENS - 2
     mask = torch.ones(2, N_TOKENS, dtype=torch.long, device=ids.device)
-    mask[1, N_TOKENS - 2 :] = 0
+    mask[1, n_short:] = 0
     padded = ids.repeat(2, 1)
-    padded[1, N_TOKENS - 2 :] = model.pad_id
-    alone, batched = _tapped_logits(model, short), _tapped_logits(model, padded, mask)
-    _compare(
-        "a padded prompt against the same prompt alone",
-        _relative(batched[1:, : N_TOKENS - 2], alone),
-        logits.dtype,
-        model.anatomy,
-    )
+    padded[1, n_short:] = model.pad_id
+    alone, batched = _tapped_logits(model, ids[:, :n_short]), _tapped_logits(model, padded, mask)
+    error = _relative(batched[1:, :n_short], alone)
+    _compare("a padded prompt against the same prompt alone", error, logits.dtype, model.anatomy)
+    if model.task == CAUSAL and not _relative(batched[:1, :n_short], alone) <= _tolerance(logits.dtype):
+        require_task(model, MASKED)
 
 
 def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -1,0 +1,62 @@
+"""Which tokens a token sees: a causal model only those before it, a masked one all; what is neither is refused.
+
+The proof is a gradient. The residual of token t after the last block is pulled, and what reaches each token's embedding
+is compared. A token that t does not see gets exactly zero, in every number format: its weight in the attention is zero,
+and rounding makes nothing of a product with zero. So it holds for LLM.int8 too, where a changed later token may move
+earlier residuals by rounding, since outlier columns are found over all tokens of a pass.
+"""
+
+import torch
+
+from internal_physics.ground.errors import ArchitectureError
+from internal_physics.models.loading import LoadedModel
+from internal_physics.recording.taps import Flow
+
+# Relative to what reaches the token's own embedding. Found on 17 architectures in seven number formats: exactly 0 for a
+# token that is not seen, 7e-3 or more for one that is; a long convolution by FFT would leak about 1e-7.
+FAINT = 1e-5
+CAUSAL, MASKED = "causal", "masked"
+
+
+def sight(hidden: torch.Tensor, flow: Flow) -> str | None:
+    """How the tokens of one prompt see each other: causal, masked (each sees all), or None for neither.
+
+    Args:
+        hidden: [1, t, d], what leaves the last block, in the graph of the pass, t ≥ 3; the graph is kept.
+        flow: of the taps that watched the pass; it is left without residual gradients.
+    """
+    n_tokens = hidden.shape[1]
+    later = [_seen(hidden, flow, position)[position + 1 :] for position in (0, n_tokens - 2)]
+    seen = torch.cat(later)
+    return MASKED if seen.all() else None if seen.any() else CAUSAL
+
+
+def require_task(model: LoadedModel, found: str | None) -> None:
+    """Refuse a model whose tokens do not see each other as its task supposes.
+
+    Raises:
+        ArchitectureError: with the task to set, or that neither will do.
+    """
+    if found == model.task:
+        return
+    what, expected, todo = {
+        MASKED: ("this model sees later tokens", "a causal model: a token sees those before it", "set task: masked"),
+        CAUSAL: ("this model does not see later tokens", "a masked model: a token sees all others", "set task: causal"),
+        None: (
+            "some tokens of this model see later ones and some do not: it is neither causal nor masked",
+            "a causal or a masked language model",
+            "nothing was recorded; models of prefixes or of blocks of tokens are not supported",
+        ),
+    }[found]
+    where = f"{model.anatomy.architecture}, task: {model.task}"
+    raise ArchitectureError(what, where=where, expected=expected, todo=todo)
+
+
+def _seen(hidden: torch.Tensor, flow: Flow, position: int) -> torch.Tensor:
+    """Whether the token at a position sees each token, [t]."""
+    pull = torch.zeros_like(hidden)
+    pull[0, position] = torch.cos(torch.arange(hidden.shape[-1], device=hidden.device))  # a norm lets no constant pass
+    hidden.backward(pull, retain_graph=True)
+    reaching = flow.residual_gradient.get(0, torch.zeros_like(hidden))[0].double().norm(dim=-1)
+    flow.residual_gradient.clear()
+    return reaching > FAINT * reaching[position]
