@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,25 +58,25 @@ def _row(job: str, small: int, large: int) -> Row:
 
 def make_up(folder: Path, n_models: int) -> None:
     """Write the metric files of a run, and of its weights."""
-    from internal_physics.tables.stream import write_pieces
+    from internal_physics.tables.chunks import write_chunks
 
     for model in (f"model_{number:03d}" for number in range(n_models)):
         for metric in METRICS:
             path = folder / "metrics" / metric / model / "baseline.parquet"
-            write_pieces((_metric(metric, keys) for keys in _sets(model)), path)
+            write_chunks((_metric(metric, keys) for keys in _sets(model)), path)
         for condition in CONDITIONS:
             path = folder / "metrics" / "ec" / model / f"{condition}.parquet"
-            write_pieces((_metric("ec", keys) for keys in _sets(model, condition)), path)
+            write_chunks((_metric("ec", keys) for keys in _sets(model, condition)), path)
         path = folder / "metrics" / "residual_gain" / model / "baseline.parquet"
-        write_pieces((_residual_gain(keys) for keys in _sets(model)), path)
+        write_chunks((_residual_gain(keys) for keys in _sets(model)), path)
         path = folder / "metrics" / "information" / model / "baseline.parquet"
-        write_pieces((_information(keys) for keys in _sets(model)), path)
+        write_chunks((_information(keys) for keys in _sets(model)), path)
         path = folder / "lens" / model / "predictions.parquet"
-        write_pieces((_filled("predictions", keys, rank=1) for keys in _sets(model)), path)
+        write_chunks((_filled("predictions", keys, rank=1) for keys in _sets(model)), path)
         for name in OF_RULES:
             path = folder / "thermodynamics" / model / f"{name}.parquet"
-            write_pieces((_of_weights(name, keys) for keys in _sets(model)), path)
-        write_pieces([_spectra(model)], folder / "weights" / f"{model}.parquet")
+            write_chunks((_of_weights(name, keys) for keys in _sets(model)), path)
+        write_chunks([_spectra(model)], folder / "weights" / f"{model}.parquet")
 
 
 def _models(folder: Path) -> list[str]:
@@ -110,7 +110,7 @@ def _information(prompts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _residual_gain(prompts: pd.DataFrame) -> pd.DataFrame:
-    from internal_physics.families.residual_gain.residual_gain import VARIANTS
+    from internal_physics.families.residual_gain.variants import VARIANTS
 
     by_layer = [(f"residual_gain_{variant}", layer, None) for variant in VARIANTS for layer in range(N_LAYERS)]
     of_prompt = [
@@ -162,11 +162,14 @@ def _spectra(model: str) -> pd.DataFrame:
 
 def _filled(name: str, keys: pd.DataFrame, **given: object) -> pd.DataFrame:
     """Rows of a table of the contract with these keys and columns; the others hold something sound."""
-    from internal_physics.tables.contract import TABLES, conform
+    from internal_physics.families.registry import TABLES
+    from internal_physics.tables.conform import conform
 
     sound = {"float64": 1.0, "int64": 1, "bool": False}
-    others = {column: sound.get(spec.dtype, "ok") for column, spec in TABLES[name].items() if column not in keys}
-    return conform(keys.assign(**{**others, **given}), name)
+    others = {
+        column: sound.get(spec.dtype, "ok") for column, spec in TABLES[name].columns.items() if column not in keys
+    }
+    return conform(keys.assign(**{**others, **given}), TABLES[name])
 
 
 def _in_own_process(job: str, folder: Path) -> int:
@@ -186,9 +189,7 @@ def _measure(job: str, folder: Path) -> int:
     from internal_physics.families.thermodynamics.collect import collect_thermodynamics_files
     from internal_physics.report.build import render_report
     from internal_physics.tables.check import check_tables
-    from internal_physics.tables.contract import read_table
-    from internal_physics.tables.parts import table_parts
-    from internal_physics.tables.stream import write_tables
+    from internal_physics.tables.read import read_table, table_parts
 
     scored = registry.scored(registry.METRICS)
     models, tables, beside = _models(folder), folder / "tables", folder / "beside"
@@ -199,29 +200,28 @@ def _measure(job: str, folder: Path) -> int:
     weights = [str(folder / "weights" / f"{m}.parquet") for m in models]
     with PeakMemory() as memory:
         if job == "collect":
-            write_tables(
-                collect_files(files, scored, **_SETTINGS),
-                _outputs(tables, "prompts", "layers", "scores", "isf_spectra"),
-            )
+            chunks = collect_files(files, scored, **_SETTINGS)
+            _write(chunks, tables, "prompts", "layers", "scores", "isf_spectra")
         elif job == "collect_information":
-            pieces = collect_information_files(information, predictions)
-            write_tables(pieces, _outputs(tables, "information", "predictions"))
+            _write(collect_information_files(information, predictions), tables, "information", "predictions")
         elif job == "collect_thermodynamics":
-            pieces = collect_thermodynamics_files(weights=weights, **of_model)
+            chunks = collect_thermodynamics_files(weights=weights, **of_model)
             names = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
-            write_tables(pieces, _outputs(tables, *names))
+            _write(chunks, tables, *names)
         elif job == "gains":
             gains = [str(folder / "metrics" / "residual_gain" / m / "baseline.parquet") for m in models]
-            write_tables(collect_gains(gains, _NOTES), _outputs(beside, "gains"))
+            _write(collect_gains(gains, _NOTES), beside, "gains")
         elif job == "compare":
             compared = [str(folder / "metrics" / "ec" / m / f"{c}.parquet") for m in models for c in CONDITIONS]
-            write_tables(compare_files(compared, **_SETTINGS), _outputs(beside, "comparisons"))
+            _write(compare_files(compared, **_SETTINGS), beside, "comparisons")
         elif job == "hypotheses":
-            parts = table_parts(beside / "gains.parquet", "gains", ["model", "condition"], n_rows=1)
+            parts = table_parts(beside / "gains.parquet", registry.TABLES["gains"], ["model", "condition"], n_rows=1)
             judge_hypotheses(parts, _NOTES, **_SETTINGS)
         elif job == "correlate":
-            of_prompts, scores = (read_table(tables / f"{name}.parquet", name) for name in ("prompts", "scores"))
-            correlate_metrics(of_prompts, scores, seed=0, n_resamples=99)
+            read = {
+                name: read_table(tables / f"{name}.parquet", registry.TABLES[name]) for name in ("prompts", "scores")
+            }
+            correlate_metrics(read["prompts"], read["scores"], seed=0, n_resamples=99)
         elif job == "check_tables":
             check_tables(**_asked(tables, models))
         else:
@@ -229,29 +229,41 @@ def _measure(job: str, folder: Path) -> int:
     return memory.above
 
 
-def _outputs(folder: Path, *names: str) -> dict[str, Path]:
-    return {f"{name}_{kind}": folder / f"{name}.{kind}" for name in names for kind in ("csv", "parquet")}
+def _write(chunks: Iterable[tuple[str, pd.DataFrame]], folder: Path, *names: str) -> None:
+    from internal_physics.families.registry import TABLES
+    from internal_physics.tables.write import write_tables
+
+    outputs = {f"{name}_{kind}": folder / f"{name}.{kind}" for name in names for kind in ("csv", "parquet")}
+    write_tables(chunks, outputs, [TABLES[name] for name in names])
 
 
 def _asked(folder: Path, models: list[str]) -> dict[str, object]:
+    from internal_physics.families.registry import TABLES
     from internal_physics.tables.check import parts_of
 
     paths = {path.stem: str(path) for path in folder.glob("*.parquet")}
     prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in SETS}
-    return {"tables": parts_of(paths), "metrics": METRICS, "prompts": prompts, "models": models}
+    runs = [(model, "baseline", SETS) for model in models]
+    return {
+        "frames": parts_of(paths, TABLES),
+        "tables": TABLES,
+        "metrics": METRICS,
+        "prompts": prompts,
+        "runs": runs,
+    }
 
 
 def _page(folder: Path, models: list[str]) -> dict[str, object]:
-    from internal_physics.families.registry import FAMILIES, FOLDER
+    from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
     from internal_physics.families.scores.normalize import normalize_scores
     from internal_physics.report.build import NEEDED
     from internal_physics.report.parts import MAX_ROWS
     from internal_physics.report.texts import gather_texts
-    from internal_physics.tables.parts import read_excerpts
+    from internal_physics.tables.preview import read_previews
 
     texts = gather_texts(FAMILIES, FOLDER)
     inputs = {path.stem: str(path) for path in folder.glob("*.parquet")}
-    tables = read_excerpts(inputs, {*NEEDED, *texts.whole}, MAX_ROWS)
+    tables = read_previews(inputs, TABLES, {*NEEDED, *texts.whole}, MAX_ROWS)
     tables["scores_normalized"] = normalize_scores(tables["scores"])
     made_by = {"versions": {}, "git_revision": "", "created": ""}
     run = {"models": models, "prompt_sets": [], "seed": 0, "provenance": made_by}

@@ -1,5 +1,5 @@
 # INPUTS   results/metrics/{metric}/{model}/{condition}.parquet, all of them
-# OUTPUTS  results/tables/{table}.csv and .parquet (columns: scripts/internal_physics/tables.py), and results/tables/checked.txt,
+# OUTPUTS  results/tables/{table}.csv and .parquet (columns: tables.py of each family), and results/tables/checked.txt,
 #          which is there only if every table holds what it promises
 
 

@@ -1,5 +1,6 @@
 """Rule check_tables: all tables -> a file that is there only if they hold what they promise."""
 
+from internal_physics.families.registry import TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.tables.check import check_tables, parts_of
@@ -7,5 +8,5 @@ from internal_physics.tables.check import check_tables, parts_of
 if __name__ == "__main__":
     with job(snakemake):
         asked_for = {name: snakemake.params[name] for name in ("metrics", "runs", "prompts")}
-        lines = check_tables(parts_of(snakemake.input), **asked_for)
+        lines = check_tables(parts_of(snakemake.input, TABLES), TABLES, **asked_for)
         write_text(snakemake.output.checked, "\n".join(lines) + "\n")

@@ -1,10 +1,13 @@
 """Rule collect: metric rows of all models -> the tables prompts, layers, scores and isf_spectra."""
 
+from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
 from internal_physics.families.scores.collect import collect_files
+from internal_physics.families.scores.tables import LAYERS, PROMPTS, SCORES
 from internal_physics.ground.joblog import job
-from internal_physics.tables.stream import write_tables
+from internal_physics.tables.write import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):
         settings = {"seed": snakemake.params.seed, **snakemake.params.statistics}
-        write_tables(collect_files(snakemake.input.metrics, snakemake.params.scored, **settings), snakemake.output)
+        chunks = collect_files(snakemake.input.metrics, snakemake.params.scored, **settings)
+        write_tables(chunks, snakemake.output, [PROMPTS, LAYERS, SCORES, ISF_SPECTRA])

@@ -1,13 +1,13 @@
 """Rule information: records of one model and condition, and its readout -> information per layer, lens, predictions."""
 
-from internal_physics.families.information.job import information_pieces
+from internal_physics.families.information.job import information_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed
-from internal_physics.tables.stream import coalesce, write_row_files
+from internal_physics.tables.chunks import coalesce, write_row_files
 
 if __name__ == "__main__":
     with job(snakemake):
-        pieces = information_pieces(
+        chunks = information_chunks(
             listed(*snakemake.input.records),
             snapshot=snakemake.input.snapshot,
             load=snakemake.params.load,
@@ -15,4 +15,4 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             threads=snakemake.threads,
         )
-        write_row_files(coalesce(pieces), snakemake.output)
+        write_row_files(coalesce(chunks), snakemake.output)

@@ -3,9 +3,9 @@
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed
 from internal_physics.records.store import read_traces
-from internal_physics.tables.contract import metric_of
+from internal_physics.tables.chunks import write_row_files
 from internal_physics.tables.measure import measure
-from internal_physics.tables.stream import write_row_files
+from internal_physics.tables.rows import metric_of
 
 if __name__ == "__main__":
     with job(snakemake):

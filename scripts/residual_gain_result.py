@@ -3,15 +3,17 @@
 import json
 
 from internal_physics.families.residual_gain.published import published_result
+from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
-from internal_physics.tables.contract import read_metrics, read_table
+from internal_physics.tables.read import read_table
+from internal_physics.tables.rows import read_metrics
 
 if __name__ == "__main__":
     with job(snakemake):
         result = published_result(
             read_metrics([snakemake.input.metric]),
-            read_table(snakemake.input.hypotheses, "hypotheses"),
+            read_table(snakemake.input.hypotheses, HYPOTHESES),
             snakemake.params.prompts,
             snakemake.wildcards.model,
         )

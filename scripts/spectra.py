@@ -2,7 +2,7 @@
 
 from internal_physics.families.thermodynamics.spectra import spectra
 from internal_physics.ground.joblog import job
-from internal_physics.tables.contract import write_rows
+from internal_physics.tables.rows import write_rows
 
 if __name__ == "__main__":
     with job(snakemake):

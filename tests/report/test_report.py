@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.family import Family, Figure, Per
-from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER
+from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
 from internal_physics.report import parts as report_parts
 from internal_physics.report.build import figure_paths, render_report
 from internal_physics.report.texts import gather_texts
-from internal_physics.tables.contract import TABLES
 from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
 TEMPLATE_DIR = Path(__file__).parents[2] / "report"
@@ -165,7 +164,7 @@ def test_every_table_is_in_with_described_columns(tables, figures):
     for name, table in tables.items():
         assert f'<details id="table-{name}">' in html
         assert f"{name}, {len(table)} rows" in text
-        for column in TABLES[name].values():
+        for column in TABLES[name].columns.values():
             assert squeeze(column.meaning) in text
     assert "not described" not in text
 

@@ -5,10 +5,11 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.families.thermodynamics.tables import THERMODYNAMICS_TABLES
+from internal_physics.families.registry import TABLES
+from internal_physics.families.thermodynamics.family import FAMILY
 from internal_physics.ground.errors import UserError
 from internal_physics.tables.check import check_tables
-from internal_physics.tables.contract import TABLES, conform
+from internal_physics.tables.conform import conform
 from synthetic_tables import METRICS, MODELS, make_tables
 from synthetic_weights import make_weight_tables
 
@@ -23,12 +24,32 @@ ASKED = {
 
 
 def conformed(tables):
-    return {name: conform(tables[name], name) for name in TABLES if name in tables}
+    return {name: conform(tables[name], TABLES[name]) for name in TABLES if name in tables}
+
+
+def weight_tables():
+    """Those of the weights, with the names of the run: the same numbers on both prompt sets."""
+    found = make_weight_tables(4, n_prompts=N_PROMPTS, n_layers=4)
+    models = {f"m{i}": name for i, name in enumerate(MODELS[:4])}
+    renamed = {}
+    for table in FAMILY.tables:
+        whole = found[table.name].assign(model=found[table.name]["model"].map(models))
+        if "prompt_set" in table.columns:
+            whole = pd.concat([whole.assign(prompt_set=name) for name in SETS], ignore_index=True)
+        if "prompt" in table.columns:
+            number = whole["prompt"].str.removeprefix("p").astype(int) + 1
+            whole["prompt"] = whole["prompt_set"] + number.map("_{:02d}".format)
+        renamed[table.name] = whole
+    return renamed
+
+
+def made_tables(*, flawed):
+    return conformed(make_tables(**FULL, flawed=flawed) | weight_tables())
 
 
 @pytest.fixture(scope="module")
 def made():
-    return conformed(make_tables(**FULL, flawed=False) | make_weight_tables(2, n_prompts=2, n_layers=5))
+    return made_tables(flawed=False)
 
 
 @pytest.fixture
@@ -36,34 +57,36 @@ def good(made):
     return copy.deepcopy(made)
 
 
+def check(tables, *, models, conditions, metrics, prompts):
+    runs = [(model, condition, list(prompts)) for model in models for condition in conditions]
+    return check_tables(tables, TABLES, metrics=metrics, prompts=prompts, runs=runs)
+
+
 def refused(tables, **asked):
     with pytest.raises(UserError) as error:
-        check_tables(tables, **(ASKED | asked))
+        check(tables, **(ASKED | asked))
     assert error.value.todo
     return error.value.what
 
 
 def test_good_tables_pass_with_a_line_each(good):
-    lines = check_tables(good, **ASKED)
+    lines = check(good, **ASKED)
     assert [line.split(":")[0] for line in lines] == list(TABLES)
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 0 with a status other than ok" in lines
 
 
 def test_flagged_rows_pass_and_are_counted():
-    lines = check_tables(
-        conformed(make_tables(**FULL, flawed=True) | make_weight_tables(1, n_prompts=1, n_layers=4)), **ASKED
-    )
+    lines = check(made_tables(flawed=True), **ASKED)
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 2 with a status other than ok" in lines
 
 
 def test_tables_stay_as_they_were(good, made):
-    check_tables(good, **ASKED)
+    check(good, **ASKED)
     for name in TABLES:
         pd.testing.assert_frame_equal(good[name], made[name])
 
 
 OUT_OF_RANGE = [
-    ("scores", "value", -0.1),
     ("scores", "n_prompts", -1),
     ("scores_normalized", "score", 1.1),
     ("scores_normalized", "score", -0.1),
@@ -114,7 +137,7 @@ def test_a_missing_value_needs_a_status(good, name, column):
     good[name].loc[1, column] = np.nan
     assert f"{name}: {column}" in refused(good)
     good[name].loc[1, "status"] = "a reason"
-    check_tables(good, **ASKED)
+    check(good, **ASKED)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
@@ -128,8 +151,14 @@ def test_a_metric_that_was_not_asked_for_may_be_empty(good):
     good["prompts"]["isg"] = np.nan
     for name in ("scores", "scores_normalized"):
         good[name] = good[name][good[name].metric != "isg"].reset_index(drop=True)
-    check_tables(good, **(ASKED | {"metrics": [m for m in ASKED["metrics"] if m != "isg"]}))
+    check(good, **(ASKED | {"metrics": [m for m in ASKED["metrics"] if m != "isg"]}))
     assert "isg: not finite" in refused(good)
+
+
+def test_a_score_that_cannot_be_negative_is_refused_even_in_a_flagged_row(good):
+    row = good["scores"].index[good["scores"].metric == "isg"][0]
+    good["scores"].loc[row, ["value", "status"]] = [-0.1, "flagged"]
+    assert "scores: isg outside [0, inf]" in refused(good)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +173,12 @@ def test_a_layer_quantity_out_of_its_range_is_refused(good, quantity, value):
 
 def test_an_unknown_layer_quantity_is_refused(good):
     good["layers"].loc[0, "quantity"] = "entropy"
-    assert "layers: unknown quantity 'entropy'" in refused(good)
+    assert "layers: quantity: a known quantity fails for 'entropy'" in refused(good)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_missing_column_is_refused(good, name):
-    column = list(TABLES[name])[1]
+    column = list(TABLES[name].columns)[1]
     good[name] = good[name].drop(columns=column)
     assert f"{name}: " in refused(good)
 
@@ -162,7 +191,7 @@ def test_an_unknown_column_is_refused(good, name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_columns_out_of_order_are_refused(good, name):
-    good[name] = good[name][list(TABLES[name])[::-1]]
+    good[name] = good[name][list(TABLES[name].columns)[::-1]]
     assert f"{name}: " in refused(good)
 
 
@@ -174,7 +203,7 @@ def test_a_missing_status_is_refused(good, name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_column_of_another_type_is_refused(good, name):
-    column = next(c for c, spec in TABLES[name].items() if spec.dtype == "float64")
+    column = next(c for c, spec in TABLES[name].columns.items() if spec.dtype == "float64")
     good[name][column] = good[name][column].astype(str)
     assert f"{name}: {column}" in refused(good)
 
@@ -199,7 +228,7 @@ def test_a_prompt_without_layers_is_named(good):
     assert f"layers: no row for {MODELS[0]} / baseline / factual / factual_03" in refused(good)
 
 
-CHECKED_BY_MODEL = [name for name in TABLES if name not in {"correlations", "comparisons", *THERMODYNAMICS_TABLES}]
+CHECKED_BY_MODEL = [name for name, table in TABLES.items() if table.members is not None]
 
 
 @pytest.mark.parametrize("name", CHECKED_BY_MODEL)
@@ -217,7 +246,7 @@ def test_a_model_without_hypotheses_is_named(good):
 
 def test_gains_are_wanting_only_where_they_were_asked_for(good):
     del good["gains"], good["hypotheses"]
-    check_tables(good, **(ASKED | {"metrics": METRICS}))
+    check(good, **(ASKED | {"metrics": METRICS}))
 
 
 def test_a_model_that_is_missing_everywhere_is_named(good):
@@ -243,7 +272,7 @@ def test_only_isf_needs_no_prompts_and_no_layers(good):
         good[name] = good[name].iloc[:0]
     for name in ("scores", "scores_normalized"):
         good[name] = good[name][good[name].metric == "isf"].reset_index(drop=True)
-    check_tables(good, **(ASKED | {"metrics": ["isf"]}))
+    check(good, **(ASKED | {"metrics": ["isf"]}))
 
 
 def test_a_large_run_is_checked_in_seconds():
@@ -251,4 +280,4 @@ def test_a_large_run_is_checked_in_seconds():
     names = [f"factual_{i:02d}" for i in range(1, n + 1)]
     tables = conformed(make_tables(n_models=1, n_prompts=n, n_layers=2, flawed=False))
     asked = {"models": MODELS[:1], "prompts": {"factual": names}}
-    check_tables(tables, **(ASKED | asked))
+    check(tables, **(ASKED | asked))

@@ -1,4 +1,4 @@
-"""Tables in pieces: the same as in one, all or nothing, and read back in parts that lose no row."""
+"""Tables in chunks: the same as in one, all or nothing, and read back in parts that lose no row."""
 
 from itertools import pairwise
 
@@ -12,23 +12,26 @@ from hypothesis import strategies as st
 from internal_physics.families import registry
 from internal_physics.families.gradient_flow.isf import rows as isf_rows
 from internal_physics.families.gradient_flow.scores import ec_rows
+from internal_physics.families.registry import TABLES
 from internal_physics.families.scores.collect import by_model, collect, collect_files
 from internal_physics.ground.errors import StoreError, UserError
 from internal_physics.tables.check import check_tables
-from internal_physics.tables.contract import TABLES, conform, read_metrics, read_table, write_metric, write_table
-from internal_physics.tables.measure import per_prompt_chunks, per_prompt_table, per_set_table
-from internal_physics.tables.parts import Excerpt, TableBySet, count_rows, read_excerpts, table_parts
-from internal_physics.tables.stream import (
+from internal_physics.tables.chunks import (
     CsvWriter,
     RowsWriter,
     by_set,
     coalesce,
     prompt_sets_in,
-    read_pieces,
-    write_pieces,
+    read_chunks,
+    write_chunks,
     write_row_files,
-    write_tables,
 )
+from internal_physics.tables.conform import conform
+from internal_physics.tables.measure import per_prompt_chunks, per_prompt_table, per_set_table
+from internal_physics.tables.preview import Preview, read_previews
+from internal_physics.tables.read import TableBySet, read_table, table_parts
+from internal_physics.tables.rows import count_rows, read_metrics, write_rows
+from internal_physics.tables.write import write_table, write_tables
 from synthetic_tables import make_tables
 
 SCORED = registry.scored(registry.METRICS)
@@ -44,6 +47,12 @@ def outputs(folder, *names):
     return {f"{name}_{kind}": folder / f"{name}.{kind}" for name in names for kind in ("csv", "parquet")}
 
 
+def write_all(chunks, paths):
+    """Write chunks of the tables that the paths name."""
+    names = [key.removesuffix("_csv") for key in paths if key.endswith("_csv")]
+    write_tables(chunks, paths, [TABLES[name] for name in names])
+
+
 def cut(table, *places):
     edges = [0, *places, len(table)]
     return [table.iloc[start:stop] for start, stop in pairwise(edges)]
@@ -51,60 +60,62 @@ def cut(table, *places):
 
 class TestWriting:
     @pytest.mark.parametrize("name", ["layers", "gains", "comparisons", "prompts"])
-    def test_pieces_give_the_same_table_as_the_whole(self, tables, name, tmp_path):
-        write_table(tables[name], name, csv=tmp_path / "whole.csv", parquet=tmp_path / "whole.parquet")
-        write_tables(((name, piece) for piece in cut(tables[name], 1, 2)), outputs(tmp_path, name))
+    def test_chunks_give_the_same_table_as_the_whole(self, tables, name, tmp_path):
+        write_table(tables[name], TABLES[name], csv=tmp_path / "whole.csv", parquet=tmp_path / "whole.parquet")
+        write_all(((name, chunk) for chunk in cut(tables[name], 1, 2)), outputs(tmp_path, name))
         assert (tmp_path / f"{name}.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-        whole, pieces = (read_table(tmp_path / f"{stem}.parquet", name) for stem in ("whole", name))
-        pd.testing.assert_frame_equal(pieces, whole)
+        whole, chunks = (read_table(tmp_path / f"{stem}.parquet", TABLES[name]) for stem in ("whole", name))
+        pd.testing.assert_frame_equal(chunks, whole)
         fields = [pq.read_schema(tmp_path / f"{stem}.parquet") for stem in ("whole", name)]
         assert fields[0].equals(fields[1], check_metadata=False)
         assert [f.metadata for f in fields[0]] == [f.metadata for f in fields[1]]
 
-    def test_a_table_without_pieces_has_its_columns(self, tmp_path):
-        write_tables([], outputs(tmp_path, "layers"))
-        assert len(read_table(tmp_path / "layers.parquet", "layers")) == 0
-        assert (tmp_path / "layers.csv").read_text() == ",".join(TABLES["layers"]) + "\n"
+    def test_a_table_without_chunks_has_its_columns(self, tmp_path):
+        write_all([], outputs(tmp_path, "layers"))
+        assert len(read_table(tmp_path / "layers.parquet", TABLES["layers"])) == 0
+        assert (tmp_path / "layers.csv").read_text() == ",".join(TABLES["layers"].columns) + "\n"
 
     def test_tables_may_come_in_turns(self, tables, tmp_path):
-        pieces = [
-            (name, piece) for at in (0, 1) for name in ("layers", "prompts") for piece in [cut(tables[name], 5)[at]]
+        chunks = [
+            (name, chunk) for at in (0, 1) for name in ("layers", "prompts") for chunk in [cut(tables[name], 5)[at]]
         ]
-        write_tables(pieces, outputs(tmp_path, "layers", "prompts"))
+        write_all(chunks, outputs(tmp_path, "layers", "prompts"))
         for name in ("layers", "prompts"):
-            pd.testing.assert_frame_equal(read_table(tmp_path / f"{name}.parquet", name), conform(tables[name], name))
+            pd.testing.assert_frame_equal(
+                read_table(tmp_path / f"{name}.parquet", TABLES[name]), conform(tables[name], TABLES[name])
+            )
 
     def test_twice_the_same_bytes(self, tables, tmp_path):
         found = []
         for folder in (tmp_path / "one", tmp_path / "two"):
-            write_tables((("layers", piece) for piece in cut(tables["layers"], 7)), outputs(folder, "layers"))
+            write_all((("layers", chunk) for chunk in cut(tables["layers"], 7)), outputs(folder, "layers"))
             found.append([path.read_bytes() for path in sorted(folder.iterdir())])
         assert found[0] == found[1]
 
     def test_a_failure_leaves_what_was_there_and_nothing_new(self, tables, tmp_path):
         (tmp_path / "layers.csv").write_text("before")
 
-        def pieces():
+        def chunks():
             yield "layers", tables["layers"]
             yield "prompts", tables["prompts"]
             raise RuntimeError("killed")
 
         with pytest.raises(RuntimeError, match="killed"):
-            write_tables(pieces(), outputs(tmp_path, "layers", "prompts"))
+            write_all(chunks(), outputs(tmp_path, "layers", "prompts"))
         assert [path.name for path in tmp_path.iterdir()] == ["layers.csv"]
         assert (tmp_path / "layers.csv").read_text() == "before"
 
-    def test_a_piece_of_other_columns_is_refused_and_nothing_is_written(self, tables, tmp_path):
+    def test_a_chunk_of_other_columns_is_refused_and_nothing_is_written(self, tables, tmp_path):
         with pytest.raises(StoreError, match="table layers"):
-            write_tables([("layers", tables["layers"]), ("layers", tables["prompts"])], outputs(tmp_path, "layers"))
+            write_all([("layers", tables["layers"]), ("layers", tables["prompts"])], outputs(tmp_path, "layers"))
         assert list(tmp_path.iterdir()) == []
 
-    def test_rows_without_a_single_piece_have_no_columns_and_are_refused(self, tmp_path):
+    def test_rows_without_a_single_chunk_have_no_columns_and_are_refused(self, tmp_path):
         with pytest.raises(ValueError, match="nothing was written"):
-            write_pieces([], tmp_path / "m.parquet")
+            write_chunks([], tmp_path / "m.parquet")
         assert list(tmp_path.iterdir()) == []
 
-    def test_an_empty_first_piece_still_sets_the_columns(self, tmp_path):
+    def test_an_empty_first_chunk_still_sets_the_columns(self, tmp_path):
         rows = pd.DataFrame({"prompt_set": ["a", "b"], "value": [1.0, np.nan]})
         with RowsWriter(tmp_path / "m.parquet") as writer:
             writer.append(rows.iloc[:0])
@@ -135,25 +146,25 @@ class TestPieces:
         pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), table)
 
     def test_coalesce_keeps_order_within_each_file(self):
-        pieces = [("ab"[i % 2], pd.DataFrame({"x": [i]})) for i in range(10)]
-        found = list(coalesce(pieces, n_rows=2))
-        assert [len(piece) for _, piece in found] == [2, 2, 2, 2, 1, 1]
-        assert [x for name, piece in found if name == "a" for x in piece.x] == [0, 2, 4, 6, 8]
+        chunks = [("ab"[i % 2], pd.DataFrame({"x": [i]})) for i in range(10)]
+        found = list(coalesce(chunks, n_rows=2))
+        assert [len(chunk) for _, chunk in found] == [2, 2, 2, 2, 1, 1]
+        assert [x for name, chunk in found if name == "a" for x in chunk.x] == [0, 2, 4, 6, 8]
 
     def test_a_prompt_is_never_cut(self):
         traces = [make_trace(f"p{i}", seed=i) for i in range(5)]
         found = [chunk for _, chunk in per_prompt_chunks(traces, {"ec": ec_rows}, n_rows=4)]
-        assert [piece.prompt.unique().tolist() for piece in found] == [["p0", "p1"], ["p2", "p3"], ["p4"]]
+        assert [chunk.prompt.unique().tolist() for chunk in found] == [["p0", "p1"], ["p2", "p3"], ["p4"]]
         pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), per_prompt_table(traces, ec_rows))
 
-    def test_no_traces_give_an_empty_piece_with_types(self):
-        ((_, piece),) = per_prompt_chunks([], {"ec": ec_rows})
-        assert len(piece) == 0
-        assert piece.dtypes["layer"] == "Int64"
+    def test_no_traces_give_an_empty_chunk_with_types(self):
+        ((_, chunk),) = per_prompt_chunks([], {"ec": ec_rows})
+        assert len(chunk) == 0
+        assert chunk.dtypes["layer"] == "Int64"
 
     def test_a_damaged_file_is_named(self, tmp_path):
         (tmp_path / "m.parquet").write_bytes(b"PAR1 and no more")
-        for read in (lambda path: list(read_pieces(path)), count_rows):
+        for read in (lambda path: list(read_chunks(path)), count_rows):
             with pytest.raises(StoreError, match=r"m\.parquet"):
                 read(tmp_path / "m.parquet")
 
@@ -174,17 +185,17 @@ class TestCollecting:
                 if metric == "ec":
                     write_row_files(per_prompt_chunks(traces, {"ec": rows}, n_rows=5), {"ec": path})
                 else:
-                    write_metric(per_set_table(traces, rows), path)
+                    write_rows(per_set_table(traces, rows), path)
                 paths.append(str(path))
         return paths
 
-    def test_piece_by_piece_is_what_all_at_once_gives(self, files, tmp_path):
+    def test_chunk_by_chunk_is_what_all_at_once_gives(self, files, tmp_path):
         expected = collect(read_metrics(files), SCORED, **SETTINGS)
-        write_tables(collect_files(files, SCORED, **SETTINGS), outputs(tmp_path, *expected))
+        write_all(collect_files(files, SCORED, **SETTINGS), outputs(tmp_path, *expected))
         for name, table in expected.items():
             assert len(table) > 0
-            found = read_table(tmp_path / f"{name}.parquet", name)
-            pd.testing.assert_frame_equal(found, conform(table, name), check_names=False)
+            found = read_table(tmp_path / f"{name}.parquet", TABLES[name])
+            pd.testing.assert_frame_equal(found, conform(table, TABLES[name]), check_names=False)
 
     def test_files_go_by_model_in_the_order_given(self, files):
         assert by_model(files) == [files[:2], files[2:]]
@@ -201,12 +212,12 @@ class TestParts:
     @pytest.fixture
     def layers(self, tables, tmp_path):
         paths = outputs(tmp_path, "layers")
-        write_tables((("layers", piece) for piece in cut(tables["layers"], 50, 90)), paths)
+        write_all((("layers", chunk) for chunk in cut(tables["layers"], 50, 90)), paths)
         return paths["layers_parquet"]
 
     @pytest.mark.parametrize("n_rows", [0, 100, 10**6])
     def test_parts_hold_every_row_once_and_cut_no_group(self, layers, tables, n_rows):
-        parts = list(table_parts(layers, "layers", n_rows=n_rows))
+        parts = list(table_parts(layers, TABLES["layers"], n_rows=n_rows))
         keys = ["model", "condition", "prompt_set"]
         groups = [set(part[keys].itertuples(index=False, name=None)) for part in parts]
         assert len(parts) == {0: 6, 100: len(parts), 10**6: 1}[n_rows]
@@ -218,14 +229,14 @@ class TestParts:
         rows.loc[3, "prompt_set"] = None
         rows.to_parquet(tmp_path / "holes.parquet")
         with pytest.raises(StoreError, match="1 rows have no value"):
-            list(table_parts(tmp_path / "holes.parquet", "layers", n_rows=1))
+            list(table_parts(tmp_path / "holes.parquet", TABLES["layers"], n_rows=1))
 
     def test_a_table_without_such_columns_is_one_part(self, tables, tmp_path):
-        write_table(tables["correlations"], "correlations", csv=tmp_path / "c.csv", parquet=tmp_path / "c")
-        assert len(list(table_parts(tmp_path / "c", "correlations", n_rows=1))) == 1
+        write_table(tables["correlations"], TABLES["correlations"], csv=tmp_path / "c.csv", parquet=tmp_path / "c")
+        assert len(list(table_parts(tmp_path / "c", TABLES["correlations"], n_rows=1))) == 1
 
     def test_one_set_at_a_time(self, layers, tables):
-        found = TableBySet(layers, "layers", columns=["value"]).of_set("b")
+        found = TableBySet(layers, TABLES["layers"], columns=["value"]).of_set("b")
         wanted = tables["layers"][tables["layers"]["prompt_set"] == "b"]
         assert list(found) == ["model", "condition", "prompt_set", "value"]
         np.testing.assert_array_equal(found.value, wanted.value)
@@ -236,37 +247,37 @@ class TestParts:
         first = groups.row_group(0).column(column).statistics
         assert (first.min, first.max) == ("a", "a")
 
-    def test_an_excerpt_has_the_head_and_all_that_is_flagged(self, layers, tables):
-        found = read_excerpts({"layers": layers}, (), 10)["layers"]
-        expected = conform(tables["layers"], "layers")
+    def test_a_preview_has_the_head_and_all_that_is_flagged(self, layers, tables):
+        found = read_previews({"layers": layers}, TABLES, (), 10)["layers"]
+        expected = conform(tables["layers"], TABLES["layers"])
         pd.testing.assert_frame_equal(found.head, expected.head(10))
         assert found.n_rows == len(expected)
         flagged = expected[expected.status != "ok"]
         assert len(found.flagged) == len(flagged) > 0
-        assert isinstance(read_excerpts({"layers": layers}, ("layers",), 10)["layers"], pd.DataFrame)
-        assert Excerpt.of(found) is found
+        assert isinstance(read_previews({"layers": layers}, TABLES, ("layers",), 10)["layers"], pd.DataFrame)
+        assert Preview.of(found) is found
 
     def test_prompts_are_counted_though_not_all_are_read(self, tables, tmp_path):
-        write_tables([("prompts", tables["prompts"])], outputs(tmp_path, "prompts"))
-        found = read_excerpts({"prompts": tmp_path / "prompts.parquet"}, (), 3)["prompts"]
+        write_all([("prompts", tables["prompts"])], outputs(tmp_path, "prompts"))
+        found = read_previews({"prompts": tmp_path / "prompts.parquet"}, TABLES, (), 3)["prompts"]
         assert (len(found.head), found.n_rows, found.n_prompts) == (3, 36, 12)
-        assert Excerpt.of(tables["prompts"]).n_prompts == 12
+        assert Preview.of(tables["prompts"]).n_prompts == 12
 
 
 class TestChecking:
     def test_parts_are_judged_as_the_whole(self, tables):
         names = ("prompts", "layers", "scores", "scores_normalized", "isf_spectra", "correlations")
-        whole = {name: conform(tables[name], name) for name in names}
+        whole = {name: conform(tables[name], TABLES[name]) for name in names}
         parts = {name: [group for _, group in t.groupby(["model", "prompt_set"], sort=False)] if "model" in t else [t]
                  for name, t in whole.items()}  # fmt: skip
         prompts = {s: [f"{s}_{i:02d}" for i in range(1, 7)] for s in "ab"}
-        asked = {"metrics": ["ec", "isc", "isg", "isa", "isf"], "prompts": prompts}
-        models = list(dict.fromkeys(tables["scores"].model))
-        assert check_tables(parts, **asked, models=models) == check_tables(whole, **asked, models=models)
+        asked = {"tables": TABLES, "metrics": ["ec", "isc", "isg", "isa", "isf"], "prompts": prompts}
+        runs = [(model, "baseline", ["a", "b"]) for model in tables["scores"].model.unique()]
+        assert check_tables(parts, **asked, runs=runs) == check_tables(whole, **asked, runs=runs)
         messages = []
         for found in (whole, parts):
             with pytest.raises(UserError) as error:
-                check_tables(found, **asked, models=[*models, "gone"])
+                check_tables(found, **asked, runs=[*runs, ("gone", "baseline", ["a"])])
             messages.append(str(error.value))
         assert messages[0] == messages[1]
         assert "no row for gone / baseline / a" in messages[0]

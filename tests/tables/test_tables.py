@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from internal_physics.families.registry import TABLES
 from internal_physics.ground.errors import StoreError
-from internal_physics.tables.contract import TABLES, conform, read_metrics, read_table, write_metric, write_table
+from internal_physics.tables.conform import conform
+from internal_physics.tables.read import read_table
+from internal_physics.tables.rows import read_metrics, write_rows
+from internal_physics.tables.write import write_table
 from synthetic_tables import make_tables
 from synthetic_weights import make_weight_tables
 
@@ -21,31 +25,31 @@ def name(request):
 
 
 def written(table, name, folder):
-    write_table(table, name, csv=folder / "t.csv", parquet=folder / "t.parquet")
+    write_table(table, TABLES[name], csv=folder / "t.csv", parquet=folder / "t.parquet")
     return folder / "t.csv", folder / "t.parquet"
 
 
 def test_parquet_reads_back_the_same_table(tables, name, tmp_path):
     _, parquet = written(tables[name], name, tmp_path)
-    pd.testing.assert_frame_equal(read_table(parquet, name), conform(tables[name], name))
+    pd.testing.assert_frame_equal(read_table(parquet, TABLES[name]), conform(tables[name], TABLES[name]))
 
 
 def test_csv_holds_the_same_numbers_to_the_last_bit(tables, name, tmp_path):
     csv, parquet = written(tables[name], name, tmp_path)
     from_csv = pd.read_csv(csv)
-    pd.testing.assert_frame_equal(conform(from_csv, name), read_table(parquet, name), check_exact=True)
+    pd.testing.assert_frame_equal(conform(from_csv, TABLES[name]), read_table(parquet, TABLES[name]), check_exact=True)
 
 
 def test_columns_come_in_the_order_of_the_contract(tables, name, tmp_path):
     shuffled = tables[name][sorted(tables[name])].assign(other_index=1).drop(columns="other_index")
     csv, parquet = written(shuffled, name, tmp_path)
-    assert list(pd.read_csv(csv)) == pq.read_schema(parquet).names == list(TABLES[name])
+    assert list(pd.read_csv(csv)) == pq.read_schema(parquet).names == list(TABLES[name].columns)
 
 
 def test_every_column_carries_its_unit_and_meaning(tables, name, tmp_path):
     _, parquet = written(tables[name], name, tmp_path)
     for field in pq.read_schema(parquet):
-        spec = TABLES[name][field.name]
+        spec = TABLES[name].columns[field.name]
         assert field.metadata[b"unit"].decode() == spec.unit
         assert field.metadata[b"meaning"].decode() == spec.meaning != ""
 
@@ -58,7 +62,8 @@ def test_writing_twice_gives_the_same_bytes(tables, name, tmp_path):
 
 
 def test_every_table_has_a_status_and_no_number_without_unit():
-    for columns in TABLES.values():
+    for table in TABLES.values():
+        columns = table.columns
         assert list(columns)[-1] == "status"
         assert all(spec.unit or spec.dtype != "float64" for spec in columns.values())
 
@@ -82,23 +87,23 @@ def test_what_is_not_finite_survives(tmp_path):
         }
     )
     csv, parquet = written(table, "isf_spectra", tmp_path)
-    for found in (read_table(parquet, "isf_spectra"), pd.read_csv(csv)):
+    for found in (read_table(parquet, TABLES["isf_spectra"]), pd.read_csv(csv)):
         np.testing.assert_array_equal(found.eigenvalue, table.eigenvalue)
 
 
 def test_an_empty_table_keeps_its_columns_and_types(name, tmp_path):
-    _, parquet = written(pd.DataFrame(columns=list(TABLES[name])), name, tmp_path)
-    found = read_table(parquet, name)
+    _, parquet = written(pd.DataFrame(columns=list(TABLES[name].columns)), name, tmp_path)
+    found = read_table(parquet, TABLES[name])
     assert len(found) == 0
-    assert {c: str(t) for c, t in found.dtypes.items()} == {c: spec.dtype for c, spec in TABLES[name].items()}
+    assert {c: str(t) for c, t in found.dtypes.items()} == TABLES[name].types
 
 
 def test_missing_and_unknown_columns_are_named(tables):
     wrong = tables["scores"].rename(columns={"value": "valeu"})
     with pytest.raises(StoreError) as error:
-        conform(wrong, "scores")
+        conform(wrong, TABLES["scores"])
     assert error.value.what == "table scores: missing columns ['value'], unknown columns ['valeu']"
-    assert error.value.expected == ", ".join(TABLES["scores"])
+    assert error.value.expected == ", ".join(TABLES["scores"].columns)
 
 
 def test_a_wrong_table_is_not_written(tables, tmp_path):
@@ -114,7 +119,7 @@ def test_a_file_that_cannot_be_read_is_named(tables, tmp_path, harm):
         parquet.unlink()
     else:
         parquet.write_bytes({"truncated": parquet.read_bytes()[:-20], "foreign": b"model,value\n"}[harm])
-    for read in (lambda: read_table(parquet, "scores"), lambda: read_metrics([str(parquet)])):
+    for read in (lambda: read_table(parquet, TABLES["scores"]), lambda: read_metrics([str(parquet)])):
         with pytest.raises(StoreError, match="cannot be read") as error:
             read()
         assert error.value.where == str(parquet)
@@ -126,7 +131,7 @@ def test_metric_rows_get_their_metric_from_their_folder(tmp_path):
     paths = [tmp_path / "metrics" / metric / "model" / "baseline.parquet" for metric in ("isf", "ec")]
     for path in paths:
         path.parent.mkdir(parents=True)
-        write_metric(rows, path)
+        write_rows(rows, path)
     found = read_metrics([str(path) for path in paths])
     assert found.metric.tolist() == ["isf", "ec"]
     assert found.value.tolist() == [1.0, 1.0]

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from internal_physics.tables.table import Quantity, Table
+
 # A thing is made if, of each group, at least one name was asked for: a metric of the config, CONDITIONS or WATCH.
 Needs = tuple[tuple[str, ...], ...]
 CONDITIONS = "conditions"  # the config has steering conditions
@@ -45,6 +47,7 @@ class Metric:
         scores: names in table `scores` that every model and prompt set has.
         smaller_is_better: whether its score is zero or more and takes part in `scores_normalized`.
         in_layers: whether its rows by layer go into table `layers`; else the family has a table for them.
+        layer_quantities: what those rows hold, and the ranges of their values.
         needs_weight_gradients: whether a record without norms or factors has nothing for it.
     """
 
@@ -57,6 +60,7 @@ class Metric:
     scores: tuple[str, ...] = ()
     smaller_is_better: bool = False
     in_layers: bool = True
+    layer_quantities: tuple[Quantity, ...] = ()
     needs_weight_gradients: bool = False
 
 
@@ -95,7 +99,7 @@ class Family:
         name: its folder in families.
         title: as a person writes it.
         metrics: in the order of the config's documentation.
-        tables: name -> when it is made; the columns are in the family's tables.py.
+        tables: table (see the family's tables.py) -> when it is made.
         figures: in the order of the report.
         options: the dataclass of its section of the config, which has the family's name; None for no section.
         caption_facts: a module whose `caption_facts(tables, name)` gives further placeholders to the captions of its
@@ -106,7 +110,7 @@ class Family:
     name: str
     title: str
     metrics: tuple[Metric, ...] = ()
-    tables: Mapping[str, Needs] = field(default_factory=dict)
+    tables: Mapping[Table, Needs] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     options: type | None = None
     caption_facts: str = ""

@@ -4,7 +4,9 @@ To add a family, make its folder and name its FAMILY below. Metrics and figures 
 every family, so that any new one would make them stale. A test holds them to it.
 """
 
+import math
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from pathlib import Path
 
 from internal_physics.families.comparison.family import FAMILY as COMPARISON
@@ -12,8 +14,10 @@ from internal_physics.families.family import Family, Figure, Metric, Per, Score,
 from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
 from internal_physics.families.information.family import FAMILY as INFORMATION
 from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GAIN
+from internal_physics.families.scores import tables as shared
 from internal_physics.families.scores.family import FAMILY as SCORES
 from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
+from internal_physics.tables.table import Quantity, Table
 
 FOLDER = Path(__file__).parent  # of all families
 FAMILIES: tuple[Family, ...] = (SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
@@ -34,7 +38,7 @@ def score_names(metrics: Iterable[str]) -> list[str]:
 
 def wanted_tables(asked: Set[str]) -> list[str]:
     """Names of the tables of a run in which these metrics and features were asked for."""
-    return [name for family in FAMILIES for name, needs in family.tables.items() if is_wanted(needs, asked)]
+    return [table.name for family in FAMILIES for table, needs in family.tables.items() if is_wanted(needs, asked)]
 
 
 def wanted_figures(asked: Set[str], per: Per | None = None) -> list[str]:
@@ -46,3 +50,39 @@ def figure_module(name: str) -> str:
     """Dotted name of the module that draws a kind of figure."""
     (module,) = (family.module_of(f) for family in FAMILIES for f in family.figures if f.name == name)
     return module
+
+
+def _layer_quantities() -> tuple[Quantity, ...]:
+    return tuple(replace(q, metric=metric.name) for metric in METRICS.values() for q in metric.layer_quantities)
+
+
+def _score_quantities() -> tuple[Quantity, ...]:
+    """Names and ranges in table `scores`; those of quantities also exist by kind, as temperature_query."""
+    names = [
+        Quantity(name, low=0 if metric.smaller_is_better else -math.inf, metric=metric.name)
+        for metric in METRICS.values()
+        for name in metric.scores
+    ]
+    by_kind = [
+        Quantity(f"{name}_", metric=metric.name, is_prefix=True)
+        for metric in METRICS.values()
+        if metric.score == Score.QUANTITIES
+        for name in metric.scores
+    ]
+    return (*names, *by_kind)
+
+
+def _whole(table: Table) -> Table:
+    """A shared table with what the metrics of all families put into it; any other as it is."""
+    if table is shared.LAYERS:
+        quantities = _layer_quantities()
+        return replace(table, quantities=quantities, filled_by=tuple(dict.fromkeys(q.metric for q in quantities)))
+    if table is shared.SCORES:
+        return replace(table, quantities=_score_quantities())
+    if table is shared.SCORES_NORMALIZED:
+        compared = [metric for metric in METRICS.values() if metric.smaller_is_better]
+        return replace(table, quantities=[Quantity(m.name, metric=m.name) for m in compared])
+    return table
+
+
+TABLES: dict[str, Table] = {table.name: _whole(table) for family in FAMILIES for table in family.tables}

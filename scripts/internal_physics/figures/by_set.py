@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from internal_physics.figures.draw import Figures
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 
 def by_set(

@@ -4,7 +4,7 @@ A figure module has two functions. `draw` is pure: tables in, a matplotlib figur
 needs and yields every figure of it with the name of its prompt set or model ("" for one figure of the whole run):
 
     def figures(inputs, *, models, prompt_sets):
-        return by_set(draw, TableBySet(inputs["layers"], "layers"), models, prompt_sets)
+        return by_set(draw, TableBySet(inputs["layers"], LAYERS), models, prompt_sets)
 """
 
 import importlib

@@ -15,7 +15,7 @@ from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
 from internal_physics.report.texts import Texts
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
-from internal_physics.tables.parts import Excerpt
+from internal_physics.tables.preview import Preview
 
 TEMPLATE = "report.html.j2"
 OF_RUN = ""  # in place of a name: a figure of the whole run
@@ -40,7 +40,7 @@ def render_report(
     """Render the report.
 
     Args:
-        tables: the run's tables by name, those of NEEDED and of texts.whole as they are, any other as an excerpt if it
+        tables: the run's tables by name, those of NEEDED and of texts.whole as they are, any other as a preview if it
             is large. Tables and figures that no text describes are shown at the end, under their names.
         figures: kind of figure -> name of its prompt set or model ("" for a figure of the run) -> its PNG file.
         run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
@@ -145,7 +145,7 @@ def _tables(tables: Tables, texts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         describe_table(name, tables[name], texts.get(name, {}))
         for name in _in_order(texts, tables)
-        if Excerpt.of(tables[name]).n_rows
+        if Preview.of(tables[name]).n_rows
     ]
 
 
@@ -172,7 +172,7 @@ def _subject(per: Per | None, tables: Tables, name: str) -> dict[str, str]:
 def _count_prompts(tables: Tables) -> int:
     """Different prompts of all sets; taken from the scores where there is no table of prompts."""
     if "prompts" in tables:
-        return Excerpt.of(tables["prompts"]).n_prompts
+        return Preview.of(tables["prompts"]).n_prompts
     return int(tables["scores"].groupby("prompt_set")["n_prompts"].max().sum())
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from internal_physics.tables.contract import TABLES
-from internal_physics.tables.parts import Excerpt
+from internal_physics.families.registry import TABLES
+from internal_physics.tables.preview import Preview
 
-Tables = Mapping[str, pd.DataFrame | Excerpt]
+Tables = Mapping[str, pd.DataFrame | Preview]
 
 MAX_FLAGGED, MAX_ROWS = 200, 2000
 _SMALL, _LARGE = 1e-3, 1e5  # between them a float is written without an exponent
@@ -69,15 +69,15 @@ def summarize(
     return blocks
 
 
-def describe_table(name: str, given: pd.DataFrame | Excerpt, text: Mapping[str, Any]) -> dict[str, Any]:
+def describe_table(name: str, given: pd.DataFrame | Preview, text: Mapping[str, Any]) -> dict[str, Any]:
     """What the template needs of one table: its columns with unit and meaning, and its first rows as text.
 
     At most MAX_ROWS rows: a page of more would be too large for a browser.
     """
-    excerpt = Excerpt.of(given)
-    table = excerpt.head
+    preview = Preview.of(given)
+    table = preview.head
     shown = table.head(min(int(text.get("rows") or MAX_ROWS), MAX_ROWS))
-    known = TABLES.get(name, {})
+    known = TABLES[name].columns if name in TABLES else {}
     return {
         "name": name,
         "title": text.get("title", name),
@@ -92,7 +92,7 @@ def describe_table(name: str, given: pd.DataFrame | Excerpt, text: Mapping[str, 
             for column in table.columns
         ],
         "rows": [[number(value) for value in row] for row in shown.itertuples(index=False)],
-        "n_rows": excerpt.n_rows,
+        "n_rows": preview.n_rows,
     }
 
 
@@ -130,7 +130,7 @@ def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
     """
     entries = []
     for name, table in tables.items():
-        flagged = Excerpt.of(table).flagged
+        flagged = Preview.of(table).flagged
         if "status" not in flagged.columns:
             continue
         place = [column for column in _PLACE if column in flagged.columns]

@@ -1,201 +1,164 @@
-"""Rule check_tables: every table holds what it promises, or the run fails.
-
-Checked: columns, types and ranges; finite or flagged; every pair of model and prompt present, once.
-"""
+"""Whether tables hold what they promise: columns, types and ranges; finite or flagged; every asked-for row, once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from internal_physics.families.information.rows import QUANTITIES, WATCHED
-from internal_physics.families.residual_gain.residual_gain import VARIANTS
-from internal_physics.families.scores.names import GRADIENT_FLOW
-from internal_physics.families.thermodynamics import check as of_weights
 from internal_physics.ground.errors import UserError
 from internal_physics.ground.status import OK
-from internal_physics.tables.contract import NULLABLE, TABLES
-from internal_physics.tables.parts import table_parts
-from internal_physics.tables.presence import Presence, Run, group_columns
+from internal_physics.tables.columns import NULLABLE, Column
+from internal_physics.tables.presence import Presence, Run
+from internal_physics.tables.read import table_parts
+from internal_physics.tables.table import Quantity, Table
 
-_AT_LEAST_ZERO, _SHARE, _COSINE = pa.Check.ge(0), pa.Check.in_range(0, 1), pa.Check.in_range(-1, 1)
-_RANGES: dict[str, dict[str, pa.Check]] = {
-    "scores": {"n_prompts": _AT_LEAST_ZERO},
-    "scores_normalized": {"score": _SHARE},
-    "prompts": {
-        "n_tokens": pa.Check.ge(2),
-        "loss_nats": _AT_LEAST_ZERO,
-        "ec": _AT_LEAST_ZERO,
-        "isc": _AT_LEAST_ZERO,
-    }
-    | {"isg": _AT_LEAST_ZERO, "isa": _SHARE},
-    "layers": {"layer": _AT_LEAST_ZERO},
-    "isf_spectra": {"rank": pa.Check.ge(1), "eigenvalue": _AT_LEAST_ZERO},
-    "comparisons": {"layer": _AT_LEAST_ZERO, "n_prompts": _AT_LEAST_ZERO},
-    "information": {"layer": _AT_LEAST_ZERO},
-    "predictions": {"Probability": _SHARE, "rank": pa.Check.ge(1)},
-    "gains": {"last_gain": _AT_LEAST_ZERO, "entropy_nats": _AT_LEAST_ZERO, "variant": pa.Check.isin(VARIANTS)},
-    "hypotheses": {"n": _AT_LEAST_ZERO, "p": _SHARE, "p_adjusted": _SHARE, "p_parametric": _SHARE},
-    "correlations": {
-        "pearson_r": _COSINE,
-        "spearman_rho": _COSINE,
-        "pearson_p": _SHARE,
-        "spearman_p": _SHARE,
-        "p_adjusted": _SHARE,
-    },
-} | of_weights.RANGES
-_POSITIVE = (0, float("inf"))
-_QUANTITY_RANGES = {
-    "layers": {"relative_gradient_change": _POSITIVE, "gradient_cosine": (-1, 1), "gradient_norm": _POSITIVE}
-    | {f"residual_{what}_{variant}": _POSITIVE for what in ("norm", "gain") for variant in VARIANTS},
-    "information": dict.fromkeys(QUANTITIES, _POSITIVE)
-    | {
-        "perplexity": (1, float("inf")),
-        "final_token_rank": (1, float("inf")),
-        "final_token_probability": (0, 1),
-    },
-}
-_PER_PROMPT = ("ec", "isc", "isg", "isa")
-_SET = ["model", "condition", "prompt_set"]
-# The columns that no two rows share.
-_KEYS = {
-    "scores": [*_SET, "metric"],
-    "scores_normalized": [*_SET, "metric"],
-    "prompts": [*_SET, "prompt"],
-    "layers": [*_SET, "prompt", "layer", "quantity"],
-    "isf_spectra": [*_SET, "rank"],
-    "comparisons": [*_SET, "metric", "quantity", "layer", "measure"],
-    "correlations": ["x", "y", "level"],
-    "gains": [*_SET, "prompt", "variant"],
-    "hypotheses": [*_SET, "variant", "hypothesis", "x", "y", "statistic"],
-    "information": [*_SET, "prompt", "layer", "quantity"],
-    "predictions": [*_SET, "prompt", "rank"],
-} | of_weights.UNIQUE
 _SHOWN = 20  # problems listed in the message
-# What must be finite in a row that is not flagged; ci_low and ci_high are missing only with a status that says so.
-_FINITE = {
-    "scores": ["value", "ci_low", "ci_high"],
-    "scores_normalized": ["score"],
-    "prompts": ["loss_nats"],
-    "layers": ["value"],
-    "isf_spectra": ["eigenvalue", "fitted"],
-    "comparisons": ["value", "ci_low", "ci_high"],
-    "information": ["value"],
-    "predictions": ["Probability"],
-    "gains": ["last_gain", "log_cumulative_gain", "entropy_nats"],
-    "hypotheses": ["value", "ci_low", "ci_high"],
-    "correlations": ["pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"],
-} | of_weights.FINITE
+_REPEATED = "multiple_fields_uniqueness"  # pandera's name of the check of the key
 
 
 def check_tables(
-    tables: Mapping[str, pd.DataFrame | Iterable[pd.DataFrame]],
+    frames: Mapping[str, pd.DataFrame | Iterable[pd.DataFrame]],
+    tables: Mapping[str, Table],
     *,
     metrics: Sequence[str],
     prompts: Mapping[str, Sequence[str]],
-    models: Sequence[str] = (),
-    conditions: Sequence[str] = ("baseline",),
-    runs: Sequence[Run] | None = None,
+    runs: Sequence[Run],
 ) -> list[str]:
-    """Check all tables; one line each of what was found.
+    """Check all tables.
 
     Args:
-        tables: name → table, whole or in parts (see table_parts; rows of a prompt set, model and condition are in one),
-            as in tables.TABLES; some only where their metric or a condition was asked for.
-        metrics: all that must be there.
+        frames: name → table, whole or in parts (see table_parts; the rows of a group are in one part). Each one is
+            judged in full: a table that was not asked for is not among them.
+        tables: their descriptions, and possibly others.
+        metrics: all that the config asks for.
         prompts: prompt set → names of its prompts.
-        models: all that must be there, on every prompt set.
-        conditions: all that must be there, for every model.
-        runs: instead of these two: model, condition, and the names of the prompt sets that must be there.
+        runs: every model in every condition, and the names of the prompt sets that must be there.
+
+    Returns:
+        One line for each table, with its number of rows and of flagged rows.
 
     Raises:
-        UserError: with every failure found, by table.
+        UserError: with every failure, by table.
     """
-    runs = [(m, c, list(prompts)) for m, c in product(models, conditions)] if runs is None else runs
     presence = Presence(runs, metrics, prompts)
     problems, of_config, lines = [], [], {}
-    for name in sorted(tables, key=lambda name: name != "spectra"):
+    for name in _counted_first(frames, tables):
+        table = tables[name]
         n_rows = n_flagged = 0
-        for part in [tables[name]] if isinstance(tables[name], pd.DataFrame) else tables[name]:
-            problems += [f"{name}: {problem}" for problem in _problems(name, part)]
+        for part in [frames[name]] if isinstance(frames[name], pd.DataFrame) else frames[name]:
+            problems += [f"{name}: {problem}" for problem in table_problems(part, table)]
             if not problems:
-                of_config += [f"{name}: {problem}" for problem in _asked_for_problems(name, part, metrics)]
-                of_config += presence.check(name, part)
+                of_config += [f"{name}: {problem}" for problem in _missing_metrics(part, table, metrics)]
+                of_config += presence.check(table, part)
             n_rows, n_flagged = n_rows + len(part), n_flagged + int((part.status != OK).sum())
-        of_config += presence.finish(name)
+        of_config += presence.finish(table)
         lines[name] = f"{name}: {n_rows} rows, {n_flagged} with a status other than ok"
-    problems = problems or of_config
-    if problems:
+    if problems := problems or of_config:
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise UserError(
             "the tables do not hold what they promise:\n  " + "\n  ".join(problems[:_SHOWN] + more),
             todo="please report this: it is a bug",
         )
-    return [lines[name] for name in tables]
+    return [lines[name] for name in frames]
 
 
-def parts_of(inputs: Any) -> dict[str, Iterable[pd.DataFrame]]:
-    """Every table of the contract among a rule's named inputs, in parts: a large one is never whole in memory."""
-    names = [name for name in TABLES if name in inputs.keys()]  # noqa: SIM118
-    return {name: table_parts(inputs[name], name, group_columns(name)) for name in names}
+def parts_of(inputs: Any, tables: Mapping[str, Table]) -> dict[str, Iterable[pd.DataFrame]]:
+    """Every table among a rule's named inputs, in parts: a large one is never whole in memory."""
+    named = dict(inputs.items())
+    return {name: table_parts(named[name], table, table.group) for name, table in tables.items() if name in named}
 
 
-def table_schema(name: str) -> pa.DataFrameSchema:
-    """The pandera schema of a table: columns in order, types, ranges (missing values are judged by `_unflagged`)."""
-    ranges = _RANGES[name]
+def table_problems(frame: pd.DataFrame, table: Table) -> list[str]:
+    """What is wrong with a table by itself; its rows are judged only if its columns are right."""
+    frame = frame.reset_index(drop=True)
+    return _failures(column_schema(table), frame) or _failures(row_schema(table), frame)
+
+
+def column_schema(table: Table) -> pa.DataFrameSchema:
+    """Columns in order, types and ranges; a number may be missing, which `row_schema` judges by the status."""
     columns = {
-        column: pa.Column(spec.dtype, ranges.get(column), nullable=spec.dtype in NULLABLE)
-        for column, spec in TABLES[name].items()
+        name: pa.Column(column.dtype, _column_checks(column), nullable=column.dtype in NULLABLE)
+        for name, column in table.columns.items()
     }
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
 
 
-def _problems(name: str, table: pd.DataFrame) -> list[str]:
+def row_schema(table: Table) -> pa.DataFrameSchema:
+    """What columns say of one another: the key, what is finite under which status, and the ranges of quantities."""
+    finite = {"status": table.finite} | dict(table.finite_under)
+    checks = [_finite_check(column, status) for status, columns in finite.items() for column in columns]
+    columns = {}
+    if table.quantities:
+        columns[table.quantity_column] = pa.Column(checks=_known_check(table.quantities))
+        checks += [_quantity_check(q, table.quantity_column) for q in table.quantities if q.is_bounded]
+    return pa.DataFrameSchema(columns, checks, unique=list(table.key), report_duplicates="exclude_first")
+
+
+def _column_checks(column: Column) -> list[pa.Check]:
+    checks = [pa.Check.isin(column.allowed)] if column.allowed else []
+    if column.low is not None and column.high is not None:
+        return [*checks, pa.Check.in_range(column.low, column.high)]
+    checks += [pa.Check.ge(column.low)] if column.low is not None else []
+    return checks + ([pa.Check.le(column.high)] if column.high is not None else [])
+
+
+def _finite_check(column: str, status: str) -> pa.Check:
+    return pa.Check(partial(_is_finite, column=column, status=status), error=_not_finite(column, status))
+
+
+def _not_finite(column: str, status: str = "status") -> str:
+    return f"{column}: not finite in a row with {status} ok"
+
+
+def _is_finite(frame: pd.DataFrame, column: str, status: str = "status") -> bool:
+    return bool(np.isfinite(frame.loc[frame[status] == OK, column].to_numpy(dtype=float, na_value=np.nan)).all())
+
+
+def _known_check(quantities: Sequence[Quantity]) -> pa.Check:
+    names = [quantity.name for quantity in quantities if not quantity.is_prefix]
+    prefixes = tuple(quantity.name for quantity in quantities if quantity.is_prefix)
+    return pa.Check(lambda column: column.isin(names) | column.str.startswith(prefixes), error="a known quantity")
+
+
+def _quantity_check(quantity: Quantity, column: str) -> pa.Check:
+    wanted = partial(_is_in_range, quantity=quantity, column=column)
+    return pa.Check(wanted, error=f"{quantity.name} outside [{quantity.low:g}, {quantity.high:g}]")
+
+
+def _is_in_range(frame: pd.DataFrame, quantity: Quantity, column: str) -> bool:
+    """Whatever the status, a number lies in its quantity's range; of one that is not finite the status speaks."""
+    names = frame[column]
+    values = frame.loc[names.str.startswith(quantity.name) if quantity.is_prefix else names == quantity.name, "value"]
+    return bool(values[np.isfinite(values)].between(quantity.low, quantity.high).all())
+
+
+def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> list[str]:
     try:
-        table_schema(name).validate(table, lazy=True)
+        schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
-        return [f"{c.column}: {c.check} fails for {c.failure_case!r}" for c in cases.itertuples()]
-    n_repeated = int(table.duplicated(_KEYS[name]).sum())
-    repeated = [f"{n_repeated} repeated rows"] if n_repeated else []
-    unflagged = _unflagged(table, _FINITE[name]) + of_weights.problems_under_own_status(name, table)
-    quantities = _quantity_problems(name, table)
-    return repeated + unflagged + quantities + (_score_problems(table) if name == "scores" else [])
+        repeated = cases[cases["check"] == _REPEATED]
+        found = [f"{repeated['index'].nunique()} repeated rows"] if len(repeated) else []
+        others = cases[cases["check"] != _REPEATED]
+        return found + list(dict.fromkeys(_failure(case) for case in others.itertuples()))
+    return []
 
 
-def _unflagged(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Values that are not finite in rows that claim to be ok."""
-    ok = table[table.status == OK]
-    bad = [column for column in columns if not np.isfinite(ok[column]).all()]
-    return [f"{column}: not finite in a row with status ok" for column in bad]
+def _failure(case: Any) -> str:
+    """One failure in words; a check of whole rows says it all by itself."""
+    return case.check if case.failure_case is False else f"{case.column}: {case.check} fails for {case.failure_case!r}"
 
 
-def _score_problems(table: pd.DataFrame) -> list[str]:
-    """The benchmark's metrics are zero or more; a free energy need not be."""
-    negative = table[table.metric.isin(GRADIENT_FLOW) & (table.value < 0)]
-    return [f"value: {row.metric} is {row.value}, expected zero or more" for row in negative.itertuples()]
+def _missing_metrics(part: pd.DataFrame, table: Table, metrics: Sequence[str]) -> list[str]:
+    """A column named as a metric that was asked for: it holds numbers, else a row says why not."""
+    asked_for = [metric for metric in metrics if metric in table.columns]
+    return [_not_finite(metric) for metric in asked_for if not _is_finite(part, metric)]
 
 
-def _quantity_problems(name: str, table: pd.DataFrame) -> list[str]:
-    """Quantities that no range is known for, and values outside theirs."""
-    if name not in _QUANTITY_RANGES:
-        return []
-    ranges = dict(_QUANTITY_RANGES[name])
-    if name == "information":
-        ranges |= {quantity: (0, 1) for quantity in set(table.quantity) if quantity.startswith(WATCHED)}
-    ok = table[table.status == OK]
-    problems = [f"unknown quantity {q!r}" for q in sorted(set(table.quantity) - set(ranges))]
-    for quantity, (low, high) in ranges.items():
-        values = ok.value[ok.quantity == quantity]
-        if not values.between(low, high).all():
-            problems.append(f"{quantity} outside [{low}, {high}]")
-    return problems
-
-
-def _asked_for_problems(name: str, part: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """A metric of the config without values: prompts are not flagged where nobody asked for a number."""
-    asked_for = [metric for metric in metrics if metric in _PER_PROMPT]
-    return _unflagged(part, asked_for) if name == "prompts" else []
+def _counted_first(names: Iterable[str], tables: Mapping[str, Table]) -> list[str]:
+    """The names; first those of tables whose rows others are counted against."""
+    counted = {tables[name].rows_as_in for name in names}
+    return sorted(names, key=lambda name: name not in counted)

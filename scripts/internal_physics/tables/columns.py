@@ -1,20 +1,36 @@
 """What a column of a table is, and the columns that most tables share."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+
+TEXT = "str"
+NULLABLE = ("float64", "Int64", "boolean")  # types of columns that may be empty, as their meaning or the status says
 
 
-class Column(NamedTuple):
-    """Type, unit and meaning of one column."""
+@dataclass(frozen=True)
+class Column:
+    """Type, unit and meaning of one column, and which values it may hold.
+
+    Attributes:
+        dtype: of pandas.
+        unit: "" where there is none.
+        meaning: in words.
+        low, high: the range, bounds included; None where it is open.
+        allowed: the only texts that it may hold; empty where any may stand there.
+    """
 
     dtype: str
     unit: str
     meaning: str
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
 
 
-TEXT = "str"
 MODEL = Column(TEXT, "", "named model of the config")
 CONDITION = Column(TEXT, "", "baseline, or a steering intervention")
 PROMPT_SET = Column(TEXT, "", "named prompt set of the config")
 PROMPT = Column(TEXT, "", "name of the prompt in its set")
 STATUS = Column(TEXT, "", "ok, or why a value is missing or to be read with care")
-KEYS = {"model": MODEL, "condition": CONDITION, "prompt_set": PROMPT_SET}
+OF_SET = {"model": MODEL, "condition": CONDITION, "prompt_set": PROMPT_SET}
+OF_PROMPT = OF_SET | {"prompt": PROMPT}
+N_PROMPTS = Column("int64", "prompts", "prompts that the row rests on", low=0)

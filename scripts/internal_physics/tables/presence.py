@@ -1,35 +1,13 @@
-"""What check_tables asks of a table's rows as the config's: nobody is missing, nobody is there unasked."""
+"""Whether every row that the config asks for is present, and no others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import pandas as pd
 
-from internal_physics.families.residual_gain.residual_gain import VARIANTS
-from internal_physics.families.scores.names import GRADIENT_FLOW, RESIDUAL_GAIN, THERMODYNAMICS, score_names
+from internal_physics.tables.table import Table
 
-Run = tuple[str, str, Sequence[str]]
-_SET = ["model", "condition", "prompt_set"]
-_PER_PROMPT, _WITH_LAYERS = ("ec", "isc", "isg", "isa"), ("ec", "isc", "isa", RESIDUAL_GAIN)
-# Table → the columns that tell rows of one group apart; a group is a prompt set of a model and condition.
-_MEMBERS = {
-    "scores": ["metric"],
-    "scores_normalized": ["metric"],
-    "prompts": ["prompt"],
-    "layers": ["prompt"],
-    "isf_spectra": ["rank"],
-    "information": ["prompt"],
-    "predictions": ["prompt"],
-    "gains": ["prompt", "variant"],
-    "hypotheses": ["variant"],
-    "thermodynamics": ["prompt"],
-}
-# Tables that are judged only where their metric was asked for.
-_ONLY_WITH = {"gains": RESIDUAL_GAIN, "hypotheses": RESIDUAL_GAIN, "thermodynamics": "thermodynamics"}
-
-
-def group_columns(name: str) -> list[str]:
-    """The columns of a group; hypotheses are tested over all sets of a model and condition."""
-    return _SET[:2] if name == "hypotheses" else _SET
+Run = tuple[str, str, Sequence[str]]  # model, condition, names of its prompt sets
 
 
 class Presence:
@@ -37,83 +15,96 @@ class Presence:
 
     Args:
         runs: model, condition, and the names of the prompt sets that must be there.
-        metrics: all that must be there.
+        metrics: all that were asked for.
         prompts: prompt set → names of its prompts.
     """
 
     def __init__(self, runs: Sequence[Run], metrics: Sequence[str], prompts: Mapping[str, Sequence[str]]) -> None:
-        self._metrics, self._prompts = metrics, prompts
-        self._groups = [(model, condition, name) for model, condition, names in runs for name in names]
+        self._metrics, self._prompts = set(metrics), prompts
+        self._places = [
+            {"model": model, "condition": condition, "prompt_set": name}
+            for model, condition, names in runs
+            for name in names
+        ]
         self._waiting: dict[str, dict[tuple, None]] = {}
-        self._n_weights: dict[str, int] = {}
+        self._n_rows: dict[str, dict[str, int]] = {}  # table → model → its rows
 
-    def check(self, name: str, part: pd.DataFrame) -> list[str]:
-        """What is wrong with the groups of a part; `spectra` come before `thermodynamics`."""
-        if name == "spectra":
-            self._n_weights |= part["model"].value_counts().to_dict()
-        if not self._has_to_be(name):
+    def check(self, table: Table, part: pd.DataFrame) -> list[str]:
+        """What is wrong with the groups of a part; a table that others are counted against comes before them."""
+        if "model" in part:
+            counts = self._n_rows.setdefault(table.name, {})
+            for model, n_rows in part["model"].value_counts().items():
+                counts[model] = counts.get(model, 0) + int(n_rows)
+        if table.members is None:
             return []
-        waiting = self._waiting.setdefault(name, self._all_groups(name))
-        rows = _without_kinds(part)
+        waiting = self._waiting.setdefault(table.name, self._groups(table))
         problems = []
-        for key, group in rows.groupby(group_columns(name), sort=False):
-            problems += self._of_group(name, key, group, asked_for=key in waiting)
+        for key, rows in _without_optional(part, table).groupby(list(table.group), sort=False):
+            problems += self._of_group(table, key, rows, asked_for=key in waiting)
             waiting.pop(key, None)
         return problems
 
-    def finish(self, name: str) -> list[str]:
+    def finish(self, table: Table) -> list[str]:
         """Groups that no part had."""
-        if not self._has_to_be(name):
+        if table.members is None:
             return []
-        left = self._waiting.get(name, self._all_groups(name))
-        nothing = pd.DataFrame(columns=_MEMBERS[name])
-        return [problem for key in left for problem in self._of_group(name, key, nothing, asked_for=True)]
+        left = self._waiting.get(table.name, self._groups(table))
+        nothing = pd.DataFrame(columns=list(table.columns))
+        return [problem for key in left for problem in self._of_group(table, key, nothing, asked_for=True)]
 
-    def _has_to_be(self, name: str) -> bool:
-        """Whether the config says which rows the table has."""
-        needed = _ONLY_WITH.get(name)
-        return name in _MEMBERS and (needed is None or needed in self._metrics)
+    def _groups(self, table: Table) -> dict[tuple, None]:
+        return dict.fromkeys(tuple(place[column] for column in table.group) for place in self._places)
 
-    def _all_groups(self, name: str) -> dict[tuple, None]:
-        return dict.fromkeys(key[: len(group_columns(name))] for key in self._groups)
+    def _of_group(self, table: Table, key: tuple, rows: pd.DataFrame, *, asked_for: bool) -> list[str]:
+        expected = self._expected(table, key) if asked_for else []
+        present = _members(rows, table.members or ())
+        strange = sorted(set(present) - set(expected), key=str)
+        problems = [f"{table.name}: unexpected row for {_shown(key + m)}" for m in strange]
+        if table.rows_as_in:
+            return problems + self._count_problems(table, key, present, expected)
+        return [f"{table.name}: no row for {_shown(key + m)}" for m in expected if m not in present] + problems
 
-    def _of_group(self, name: str, key: tuple, rows: pd.DataFrame, *, asked_for: bool) -> list[str]:
-        expected = self._members(name, key) if asked_for else []
-        found = set(rows[_MEMBERS[name]].itertuples(index=False, name=None))
-        strange = [f"{name}: unexpected row for {_shown(key + m)}" for m in sorted(found - set(expected), key=str)]
-        if name == "thermodynamics":
-            return strange + self._weight_problems(key, rows, expected)
-        return [f"{name}: no row for {_shown(key + m)}" for m in expected if m not in found] + strange
-
-    def _weight_problems(self, key: tuple, rows: pd.DataFrame, expected: Sequence[tuple]) -> list[str]:
-        """Every prompt has a row for each weight that the model's spectra have."""
-        wanted, n_rows = int(self._n_weights.get(key[0], 0)), rows.groupby("prompt").size()
+    def _count_problems(
+        self, table: Table, key: tuple, present: Mapping[tuple, int], expected: Iterable[tuple]
+    ) -> list[str]:
+        """Every member has as many rows as the model has in the other table."""
+        model = key[list(table.group).index("model")]
+        wanted = self._n_rows.get(table.rows_as_in, {}).get(model, 0)
         return [
-            f"thermodynamics: {n_rows.get(prompt, 0)} rows for {_shown((*key, prompt))}, expected {wanted}"
-            for (prompt,) in expected
-            if wanted == 0 or n_rows.get(prompt, 0) != wanted
+            f"{table.name}: {present.get(m, 0)} rows for {_shown(key + m)}, expected {wanted}"
+            for m in expected
+            if wanted == 0 or present.get(m, 0) != wanted
         ]
 
-    def _members(self, name: str, key: tuple) -> list[tuple]:
-        metrics = set(self._metrics)
-        prompts = self._prompts[key[2]] if len(key) == len(_SET) else ()
-        if name in ("scores", "scores_normalized"):
-            names = score_names(self._metrics) if name == "scores" else self._metrics
-            return [(metric,) for metric in names if name == "scores" or metric in GRADIENT_FLOW]
-        if name == "gains":
-            return [(prompt, variant) for prompt in prompts for variant in VARIANTS]
-        if name == "hypotheses":
-            return [(variant,) for variant in VARIANTS]
-        if name == "isf_spectra":
-            return [(rank,) for rank in range(1, len(prompts) + 1)] if "isf" in metrics else []
-        needed = {"prompts": _PER_PROMPT, "layers": _WITH_LAYERS}.get(name)
-        return [(prompt,) for prompt in prompts] if needed is None or metrics & set(needed) else []
+    def _expected(self, table: Table, key: tuple) -> list[tuple]:
+        """The members that a group must have."""
+        if table.filled_by and not self._metrics & set(table.filled_by):
+            return []
+        place = dict(zip(table.group, key, strict=True))
+        return list(product(*(self._values(table, column, place) for column in table.members or ())))
+
+    def _values(self, table: Table, column: str, place: Mapping[str, str]) -> Sequence[str | int]:
+        if column == "prompt":
+            return self._prompts[place["prompt_set"]]
+        if column == "rank":
+            return range(1, len(self._prompts[place["prompt_set"]]) + 1)
+        if column == table.quantity_column:
+            return [q.name for q in table.quantities if q.metric in self._metrics and not q.is_prefix]
+        return table.columns[column].allowed
 
 
-def _without_kinds(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out scores by kind of map (temperature_query): which kinds there are is the model's affair."""
-    prefixes = tuple(f"{score}_" for score in THERMODYNAMICS)
-    return table[~table.metric.str.startswith(prefixes)] if "metric" in table else table
+def _members(rows: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, int]:
+    """The members of a group, and how many rows each has."""
+    if not columns:
+        return {(): len(rows)} if len(rows) else {}
+    return rows.value_counts(list(columns), sort=False).to_dict()
+
+
+def _without_optional(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The rows without those of quantities that may be there or not."""
+    prefixes = tuple(quantity.name for quantity in table.quantities if quantity.is_prefix)
+    is_judged = table.quantity_column in (table.members or ()) and prefixes
+    return rows[~rows[table.quantity_column].str.startswith(prefixes)] if is_judged else rows
 
 
 def _shown(key: tuple) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.comparison.compare import compare
+from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.families.information.information_package import (
     METRICS,
     published_predictions,
@@ -15,7 +16,7 @@ from internal_physics.families.information.information_package import (
     write_folder,
 )
 from internal_physics.statistics.paired import paired_changes, resampling_weights
-from internal_physics.tables.contract import TABLES, conform
+from internal_physics.tables.conform import conform
 from scipy import stats
 
 OPTIONS = {"seed": 0, "n_resamples": 999, "confidence_level": 0.95}
@@ -155,8 +156,8 @@ def test_golden_values_per_prompt_per_layer_per_set_and_of_the_loss():
     assert of_set.value == pytest.approx(-0.1)
     assert of_set.status == "one number of the set: no interval"
     assert row(found, "isf", "percent_change").value == pytest.approx(-20.0)
-    assert list(found.columns) == list(TABLES["comparisons"])
-    conform(found, "comparisons")
+    assert list(found.columns) == list(COMPARISONS.columns)
+    conform(found, COMPARISONS)
 
 
 def test_ranks_and_interval_ends_of_other_tables_are_not_compared():
@@ -202,7 +203,7 @@ def test_every_condition_is_compared_with_its_own_models_baseline():
 
 
 def test_without_conditions_the_table_is_empty_and_whole():
-    found = conform(table(metric_rows(BEFORE, condition="baseline")), "comparisons")
+    found = conform(table(metric_rows(BEFORE, condition="baseline")), COMPARISONS)
     assert found.empty
 
 

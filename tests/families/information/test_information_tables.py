@@ -5,13 +5,15 @@ import pandas as pd
 import pytest
 from internal_physics.config.load import load_config
 from internal_physics.families.information.collect import information_table
-from internal_physics.families.information.rows import QUANTITIES
+from internal_physics.families.information.rows import QUANTITIES, WATCHED
+from internal_physics.families.information.tables import INFORMATION
+from internal_physics.families.registry import TABLES
 from internal_physics.ground.errors import ConfigError, UserError
-from internal_physics.tables.check import check_tables, table_schema
-from internal_physics.tables.contract import TABLES, conform
+from internal_physics.tables.check import check_tables, table_problems
+from internal_physics.tables.conform import conform
 
 KEYS = {"model": "m", "condition": "baseline", "prompt_set": "s"}
-ASKED = {"models": ["m"], "conditions": ["baseline"], "metrics": [], "prompts": {"s": ["a", "b"]}}
+ASKED = {"tables": TABLES, "runs": [("m", "baseline", ["s"])], "metrics": [], "prompts": {"s": ["a", "b"]}}
 
 EMPTY = ("scores", "scores_normalized", "prompts", "layers", "isf_spectra")
 
@@ -25,9 +27,9 @@ def tables():
     ]
     prediction = {"Sentence": "A text", "Token": " x", "Probability": 0.5, "Analysis": "standard", "status": "ok"}
     predicted = [{**KEYS, "prompt": prompt, "rank": rank, **prediction} for prompt in "ab" for rank in (1, 2)]
-    empty = {name: pd.DataFrame(columns=list(TABLES[name])) for name in EMPTY}
+    empty = {name: pd.DataFrame(columns=list(TABLES[name].columns)) for name in EMPTY}
     empty |= {"information": pd.DataFrame(lines), "predictions": pd.DataFrame(predicted)}
-    return {name: conform(table, name) for name, table in empty.items()}
+    return {name: conform(table, TABLES[name]) for name, table in empty.items()}
 
 
 def problems(changed):
@@ -65,7 +67,7 @@ def test_a_value_out_of_range_is_found(quantity, value):
 def test_an_unknown_quantity_is_found():
     changed = tables()
     changed["information"].loc[0, "quantity"] = "guess"
-    assert "unknown quantity 'guess'" in problems(changed)
+    assert "quantity: a known quantity fails for 'guess'" in problems(changed)
 
 
 def test_a_value_that_is_not_finite_needs_a_status():
@@ -76,9 +78,16 @@ def test_a_value_that_is_not_finite_needs_a_status():
     check_tables(changed, **ASKED)
 
 
-def test_the_tables_have_a_schema():
-    for name in ("information", "predictions"):
-        table_schema(name).validate(tables()[name])
+def test_the_table_describes_what_is_read():
+    assert [q.name for q in INFORMATION.quantities if not q.is_prefix] == list(QUANTITIES)
+    assert [q.name for q in INFORMATION.quantities if q.is_prefix] == [WATCHED]
+
+
+def test_the_probability_of_a_watched_token_is_known_and_lies_between_0_and_1():
+    changed = tables()["information"].assign(quantity=f"{WATCHED}' x'")
+    watched = changed.drop_duplicates(["prompt", "layer"])
+    assert table_problems(watched, INFORMATION) == []
+    assert table_problems(watched.assign(value=1.5), INFORMATION) == [f"{WATCHED} outside [0, 1]"]
 
 
 def test_heads_stay_in_the_metric_file():

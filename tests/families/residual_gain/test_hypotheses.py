@@ -18,11 +18,14 @@ from internal_physics.families.residual_gain.sentences import (
     summary_over_models,
     variants_sentence,
 )
+from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair, correlation_interval
-from internal_physics.tables.contract import TABLES, conform, read_table, write_table
+from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import per_prompt_table
+from internal_physics.tables.read import read_table
+from internal_physics.tables.write import write_table
 from made_up_gains import PUBLISHED, driven_points, gains_of, texts_of
 from scipy import stats
 
@@ -244,7 +247,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path):
     points = driven_points(0.01)
     files = []
     for name in ("a", "b"):
-        write_table(judge(points), "hypotheses", csv=tmp_path / f"{name}.csv", parquet=tmp_path / f"{name}.parquet")
+        write_table(judge(points), HYPOTHESES, csv=tmp_path / f"{name}.csv", parquet=tmp_path / f"{name}.parquet")
         files.append((tmp_path / f"{name}.csv").read_bytes())
     assert files[0] == files[1]
     gains = gains_of(points)
@@ -303,7 +306,7 @@ def test_a_gain_that_is_missing_is_left_out_and_counted():
 
 def test_no_number_is_missing_in_silence():
     for points in (PUBLISHED, PUBLISHED[:2], driven_points(0.1), [("not given", 1.0, 1.0)] * 4):
-        table = conform(judge(points), "hypotheses")
+        table = conform(judge(points), HYPOTHESES)
         ok = table[table["status"] == "ok"]
         assert np.isfinite(ok[["value", "ci_low", "ci_high"]]).all(axis=None)
         assert (table.loc[~np.isfinite(table["value"]), "verdict"] == "untested").all()
@@ -340,7 +343,7 @@ PROMPTS = {
 
 def test_gains_have_a_row_for_each_prompt_and_variant(metric_rows, tmp_path):
     table = gains_table(metric_rows, PROMPTS)
-    assert set(table.columns) == set(TABLES["gains"])
+    assert set(table.columns) == set(GAINS.columns)
     assert len(table) == 2 * 5 * 3
     assert list(table["prompt"][:9:3]) == ["a", "b", "c"]
     assert list(table["variant"][:3]) == ["whole", "last_position", "excluding_first"]
@@ -351,8 +354,8 @@ def test_gains_have_a_row_for_each_prompt_and_variant(metric_rows, tmp_path):
     assert row["expands"] == (row["last_gain"] > 1)
     assert (row["kind"], row["difficulty"], row["entropy_nats"]) == ("factual", "easy", 2.5)
     assert json.loads(row["top_tokens"])[0] == [" Paris", 0.6]
-    write_table(table, "gains", csv=tmp_path / "g.csv", parquet=tmp_path / "g.parquet")
-    pd.testing.assert_frame_equal(read_table(tmp_path / "g.parquet", "gains"), conform(table, "gains"))
+    write_table(table, GAINS, csv=tmp_path / "g.csv", parquet=tmp_path / "g.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "g.parquet", GAINS), conform(table, GAINS))
 
 
 def test_a_gain_that_does_not_exist_is_flagged(metric_rows):

@@ -19,8 +19,8 @@ from internal_physics.families.residual_gain.residual_gain import (
     top_tokens,
 )
 from internal_physics.records.trace import TraceInfo
-from internal_physics.tables.contract import read_metrics, write_metric
 from internal_physics.tables.measure import COLUMNS, per_prompt_table
+from internal_physics.tables.rows import read_metrics, write_rows
 
 # Two tokens of width 2, three residuals; by hand: norms of the tokens (3, 4), (6, 8), (6, 2).
 BY_HAND = [[[3, 0], [0, 4]], [[6, 0], [0, 8]], [[0, 6], [2, 0]]]
@@ -114,7 +114,7 @@ def test_old_records_without_top_tokens_can_be_read(trace):
 def test_the_table_keeps_texts(trace, tmp_path):
     path = tmp_path / "residual_gain" / "m" / "baseline.parquet"
     path.parent.mkdir(parents=True)
-    write_metric(per_prompt_table([trace], rows), path)
+    write_rows(per_prompt_table([trace], rows), path)
     table = read_metrics([str(path)])
     assert list(table.columns) == [*COLUMNS, "metric"]
     assert set(table["metric"]) == {"residual_gain"}

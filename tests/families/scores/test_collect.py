@@ -10,9 +10,10 @@ from internal_physics.families import registry
 from internal_physics.families.gradient_flow.isf import isf
 from internal_physics.families.gradient_flow.isf import rows as isf_rows
 from internal_physics.families.gradient_flow.scores import ec, ec_rows, isc_rows
+from internal_physics.families.registry import TABLES
 from internal_physics.families.scores.collect import collect
 from internal_physics.statistics.bootstrap import mean_interval
-from internal_physics.tables.contract import conform
+from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import COLUMNS, per_prompt_table, per_set_table
 
 SCORED = registry.scored(registry.METRICS)
@@ -50,7 +51,7 @@ def table(metric, found):
 
 def tables_of(*parts):
     found = collect(pd.concat(parts, ignore_index=True), SCORED, **SETTINGS)
-    return {name: conform(part, name) for name, part in found.items()}
+    return {name: conform(part, TABLES[name]) for name, part in found.items()}
 
 
 def test_all_four_tables_are_of_the_contract():

@@ -8,7 +8,7 @@ from internal_physics.families.thermodynamics import spectra as module_under_tes
 from internal_physics.families.thermodynamics.spectra import decompose_stack, weight_spectra
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.weights import weights_of
-from internal_physics.tables.contract import read_rows, write_rows
+from internal_physics.tables.rows import read_rows, write_rows
 from tiny_models import build_model, task_of
 
 SVD = 1e-9  # of the largest singular value; the stated bounds are below it

@@ -8,6 +8,7 @@ import weight_oracles as oracle
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.thermodynamics.collect import flagged_states
 from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states
+from internal_physics.families.thermodynamics.published import published_rows
 from internal_physics.families.thermodynamics.spectra import weight_spectra
 from internal_physics.families.thermodynamics.state import SCORES as THERMODYNAMICS
 from internal_physics.families.thermodynamics.state import (
@@ -23,7 +24,6 @@ from internal_physics.models.weights import weights_of
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.selfcheck import check_model
-from internal_physics.tables.contract import published_rows
 from tiny_models import build_model, task_of
 
 TEMPERATURE, STATE, DERIVED = 1e-4, 1e-6, 1e-3  # relative; the last for quotients of differences of the others

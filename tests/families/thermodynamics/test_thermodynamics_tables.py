@@ -6,13 +6,19 @@ import pytest
 from internal_physics.families import registry
 from internal_physics.families.scores.collect import scores_table
 from internal_physics.families.scores.normalize import normalize_scores
-from internal_physics.families.thermodynamics.check import problems_under_own_status
 from internal_physics.families.thermodynamics.collect import flagged_states, spectra_table
+from internal_physics.families.thermodynamics.depth import DERIVED
+from internal_physics.families.thermodynamics.family import FAMILY
+from internal_physics.families.thermodynamics.flags import FLAGS
+from internal_physics.families.thermodynamics.published import PUBLISHED_COLUMNS, published_rows
 from internal_physics.families.thermodynamics.state import SCORES
-from internal_physics.families.thermodynamics.tables import PUBLISHED_COLUMNS, THERMODYNAMICS_TABLES
+from internal_physics.families.thermodynamics.tables import SPECTRA, THERMODYNAMICS
 from internal_physics.ground.errors import StoreError
-from internal_physics.tables.contract import TABLES, conform, published_rows, read_table, write_table
+from internal_physics.tables.check import table_problems
+from internal_physics.tables.conform import conform
 from internal_physics.tables.presence import Presence
+from internal_physics.tables.read import read_table
+from internal_physics.tables.write import write_table
 from synthetic_weights import make_weight_tables
 
 PUBLISHED = [
@@ -28,11 +34,16 @@ def made():
 
 
 def test_every_table_of_the_weights_is_written_and_read(made, tmp_path):
-    for name in THERMODYNAMICS_TABLES:
-        paths = {kind: tmp_path / f"{name}.{kind}" for kind in ("csv", "parquet")}
-        write_table(made[name], name, **paths)
-        pd.testing.assert_frame_equal(read_table(paths["parquet"], name), conform(made[name], name))
-        assert list(pd.read_csv(paths["csv"]).columns) == list(TABLES[name])
+    for table in FAMILY.tables:
+        paths = {kind: tmp_path / f"{table.name}.{kind}" for kind in ("csv", "parquet")}
+        write_table(made[table.name], table, **paths)
+        pd.testing.assert_frame_equal(read_table(paths["parquet"], table), conform(made[table.name], table))
+        assert list(pd.read_csv(paths["csv"]).columns) == list(table.columns)
+
+
+def test_the_tables_describe_what_is_computed():
+    assert tuple(THERMODYNAMICS.finite_under["derivative_status"]) == DERIVED
+    assert set(FLAGS) <= set(THERMODYNAMICS.columns)
 
 
 def test_the_published_csv_has_its_columns_in_its_order_and_its_rows_by_name(made, tmp_path):
@@ -94,19 +105,15 @@ def test_which_scores_a_metric_promises():
 
 
 def test_sound_tables_pass_their_schema_and_their_own_check(made):
-    from internal_physics.tables.check import table_schema
-
-    for name in THERMODYNAMICS_TABLES:
-        table = conform(made[name], name)
-        table_schema(name).validate(table)
-        assert problems_under_own_status(name, table) == []
+    for table in FAMILY.tables:
+        assert table_problems(conform(made[table.name], table), table) == []
 
 
 def test_a_derivative_that_is_missing_under_ok_is_named(made):
     table = made["thermodynamics"].copy()
     place = table.index[table.derivative_status == "ok"][0]
     table.loc[place, "compressibility"] = np.inf
-    assert problems_under_own_status("thermodynamics", table) == [
+    assert table_problems(conform(table, THERMODYNAMICS), THERMODYNAMICS) == [
         "compressibility: not finite in a row with derivative_status ok"
     ]
 
@@ -116,8 +123,8 @@ def test_a_weight_or_a_prompt_that_is_missing_is_named(made):
     presence = Presence(runs, ["thermodynamics"], prompts)
     table = made["thermodynamics"]
     gone = table[~((table.model == "m0") & (table.prompt == "p0") & (table.layer == 3))]
-    parts = [presence.check(name, part) for name, part in (("spectra", made["spectra"]), ("thermodynamics", gone))]
-    problems = [*parts[1], *presence.finish("thermodynamics")]
+    parts = [presence.check(*each) for each in ((SPECTRA, made["spectra"]), (THERMODYNAMICS, gone))]
+    problems = [*parts[1], *presence.finish(THERMODYNAMICS)]
     strange = [p for p in problems if "unexpected" in p]
     assert parts[0] == []
     assert "thermodynamics: unexpected row for m1 / baseline / s / p0" in strange

@@ -12,14 +12,15 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from internal_physics.config.conditions import BASELINE
+from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.families.scores.collect import by_model
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes, percent_change
-from internal_physics.tables.contract import TABLES, read_metrics
-from internal_physics.tables.stream import prompt_sets_in
+from internal_physics.tables.chunks import prompt_sets_in
+from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.rows import read_metrics
 
-_KEYS = ["model", "condition", "prompt_set"]
 _NUMBER = ["metric", "quantity", "layer"]
 _WHOLE = -1  # stands for "no layer" while numbers are lined up: an index cannot hold missing values
 _INTERVALS = ("_ci_low", "_ci_high")
@@ -28,7 +29,7 @@ _INTERVALS = ("_ci_low", "_ci_high")
 def compare_files(
     paths: Sequence[str], *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Pieces of the table, one per model and prompt set, whose rows of all metrics and conditions are held at once."""
+    """Chunks of the table, one per model and prompt set, whose rows of all metrics and conditions are held at once."""
     settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         for name in prompt_sets_in(of_model):
@@ -53,12 +54,12 @@ def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level
             own = {"seed": seed_of(seed, "compare", model, condition, prompt_set), **settings}
             found += [keys | row for row in _compare_prompts(baseline, steered, own)]
             found += [keys | row for row in _compare_sets(baseline, steered)]
-    return pd.DataFrame(found, columns=list(TABLES["comparisons"]))
+    return pd.DataFrame(found, columns=list(COMPARISONS.columns))
 
 
 def with_loss(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows and, as metric `loss`, the loss that every row of a prompt carries."""
-    losses = rows[rows.prompt.notna()].drop_duplicates([*_KEYS, "prompt"])
+    losses = rows[rows.prompt.notna()].drop_duplicates(PROMPT_KEY)
     status = np.where(np.isfinite(losses.loss_nats), OK, "loss is not finite")
     losses = losses.assign(metric="loss", quantity="loss_nats", value=losses.loss_nats, status=status)
     losses["layer"], losses["rank"] = pd.NA, pd.NA

@@ -1,5 +1,6 @@
 """What the family of comparisons is: every steering condition against the baseline."""
 
+from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per
 
 STEERED: Needs = ((CONDITIONS,),)
@@ -29,7 +30,7 @@ def _along_depth(kind: str, of_layers: str, of_information: str) -> tuple[Figure
 FAMILY = Family(
     name="comparison",
     title="Steering",
-    tables={"comparisons": STEERED},
+    tables={COMPARISONS: STEERED},
     figures=(
         Figure(
             "watched_tokens",

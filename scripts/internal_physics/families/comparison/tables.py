@@ -1,16 +1,27 @@
-"""Columns of the table of comparisons: a steering condition against the baseline."""
+"""The table of comparisons: a steering condition against the baseline."""
 
-from internal_physics.tables.columns import KEYS, STATUS, TEXT, Column
+from internal_physics.tables.columns import OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.keys import SET_KEY
+from internal_physics.tables.table import Table
 
-_LAYER = Column("Int64", "block", "block or residual position, as in `layers`; empty for a number of the whole prompt")
-
-COMPARISON_TABLES: dict[str, dict[str, Column]] = {
-    "comparisons": KEYS
+COMPARISONS = Table(
+    "comparisons",
+    columns=OF_SET
     | {
         "metric": Column(TEXT, "", "the metric that the quantity belongs to, or loss"),
         "quantity": Column(TEXT, "", "the metric's score, a quantity along depth, or loss_nats"),
-        "layer": _LAYER,
-        "measure": Column(TEXT, "", "difference, absolute_difference or percent_change against the baseline"),
+        "layer": Column(
+            "Int64",
+            "block",
+            "block or residual position, as in `layers`; empty for a number of the whole prompt",
+            low=0,
+        ),
+        "measure": Column(
+            TEXT,
+            "",
+            "difference, absolute_difference or percent_change against the baseline",
+            allowed=("difference", "absolute_difference", "percent_change"),
+        ),
         "baseline": Column("float64", "see metric", "mean over prompts in the baseline"),
         "steered": Column("float64", "see metric", "mean over the same prompts in the condition"),
         "value": Column(
@@ -20,7 +31,9 @@ COMPARISON_TABLES: dict[str, dict[str, Column]] = {
         ),
         "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),
         "ci_high": Column("float64", "as value", "upper end of the interval"),
-        "n_prompts": Column("int64", "prompts", "prompts that have the number in both"),
+        "n_prompts": Column("int64", "prompts", "prompts that have the number in both", low=0),
         "status": STATUS,
     },
-}
+    key=[*SET_KEY, "metric", "quantity", "layer", "measure"],
+    finite=("value", "ci_low", "ci_high"),
+)

@@ -1,9 +1,17 @@
 """What the family of the gradient flow is: the Internal Physics Benchmark."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
+from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
+from internal_physics.tables.table import Quantity
 
 SCORES = "internal_physics.families.gradient_flow.scores"
 BY_SET = ("models", "prompt_sets")
+QUANTITIES = {
+    "ec": (Quantity("relative_gradient_change", low=0),),
+    "isc": (Quantity("gradient_norm", low=0),),
+    "isg": (),
+    "isa": (Quantity("gradient_cosine", low=-1, high=1),),
+}
 ALONG_DEPTH = (("ec",), ("isc",), ("isa",))
 
 FAMILY = Family(
@@ -19,8 +27,9 @@ FAMILY = Family(
                 score=Score.PROMPT,
                 scores=(name,),
                 smaller_is_better=True,
+                layer_quantities=quantities,
             )
-            for name in ("ec", "isc", "isg", "isa")
+            for name, quantities in QUANTITIES.items()
         ),
         Metric(
             "isf",
@@ -32,7 +41,7 @@ FAMILY = Family(
             smaller_is_better=True,
         ),
     ),
-    tables={"isf_spectra": ()},
+    tables={ISF_SPECTRA: ()},
     figures=(
         Figure(
             "radar",

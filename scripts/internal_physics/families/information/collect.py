@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from internal_physics.families.scores.collect import layers_table
-from internal_physics.tables.stream import read_pieces
+from internal_physics.tables.chunks import read_chunks
 
 
 def collect_information_files(metrics: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Pieces of both tables, in the order of the files; see `information_table`. Predictions are kept as they are."""
+    """Chunks of both tables, in the order of the files; see `information_table`. Predictions are kept as they are."""
     for path in metrics:
-        for piece in read_pieces(path):
-            yield "information", information_table(piece)
+        for chunk in read_chunks(path):
+            yield "information", information_table(chunk)
     for path in predictions:
-        for piece in read_pieces(path):
-            yield "predictions", piece
+        for chunk in read_chunks(path):
+            yield "predictions", chunk
 
 
 def information_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from internal_physics.families.family import Family, Figure, Metric, Per
 from internal_physics.families.information.options import ReadingOptions
+from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
 from internal_physics.ground.options import Size, Text
 
 ASKED = (("information",),)
@@ -40,7 +41,7 @@ FAMILY = Family(
     title="Information along depth",
     options=InformationOptions,
     metrics=(Metric("information", "Information", rule="information", in_layers=False),),
-    tables={"information": ASKED, "predictions": ASKED},
+    tables={INFORMATION: ASKED, PREDICTIONS: ASKED},
     figures=(
         Figure(
             "information_profiles", Per.PROMPT_SET, tables=("information",), params=BY_SET, needs=ASKED, mem_mb=2000

@@ -17,10 +17,12 @@ import pandas as pd
 
 from internal_physics.config.conditions import BASELINE
 from internal_physics.families.information.figures import information_metric
+from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
 from internal_physics.figures.style import save
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import percent_change
-from internal_physics.tables.contract import read_table
+from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.read import read_table
 
 METRICS = (
     "entropy_nats",
@@ -58,12 +60,12 @@ def information_package(
     published = ("quantity", "in", METRICS)
     for model in models:
         of_model = ("model", "=", model)
-        told = read_table(predictions, "predictions", [of_model])
-        rows = with_texts(read_table(information, "information", [of_model, published]), told)
+        told = read_table(predictions, PREDICTIONS, [of_model])
+        rows = with_texts(read_table(information, INFORMATION, [of_model, published]), told)
         write_folder(published_tables(rows) | published_predictions(told), folder)
     for analysis, figures in plots.items():
         copy_plots(figures, folder / analysis)
-    steered = read_table(information, "information", [("condition", "!=", BASELINE), published])
+    steered = read_table(information, INFORMATION, [("condition", "!=", BASELINE), published])
     draw_control_plots(steered, folder / "control", models=models, prompt_sets=prompt_sets)
 
 
@@ -117,10 +119,9 @@ def write_folder(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None
 
 def with_texts(information: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Rows of table `information` with the prompt's text, which table `predictions` knows; flagged values are NaN."""
-    keys = ["model", "condition", "prompt_set", "prompt"]
-    texts = predictions.drop_duplicates(keys).set_index(keys)["Sentence"].rename("text")
+    texts = predictions.drop_duplicates(PROMPT_KEY).set_index(PROMPT_KEY)["Sentence"].rename("text")
     value = information["value"].where(information["status"] == OK)
-    return information.assign(value=value).join(texts, on=keys)
+    return information.assign(value=value).join(texts, on=PROMPT_KEY)
 
 
 def copy_plots(figures: Iterable[str | Path], folder: Path) -> None:

@@ -42,14 +42,14 @@ TOLERANCE_NATS = {"float64": 1e-9, "float32": 1e-3, "float16": 0.05, "bfloat16":
 
 
 def information(tensors: Iterable[str | Path], **settings: Any) -> dict[str, pd.DataFrame]:
-    """All that `information_pieces` gives, by name."""
+    """All that `information_chunks` gives, by name."""
     found: dict[str, list[pd.DataFrame]] = {}
-    for name, piece in information_pieces(tensors, **settings):
-        found.setdefault(name, []).append(piece)
-    return {name: pd.concat(pieces, ignore_index=True) for name, pieces in found.items()}
+    for name, chunk in information_chunks(tensors, **settings):
+        found.setdefault(name, []).append(chunk)
+    return {name: pd.concat(chunks, ignore_index=True) for name, chunks in found.items()}
 
 
-def information_pieces(
+def information_chunks(
     tensors: Iterable[str | Path],
     *,
     snapshot: str | Path,

@@ -1,16 +1,27 @@
 """What the family of the residual gain is."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per
+from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
+from internal_physics.families.residual_gain.variants import VARIANTS
+from internal_physics.tables.table import Quantity
 
 ASKED = (("residual_gain",),)
+QUANTITIES = tuple(Quantity(f"residual_{what}_{variant}", low=0) for what in ("norm", "gain") for variant in VARIANTS)
 
 FAMILY = Family(
     name="residual_gain",
     title="Residual gain against uncertainty",
-    metrics=(Metric("residual_gain", "Residual gain", "internal_physics.families.residual_gain.residual_gain"),),
+    metrics=(
+        Metric(
+            "residual_gain",
+            "Residual gain",
+            "internal_physics.families.residual_gain.residual_gain",
+            layer_quantities=QUANTITIES,
+        ),
+    ),
     caption_facts="internal_physics.families.residual_gain.sentences",
     caption_tables=("hypotheses",),
-    tables={"gains": ASKED, "hypotheses": ASKED},
+    tables={GAINS: ASKED, HYPOTHESES: ASKED},
     figures=(
         Figure(
             "gain_panels",

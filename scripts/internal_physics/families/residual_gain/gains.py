@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from internal_physics.families.residual_gain.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.families.residual_gain.verdicts import NOT_GIVEN
 from internal_physics.ground.status import OK, join_status
-from internal_physics.tables.contract import read_metrics
+from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.rows import read_metrics
 
-KEYS = ["model", "condition", "prompt_set", "prompt"]
 _DECIMALS = 6
 Notes = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def collect_gains(paths: Iterable[str], prompts: Notes) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Pieces of the table, one per model and condition, in the order of their metric files."""
+    """Chunks of the table, one per model and condition, in the order of their metric files."""
     for path in paths:
         yield "gains", gains_table(read_metrics([path], pc.field("layer").is_null()), prompts)
 
@@ -37,9 +37,9 @@ def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
         KeyError: for a prompt that `prompts` does not name.
     """
     of_prompt = rows[rows["layer"].isna() & rows["rank"].isna()]
-    order = of_prompt[KEYS].drop_duplicates()
-    values = of_prompt.pivot(index=KEYS, columns="quantity", values="value")
-    status = of_prompt.pivot(index=KEYS, columns="quantity", values="status")
+    order = of_prompt[PROMPT_KEY].drop_duplicates()
+    values = of_prompt.pivot(index=PROMPT_KEY, columns="quantity", values="value")
+    status = of_prompt.pivot(index=PROMPT_KEY, columns="quantity", values="status")
     index = pd.MultiIndex.from_frame(order)
     tokens = top_tokens(rows).reindex(index)
     shared = order.assign(
@@ -54,13 +54,14 @@ def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
 
 
 def top_tokens(rows: pd.DataFrame) -> pd.Series:
-    """The most probable next tokens of each prompt as JSON: [[" Paris", 0.71], …], best first; indexed by KEYS."""
+    """The most probable next tokens of each prompt as JSON: [[" Paris", 0.71], …], best first; by prompt."""
     ranked = rows[rows["quantity"] == "top_token"].sort_values("rank", kind="stable")
     pairs = {
         key: [[row.text, round(row.value, _DECIMALS)] for row in group.itertuples()]
-        for key, group in ranked.groupby(KEYS, sort=False)
+        for key, group in ranked.groupby(PROMPT_KEY, sort=False)
     }
-    index = pd.MultiIndex.from_tuples(pairs, names=KEYS) if pairs else pd.MultiIndex.from_arrays([[]] * 4, names=KEYS)
+    columns = list(zip(*pairs, strict=True)) if pairs else [[]] * len(PROMPT_KEY)
+    index = pd.MultiIndex.from_arrays(columns, names=PROMPT_KEY)
     return pd.Series([json.dumps(found, ensure_ascii=False) for found in pairs.values()], index=index, dtype="str")
 
 

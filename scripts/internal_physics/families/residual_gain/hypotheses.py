@@ -19,9 +19,9 @@ from internal_physics.families.residual_gain.hypothesis_tests import (
     entropy_gain_rows,
     nested_grammar_row,
 )
+from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS, NESTED_KINDS, NOT_GIVEN
 from internal_physics.statistics.correlation import adjust_false_discovery
-from internal_physics.tables.contract import TABLES
 
 _PLACE = ["model", "condition", "variant"]
 
@@ -57,7 +57,7 @@ def judge_hypotheses(
         for place, group in part.groupby(_PLACE, sort=False):
             keys = dict(zip(_PLACE, place, strict=True))
             found += [keys | row for row in _rows_of_model(group, prompts, settings.named(*place))]
-    columns = list(TABLES["hypotheses"])
+    columns = list(HYPOTHESES.columns)
     table = pd.DataFrame(found, columns=[name for name in columns if name not in ("p_adjusted", "verdict")])
     return _judge(_adjust(table), found)[columns]
 

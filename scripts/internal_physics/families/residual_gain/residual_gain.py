@@ -5,16 +5,14 @@ Source: a published notebook conjectures that the last block grows the stream wh
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from internal_physics.families.residual_gain.variants import VARIANTS, Variant
 from internal_physics.ground.status import OK, value_status
 from internal_physics.records.trace import Trace
 from internal_physics.tables.metric_rows import MetricRow
 
-Variant = Literal["whole", "last_position", "excluding_first"]
-VARIANTS: tuple[Variant, ...] = ("whole", "last_position", "excluding_first")
 N_TOP_TOKENS = 5
 OUT_OF_RANGE = "beyond the range of a float: read its logarithm"
 

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
-from internal_physics.tables.contract import read_metrics
-from internal_physics.tables.stream import read_pieces
+from internal_physics.tables.chunks import read_chunks
+from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
+from internal_physics.tables.rows import read_metrics
 
-KEYS = ["model", "condition", "prompt_set"]
 PER_PROMPT = ["ec", "isc", "isg", "isa"]  # columns of table `prompts`
 Scored = Mapping[str, str]  # metric -> how its rows become scores: one of families.family.Score
 
@@ -22,13 +22,13 @@ Scored = Mapping[str, str]  # metric -> how its rows become scores: one of famil
 def collect_files(
     paths: Sequence[str], scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Pieces of all four tables from metric files, in the order of the files.
+    """Chunks of all four tables from metric files, in the order of the files.
 
-    No more is held than the numbers of the prompts of one model, and one piece of rows by layer.
+    No more is held than the numbers of the prompts of one model, and one chunk of rows by layer.
     """
     for path in paths:
-        for piece in read_pieces(path):
-            yield "layers", layers_table(piece)
+        for chunk in read_chunks(path):
+            yield "layers", layers_table(chunk)
     settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         rows = read_metrics(of_model, pc.field("layer").is_null())
@@ -66,7 +66,7 @@ def _without_layers(
 def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per prompt with every per-prompt score; a metric that was not asked for is left empty (NaN)."""
     scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
-    keys = [*KEYS, "prompt"]
+    keys = list(PROMPT_KEY)
     wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
     wide = wide.join(scores.drop_duplicates(keys).set_index(keys)[["n_tokens", "loss_nats"]])
     flagged = scores[scores.status != OK].groupby(keys, sort=False).apply(_name_flags, include_groups=False)
@@ -78,15 +78,15 @@ def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
 def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per prompt, layer and quantity."""
     layers = rows[rows.layer.notna()]
-    return layers[[*KEYS, "prompt", "layer", "quantity", "value", "status"]].reset_index(drop=True)
+    return layers[[*PROMPT_KEY, "layer", "quantity", "value", "status"]].reset_index(drop=True)
 
 
 def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
     spectra = rows[rows["rank"].notna() & (rows["metric"] == "isf")]
     if spectra.empty:
-        return pd.DataFrame(columns=[*KEYS, "rank", "eigenvalue", "fitted", "status"])
-    wide = spectra.pivot(index=[*KEYS, "rank", "status"], columns="quantity", values="value")
+        return pd.DataFrame(columns=[*SET_KEY, "rank", "eigenvalue", "fitted", "status"])
+    wide = spectra.pivot(index=[*SET_KEY, "rank", "status"], columns="quantity", values="value")
     return _in_order(wide.reset_index(), rows)
 
 
@@ -101,17 +101,17 @@ def scores_table(
     found = []
     rows = rows[rows["metric"].isin(scored)]
     if rows.empty:
-        return pd.DataFrame(columns=[*KEYS, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
+        return pd.DataFrame(columns=[*SET_KEY, "metric", "value", "ci_low", "ci_high", "n_prompts", "status"])
     of_sets = [metric for metric, how in scored.items() if how == "set"]
     by_quantity = [metric for metric, how in scored.items() if how == "quantities"]
     rows = rows.assign(metric=rows.metric.where(~rows.metric.isin(by_quantity), rows.quantity))
-    for (metric, *keys), group in rows.groupby(["metric", *KEYS], sort=False):
+    for (metric, *keys), group in rows.groupby(["metric", *SET_KEY], sort=False):
         score = (
             _set_score(group, metric)
             if metric in of_sets
             else _mean_score(group, metric, seed_of(seed, metric, *keys), settings)
         )
-        found.append({**dict(zip(KEYS, keys, strict=True)), "metric": metric, **score})
+        found.append({**dict(zip(SET_KEY, keys, strict=True)), "metric": metric, **score})
     return _in_order(pd.DataFrame(found), rows)
 
 
@@ -149,7 +149,7 @@ def _name_flags(flagged: pd.DataFrame) -> str:
 
 def _in_order(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which models, sets and prompts first appear, which is the config's."""
-    keys = [key for key in [*KEYS, "prompt"] if key in table]
+    keys = [key for key in PROMPT_KEY if key in table]
     for key in keys:
         table[key] = pd.Categorical(table[key], categories=rows[key].dropna().unique(), ordered=True)
     return table.sort_values(keys, kind="stable").astype(dict.fromkeys(keys, str)).reset_index(drop=True)

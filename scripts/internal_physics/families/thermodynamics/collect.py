@@ -1,17 +1,17 @@
 """Rule collect_thermodynamics: rows of single models → the tables spectra and thermodynamics."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 import pandas as pd
 
 from internal_physics.families.thermodynamics.flags import FLAGS
 from internal_physics.ground.errors import StoreError
-from internal_physics.tables.contract import published_rows, read_rows
-from internal_physics.tables.stream import CsvWriter, Pieces, by_set, read_pieces
+from internal_physics.tables.chunks import by_set, read_chunks
+from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.rows import read_rows
 
-_KEYS = ["model", "condition", "prompt_set", "prompt", "parameter"]
+_KEYS = [*PROMPT_KEY, "parameter"]
 _NOTHING = pd.DataFrame(columns=[*_KEYS, *FLAGS])
 
 
@@ -24,7 +24,7 @@ def collect_thermodynamics_files(
     layers: Iterable[str],
     counts: Iterable[str],
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Pieces of the five tables, in the order of the files; no more is held than the states of one prompt set.
+    """Chunks of the five tables, in the order of the files; no more is held than the states of one prompt set.
 
     Raises:
         StoreError: if the flags are not those of the states.
@@ -32,26 +32,10 @@ def collect_thermodynamics_files(
     for path in weights:
         yield "spectra", spectra_table(read_rows(path))
     for of_states, of_flags in zip(states, flags, strict=True):
-        for found in zip_longest(*(by_set(read_pieces(path)) for path in (of_states, of_flags)), fillvalue=_NOTHING):
+        for found in zip_longest(*(by_set(read_chunks(path)) for path in (of_states, of_flags)), fillvalue=_NOTHING):
             yield "thermodynamics", flagged_states(*found)
     for name, paths in {"thermodynamics_means": means, "phases": layers, "phase_counts": counts}.items():
-        yield from ((name, piece) for path in paths for piece in read_pieces(path))
-
-
-def with_published(pieces: Pieces, paths: Mapping[str, str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The same pieces; those of table `thermodynamics` are written under the published names on their way.
-
-    Args:
-        pieces: of tables, the rows of a prompt in one piece.
-        paths: model → its CSV.
-    """
-    with ExitStack() as stack:
-        writers = {model: stack.enter_context(CsvWriter(path)) for model, path in paths.items()}
-        for name, piece in pieces:
-            if name == "thermodynamics":
-                for model, rows in piece.groupby("model", sort=False):
-                    writers[model].append(published_rows(rows))
-            yield name, piece
+        yield from ((name, chunk) for path in paths for chunk in read_chunks(path))
 
 
 def spectra_table(weights: pd.DataFrame) -> pd.DataFrame:

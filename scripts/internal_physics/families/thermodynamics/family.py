@@ -2,6 +2,13 @@
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
 from internal_physics.families.thermodynamics.options import PhaseOptions
+from internal_physics.families.thermodynamics.tables import (
+    PHASE_COUNTS,
+    PHASES,
+    SPECTRA,
+    THERMODYNAMICS,
+    THERMODYNAMICS_MEANS,
+)
 
 ASKED = (("thermodynamics",),)
 BY_SET = ("models", "prompt_sets")
@@ -20,7 +27,7 @@ FAMILY = Family(
             needs_weight_gradients=True,
         ),
     ),
-    tables=dict.fromkeys(("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts"), ASKED),
+    tables=dict.fromkeys((SPECTRA, THERMODYNAMICS, THERMODYNAMICS_MEANS, PHASES, PHASE_COUNTS), ASKED),
     figures=(
         *(
             Figure(name, Per.PROMPT_SET, tables=(table,), params=BY_SET, needs=ASKED, mem_mb=2000)

@@ -15,8 +15,8 @@ from internal_physics.families.thermodynamics.flags import FLAGS, flag
 from internal_physics.families.thermodynamics.options import FlagRules, PhaseOptions
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
+from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 
-SET_KEYS = ["model", "condition", "prompt_set"]
 CHANGE_POINT = "change_point"
 _FEWEST = 3  # weights of a sequence, for one of them to have a derivative
 _BATCH_ELEMENTS = 2**21
@@ -63,10 +63,10 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
         Tables without rows for weights that have no neighbors in depth (embeddings, readout): they have no derivative.
     """
     layers, counts = [], []
-    for keys, group in states.groupby(SET_KEYS, sort=False):
+    for keys, group in states.groupby(SET_KEY, sort=False):
         rng = np.random.default_rng(seed_of(seed, "phases", *keys))
         found = _phases_of_set(group, options, rng)
-        labels = dict(zip(SET_KEYS, keys, strict=True))
+        labels = dict(zip(SET_KEY, keys, strict=True))
         layers.append(found[0].assign(**labels))
         counts.append(found[1].assign(**labels))
     return Phases(flag_states(states, options), pd.concat(layers), pd.concat(counts))
@@ -84,13 +84,13 @@ def flag_states(states: pd.DataFrame, options: PhaseOptions) -> pd.DataFrame:
     """The four flags of every row, from its own derivatives; z-scores against its sequence on the same prompt."""
     flags = {name: np.zeros(len(states), dtype=bool) for name in FLAGS}
     row = np.arange(len(states))
-    for _, group in states.assign(_row=row).groupby([*SET_KEYS, "prompt"], sort=False):
+    for _, group in states.assign(_row=row).groupby(PROMPT_KEY, sort=False):
         for places in sequences(list(group.parameter), list(group.layer), options.order):
             rows = group["_row"].to_numpy()[places]
             derived = {name: states[name].to_numpy()[rows] for name in DERIVED}
             for name, values in flag(derived, options).items():
                 flags[name][rows] = values
-    keys = states[[*SET_KEYS, "prompt", "parameter"]].reset_index(drop=True)
+    keys = states[[*PROMPT_KEY, "parameter"]].reset_index(drop=True)
     return keys.assign(**flags)
 
 

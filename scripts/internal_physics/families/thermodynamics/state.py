@@ -104,7 +104,7 @@ def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str
     return Found(pd.concat(frames, ignore_index=True), scores)
 
 
-def thermodynamics_pieces(
+def thermodynamics_chunks(
     traces: Iterable[Trace], weights: pd.DataFrame, order: str, *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows of one prompt set after the other: its scores (`metric`), `states` and their `means`. Sets are adjacent."""

@@ -6,10 +6,10 @@ import pandas as pd
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.many_means import mean_intervals
+from internal_physics.tables.keys import SET_KEY
 
 QUANTITIES = ("gradient_norm", "temperature", "free_energy")
-KEYS = ["model", "condition", "prompt_set"]
-COLUMNS = (*KEYS, "parameter", "layer", "kind", "quantity", "mean", "ci_low", "ci_high", "n_prompts", "status")
+COLUMNS = (*SET_KEY, "parameter", "layer", "kind", "quantity", "mean", "ci_low", "ci_high", "n_prompts", "status")
 
 
 def state_means(states: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
@@ -24,8 +24,8 @@ def state_means(states: pd.DataFrame, *, seed: int, n_resamples: int, confidence
             seed=seed_of(seed, "state_means", *keys),
             n_resamples=n_resamples,
             confidence_level=confidence_level,
-        ).assign(**dict(zip(KEYS, keys, strict=True)))
-        for keys, group in states.groupby(KEYS, sort=False)
+        ).assign(**dict(zip(SET_KEY, keys, strict=True)))
+        for keys, group in states.groupby(SET_KEY, sort=False)
     ]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.comparison.figures import beside
+from internal_physics.families.scores.tables import PROMPTS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 NUMBERS = ("ec", "isc", "isg", "isa", "loss_nats")
 COLUMNS = 2
@@ -23,7 +24,7 @@ KEYS = ["model", "condition", "prompt"]
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["prompts"], "prompts"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["prompts"], PROMPTS), models, prompt_sets)
 
 
 def draw(prompts: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:

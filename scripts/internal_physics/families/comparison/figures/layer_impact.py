@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.families.comparison.figures import beside
+from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 4
 COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "value", "ci_low", "ci_high", "status")
@@ -28,7 +29,7 @@ NOTE = (
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], quantities: str) -> Figures:
     """One figure for each steered prompt set, of the quantities in table `layers` or `information`."""
     draw_them = partial(draw, quantities=beside.ALONG_DEPTH[quantities])
-    return by_set(draw_them, TableBySet(inputs["comparisons"], "comparisons"), models, prompt_sets)
+    return by_set(draw_them, TableBySet(inputs["comparisons"], COMPARISONS), models, prompt_sets)
 
 
 def draw(

@@ -7,14 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.families.comparison.figures import beside
+from internal_physics.families.information.tables import INFORMATION
+from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import count_prompts, left_out_notes, order_models, require_columns, split
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
+TABLES = {table.name: table for table in (LAYERS, INFORMATION)}
 MAX_CONTROLS = 3  # beside one baseline; more of them begin a new block of panels, with the baseline again
 COLUMNS = ("model", "condition", "prompt_set", "prompt", "layer", "quantity", "value", "status")
 NOTE = (
@@ -25,7 +28,7 @@ NOTE = (
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], quantities: str) -> Figures:
     """One figure for each steered prompt set, of the quantities in table `layers` or `information`."""
-    return by_set(draw, TableBySet(inputs[quantities], quantities), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs[quantities], TABLES[quantities]), models, prompt_sets)
 
 
 def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from internal_physics.families.comparison.figures import beside
+from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.families.information.rows import WATCHED
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
@@ -15,7 +16,7 @@ from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
 from internal_physics.ground.words import plural
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 3
 COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "baseline", "steered")
@@ -31,7 +32,7 @@ NOTE = (
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["comparisons"], "comparisons"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["comparisons"], COMPARISONS), models, prompt_sets)
 
 
 def draw(

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
+from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 4
 PANEL_HEIGHT_INCHES = 2.3
@@ -26,7 +27,7 @@ RANK_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000)
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["isf_spectra"], "isf_spectra"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["isf_spectra"], ISF_SPECTRA), models, prompt_sets)
 
 
 def draw(

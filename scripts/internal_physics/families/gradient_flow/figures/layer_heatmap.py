@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ DIVERGING_COLORMAP = "PuOr"
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["layers"], "layers"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["layers"], LAYERS), models, prompt_sets)
 
 
 def draw(

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 LABELS = {
     "relative_gradient_change": f"relative gradient change\n$e_l$ = ‖ΔA{style.MINUS}ΔB‖ / ‖ΔB‖\n(dimensionless)",
@@ -25,7 +26,7 @@ MAX_COLUMNS = 4
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["layers"], "layers"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["layers"], LAYERS), models, prompt_sets)
 
 
 def draw(

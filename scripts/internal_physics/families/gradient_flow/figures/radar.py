@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 
+from internal_physics.families.scores.tables import SCORES_NORMALIZED
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import Selection, require_columns, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 AXES = {
     "isc": "Efficiency (ISC)",
@@ -35,7 +36,7 @@ MIDDLE = 0.1  # |sin| of an angle below which its label is centred on the spoke
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set; a score with a status is drawn and marked."""
-    table = TableBySet(inputs["scores_normalized"], "scores_normalized")
+    table = TableBySet(inputs["scores_normalized"], SCORES_NORMALIZED)
     return by_set(partial(draw, show_flagged=True), table, models, prompt_sets)
 
 

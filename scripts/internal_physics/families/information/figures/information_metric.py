@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.families.information.figures.layer_curves import CURVES, Curve, draw_panel, make_log, notes
+from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
-from internal_physics.tables.contract import read_table
+from internal_physics.tables.read import read_table
 
 MAX_COLUMNS = 4
 _ROW_INCHES = 1.3
@@ -18,7 +19,7 @@ _ROW_INCHES = 1.3
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], quantity: str) -> Figures:
     """One figure of the run."""
-    rows = read_table(inputs["information"], "information", [("quantity", "=", quantity)])
+    rows = read_table(inputs["information"], INFORMATION, [("quantity", "=", quantity)])
     yield "", draw(rows, quantity, models=models, prompt_sets=prompt_sets)
 
 

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.families.information.figures.layer_curves import CURVES, Curve, draw_panel, make_log, notes
+from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import count_prompts, left_out_notes, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 4
 _ROW_INCHES = 1.12
@@ -21,7 +22,7 @@ _ROW_INCHES = 1.12
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["information"], "information"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["information"], INFORMATION), models, prompt_sets)
 
 
 def draw(

@@ -12,7 +12,7 @@ from internal_physics.families.information.figures.tokens import NOTE, fitted
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, require_columns, split
-from internal_physics.tables.contract import read_rows
+from internal_physics.tables.rows import read_rows
 
 MAX_COLUMNS = 4
 _LEGEND_POINTS = 52.0

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from internal_physics.families.residual_gain.sentences import summary_over_models
+from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
-from internal_physics.tables.contract import read_table
+from internal_physics.tables.read import read_table
 
 POSITIONS = {
     "whole": "Norm over all positions (whole stream)",
@@ -30,7 +31,7 @@ _LEAST_REACH = 1.05  # of the color scale, so that equal values do not look like
 
 def figures(inputs: Inputs, *, models: Sequence[str]) -> Figures:
     """One figure of the run."""
-    yield "", draw(read_table(inputs["hypotheses"], "hypotheses"), models=models)
+    yield "", draw(read_table(inputs["hypotheses"], HYPOTHESES), models=models)
 
 
 def draw(hypotheses: pd.DataFrame, condition: str = "baseline", *, models: Sequence[str] | None = None) -> Figure:

@@ -11,7 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.residual_gain.sentences import VARIANT_NAMES, entropy_gain_sentence
+from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS
+from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, require_columns, split
@@ -19,7 +21,8 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
-from internal_physics.tables.contract import read_table
+from internal_physics.tables.read import read_table
+from internal_physics.tables.table import Table
 
 NEUTRAL = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
 LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
@@ -29,20 +32,20 @@ _SPREAD = 0.28  # of the points of a kind around its line
 _LOG_FROM_RATIO = 10.0
 
 
-def rows_of(model: str, variant: str = "whole", condition: str = "baseline") -> dict[str, list[tuple[str, str, str]]]:
+def rows_of(model: str, variant: str = "whole", condition: str = "baseline") -> dict[Table, list[tuple[str, str, str]]]:
     """Which rows of each table `draw` needs, as filters of Parquet's reader."""
     of_model = [("model", "=", model), ("condition", "=", condition)]
     return {
-        "gains": [*of_model, ("variant", "=", variant)],
-        "layers": [*of_model, ("quantity", "=", f"residual_gain_{variant}")],
-        "hypotheses": of_model,
+        GAINS: [*of_model, ("variant", "=", variant)],
+        LAYERS: [*of_model, ("quantity", "=", f"residual_gain_{variant}")],
+        HYPOTHESES: of_model,
     }
 
 
 def figures(inputs: Inputs, *, models: Sequence[str], seed: int, statistics: Mapping[str, Any]) -> Figures:
     """One figure for each model, of whose rows no more are read than it shows."""
     for model in models:
-        tables = {name: read_table(inputs[name], name, wanted) for name, wanted in rows_of(model).items()}
+        tables = {table.name: read_table(inputs[table.name], table, wanted) for table, wanted in rows_of(model).items()}
         yield model, draw(**tables, model=model, seed=seed, **statistics)
 
 

@@ -10,10 +10,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from internal_physics.families.scores.tables import CORRELATIONS
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import require_columns, split
-from internal_physics.tables.contract import read_table
+from internal_physics.tables.read import read_table
 
 LEVELS = ("prompt", "model")
 METRIC_ORDER = ("isc", "ec", "isg", "isa", "isf")
@@ -29,7 +30,7 @@ _DARK_FROM = 0.6  # |r| above which the cell is dark enough to need white letter
 
 def figures(inputs: Inputs) -> Figures:
     """One figure of the run; a correlation with a status is drawn and marked."""
-    yield "", draw(read_table(inputs["correlations"], "correlations"), show_flagged=True)
+    yield "", draw(read_table(inputs["correlations"], CORRELATIONS), show_flagged=True)
 
 
 def draw(correlations: pd.DataFrame, *, show_flagged: bool = False) -> Figure:

@@ -12,14 +12,15 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.thermodynamics.figures.weights import in_blocks
+from internal_physics.families.thermodynamics.tables import PHASES
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
 from internal_physics.ground.words import plural
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
-PHASES = {
+TITLES = {
     "latent_heat_jump": "Latent-heat jump",
     "negative_specific_heat": "Negative specific heat",
     "susceptibility_divergence": "Susceptibility divergence",
@@ -31,7 +32,7 @@ COLORMAP = "viridis"
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set; where no model has a derivative along depth, one that says so."""
-    return by_set(_draw_or_say_why_not, TableBySet(inputs["phases"], "phases"), models, prompt_sets)
+    return by_set(_draw_or_say_why_not, TableBySet(inputs["phases"], PHASES), models, prompt_sets)
 
 
 def _draw_or_say_why_not(phases: pd.DataFrame, prompt_set: str, *, models: Sequence[str]) -> Figure:
@@ -70,17 +71,17 @@ def draw(
         raise ValueError(f"no rows for prompt set {prompt_set!r}, condition {condition!r}")
     usable, left_out = split(in_blocks(rows), ["share"])
     order = order_models(phases["model"], models)
-    tables = {phase: _table(usable[usable["phase"] == phase], order, _n_layers(usable)) for phase in PHASES}
+    tables = {phase: _table(usable[usable["phase"] == phase], order, _n_layers(usable)) for phase in TITLES}
     highest = max((float(np.nanmax(t)) for t in tables.values() if np.isfinite(t).any()), default=1.0) or 1.0
     norm = Normalize(0, highest)
     with style.house_style():
-        height = (0.42 + 0.2 * len(order)) * len(PHASES) + 0.3
+        height = (0.42 + 0.2 * len(order)) * len(TITLES) + 0.3
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, height)
-        axes = figure.subplots(len(PHASES), 1, sharex=True)
-        for ax, phase in zip(axes, PHASES, strict=True):
+        axes = figure.subplots(len(TITLES), 1, sharex=True)
+        for ax, phase in zip(axes, TITLES, strict=True):
             _panel(ax, tables[phase], norm, order)
             _expected(ax, usable[usable["phase"] == phase], order)
-            ax.set_title(PHASES[phase])
+            ax.set_title(TITLES[phase])
         axes[-1].set_xlabel("block (0 = first)")
         bar = figure.colorbar(ScalarMappable(norm, COLORMAP), ax=axes, aspect=40, pad=0.02)
         bar.set_label("share of prompts, mean over kinds of maps (0 to 1)")

@@ -15,7 +15,7 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import require_columns
 from internal_physics.ground.words import plural
-from internal_physics.tables.contract import read_rows
+from internal_physics.tables.rows import read_rows
 
 MAX_COLUMNS = 4
 PANEL_HEIGHT_INCHES = 1.9

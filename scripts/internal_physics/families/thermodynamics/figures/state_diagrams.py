@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from internal_physics.families.thermodynamics.figures import weights
+from internal_physics.families.thermodynamics.tables import THERMODYNAMICS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 # Flag → marker around (or, for the frequent one, within) the layer's own.
 MARKS = {
@@ -33,7 +34,7 @@ AGREEMENT = 0.5  # share of the prompts from which a layer is marked
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["thermodynamics"], "thermodynamics"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["thermodynamics"], THERMODYNAMICS), models, prompt_sets)
 
 
 def draw(

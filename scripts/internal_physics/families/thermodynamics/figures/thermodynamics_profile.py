@@ -9,19 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.thermodynamics.figures import weights
+from internal_physics.families.thermodynamics.tables import THERMODYNAMICS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import left_out_notes
-from internal_physics.tables.parts import TableBySet
+from internal_physics.tables.read import TableBySet
 
 PANEL_INCHES = 1.45
 
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
     """One figure for each prompt set."""
-    return by_set(draw, TableBySet(inputs["thermodynamics"], "thermodynamics"), models, prompt_sets)
+    return by_set(draw, TableBySet(inputs["thermodynamics"], THERMODYNAMICS), models, prompt_sets)
 
 
 def draw(

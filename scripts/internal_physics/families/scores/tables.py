@@ -1,0 +1,135 @@
+"""The tables that all metrics share: scores, their normalized form, prompts, layers and correlations.
+
+Which metrics have rows in `scores` and `layers`, and the ranges of their values, each metric says in its family.
+"""
+
+from internal_physics.tables.columns import OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
+from internal_physics.tables.table import Table
+
+_METRIC = Column(TEXT, "", "ec, isc, isg, isa, isf, or a median over the weights such as temperature_query")
+
+
+def _correlation(meaning: str) -> Column:
+    return Column("float64", "1", meaning, low=-1, high=1)
+
+
+def _p_value(meaning: str) -> Column:
+    return Column("float64", "1", meaning, low=0, high=1)
+
+
+SCORES = Table(
+    "scores",
+    columns=OF_SET
+    | {
+        "metric": _METRIC,
+        "value": Column("float64", "see metric", "mean over the prompts of the set; ISF is one number of the set"),
+        "ci_low": Column(
+            "float64",
+            "as value",
+            "lower end of the interval over prompts (ISF: jackknife, others: BCa bootstrap)",
+        ),
+        "ci_high": Column("float64", "as value", "upper end of the interval"),
+        "n_prompts": Column("int64", "prompts", "prompts that the value rests on", low=0),
+        "status": STATUS,
+    },
+    key=[*SET_KEY, "metric"],
+    finite=("value", "ci_low", "ci_high"),
+    quantity_column="metric",
+    members=("metric",),
+)
+
+SCORES_NORMALIZED = Table(
+    "scores_normalized",
+    columns=OF_SET
+    | {
+        "metric": _METRIC,
+        "score": Column(
+            "float64",
+            "0 to 1",
+            "min-max over models of 1/(value + 1e-9); larger is better, 0.5 where all are equal",
+            low=0,
+            high=1,
+        ),
+        "n_prompts": Column("int64", "prompts", "prompts that the score's value rests on", low=0),
+        "status": STATUS,
+    },
+    key=[*SET_KEY, "metric"],
+    finite=("score",),
+    quantity_column="metric",
+    members=("metric",),
+)
+
+PROMPTS = Table(
+    "prompts",
+    columns=OF_PROMPT
+    | {
+        "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=2),
+        "loss_nats": Column(
+            "float64",
+            "nats per predicted token",
+            "mean negative log-likelihood, the loss whose gradient is recorded",
+            low=0,
+        ),
+        "ec": Column("float64", "1", "mean relative change of the gradient over blocks", low=0),
+        "isc": Column("float64", "1 / residual unit", "sum over blocks of the gradient norm, per nat of loss", low=0),
+        "isg": Column("float64", "1", "coefficient of variation over blocks of the relative change", low=0),
+        "isa": Column("float64", "1", "standard deviation over blocks of the gradient cosine", low=0, high=1),
+        "status": STATUS,
+    },
+    key=PROMPT_KEY,
+    finite=("loss_nats",),
+    members=("prompt",),
+    filled_by=("ec", "isc", "isg", "isa"),
+)
+
+LAYERS = Table(
+    "layers",
+    columns=OF_PROMPT
+    | {
+        "layer": Column(
+            "int64",
+            "block",
+            "block 0..L-1; for gradient_norm and residual_norm the residual position 0..L",
+            low=0,
+        ),
+        "quantity": Column(
+            TEXT,
+            "",
+            "relative_gradient_change, gradient_cosine, gradient_norm, and residual_norm_ and residual_gain_ with "
+            "whole, last_position or excluding_first",
+        ),
+        "value": Column(
+            "float64",
+            "1; gradient_norm: nats / residual unit; residual_norm: residual unit",
+            "the quantity at this layer",
+        ),
+        "status": STATUS,
+    },
+    key=[*PROMPT_KEY, "layer", "quantity"],
+    finite=("value",),
+    members=("prompt",),
+)
+
+CORRELATIONS = Table(
+    "correlations",
+    columns={
+        "x": Column(TEXT, "", "first quantity"),
+        "y": Column(TEXT, "", "second quantity"),
+        "level": Column(
+            TEXT,
+            "",
+            "prompt: one observation per prompt; model: one per model",
+            allowed=("prompt", "model"),
+        ),
+        "n": Column("int64", "observations", "pairs the correlation rests on", low=0),
+        "pearson_r": _correlation("Pearson correlation"),
+        "pearson_p": _p_value("two-sided permutation p-value of pearson_r"),
+        "spearman_rho": _correlation("Spearman rank correlation"),
+        "spearman_p": _p_value("two-sided permutation p-value of spearman_rho"),
+        "p_adjusted": _p_value("pearson_p adjusted within its level for the false-discovery rate (Benjamini-Hochberg)"),
+        "status": STATUS,
+    },
+    key=["x", "y", "level"],
+    finite=("pearson_r", "pearson_p", "spearman_rho", "spearman_p", "p_adjusted"),
+)

@@ -1,0 +1,4 @@
+"""The columns that say what a row is about. Every list of them comes from here."""
+
+SET_KEY = ["model", "condition", "prompt_set"]
+PROMPT_KEY = [*SET_KEY, "prompt"]
