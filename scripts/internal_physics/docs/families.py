@@ -12,8 +12,8 @@ from internal_physics.families.registry import FAMILIES, FOLDER
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.texts import words_file
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
-from internal_physics.tables.columns import KEYS, PROMPT, STATUS, Column
-from internal_physics.tables.contract import TABLES
+from internal_physics.tables.columns import OF_PROMPT, STATUS, Column
+from internal_physics.tables.table import Table
 
 # A page describes no single run: its captions name what a report names by its name.
 _ANY_RUN = {
@@ -53,7 +53,7 @@ def notes(name: str) -> str:
 
 def tables(name: str) -> str:
     """The tables of a family: what a row is, when the table is made, and its columns."""
-    return "\n".join(_table(table_name, needs, _words(name)) for table_name, needs in _family(name).tables.items())
+    return "\n".join(_table(described, needs, _words(name)) for described, needs in _family(name).tables.items())
 
 
 def all_tables() -> str:
@@ -61,15 +61,15 @@ def all_tables() -> str:
     rows = []
     for family in FAMILIES:
         page = f"families/{PAGES[family.name]}"
-        for name, needs in family.tables.items():
-            about = _words(family.name)["tables"].get(name, {}).get("about", "")
-            rows.append((f"[`{name}`]({page}#table-{anchor(name)})", about, _when(needs)))
+        for described, needs in family.tables.items():
+            about = _words(family.name)["tables"].get(described.name, {}).get("about", "")
+            rows.append((f"[`{described.name}`]({page}#table-{anchor(described.name)})", about, _when(needs)))
     return table(["table", "what it holds", "made"], rows)
 
 
 def shared_columns() -> str:
     """The columns that most tables share."""
-    shared = {**KEYS, "prompt": PROMPT, "status": STATUS}
+    shared = {**OF_PROMPT, "status": STATUS}
     return table(["column", "type", "unit", "meaning"], (_column(*item) for item in shared.items()))
 
 
@@ -99,10 +99,10 @@ def makers() -> dict[str, Callable[..., str]]:
     }
 
 
-def _table(name: str, needs: Needs, words: Mapping[str, Any]) -> str:
-    about = " ".join(words["tables"].get(name, {}).get("about", "").split())
-    head = f"### Table `{name}`\n\n{about} Made {_when(needs)}.\n\n"
-    return head + table(["column", "type", "unit", "meaning"], (_column(*item) for item in TABLES[name].items()))
+def _table(described: Table, needs: Needs, words: Mapping[str, Any]) -> str:
+    about = " ".join(words["tables"].get(described.name, {}).get("about", "").split())
+    head = f"### Table `{described.name}`\n\n{about} Made {_when(needs)}.\n\n"
+    return head + table(["column", "type", "unit", "meaning"], (_column(*item) for item in described.columns.items()))
 
 
 def _column(name: str, column: Column) -> tuple[str, str, str, str]:
