@@ -122,13 +122,13 @@ def recording_threads():
     return max(1, min(8, CORES // 2)) if CORES else 8
 
 
-def prompt_fields(*names, of=None):
+def prompt_fields(*names, model=None):
     """Prompt set → prompt → these fields of it, as the config gives them: only rules that read them become stale.
 
-    Of the prompt sets that the model `of` runs, or of all.
+    Of the prompt sets that the model runs, or of all.
     """
     return {
         name: {p.name: {field: getattr(p, field) for field in names} for p in prompt_set.prompts}
         for name, prompt_set in CONFIG.prompt_sets.items()
-        if of is None or name in RUNS[of, BASELINE].prompt_sets
+        if model is None or model in PLAN.models_on(name)
     }

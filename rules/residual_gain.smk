@@ -75,7 +75,7 @@ rule residual_gain_result:
     resources:
         mem_mb=500,
     params:
-        prompts=lambda wildcards: prompt_fields("text", "difficulty", of=wildcards.model),
+        prompts=lambda wildcards: prompt_fields("text", "difficulty", model=wildcards.model),
         code=code("residual_gain_result"),
     message:
         "Writing the residual-gain result of {wildcards.model}"
