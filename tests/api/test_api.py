@@ -1,5 +1,6 @@
 """The Python API, as a notebook uses it: load, record, measure, write, read."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -197,10 +198,12 @@ def test_a_metric_needs_no_torch():
 
 def test_everything_the_package_offers_is_there():
     names = {"Trace", "lens", "load", "metrics", "read_trace", "record", "steer", "weight_spectra", "write_trace"}
-    assert set(ip.__all__) == names
+    assert set(ip.__all__) == set(dir(ip)) == names
     assert all(getattr(ip, name) is not None for name in ip.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ip.nothing
+    stub = ast.parse(Path(ip.__file__).with_suffix(".pyi").read_text())
+    assert {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names} == names
 
 
 def _environment() -> dict[str, str]:

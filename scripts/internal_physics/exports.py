@@ -1,0 +1,24 @@
+"""The names of the Python API, `ip.record` and so on, and where each is at home."""
+
+import importlib
+
+__version__ = "0.1.0"
+_HOMES = {
+    "lens": "internal_physics.api",
+    "load": "internal_physics.api",
+    "record": "internal_physics.api",
+    "steer": "internal_physics.api",
+    "Trace": "internal_physics.records.trace",
+    "read_trace": "internal_physics.records.store",
+    "weight_spectra": "internal_physics.families.thermodynamics.spectra",
+    "write_trace": "internal_physics.records.store",
+}
+NAMES = sorted(["metrics", *_HOMES])
+
+
+def __getattr__(name: str) -> object:
+    if name == "metrics":
+        return importlib.import_module("internal_physics.metrics")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'internal_physics' has no attribute {name!r}")
