@@ -201,7 +201,7 @@ def _measure(job: str, folder: Path) -> int:
     with PeakMemory() as memory:
         if job == "collect":
             chunks = collect_files(files, scored, **_SETTINGS)
-            _write(chunks, tables, "prompts", "layers", "scores", "isf_spectra")
+            _write(chunks, tables, "prompts", "layers", "scores")
         elif job == "collect_information":
             _write(collect_information_files(information, predictions), tables, "information", "predictions")
         elif job == "collect_thermodynamics":

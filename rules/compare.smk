@@ -8,7 +8,7 @@ COMPARATIVE_FIGURES = [name for name in PLAN.figures(Per.STEERED_SET) if name.en
 
 rule compare:
     input:
-        metrics=PLAN.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=PLAN.metrics),
+        metrics=PLAN.metric_files(*PLAN.metrics),
     output:
         **table_files("comparisons"),
     log:

@@ -39,7 +39,7 @@ rule information:
 
 rule collect_information:
     input:
-        metrics=PLAN.for_runs("results/metrics/information/{model}/{condition}.parquet"),
+        metrics=PLAN.metric_files("information"),
         predictions=PLAN.for_runs("results/lens/{model}/{condition}/predictions.parquet"),
     output:
         **table_files("information", "predictions"),

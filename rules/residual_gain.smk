@@ -13,7 +13,7 @@ RESIDUAL_GAIN_RESULTS = expand(
 
 rule gains:
     input:
-        metrics=PLAN.for_runs("results/metrics/residual_gain/{model}/{condition}.parquet"),
+        metrics=PLAN.metric_files("residual_gain"),
     output:
         **table_files("gains"),
     log:

@@ -5,9 +5,9 @@
 
 rule collect:
     input:
-        metrics=PLAN.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=PLAN.collected_metrics),
+        metrics=PLAN.metric_files(*PLAN.collected_metrics),
     output:
-        **table_files("prompts", "layers", "scores", "isf_spectra"),
+        **table_files("prompts", "layers", "scores"),
     log:
         "results/logs/collect.log",
     benchmark:
@@ -26,6 +26,32 @@ rule collect:
         "Collecting {input.metrics} into tables"
     script:
         "../scripts/collect.py"
+
+
+rule table:
+    input:
+        metrics=lambda wildcards: PLAN.metric_files(registry.FROM_METRIC[wildcards.table]),
+    output:
+        csv="results/tables/{table}.csv",
+        parquet="results/tables/{table}.parquet",
+    log:
+        "results/logs/table/{table}.log",
+    benchmark:
+        "results/benchmarks/table/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(registry.FROM_METRIC),
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        module=lambda wildcards: registry.table_module(wildcards.table),
+        code=lambda wildcards: code("table", registry.table_module(wildcards.table)),
+    message:
+        "Making the table {wildcards.table}"
+    script:
+        "../scripts/table.py"
 
 
 rule normalize:

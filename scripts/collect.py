@@ -1,6 +1,5 @@
-"""Rule collect: metric rows of all models -> the tables prompts, layers, scores and isf_spectra."""
+"""Rule collect: metric rows of all models -> the tables prompts, layers and scores."""
 
-from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
 from internal_physics.families.scores.collect import collect_files
 from internal_physics.families.scores.tables import LAYERS, PROMPTS, SCORES
 from internal_physics.ground.joblog import job
@@ -10,4 +9,4 @@ if __name__ == "__main__":
     with job(snakemake):
         settings = {"seed": snakemake.params.seed, **snakemake.params.statistics}
         chunks = collect_files(snakemake.input.metrics, snakemake.params.scored, **settings)
-        write_tables(chunks, snakemake.output, [PROMPTS, LAYERS, SCORES, ISF_SPECTRA])
+        write_tables(chunks, snakemake.output, [PROMPTS, LAYERS, SCORES])

@@ -44,19 +44,19 @@ def describe(rule, local: set[str]) -> dict[str, object]:
 
 
 def kinds(rule) -> list[dict[str, str]]:
-    """The metrics or figures that a generic rule serves, each as its wildcard; one empty one for any other rule."""
-    for name in {"metric", "figure"} & rule.wildcard_names:
+    """The metrics, tables or figures that a generic rule serves, each as its wildcard; one empty one for any other rule."""
+    for name in {"metric", "figure", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
     return [{}]
 
 
 def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
-    """Label, and what holds of one metric or figure: its paths (other wildcards stay) and what its code is."""
+    """Label, and what holds of one metric, table or figure: its paths (other wildcards stay) and what its code is."""
     from snakemake.iocontainers import Wildcards
 
     def filled(path):
         path = re.sub(r"{(\w+),[^{}]*(?:{[^{}]*}[^{}]*)*}", r"{\1}", str(path))
-        return re.sub(r"{(metric|figure)}", lambda found: wildcards[found.group(1)], path)
+        return re.sub(r"{(metric|figure|table)}", lambda found: wildcards[found.group(1)], path)
 
     def param(name):
         value = dict(rule.params._allitems()).get(name)

@@ -1,7 +1,7 @@
 """Which script and which dispatched module every job runs: what its checksum `code` is made of. No Snakemake.
 
-A label is a rule's name, or for rules that serve several metrics or figures "metric:isf" or "figure:radar". That the
-workflow says the same is tested in tests/rules.
+A label is a rule's name or, for rules that serve several metrics, tables or figures, "metric:isf", "table:isf_spectra"
+or "figure:radar". That the workflow says the same is tested in tests/rules.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from internal_physics.families import registry
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-GENERIC = ("metric", "figure")  # scripts that load a module by name
+GENERIC = ("metric", "figure", "table")  # scripts that load a module by name
 # Rules of several metrics of one module.
 TOGETHER = {metric.rule for metric in registry.METRICS.values() if metric.module and metric.rule != "metric"}
 
@@ -27,7 +27,9 @@ def jobs() -> dict[str, tuple[str, ...]]:
     """Label → its script's name and the modules that it loads by name."""
     own = {path.stem: (path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in GENERIC}
     own["report"] = ("report", *(family.caption_facts for family in registry.FAMILIES if family.caption_facts))
-    return own | _metrics() | {f"figure:{name}": ("figure", registry.figure_module(name)) for name in registry.FIGURES}
+    figures = {f"figure:{name}": ("figure", registry.figure_module(name)) for name in registry.FIGURES}
+    tables = {f"table:{name}": ("table", registry.table_module(name)) for name in registry.FROM_METRIC}
+    return own | _metrics() | figures | tables
 
 
 def _metrics() -> dict[str, tuple[str, ...]]:

@@ -100,6 +100,8 @@ class Family:
         title: as a person writes it.
         metrics: in the order of the config's documentation.
         tables: table (see the family's tables.py) -> when it is made.
+        from_metric: name of a table -> the metric whose rows alone it is made of, by rule `table`. The family has a
+            module of the table's name for that, see tables.from_metric.
         figures: in the order of the report.
         options: the dataclass of its section of the config, which has the family's name; None for no section.
         caption_facts: a module whose `caption_facts(tables, name)` gives further placeholders to the captions of its
@@ -111,10 +113,15 @@ class Family:
     title: str
     metrics: tuple[Metric, ...] = ()
     tables: Mapping[Table, Needs] = field(default_factory=dict)
+    from_metric: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     options: type | None = None
     caption_facts: str = ""
     caption_tables: tuple[str, ...] = ()
+
+    def table_module(self, table: str) -> str:
+        """Dotted name of the module that makes a table of `from_metric`."""
+        return f"internal_physics.families.{self.name}.{table}"
 
     def module_of(self, figure: Figure) -> str:
         """Dotted name of the module that draws a figure."""

@@ -52,6 +52,15 @@ def figure_module(name: str) -> str:
     return module
 
 
+FROM_METRIC: dict[str, str] = {table: metric for family in FAMILIES for table, metric in family.from_metric.items()}
+
+
+def table_module(name: str) -> str:
+    """Dotted name of the module that makes a table of FROM_METRIC."""
+    (module,) = (family.table_module(name) for family in FAMILIES if name in family.from_metric)
+    return module
+
+
 def _layer_quantities() -> tuple[Quantity, ...]:
     return tuple(replace(q, metric=metric.name) for metric in METRICS.values() for q in metric.layer_quantities)
 

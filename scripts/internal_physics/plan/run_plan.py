@@ -150,6 +150,10 @@ class RunPlan:
         """Metrics whose rows by layer go into table `layers`."""
         return [name for name in self.metrics if registry.METRICS[name].in_layers]
 
+    def metric_files(self, *metrics: str) -> list[str]:
+        """Files of these metrics, of every model in every condition that it is recorded in."""
+        return self.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=list(metrics))
+
     @property
     def ranked_metrics(self) -> list[str]:
         """Metrics that take part in table `scores_normalized`."""

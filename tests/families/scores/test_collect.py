@@ -54,14 +54,13 @@ def tables_of(*parts):
     return {name: conform(part, TABLES[name]) for name, part in found.items()}
 
 
-def test_all_four_tables_are_of_the_contract():
+def test_all_three_tables_are_of_the_contract():
     found = tables_of(prompt_rows("ec", [1.0, 2.0, 3.0], layers=[0.5]), set_rows(0.2, [3.0, 2.0, 1.0]))
-    assert set(found) == {"prompts", "layers", "scores", "isf_spectra"}
+    assert set(found) == {"prompts", "layers", "scores"}
     assert {name: len(part) for name, part in found.items()} == {
         "prompts": 3,
         "layers": 3,
         "scores": 2,
-        "isf_spectra": 3,
     }
 
 
@@ -193,21 +192,6 @@ class TestScores:
             *["zt", "zt", "zb", "zb", "yt", "yt", "yb", "yb"]
         ]
         assert found.metric.tolist() == ["ec", "isf"] * 4
-
-
-class TestSpectra:
-    def test_eigenvalue_and_law_by_rank(self):
-        found = tables_of(set_rows(0.2, [3.0, 2.0, 1.0]))["isf_spectra"]
-        assert found["rank"].tolist() == [1, 2, 3]
-        assert found.eigenvalue.tolist() == found.fitted.tolist() == [3.0, 2.0, 1.0]
-
-    def test_a_flagged_spectrum_keeps_its_rows(self):
-        found = tables_of(set_rows(NAN, [NAN] * 3, status="not finite gradient"))["isf_spectra"]
-        assert len(found) == 3
-        assert set(found.status) == {"not finite gradient"}
-
-    def test_without_isf_the_table_is_empty(self):
-        assert len(tables_of(prompt_rows("ec", [1.0, 2.0]))["isf_spectra"]) == 0
 
 
 def test_the_whole_way_from_traces():

@@ -41,7 +41,8 @@ FAMILY = Family(
             smaller_is_better=True,
         ),
     ),
-    tables={ISF_SPECTRA: ()},
+    tables={ISF_SPECTRA: (("isf",),)},
+    from_metric={"isf_spectra": "isf"},
     figures=(
         Figure(
             "radar",

@@ -1,4 +1,4 @@
-"""Rule collect: metric rows of all models → the tables prompts, layers, scores and isf_spectra."""
+"""Rule collect: metric rows of all models → the tables prompts, layers and scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -22,7 +22,7 @@ Scored = Mapping[str, str]  # metric -> how its rows become scores: one of famil
 def collect_files(
     paths: Sequence[str], scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of all four tables from metric files, in the order of the files.
+    """Chunks of the three tables from metric files, in the order of the files.
 
     No more is held than the numbers of the prompts of one model, and one chunk of rows by layer.
     """
@@ -45,7 +45,7 @@ def by_model(paths: Sequence[str]) -> list[list[str]]:
 def collect(
     rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> dict[str, pd.DataFrame]:
-    """All four tables from the rows of all metrics (columns of metrics.table, and `metric`).
+    """The three tables from the rows of all metrics (columns of metrics.table, and `metric`).
 
     Every metric adds its quantities to `layers`; those in `scored` have scores.
     """
@@ -59,7 +59,6 @@ def _without_layers(
     return {
         "prompts": prompts_table(rows),
         "scores": scores_table(rows, scored, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
-        "isf_spectra": isf_spectra_table(rows),
     }
 
 
@@ -79,15 +78,6 @@ def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per prompt, layer and quantity."""
     layers = rows[rows.layer.notna()]
     return layers[[*PROMPT_KEY, "layer", "quantity", "value", "status"]].reset_index(drop=True)
-
-
-def isf_spectra_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Eigenvalue and fitted law by rank, per model, condition and prompt set."""
-    spectra = rows[rows["rank"].notna() & (rows["metric"] == "isf")]
-    if spectra.empty:
-        return pd.DataFrame(columns=[*SET_KEY, "rank", "eigenvalue", "fitted", "status"])
-    wide = spectra.pivot(index=[*SET_KEY, "rank", "status"], columns="quantity", values="value")
-    return _in_order(wide.reset_index(), rows)
 
 
 def scores_table(
