@@ -181,14 +181,14 @@ def _in_own_process(job: str, folder: Path) -> int:
 def _measure(job: str, folder: Path) -> int:
     from internal_physics.families import registry
     from internal_physics.families.comparison.compare import compare_files
-    from internal_physics.families.information.collect import collect_information_files
+    from internal_physics.families.information.collect_information import collect_information_files
     from internal_physics.families.residual_gain.gains import collect_gains
     from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
     from internal_physics.families.scores.collect import collect_files
     from internal_physics.families.scores.correlate import correlate_metrics
-    from internal_physics.families.thermodynamics.collect import collect_thermodynamics_files
+    from internal_physics.families.thermodynamics.collect_thermodynamics import collect_thermodynamics_files
     from internal_physics.report.build import render_report
-    from internal_physics.tables.check import check_tables
+    from internal_physics.tables.check_tables import check_tables
     from internal_physics.tables.read import read_table, table_parts
 
     scored = registry.scored(registry.METRICS)
@@ -239,7 +239,7 @@ def _write(chunks: Iterable[tuple[str, pd.DataFrame]], folder: Path, *names: str
 
 def _asked(folder: Path, models: list[str]) -> dict[str, object]:
     from internal_physics.families.registry import TABLES
-    from internal_physics.tables.check import parts_of
+    from internal_physics.tables.check_tables import parts_of
 
     paths = {path.stem: str(path) for path in folder.glob("*.parquet")}
     prompts = {name: [f"p{i:03d}" for i in range(SET_SIZE)] for name in SETS}

@@ -6,7 +6,7 @@ entropy, one for the energy). Ours: spectra once, a record of each prompt, norms
 
 import torch
 from internal_physics.families.thermodynamics.spectra import weight_spectra
-from internal_physics.families.thermodynamics.state import thermodynamics_of
+from internal_physics.families.thermodynamics.thermodynamics import thermodynamics_of
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.recorder import RecordOptions, record_batches

@@ -3,7 +3,7 @@
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
-from internal_physics.tables.check import check_tables, parts_of
+from internal_physics.tables.check_tables import check_tables, parts_of
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,6 +1,6 @@
 """Rule collect_information: rows of all models -> the tables information and predictions."""
 
-from internal_physics.families.information.collect import collect_information_files
+from internal_physics.families.information.collect_information import collect_information_files
 from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
 from internal_physics.ground.joblog import job
 from internal_physics.tables.write import write_tables

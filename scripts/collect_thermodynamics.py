@@ -1,6 +1,6 @@
 """Rule collect_thermodynamics: spectra, states, means and phases of all models -> tables, and a CSV per model."""
 
-from internal_physics.families.thermodynamics.collect import collect_thermodynamics_files
+from internal_physics.families.thermodynamics.collect_thermodynamics import collect_thermodynamics_files
 from internal_physics.families.thermodynamics.published import with_published
 from internal_physics.families.thermodynamics.tables import (
     PHASE_COUNTS,

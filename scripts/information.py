@@ -1,6 +1,6 @@
 """Rule information: records of one model and condition, and its readout -> information per layer, lens, predictions."""
 
-from internal_physics.families.information.job import information_chunks
+from internal_physics.families.information.information import information_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed
 from internal_physics.tables.chunks import coalesce, write_row_files

@@ -2,7 +2,7 @@
 
 import json
 
-from internal_physics.families.residual_gain.published import published_result
+from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job

@@ -1,6 +1,6 @@
 """Rule thermodynamics: records and spectra of one model -> state of every weight on every prompt, means, scores."""
 
-from internal_physics.families.thermodynamics.state import thermodynamics_chunks
+from internal_physics.families.thermodynamics.thermodynamics import thermodynamics_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed
 from internal_physics.records.store import read_traces

@@ -8,7 +8,7 @@ _HOMES = {
     **dict.fromkeys(("ec", "isc", "isg", "isa"), "internal_physics.families.gradient_flow.scores"),
     "isf": "internal_physics.families.gradient_flow.isf",
     "residual_gain": "internal_physics.families.residual_gain.residual_gain",
-    "thermodynamics": "internal_physics.families.thermodynamics.state",
+    "thermodynamics": "internal_physics.families.thermodynamics.thermodynamics",
 }
 
 

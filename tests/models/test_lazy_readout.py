@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from internal_physics.config.prompts import Prompt
-from internal_physics.families.information.job import verify_readout
+from internal_physics.families.information.information import verify_readout
 from internal_physics.ground.errors import ArchitectureError, ModelError
 from internal_physics.models import lazy_readout
 from internal_physics.models.lazy_readout import open_readout

@@ -9,7 +9,7 @@ from internal_physics.families.gradient_flow.flow import gradient_flow
 from internal_physics.families.information.lens import lens
 from internal_physics.families.residual_gain.residual_gain import residual_gain
 from internal_physics.families.thermodynamics.spectra import weight_spectra
-from internal_physics.families.thermodynamics.state import thermodynamics
+from internal_physics.families.thermodynamics.thermodynamics import thermodynamics
 from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.readout import Readout

@@ -44,7 +44,7 @@ def describe(rule, local: set[str]) -> dict[str, object]:
 
 
 def kinds(rule) -> list[dict[str, str]]:
-    """The metrics, tables or figures that a generic rule serves, each as its wildcard; one empty one for any other rule."""
+    """What a generic rule serves (metrics, tables or figures), each as its wildcard; one empty one for any other rule."""
     for name in {"metric", "figure", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
     return [{}]

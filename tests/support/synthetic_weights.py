@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from internal_physics.families.thermodynamics.collect import flagged_states, spectra_table
+from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states, spectra_table
 from internal_physics.families.thermodynamics.phases import PhaseOptions, phases
 from internal_physics.families.thermodynamics.spectrum import effective_rank, spectrum, stable_rank
-from internal_physics.families.thermodynamics.state import thermodynamics_of
 from internal_physics.families.thermodynamics.state_means import state_means
 from internal_physics.families.thermodynamics.tail import tail_exponent
+from internal_physics.families.thermodynamics.thermodynamics import thermodynamics_of
 from internal_physics.models.kinds import kind_of
 
 MAPS = ("self_attn.q_proj", "mlp.up_proj")

@@ -8,7 +8,7 @@ import pytest
 from internal_physics.families.registry import TABLES
 from internal_physics.families.thermodynamics.family import FAMILY
 from internal_physics.ground.errors import UserError
-from internal_physics.tables.check import check_tables
+from internal_physics.tables.check_tables import check_tables
 from internal_physics.tables.conform import conform
 from synthetic_tables import METRICS, MODELS, make_tables
 from synthetic_weights import make_weight_tables

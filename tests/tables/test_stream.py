@@ -15,7 +15,7 @@ from internal_physics.families.gradient_flow.scores import ec_rows
 from internal_physics.families.registry import TABLES
 from internal_physics.families.scores.collect import by_model, collect, collect_files
 from internal_physics.ground.errors import StoreError, UserError
-from internal_physics.tables.check import check_tables
+from internal_physics.tables.check_tables import check_tables
 from internal_physics.tables.chunks import (
     CsvWriter,
     RowsWriter,

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.config.load import load_config
-from internal_physics.families.information.collect import information_table
+from internal_physics.families.information.collect_information import information_table
 from internal_physics.families.information.rows import QUANTITIES, WATCHED
 from internal_physics.families.information.tables import INFORMATION
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.errors import ConfigError, UserError
-from internal_physics.tables.check import check_tables, table_problems
+from internal_physics.tables.check_tables import check_tables, table_problems
 from internal_physics.tables.conform import conform
 
 KEYS = {"model": "m", "condition": "baseline", "prompt_set": "s"}

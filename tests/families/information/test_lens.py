@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 from internal_physics.config.prompts import Prompt
-from internal_physics.families.information.job import token_texts, verify_readout, watched_ids
+from internal_physics.families.information.information import token_texts, verify_readout, watched_ids
 from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
 from internal_physics.families.information.rows import prediction_rows, rows, settled_layer, watched_quantity
 from internal_physics.ground.errors import ConfigError, ModelError

@@ -9,8 +9,8 @@ from gain_traces import gain_trace
 from internal_physics.families.residual_gain import verdicts
 from internal_physics.families.residual_gain.gains import gains_table
 from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
-from internal_physics.families.residual_gain.published import published_result
 from internal_physics.families.residual_gain.residual_gain import rows
+from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.sentences import (
     caption_facts,
     entropy_gain_sentence,

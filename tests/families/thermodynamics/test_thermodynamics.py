@@ -6,12 +6,12 @@ import pytest
 import torch
 import weight_oracles as oracle
 from internal_physics.config.prompts import Prompt
-from internal_physics.families.thermodynamics.collect import flagged_states
+from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states
 from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states
 from internal_physics.families.thermodynamics.published import published_rows
 from internal_physics.families.thermodynamics.spectra import weight_spectra
-from internal_physics.families.thermodynamics.state import SCORES as THERMODYNAMICS
-from internal_physics.families.thermodynamics.state import (
+from internal_physics.families.thermodynamics.thermodynamics import SCORES as THERMODYNAMICS
+from internal_physics.families.thermodynamics.thermodynamics import (
     ZERO_GRADIENT,
     energy,
     temperature,

@@ -6,15 +6,15 @@ import pytest
 from internal_physics.families import registry
 from internal_physics.families.scores.collect import scores_table
 from internal_physics.families.scores.normalize import normalize_scores
-from internal_physics.families.thermodynamics.collect import flagged_states, spectra_table
+from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states, spectra_table
 from internal_physics.families.thermodynamics.depth import DERIVED
 from internal_physics.families.thermodynamics.family import FAMILY
 from internal_physics.families.thermodynamics.flags import FLAGS
 from internal_physics.families.thermodynamics.published import PUBLISHED_COLUMNS, published_rows
-from internal_physics.families.thermodynamics.state import SCORES
 from internal_physics.families.thermodynamics.tables import SPECTRA, THERMODYNAMICS
+from internal_physics.families.thermodynamics.thermodynamics import SCORES
 from internal_physics.ground.errors import StoreError
-from internal_physics.tables.check import table_problems
+from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from internal_physics.tables.presence import Presence
 from internal_physics.tables.read import read_table
