@@ -44,7 +44,7 @@ def describe(rule, local: set[str]) -> dict[str, object]:
 
 
 def kinds(rule) -> list[dict[str, str]]:
-    """What a generic rule serves (metrics, tables or figures), each as its wildcard; one empty one for any other rule."""
+    """What a generic rule serves (metrics, tables or figures), each as its wildcard; one empty one for other rules."""
     for name in {"metric", "figure", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
     return [{}]
