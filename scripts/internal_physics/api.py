@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from internal_physics.config.options.record import RecordOptions
+from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.lens import LensOptions
 from internal_physics.families.information.lens import lens as read_lens
@@ -21,7 +22,7 @@ from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import KINDS, parse_source
 from internal_physics.recording.derive_direction import derive_direction
-from internal_physics.recording.encoding import encode
+from internal_physics.recording.encoding import encode_prompts
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import record_batches
 from internal_physics.records.trace import Trace
@@ -75,7 +76,8 @@ def record(
         model: from `load`.
         prompts: a text, or texts.
         steering: an intervention from `steer`, which the records then contain.
-        **options: weight_gradients, batch_size, attention_entropy, top_k (see RecordOptions).
+        **options: weight_gradients, batch_size, attention_entropy, top_k (see RecordOptions); special_tokens and
+            chat_template (see TextOptions).
 
     Returns:
         A Trace for a text, a list of Traces in the order of the texts.
@@ -85,10 +87,9 @@ def record(
     """
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     names = [f"prompt_{i}" for i in range(len(texts))]
-    encoded = [
-        encode(Prompt(name, text), model.tokenizer, model.task, model.context_length)
-        for name, text in zip(names, texts, strict=True)
-    ]
+    how = TextOptions(**{key: options.pop(key) for key in names_of(TextOptions) if key in options})
+    encoded = encode_prompts(model, [Prompt(name, text) for name, text in zip(names, texts, strict=True)], how)
+    model = replace(model, labels={**model.labels, **asdict(how)})
     if steering is not None:
         model = replace(model, labels={**model.labels, "condition": "steered", "steering": steering.description})
     found = record_batches(model, encoded, RecordOptions(**options), steering)

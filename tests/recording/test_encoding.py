@@ -60,7 +60,7 @@ class TestCausal:
     def test_longer_than_the_context_is_refused_with_both_lengths(self, causal, task):
         error = refused(Prompt("long", "a" * 65), causal, task, 64)
         assert error.what == "65 tokens"
-        assert error.where == "prompt 'long'"
+        assert error.where == f"prompt 'long' ({'a' * 60 + '…'!r})"
         assert error.expected == "at most 64, the model's context"
         assert error.todo == "shorten it"
 
@@ -93,14 +93,14 @@ class TestMasked:
     def test_an_answer_of_more_or_less_is_refused(self, masked, answer):
         error = refused(Prompt("p", f"a{MASK}", answer=answer), masked, "masked", 64)
         assert error.what == f"the answer {answer!r} is {len(answer)} tokens"
-        assert error.where == "prompt 'p'"
+        assert error.where == f"prompt 'p' ('a{MASK}')"
         assert error.expected == "an answer of one token"
 
     @pytest.mark.parametrize("n_masks", [0, 2, 3])
     def test_no_or_several_gaps_are_refused(self, masked, n_masks):
         error = refused(Prompt("p", "a" + MASK * n_masks), masked, "masked", 64)
         assert error.what == f"{n_masks} masks"
-        assert error.where == "prompt 'p'"
+        assert error.where == f"prompt 'p' ({'a' + MASK * n_masks!r})"
         assert error.expected == f"exactly one {MASK}"
         assert error.todo == f"write the gap as {MASK}"
 

@@ -112,7 +112,7 @@ def test_a_prompt_that_a_masked_model_cannot_run_is_refused(bert, text, answer, 
     with pytest.raises(PromptError) as error:
         encode(Prompt("p", text, answer=answer), bert.tokenizer, "masked", 32)
     assert error.value.what == what
-    assert error.value.where == "prompt 'p'"
+    assert error.value.where == f"prompt 'p' ({text!r})"
     assert error.value.expected
 
 

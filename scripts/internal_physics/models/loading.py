@@ -42,6 +42,8 @@ class LoadedModel:
         explicit_positions: whether position ids are passed (False where the model numbers positions in its own way).
         prompts_interact: whether prompts of one batch influence each other (LLM.int8 finds outlier
             columns over the whole batch), so that each must run alone.
+        n_positions: tokens that its table of positions has room for, as it looks them up (RoBERTa begins at row 2);
+            None where it has no such table, or it is not known yet.
         attention_rows: per layer what its attention rows are (`recording.attention.Rows`); empty while unknown.
         labels: provenance, copied into every record.
     """
@@ -52,6 +54,7 @@ class LoadedModel:
     task: str = "causal"
     explicit_positions: bool = False
     prompts_interact: bool = False
+    n_positions: int | None = None
     attention_rows: tuple[int, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,15 +65,20 @@ class LoadedModel:
 
     @property
     def pad_id(self) -> int:
-        """The id padding positions are filled with; they are masked, so any valid id does."""
-        return (
-            self.tokenizer.pad_token_id if self.tokenizer is not None and self.tokenizer.pad_token_id is not None else 0
-        )
+        """The id padding positions are filled with; they are masked, so any that the embedding has a row for does."""
+        own = None if self.tokenizer is None else self.tokenizer.pad_token_id
+        return own if own is not None and 0 <= own < self.n_embeddings else 0
+
+    @property
+    def n_embeddings(self) -> int:
+        """Rows of the input embedding: token ids are below."""
+        return self.module.get_input_embeddings().num_embeddings
 
     @property
     def context_length(self) -> int | None:
-        """Longest prompt in tokens; None where the config sets no limit."""
-        return getattr(self.module.config.get_text_config(), "max_position_embeddings", None)
+        """Longest prompt in tokens, by the config and the table of positions; None where neither sets a limit."""
+        by_config = getattr(self.module.config.get_text_config(), "max_position_embeddings", None)
+        return min((n for n in (by_config, self.n_positions) if n is not None), default=None)
 
 
 def resolve_device(device: str) -> str:
@@ -103,7 +111,7 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
         arguments = _arguments(options, device)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
         raise _not_loaded(error, snapshot, options.task) from error
     _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
@@ -113,6 +121,13 @@ def _not_loaded(error: Exception, snapshot: str | Path, task: str) -> ModelError
     """What transformers says; where the model's own code or its head is the matter, what the config has to say."""
     if "Unrecognized configuration class" in str(error):
         return _no_head(snapshot, task)
+    if "Padding_idx" in str(error):
+        return ModelError(
+            "pad_token_id in its config.json is a token that its embedding has no row for",
+            where=str(snapshot),
+            expected="null, or a token of the model (RoBERTa and its kin number positions from it)",
+            todo="set pad_token_id in config.json; what the tokenizer says of padding may stay as it is",
+        )
     if "trust_remote_code" in str(error):
         return ModelError(
             "the model needs Python code that came with it, which is not run unasked",

@@ -16,16 +16,18 @@ from safetensors.numpy import save_file
 
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.steering import ContrastOptions
-from internal_physics.config.prompts import MASK, Prompt
-from internal_physics.ground.errors import ConfigError
+from internal_physics.config.options.text import TextOptions
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.files import whole_file
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.options import LoadOptions
 from internal_physics.recording.arrays import to_numpy
-from internal_physics.recording.encoding import Encoded
+from internal_physics.recording.encoding import Encoded, text_reader
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import model_inputs
 from internal_physics.recording.taps import Taps
+from internal_physics.recording.token_ids import TextReader
 
 LOGGER = logging.getLogger("internal_physics")
 
@@ -39,6 +41,7 @@ def contrast_set(
     load: Mapping[str, Any],
     labels: Mapping[str, Any],
     threads: int,
+    text: Mapping[str, Any] | None = None,
 ) -> None:
     """Load a snapshot and write the directions that its texts give it, one per layer, as residual.0 to residual.L.
 
@@ -47,7 +50,8 @@ def contrast_set(
     """
     torch.set_num_threads(threads)
     model = checked_model(snapshot, LoadOptions(**load), labels)
-    vectors = derive_direction(model, contrast, batch_size=batch_size, where=f"conditions → {labels['condition']}")
+    where = f"conditions → {labels['condition']}"
+    vectors = derive_direction(model, contrast, TextOptions(**text or {}), batch_size=batch_size, where=where)
     norms = np.linalg.norm(vectors, axis=1)
     LOGGER.info("length of the direction at layers 0 to %d: %s", len(norms) - 1, " ".join(f"{n:.3g}" for n in norms))
     write_directions(vectors, output, {**labels, "method": contrast["method"]})
@@ -56,6 +60,7 @@ def contrast_set(
 def derive_direction(
     model: LoadedModel,
     contrast: Mapping[str, Any],
+    text: TextOptions | None = None,
     *,
     batch_size: int = RecordOptions.batch_size,
     where: str = "contrast",
@@ -65,6 +70,7 @@ def derive_direction(
     Args:
         model: a checked model.
         contrast: positive, negative, and method as in the config.
+        text: how a text becomes tokens.
         batch_size: texts per pass.
         where: the place in the config, for messages.
 
@@ -72,7 +78,7 @@ def derive_direction(
         ConfigError: for a text that cannot be run, or texts that the model does not tell apart.
     """
     positive, negative = (
-        last_states(model, _encode_side(model, contrast[side], f"{where} → {side}"), batch_size)
+        last_states(model, _encode_side(model, contrast[side], text, f"{where} → {side}"), batch_size)
         for side in ("positive", "negative")
     )
     if contrast.get("method", ContrastOptions.method) == "principal_component":
@@ -126,20 +132,22 @@ def write_directions(vectors: np.ndarray, path: str | Path, labels: Mapping[str,
         save_file(tensors, str(temporary), metadata={"internal_physics": json.dumps(dict(labels))})
 
 
-def _encode_side(model: LoadedModel, texts: Sequence[str], where: str) -> list[Encoded]:
-    return [_encode(model, text, i, where) for i, text in enumerate(texts)]
+def _encode_side(model: LoadedModel, texts: Sequence[str], options: TextOptions | None, where: str) -> list[Encoded]:
+    reader = text_reader(model, options)
+    return [_encode(reader, text, i, f"{where} → {i} ({text!r})") for i, text in enumerate(texts)]
 
 
-def _encode(model: LoadedModel, text: str, number: int, where: str) -> Encoded:
-    """Token ids of a text; read at the last token, or at its [MASK]."""
-    tokenizer, masked = model.tokenizer, model.task == "masked"
-    ids = tuple(tokenizer(text.replace(MASK, tokenizer.mask_token or MASK) if masked else text)["input_ids"])
-    if not ids or (model.context_length is not None and len(ids) > model.context_length):
-        raise ConfigError(
-            f"{len(ids)} tokens in {text!r}",
-            where=f"{where} → {number}",
-            expected=f"1 to {model.context_length}, the model's context",
-        )
-    masks = [t for t, token in enumerate(ids) if masked and token == tokenizer.mask_token_id]
-    position = masks[0] if len(masks) == 1 else len(ids) - 1
-    return Encoded(Prompt(f"text_{number + 1}", text), ids, tuple(tokenizer.convert_ids_to_tokens(ids)), position)
+def _encode(reader: TextReader, text: str, number: int, where: str) -> Encoded:
+    """Token ids of a text; read at the last token, or at its [MASK].
+
+    Raises:
+        ConfigError: for a text that cannot be run.
+    """
+    try:
+        found = reader.read(text, where)
+    except PromptError as error:
+        raise ConfigError(error.what, where=error.where, expected=error.expected, todo=error.todo) from None
+    mask = reader.tokenizer.mask_token_id if reader.task == "masked" else None
+    masks = [t for t, token in enumerate(found.ids) if token == mask]
+    position = masks[0] if len(masks) == 1 else len(found.ids) - 1
+    return Encoded(Prompt(f"text_{number + 1}", text), found.ids, found.tokens, position, special=found.special)

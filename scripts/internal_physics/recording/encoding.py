@@ -1,14 +1,19 @@
-"""Prompt text → token ids, and the checks that need a tokenizer.
+"""Prompt → token ids, where its prediction is read and what is its answer, and the checks that need a tokenizer."""
 
-Prompts of a masked model write the gap as `[MASK]`, whatever the tokenizer's own mask token is.
-"""
-
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
+from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import PromptError
+from internal_physics.models.loading import LoadedModel
+from internal_physics.recording.token_ids import Room, TextReader, TokenIds
+
+LOGGER = logging.getLogger("internal_physics")
+_SHOWN = 60  # characters of a text in a message
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,11 @@ class Encoded:
 
     Attributes:
         prompt: the prompt as the user wrote it.
-        ids: token ids, special tokens included as the tokenizer adds them by default.
+        ids: token ids that run, special tokens included.
         tokens: their strings.
         read_position: the last token (causal) or the [MASK] (masked).
         answer: token id to predict at the [MASK]; None for the model's own best token.
+        special: positions of special tokens; None where no tokenizer has told them.
     """
 
     prompt: Prompt
@@ -28,54 +34,89 @@ class Encoded:
     tokens: tuple[str, ...]
     read_position: int
     answer: int | None = None
+    special: tuple[int, ...] | None = None
 
 
-def encode(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, task: str, context_length: int | None) -> Encoded:
-    """Tokenize one prompt and check that it can be run.
+def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextOptions | None = None) -> list[Encoded]:
+    """Tokenize prompts for a model and check that each can be run; what is left out of them is logged.
 
     Raises:
-        PromptError: longer than the context, a single token (no loss), not one [MASK], a long answer.
+        PromptError: for the first that cannot, naming it.
     """
-    text = prompt.text.replace(MASK, tokenizer.mask_token or MASK) if task == "masked" else prompt.text
-    ids = tuple(tokenizer(text)["input_ids"])
-    if context_length is not None and len(ids) > context_length:
-        raise PromptError(
-            f"{len(ids)} tokens",
-            where=f"prompt {prompt.name!r}",
-            expected=f"at most {context_length}, the model's context",
-            todo="shorten it",
+    reader = text_reader(model, options)
+    encoded, left_out = [], set()
+    for prompt in prompts:
+        where = _place(prompt)
+        found = reader.read(prompt.text, where)
+        left_out.update(found.left_out)
+        encoded.append(_encoded(prompt, found, reader, where))
+    if left_out:
+        LOGGER.warning(
+            "the tokenizer appends %s, which is left out: the prediction is read where the text ends",
+            ", ".join(sorted(left_out)),
         )
-    tokens = tuple(tokenizer.convert_ids_to_tokens(ids))
-    if task == "masked":
-        return _encode_masked(prompt, ids, tokens, tokenizer)
-    if len(ids) < 2:
+    return encoded
+
+
+def encode(
+    prompt: Prompt,
+    tokenizer: PreTrainedTokenizerBase,
+    task: str,
+    context_length: int | None,
+    options: TextOptions | None = None,
+) -> Encoded:
+    """Tokenize one prompt without a model at hand, of which only the context is checked.
+
+    Raises:
+        PromptError: longer than the context, a single token (no loss), not one [MASK], a long answer, and whatever
+            `TextReader.read` refuses.
+    """
+    reader = TextReader(tokenizer, task, options or TextOptions(), Room(context_length))
+    return _encoded(prompt, reader.read(prompt.text, _place(prompt)), reader, _place(prompt))
+
+
+def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextReader:
+    """A reader of texts for a model, with the room that it has: positions, and rows of the tables at both ends."""
+    n_logits = model.module.get_output_embeddings().weight.shape[0]
+    room = Room(model.context_length, model.n_embeddings, n_logits)
+    return TextReader(model.tokenizer, model.task, options or TextOptions(), room)
+
+
+def _encoded(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) -> Encoded:
+    if reader.task == "masked":
+        return _encode_masked(prompt, found, reader, where)
+    if len(found.ids) < 2:
         raise PromptError(
-            f"{len(ids)} token: there is no next token to predict, so no loss",
-            where=f"prompt {prompt.name!r} ({prompt.text!r})",
+            f"{len(found.ids)} token: there is no next token to predict, so no loss",
+            where=where,
             expected="at least 2 tokens",
             todo="lengthen it",
         )
-    return Encoded(prompt, ids, tokens, len(ids) - 1)
+    return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1, special=found.special)
 
 
-def _encode_masked(
-    prompt: Prompt, ids: tuple[int, ...], tokens: tuple[str, ...], tokenizer: PreTrainedTokenizerBase
-) -> Encoded:
-    positions = [t for t, token in enumerate(ids) if token == tokenizer.mask_token_id]
+def _place(prompt: Prompt) -> str:
+    text = prompt.text if len(prompt.text) <= _SHOWN else f"{prompt.text[:_SHOWN]}…"
+    return f"prompt {prompt.name!r} ({text!r})"
+
+
+def _encode_masked(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) -> Encoded:
+    positions = [t for t, token in enumerate(found.ids) if token == reader.tokenizer.mask_token_id]
     if len(positions) != 1:
         raise PromptError(
             f"{len(positions)} masks",
-            where=f"prompt {prompt.name!r}",
+            where=where,
             expected=f"exactly one {MASK}",
             todo=f"write the gap as {MASK}",
         )
     answer = None
     if prompt.answer is not None:
-        answer = _answer_id(prompt, tokenizer)
-    return Encoded(prompt, ids, tokens, positions[0], answer)
+        answer = _answer_id(prompt, reader.tokenizer, where)
+        reader.require_predicted(answer, prompt.answer, where)
+    return Encoded(prompt, found.ids, found.tokens, positions[0], answer, found.special)
 
 
-def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> int:
+def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, where: str) -> int:
     """The answer as one token; where a mask swallows the space before it (RoBERTa), its stand-in has that space."""
     mask = tokenizer.added_tokens_decoder.get(tokenizer.mask_token_id)
     follows_space = mask is not None and mask.lstrip and f" {MASK}" in prompt.text
@@ -85,7 +126,7 @@ def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> int:
         found = f"is {len(ids)} tokens" if len(ids) != 1 else "is not in the model's vocabulary"
         raise PromptError(
             f"the answer {prompt.answer!r} {found}",
-            where=f"prompt {prompt.name!r}",
+            where=where,
             expected="an answer of one token",
             todo="choose a word that the model has, or leave the answer out",
         )

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import torch
 from tqdm import tqdm
 
 from internal_physics.config.options.record import RecordOptions
+from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import LoadedModel, load_snapshot
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.snapshot import read_manifest
-from internal_physics.recording.encoding import Encoded, encode
+from internal_physics.recording.encoding import Encoded, encode_prompts
 from internal_physics.recording.recorder import record_batches
 from internal_physics.recording.selfcheck import check_model
 from internal_physics.recording.size import expected_bytes
@@ -41,6 +43,7 @@ def record_set(
     threads: int,
     steering: Mapping[str, Any] | None = None,
     steering_file: str | Path | Sequence[str] | None = None,
+    text: Mapping[str, Any] | None = None,
 ) -> None:
     """Load a snapshot once, prove its anatomy, and record every prompt.
 
@@ -55,6 +58,7 @@ def record_set(
         threads: of torch.
         steering: what is added to the residual stream, as in the config; None for the baseline.
         steering_file: where its direction is; the first of several.
+        text: options of TextOptions: how a text becomes tokens.
 
     Raises:
         UserError: what is wrong with snapshot, model, prompt, steering or disk; all but the disk is checked before
@@ -63,7 +67,9 @@ def record_set(
     torch.set_num_threads(threads)
     options = RecordOptions(**record)
     model = checked_model(snapshot, LoadOptions(**load), labels)
-    encoded = _encode_set(model, prompts, labels["prompt_set"])
+    how = TextOptions(**text or {})
+    encoded = _encode_set(model, prompts, labels["prompt_set"], how)
+    model.labels = {**model.labels, **asdict(how)}
     intervention = None
     if steering is not None:
         file = steering_file if isinstance(steering_file, str | Path) else next(iter(steering_file or []), None)
@@ -106,10 +112,12 @@ def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[st
     return checked.model
 
 
-def _encode_set(model: LoadedModel, prompts: Sequence[Mapping[str, Any]], prompt_set: str) -> list[Encoded]:
+def _encode_set(
+    model: LoadedModel, prompts: Sequence[Mapping[str, Any]], prompt_set: str, options: TextOptions
+) -> list[Encoded]:
     """All prompts as token ids; a refusal names the place in the config."""
     try:
-        return [encode(Prompt(**p), model.tokenizer, model.task, model.context_length) for p in prompts]
+        return encode_prompts(model, [Prompt(**p) for p in prompts], options)
     except PromptError as error:
         where = f"prompt_sets → {prompt_set} → {error.where}"
         raise PromptError(error.what, where=where, expected=error.expected, todo=error.todo) from None

@@ -175,4 +175,5 @@ def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: Re
         parameters=infos,
         labels=dict(model.labels),
         answer_id=e.answer,
+        special_positions=e.special,
     )

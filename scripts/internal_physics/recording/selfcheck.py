@@ -74,6 +74,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
         again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), in_tuple=outputs.in_tuple)
     _compare("readout(residual[L]) against the logits", _relative(again, logits), logits.dtype, anatomy)
     _check_padding(model, ids, logits)
+    model = replace(model, n_positions=_n_positions(flow, module))
     reached = {call.map.parameter for call in flow.calls if call.output_gradient is not None}
     named = (*(m.parameter for m in anatomy.maps), *anatomy.unmapped)
     return CheckedModel(model, tuple(name for name in dict.fromkeys(named) if name not in reached))
@@ -159,6 +160,17 @@ def _positions_agree(model: LoadedModel, ids: torch.Tensor) -> bool:
         return False
     own, given = (_tapped_logits(replace(model, explicit_positions=explicit), ids) for explicit in (False, True))
     return _relative(given, own) <= _tolerance(own.dtype)
+
+
+def _n_positions(flow: Flow, module: nn.Module) -> int | None:
+    """How many tokens the tables of positions have room for: those whose rows are looked up one after the other."""
+    room = []
+    for call in flow.calls:
+        ids = call.input.flatten()
+        tokens = module.get_submodule(call.map.site) is module.get_input_embeddings()
+        if call.map.lookup and not tokens and torch.equal(ids, ids[0] + torch.arange(len(ids), device=ids.device)):
+            room.append(call.map.shape[0] - int(ids[0]))
+    return min(room, default=None)
 
 
 def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:

@@ -73,6 +73,8 @@ class TraceInfo:
 
     `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
     decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
+    `special_positions` are those of special tokens: around the text, of a chat template, a [MASK]. None where it is not
+    known: in records from before it was kept, and without a tokenizer.
     `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
     """
 
@@ -90,6 +92,7 @@ class TraceInfo:
     labels: Mapping[str, Any] = field(default_factory=dict)
     top_tokens: tuple[str, ...] = ()
     answer_id: int | None = None
+    special_positions: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
@@ -103,7 +106,15 @@ class TraceInfo:
             for p in raw["parameters"]
         )
         tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens")}
-        return cls(**{**raw, **tuples, "parameters": parameters})
+        special = raw.get("special_positions")
+        return cls(
+            **{
+                **raw,
+                **tuples,
+                "parameters": parameters,
+                "special_positions": None if special is None else tuple(special),
+            }
+        )
 
 
 class Trace:

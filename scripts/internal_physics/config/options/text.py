@@ -1,0 +1,24 @@
+"""Options of how a text becomes tokens. No heavy imports."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SpecialTokens = Literal["tokenizer", "none", "explicit"]
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How the text of a prompt becomes the tokens that run.
+
+    Attributes:
+        special_tokens: which special tokens run with a text.
+            - tokenizer: those that the tokenizer puts before a text, and for a masked model also those after it. What
+              it appends to a causal model's text is left out, since the prediction is read where the text ends.
+            - none: none; a text that looks like one is text. A masked model's [MASK] stays.
+            - explicit: those that the text itself writes, and no others.
+        chat_template: put the text into the chat template of the tokenizer, as the message of a user, with the
+            beginning of the answer after it; the prediction is read there. The template writes the special tokens.
+    """
+
+    special_tokens: SpecialTokens = "tokenizer"
+    chat_template: bool = False

@@ -1,0 +1,63 @@
+"""A text as a user's message in a model's own chat template, up to where its answer begins."""
+
+import re
+from datetime import date
+
+from transformers import PreTrainedTokenizerBase
+
+from internal_physics.ground.errors import PromptError
+
+# Some templates write today's date. A record must be the same tomorrow, so that for them it is always this day: the one
+# that Llama's templates themselves take where the date is not known.
+TODAY = date(2024, 7, 26)
+_DATE_FORMAT = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
+
+
+def render(text: str, tokenizer: PreTrainedTokenizerBase, where: str) -> str:
+    """The text in the tokenizer's chat template, with the beginning of the answer, special tokens written out.
+
+    Raises:
+        PromptError: the tokenizer has no template, or it fails, makes nothing, or leaves the text out.
+    """
+    try:
+        template = tokenizer.get_chat_template()
+    except ValueError as error:
+        raise PromptError(
+            "chat_template: true, but the model's tokenizer has no chat template to choose",
+            where=where,
+            expected="a chat model",
+            todo="set chat_template: false for this model or prompt set",
+        ) from error
+    try:
+        rendered = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}],
+            chat_template=_dates(template) + template,
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+    except Exception as error:  # a template is a program of its own, and may raise anything
+        raise PromptError(
+            f"the model's chat template fails: {type(error).__name__}: {error}",
+            where=where,
+            todo="set chat_template: false for this model or prompt set",
+        ) from error
+    if text.strip() not in rendered:
+        raise PromptError(
+            f"the model's chat template leaves the text out: it makes {rendered!r}",
+            where=where,
+            expected="a template that holds a user's message",
+            todo="set chat_template: false for this model or prompt set",
+        )
+    return rendered
+
+
+def _dates(template: str) -> str:
+    """A definition that makes every date of a template that of TODAY; empty where there is none to make."""
+    found = [form for _, form in _DATE_FORMAT.findall(template)]
+    if len(found) < template.count("strftime_now("):
+        return ""
+    formats = dict.fromkeys(found)
+    if not formats:
+        return ""
+    cases = "".join(f"{{%- if form == {form!r} -%}}{TODAY.strftime(form)}{{%- endif -%}}" for form in formats)
+    return f"{{%- macro strftime_now(form) -%}}{cases}{{%- endmacro -%}}"

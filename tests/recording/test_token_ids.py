@@ -1,0 +1,460 @@
+"""Token ids as they will be run: special tokens neither doubled nor at the end, nothing cut off or beyond a table."""
+
+import logging
+
+import pytest
+import torch
+import transformers as T
+from internal_physics.config.options.text import TextOptions
+from internal_physics.config.prompts import Prompt
+from internal_physics.ground.errors import PromptError
+from internal_physics.models.loading import wrap_model
+from internal_physics.recording.encoding import encode, encode_prompts, text_reader
+from internal_physics.recording.recorder import RecordOptions, record_batches
+from internal_physics.recording.selfcheck import check_model
+from internal_physics.recording.token_ids import Room, TextReader
+from internal_physics.records.trace import TraceInfo
+from tiny_models import build_model, build_tokenizer, task_of
+from tokenizers import AddedToken
+from tokenizers_of_kinds import around, byte_level, chat, sentencepiece
+
+BOTH = "set special_tokens: explicit, with which a text has those that it writes and no others"
+EXPLICIT, NONE = TextOptions("explicit"), TextOptions("none")
+
+
+def tokens(text, tokenizer, task="causal", options=None):
+    return encode(Prompt("p", text), tokenizer, task, None, options).tokens
+
+
+def refused(text, tokenizer, task="causal", options=None) -> PromptError:
+    with pytest.raises(PromptError) as error:
+        encode(Prompt("p", text), tokenizer, task, None, options)
+    assert error.value.where == f"prompt 'p' ({text!r})"
+    assert error.value.todo
+    return error.value
+
+
+def checked(name="llama", tokenizer=None, module=None):
+    task = task_of(name)
+    model = check_model(wrap_model(module or build_model(name), tokenizer or build_tokenizer(task == "masked"), task))
+    return model.model
+
+
+# --- as the tokenizer does -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text", "token"),
+    [
+        (around("[CLS] $A", bos_token="[CLS]"), "[CLS]the cat", "[CLS]"),
+        (around("[CLS] $A"), "[CLS]the cat", "[CLS]"),
+        (around("[CLS] $A", bos_token="[CLS]"), "[CLS]", "[CLS]"),
+        (around("[CLS] $A", bos_token="[CLS]"), " [CLS]the cat", "[CLS]"),
+        (around("[CLS] $A", bos_token="[CLS]"), "a cat. [CLS]the cat", "[CLS]"),
+        (around("[CLS] [MASK] $A"), "[CLS]the cat", "[CLS]"),
+        (sentencepiece(), "<s>the cat", "<s>"),
+        (sentencepiece(), "<s> the cat", "<s>"),
+        (byte_level(add_bos_token=True), "<|endoftext|>the cat", "<|endoftext|>"),
+    ],
+)
+def test_a_text_that_brings_what_the_tokenizer_adds_is_refused(tokenizer, text, token):
+    if token == "<|endoftext|>":
+        tokenizer.update_post_processor()
+    error = refused(text, tokenizer)
+    assert error.what == f"{token!r} is doubled: the tokenizer adds it, and the text brings its own"
+    assert error.expected == f"a text without {token!r}"
+    assert error.todo == f"delete it from the text, or {BOTH}"
+
+
+@pytest.mark.parametrize(("text", "token"), [("[CLS]a [MASK]", "[CLS]"), ("a [MASK][SEP]", "[SEP]")])
+def test_a_masked_text_that_brings_them_is_refused_too(text, token):
+    error = refused(text, build_tokenizer(masked=True), "masked")
+    assert error.what.startswith(f"{token!r} is doubled")
+
+
+def test_a_separator_within_a_masked_text_is_the_texts_own():
+    found = encode(Prompt("p", "a[SEP]b[MASK]"), build_tokenizer(masked=True), "masked", None)
+    assert found.tokens == ("[CLS]", "a", "[SEP]", "b", "[MASK]", "[SEP]")
+    assert found.special == (0, 2, 4, 5)
+
+
+def test_what_the_tokenizer_puts_before_a_text_runs_and_is_marked():
+    found = encode(Prompt("p", "the cat"), sentencepiece(), "causal", None)
+    assert found.tokens[:2] == ("<s>", "▁t")
+    assert found.special == (0,)
+    assert found.read_position == len(found.ids) - 1
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        around("$A [SEP]", eos_token="[SEP]"),
+        around("[CLS] $A [SEP]"),
+        around("$A [SEP] [CLS]"),
+        sentencepiece(eos=True),
+    ],
+)
+def test_what_it_appends_to_a_causal_text_is_left_out(tokenizer):
+    """The prediction is read where the text ends, and the loss holds no end that the text does not have."""
+    found = encode(Prompt("p", "abc"), tokenizer, "causal", None)
+    assert found.tokens[found.read_position] == "c"
+    assert found.tokens == tuple(tokenizer.convert_ids_to_tokens(tokenizer("abc")["input_ids"]))[: len(found.tokens)]
+
+
+def test_add_eos_token_saved_by_a_training_script_does_not_move_the_prediction(tmp_path):
+    byte_level(add_eos_token=True).save_pretrained(tmp_path)
+    tokenizer = T.AutoTokenizer.from_pretrained(tmp_path, add_eos_token=True)
+    assert tokenizer("ab")["input_ids"][-1] == tokenizer.eos_token_id
+    assert tokens("ab", tokenizer) == ("a", "b")
+
+
+def test_what_is_left_out_is_said(caplog):
+    model = checked(tokenizer=around("[CLS] $A [SEP]"))
+    with caplog.at_level(logging.WARNING, logger="internal_physics"):
+        encode_prompts(model, [Prompt("p", "ab"), Prompt("q", "cd")])
+    assert [record.getMessage() for record in caplog.records] == [
+        "the tokenizer appends [SEP], which is left out: the prediction is read where the text ends"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text"),
+    [
+        (around("$A", eos_token="[SEP]"), "the cat[SEP]"),
+        (around("$A [SEP]"), "the cat[SEP]"),
+        (byte_level(), "the cat<|endoftext|>"),
+        (byte_level(), "<|endoftext|>"),
+        (sentencepiece(), "the cat</s>"),
+    ],
+)
+def test_a_causal_text_that_ends_the_text_is_refused(tokenizer, text):
+    error = refused(text, tokenizer)
+    assert "so that the prediction would be read after its end" in error.what
+    assert error.todo == f"delete it from the text, or, if it is meant, {BOTH}"
+
+
+def test_a_beginning_that_the_tokenizer_does_not_add_may_be_written():
+    found = encode(Prompt("p", "<|endoftext|>ab"), byte_level(), "causal", None)
+    assert found.tokens == ("<|endoftext|>", "a", "b")
+    assert found.special == (0,)
+
+
+def test_a_tokenizer_without_special_tokens_at_all():
+    tokenizer = T.PreTrainedTokenizerFast(tokenizer_object=build_tokenizer().backend_tokenizer)
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (None, None, None)
+    found = encode(Prompt("p", "abc"), tokenizer, "causal", None)
+    assert (found.tokens, found.special) == (("a", "b", "c"), ())
+
+
+def test_an_unknown_word_is_no_special_token():
+    found = encode(Prompt("p", "a€b"), build_tokenizer(), "causal", None)
+    assert found.tokens == ("a", "[UNK]", "b")
+    assert found.special == ()
+
+
+@pytest.mark.parametrize("tokenizer", [build_tokenizer(), around("[CLS] $A [SEP]"), byte_level()])
+def test_a_text_of_nothing_is_refused(tokenizer):
+    error = refused("", tokenizer)
+    assert error.what == "the text '' has no tokens"
+
+
+# --- none and explicit -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tokenizer", [around("[CLS] $A [SEP]"), sentencepiece(eos=True), byte_level()])
+@pytest.mark.parametrize("options", [NONE, EXPLICIT])
+def test_nothing_is_added(tokenizer, options):
+    found = encode(Prompt("p", "abc"), tokenizer, "causal", None, options)
+    assert found.special == ()
+    assert found.ids == tuple(tokenizer("abc", add_special_tokens=False)["input_ids"])
+
+
+def test_explicit_runs_what_the_text_writes():
+    found = encode(Prompt("p", "[CLS]the cat[SEP]"), around("[CLS] $A [SEP]"), "causal", None, EXPLICIT)
+    assert found.tokens == ("[CLS]", *"the cat", "[SEP]")
+    assert (found.special, found.read_position) == ((0, 8), 8)
+
+
+def test_explicit_masked_needs_its_own_frame():
+    tokenizer = build_tokenizer(masked=True)
+    assert tokens("[CLS]a[MASK][SEP]", tokenizer, "masked", EXPLICIT) == ("[CLS]", "a", "[MASK]", "[SEP]")
+    assert tokens("a[MASK]", tokenizer, "masked", EXPLICIT) == ("a", "[MASK]")
+
+
+def test_none_reads_a_special_token_in_the_text_as_text():
+    found = encode(Prompt("p", "<|endoftext|>"), byte_level(), "causal", None, NONE)
+    assert found.tokens == tuple("<|endoftext|>")
+
+
+def test_none_refuses_what_the_tokenizer_cannot_read_as_text():
+    """A unigram model has <s> among its pieces, and finds it in plain text too."""
+    error = refused("<s>a", sentencepiece(), options=NONE)
+    assert error.what == "the text writes the special token '<s>', and special_tokens is none"
+
+
+def test_the_choice_of_one_prompt_is_not_that_of_the_next():
+    """`none` switches the tokenizer itself; the next text must find it as it was."""
+    tokenizer = byte_level()
+    before = tokens("<|endoftext|>ab", tokenizer)
+    tokens("<|endoftext|>ab", tokenizer, options=NONE)
+    assert tokens("<|endoftext|>ab", tokenizer) == before
+
+
+def test_none_keeps_the_mask_and_refuses_others_around_it():
+    tokenizer = build_tokenizer(masked=True)
+    assert tokens("a[MASK]", tokenizer, "masked", NONE) == ("a", "[MASK]")
+    error = refused("[CLS]a[MASK]", tokenizer, "masked", NONE)
+    assert error.what == "the text writes the special token '[CLS]', and special_tokens is none"
+    assert error.todo == "delete it from the text, or set special_tokens: explicit"
+
+
+@pytest.mark.parametrize("options", [NONE, EXPLICIT])
+def test_a_single_token_has_no_loss_either_way(options):
+    assert refused("a", build_tokenizer(), options=options).what.startswith("1 token: there is no next token")
+
+
+def test_the_beginning_alone_has_no_loss():
+    assert refused("[CLS]", around("[CLS] $A"), options=EXPLICIT).what.startswith("1 token: there is no next token")
+
+
+# --- chat template ---------------------------------------------------------------------------------
+
+CHAT = TextOptions(chat_template=True)
+
+
+def test_a_text_in_its_template_is_what_transformers_makes_of_it():
+    tokenizer = chat()
+    found = encode(Prompt("p", "the cat"), tokenizer, "causal", None, CHAT)
+    message = [{"role": "user", "content": "the cat"}]
+    assert list(found.ids) == tokenizer.apply_chat_template(message, add_generation_prompt=True)["input_ids"]
+    assert found.tokens[0] == "<|im_start|>"
+    assert "".join(found.tokens).endswith("the cat<|im_end|>\n<|im_start|>assistant\n")
+    assert found.read_position == len(found.ids) - 1
+    assert [found.tokens[t] for t in found.special if found.tokens[t] != "\n"] == [
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|im_start|>",
+    ]
+
+
+def test_a_template_that_writes_the_beginning_doubles_nothing():
+    """The tokenizer adds [CLS] by itself, and so does the template: it runs once."""
+    tokenizer = around("[CLS] $A", bos_token="[CLS]")
+    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}:"
+    found = encode(Prompt("p", "the cat"), tokenizer, "causal", None, CHAT)
+    assert found.tokens == ("[CLS]", *"the cat:")
+    assert found.special == (0,)
+
+
+def test_a_model_without_a_template_is_refused():
+    error = refused("the cat", build_tokenizer(), options=CHAT)
+    assert error.what == "chat_template: true, but the model's tokenizer has no chat template to choose"
+    assert error.todo == "set chat_template: false for this model or prompt set"
+
+
+def test_a_masked_model_has_no_chat():
+    error = refused("a[MASK]", chat(), "masked", CHAT)
+    assert error.what == "chat_template: true for a masked model"
+
+
+@pytest.mark.parametrize("text", ["<|im_start|>user\nthe cat<|im_end|>\n", "the cat<|im_end|>"])
+def test_a_text_that_is_in_a_template_already_is_refused(text):
+    error = refused(text, chat(), options=CHAT)
+    assert error.what.endswith("and so does the chat template")
+    assert "chat_template: false and special_tokens: explicit" in error.todo
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("", "leaves the text out: it makes ''"),
+        ("{{ 'hello' }}", "leaves the text out: it makes 'hello'"),
+        ("{{ raise_exception('no user here') }}", "fails: TemplateError: no user here"),
+        ("{% for m in messages %}{{ m['nothing'].more }}{% endfor %}", "fails: UndefinedError"),
+        ("{% for m in messages %}", "fails: TemplateSyntaxError"),
+        ("{% for m in messages %}{{ m['content'] }}{% endfor %}<|im_end|>", "ends with '<|im_end|>', the end of"),
+    ],
+)
+def test_a_template_that_does_not_do_is_refused_in_words(template, said):
+    error = refused("the cat", chat(template), options=CHAT)
+    assert said in error.what
+    assert "set chat_template: false" in error.todo
+
+
+def test_no_text_is_refused_before_a_template_hides_it():
+    assert refused("", chat(), options=CHAT).what == "the text '' has no tokens"
+
+
+@pytest.mark.parametrize("form", ["'%d %b %Y'", '"%Y-%m-%d"'])
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day(form):
+    template = (
+        "{% if strftime_now is defined %}{% set today = strftime_now(" + form + ") %}{% endif %}"
+        "{% macro line() %}{{ strftime_now(" + form + ") }}{% endmacro %}"
+        "{{ today }} {{ line() }}{% for m in messages %} {{ m['content'] }}{% endfor %}"
+    )
+    found = "".join(tokens("the cat", chat(template), options=CHAT))
+    day = "26 Jul 2024" if "%b" in form else "2024-07-26"
+    assert found == f"{day} {day} the cat"
+
+
+# --- what the model has room for -------------------------------------------------------------------
+
+
+def with_more_tokens(n=40):
+    tokenizer = build_tokenizer()
+    tokenizer.add_tokens([f"<extra_{i}>" for i in range(n)])
+    return tokenizer
+
+
+def test_a_token_beyond_the_embedding_is_named_with_its_prompt():
+    model = checked(tokenizer=with_more_tokens())
+    with pytest.raises(PromptError) as error:
+        encode_prompts(model, [Prompt("good", "good"), Prompt("bad", "a <extra_39> b")])
+    beyond = model.tokenizer.convert_tokens_to_ids("<extra_39>")
+    assert error.value.where == "prompt 'bad' ('a <extra_39> b')"
+    assert error.value.what == f"the token '<extra_39>' has id {beyond}, and the model's embedding table has 97 rows"
+
+
+def test_an_added_token_that_the_model_has_a_row_for_runs():
+    model = checked(tokenizer=with_more_tokens())
+    (found,) = encode_prompts(model, [Prompt("p", "a<extra_1>b")])
+    assert found.tokens == ("a", "<extra_1>", "b")
+    list(record_batches(model, [found], RecordOptions()))
+
+
+def test_a_head_of_fewer_tokens_than_the_embedding_refuses_those_it_cannot_predict():
+    reader = TextReader(build_tokenizer(), "causal", room=Room(n_embeddings=97, n_logits=10))
+    with pytest.raises(PromptError, match="'z' has id 30, and the model's vocabulary of predictions has 10 rows"):
+        reader.read("abz", "prompt")
+    assert len(TextReader(build_tokenizer(True), "masked", room=Room(n_logits=10)).read("z[MASK]", "p").ids) == 4
+
+
+def test_an_answer_that_the_model_cannot_predict_is_refused():
+    tokenizer = build_tokenizer(masked=True)
+    tokenizer.add_tokens([f"<extra_{i}>" for i in range(40)])
+    model = checked("bert", tokenizer)
+    with pytest.raises(PromptError, match=r"the token '<extra_39>' has id .*vocabulary of predictions has 97 rows"):
+        encode_prompts(model, [Prompt("p", "a[MASK]", answer="<extra_39>")])
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bert"])
+def test_a_pad_token_beyond_the_embedding_pads_nothing_that_counts(name):
+    tokenizer = build_tokenizer(task_of(name) == "masked")
+    tokenizer.add_tokens([f"<extra_{i}>" for i in range(40)])
+    tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    model = checked(name, tokenizer)
+    assert tokenizer.pad_token_id > 97
+    assert 0 <= model.pad_id < 97
+    gap = "[MASK]" if task_of(name) == "masked" else ""
+    prompts = encode_prompts(model, [Prompt("a", f"ab{gap}"), Prompt("b", f"a longer text{gap}")])
+    own = checked(name)
+    mine, theirs = ({t.info.prompt: t for t in record_batches(m, prompts, RecordOptions())} for m in (model, own))
+    assert {p: t.loss_nats for p, t in mine.items()} == pytest.approx({p: t.loss_nats for p, t in theirs.items()})
+
+
+@pytest.mark.parametrize("pad", [None, -1, 5, 96, 97, 10**9])
+def test_padding_is_always_a_row_of_the_embedding(pad):
+    class Named:
+        pad_token_id = pad
+
+    model = wrap_model(build_model("llama"), None)
+    model.tokenizer = Named()
+    assert model.pad_id == (pad if pad in (5, 96) else 0)
+
+
+@pytest.mark.parametrize("saved", ["truncation", "padding"])
+def test_what_was_saved_with_the_tokenizer_cuts_and_pads_nothing(tmp_path, saved):
+    tokenizer = build_tokenizer()
+    if saved == "truncation":
+        tokenizer.backend_tokenizer.enable_truncation(max_length=8)
+    else:
+        tokenizer.backend_tokenizer.enable_padding(length=40)
+    tokenizer.save_pretrained(tmp_path)
+    again = T.AutoTokenizer.from_pretrained(tmp_path)
+    text = "the cat sat on the mat"
+    for options in (TextOptions(), NONE, EXPLICIT):
+        assert tokens(text, again, options=options) == tuple(text)
+
+
+@pytest.mark.parametrize("longest", [4, 512, int(1e30)])
+def test_the_tokenizers_own_length_is_not_the_models(longest):
+    tokenizer = build_tokenizer()
+    tokenizer.model_max_length = longest
+    assert tokens("the cat sat", tokenizer) == tuple("the cat sat")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "room"),
+    [("roberta", 66, 64), ("bert", 66, 66), ("gpt2", 64, 64), ("opt", 64, 64), ("llama", 2048, 2048)],
+)
+def test_the_context_is_what_the_table_of_positions_has_room_for(name, rows, room):
+    """RoBERTa numbers positions from 2: a table of 66 rows has room for 64 tokens. OPT's table has two rows more."""
+    module = build_model(name)
+    if name in ("roberta", "bert"):
+        config = (T.RobertaConfig if name == "roberta" else T.BertConfig)(
+            vocab_size=97,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=rows,
+            pad_token_id=1 if name == "roberta" else 0,
+            attn_implementation="eager",
+        )
+        module = T.AutoModelForMaskedLM.from_config(config).eval()
+    if name == "opt":
+        module = T.AutoModelForCausalLM.from_config(
+            T.OPTConfig(
+                vocab_size=97,
+                hidden_size=32,
+                ffn_dim=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                word_embed_proj_dim=32,
+                max_position_embeddings=rows,
+            )
+        ).eval()
+    model = checked(name, module=module)
+    assert model.context_length == room
+    if room > 100:
+        return
+    ids = torch.full((1, room), 7)
+    with torch.no_grad():
+        module(ids, attention_mask=torch.ones_like(ids))
+        with pytest.raises((IndexError, RuntimeError)):
+            module(torch.full((1, room + 1), 7), attention_mask=torch.ones(1, room + 1, dtype=torch.long))
+    gap, frame = ("[MASK]", 3) if task_of(name) == "masked" else ("", 0)
+    (full,) = encode_prompts(model, [Prompt("full", "a" * (room - frame) + gap)])
+    list(record_batches(model, [full], RecordOptions(weight_gradients="none")))
+    with pytest.raises(PromptError) as error:
+        encode_prompts(model, [Prompt("long", "a" * (room - frame + 1) + gap)])
+    assert error.value.what == f"{room + 1} tokens"
+    assert error.value.expected == f"at most {room}, the model's context"
+
+
+# --- what the record says --------------------------------------------------------------------------
+
+
+def test_a_record_says_which_tokens_are_special():
+    model = checked(tokenizer=around("[CLS] $A", bos_token="[CLS]"))
+    (trace,) = record_batches(model, encode_prompts(model, [Prompt("p", "ab")]), RecordOptions())
+    assert trace.info.tokens == ("[CLS]", "a", "b")
+    assert trace.info.special_positions == (0,)
+    assert TraceInfo.from_json(trace.info.to_json()) == trace.info
+
+
+def test_a_record_from_before_does_not_know():
+    model = checked()
+    (trace,) = record_batches(model, encode_prompts(model, [Prompt("p", "ab")]), RecordOptions())
+    assert trace.info.special_positions == ()
+    old = trace.info.to_json()
+    del old["special_positions"]
+    assert TraceInfo.from_json(old).special_positions is None
+
+
+def test_an_added_special_token_is_marked():
+    tokenizer = build_tokenizer()
+    tokenizer.add_tokens([AddedToken("<turn>", special=True)])
+    found = text_reader(checked(tokenizer=tokenizer)).read("a<turn>b", "p")
+    assert found.tokens == ("a", "<turn>", "b")
+    assert found.special == (1,)
