@@ -13,7 +13,7 @@ from internal_physics.families import registry
 from internal_physics.families.gradient_flow.isf import rows as isf_rows
 from internal_physics.families.gradient_flow.scores import ec_rows
 from internal_physics.families.registry import TABLES
-from internal_physics.families.scores.collect import by_model, collect, collect_files
+from internal_physics.families.scores.collect import collect, collect_files
 from internal_physics.ground.errors import StoreError, UserError
 from internal_physics.tables.check_tables import check_tables
 from internal_physics.tables.chunks import (
@@ -27,6 +27,7 @@ from internal_physics.tables.chunks import (
     write_row_files,
 )
 from internal_physics.tables.conform import conform
+from internal_physics.tables.gather import by_model
 from internal_physics.tables.measure import per_prompt_chunks, per_prompt_table, per_set_table
 from internal_physics.tables.preview import Preview, read_previews
 from internal_physics.tables.read import TableBySet, read_table, table_parts

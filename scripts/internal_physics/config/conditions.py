@@ -12,10 +12,10 @@ from typing import Any
 
 from internal_physics.config.options.steering import SteeringOptions
 from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.ground.strict_csv import read_csv
 
-BASELINE = "baseline"
 FILE_KINDS = (".safetensors", ".pt", ".pth", ".csv")
 SPARSE_CODER = "sae.safetensors"  # the weights file in a folder that sparsify writes
 HOOKPOINT_COLUMNS = ("sparse_model", "hookpoint", "feature_index", "steering_coefficient")

@@ -54,12 +54,12 @@ def significant_source(text: str) -> str:
     Raises:
         SyntaxError: if it is not Python.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     for row, start, end in _insignificant(text):
         lines[row] = lines[row][:start] + " " * (end - start) + lines[row][end:]
-    strings = _rows_of_strings(ast.parse(text))
+    inside = _rows_that_end_in_a_string(ast.parse(text))
     return "\n".join(
-        line if row in strings else line.rstrip() for row, line in enumerate(lines) if row in strings or line.strip()
+        line if row in inside else line.rstrip() for row, line in enumerate(lines) if row in inside or line.strip()
     )
 
 
@@ -68,7 +68,7 @@ def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0] - 1, token.start[1], token.end[1]
-    encoded = [line.encode() for line in text.splitlines()]
+    encoded = [line.encode() for line in text.split("\n")]
     for node in _docstrings(ast.parse(text)):
         for row in range(node.lineno - 1, node.end_lineno):
             start = node.col_offset if row == node.lineno - 1 else 0
@@ -76,8 +76,8 @@ def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
             yield row, len(encoded[row][:start].decode()), len(encoded[row][:end].decode())
 
 
-def _rows_of_strings(tree: ast.Module) -> set[int]:
-    """Rows of strings of several lines other than docstrings: their blanks count."""
+def _rows_that_end_in_a_string(tree: ast.Module) -> set[int]:
+    """Rows whose end is inside a string of several lines that is no docstring: their blanks count."""
     docstrings = {id(node) for node in _docstrings(tree)}
     strings = [
         node
@@ -85,7 +85,7 @@ def _rows_of_strings(tree: ast.Module) -> set[int]:
         if (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)))
         and id(node) not in docstrings
     ]
-    return {row for node in strings for row in range(node.lineno - 1, node.end_lineno) if node.end_lineno > node.lineno}
+    return {row for node in strings for row in range(node.lineno - 1, node.end_lineno - 1)}
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:

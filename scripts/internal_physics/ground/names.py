@@ -4,6 +4,7 @@ import re
 
 from internal_physics.ground.errors import UserError
 
+BASELINE = "baseline"  # the condition without an intervention
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 WHAT_A_NAME_IS = "letters, digits, '.', '_' and '-', starting with a letter or digit"
 _MISSING = {"NA", "NULL", "NaN", "None", "nan", "null"}

@@ -9,11 +9,12 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from internal_physics.config.conditions import BASELINE, Run, files_behind
+from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
 from internal_physics.families.family import CONDITIONS, WATCH, Per
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
 from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from internal_physics.config.load import load_config
 from internal_physics.families.information.collect_information import information_table
-from internal_physics.families.information.rows import QUANTITIES, WATCHED
+from internal_physics.families.information.rows import QUANTITIES
 from internal_physics.families.information.tables import INFORMATION
+from internal_physics.families.information.watched import WATCHED
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.tables.check_tables import check_tables, table_problems

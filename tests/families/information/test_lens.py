@@ -10,7 +10,8 @@ import transformers
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.information import token_texts, verify_readout, watched_ids
 from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
-from internal_physics.families.information.rows import prediction_rows, rows, settled_layer, watched_quantity
+from internal_physics.families.information.rows import prediction_rows, rows, settled_layer
+from internal_physics.families.information.watched import watched_quantity
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from internal_physics.config.conditions import BASELINE
 from internal_physics.families.comparison.tables import COMPARISONS
-from internal_physics.families.scores.collect import by_model
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes, percent_change
 from internal_physics.tables.chunks import prompt_sets_in
+from internal_physics.tables.gather import by_model
 from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.rows import read_metrics
 

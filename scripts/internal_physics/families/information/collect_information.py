@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from internal_physics.families.scores.collect import layers_table
 from internal_physics.tables.chunks import read_chunks
+from internal_physics.tables.gather import layers_table
 
 
 def collect_information_files(metrics: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from internal_physics.config.conditions import BASELINE
 from internal_physics.families.information.figures import information_metric
 from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
 from internal_physics.figures.style import save
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import percent_change
 from internal_physics.tables.keys import PROMPT_KEY

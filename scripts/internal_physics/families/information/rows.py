@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from internal_physics.families.information.attention import attention_metric_rows
+from internal_physics.families.information.watched import watched_quantity
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
@@ -32,7 +33,6 @@ QUANTITIES = (
     "mean_surprisal_nats",
     "settled_layer",
 )
-WATCHED = "probability of "
 N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is followed along depth
 
 
@@ -87,11 +87,6 @@ def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRo
         found += _rows(watched_quantity(token), probabilities)
     found += [MetricRow("settled_layer", settled_layer(lens), trace.n_layers, status=_status(settled_layer(lens)))]
     return [*found, *attention_metric_rows(trace)]
-
-
-def watched_quantity(token: str) -> str:
-    """Name of the quantity that follows a watched token: `probability of ' happy'`."""
-    return f"{WATCHED}{token!r}"
 
 
 def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:

@@ -1,8 +1,6 @@
 """Rule collect: metric rows of all models → the tables prompts, layers and scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +10,7 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.chunks import read_chunks
+from internal_physics.tables.gather import by_model, layers_table
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.rows import read_metrics
 
@@ -33,13 +32,6 @@ def collect_files(
     for of_model in by_model(paths):
         rows = read_metrics(of_model, pc.field("layer").is_null())
         yield from _without_layers(rows, scored, **settings).items()
-
-
-def by_model(paths: Sequence[str]) -> list[list[str]]:
-    """Files results/…/{model}/{condition}.parquet of one model together, in the order in which models come first."""
-    models = list(dict.fromkeys(Path(path).parts[-2] for path in paths))
-    in_order = sorted(paths, key=lambda path: models.index(Path(path).parts[-2]))
-    return [list(files) for _, files in groupby(in_order, key=lambda path: Path(path).parts[-2])]
 
 
 def collect(
@@ -72,12 +64,6 @@ def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
     status = flagged.reindex(wide.index) if len(flagged) else pd.Series(None, index=wide.index, dtype="str")
     status = status.fillna(OK).mask(status.isna() & ~np.isfinite(wide.loss_nats), "loss is not finite")
     return _in_order(wide.assign(status=status).reset_index(), rows)
-
-
-def layers_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per prompt, layer and quantity."""
-    layers = rows[rows.layer.notna()]
-    return layers[[*PROMPT_KEY, "layer", "quantity", "value", "status"]].reset_index(drop=True)
 
 
 def scores_table(

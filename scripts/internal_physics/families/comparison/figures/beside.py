@@ -10,8 +10,8 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.figures import style
+from internal_physics.ground.names import BASELINE
 
-BASELINE = "baseline"
 LEGEND_COLUMNS = 4
 LEGEND_ROW_INCHES = 0.28
 ROW_INCHES = 1.7

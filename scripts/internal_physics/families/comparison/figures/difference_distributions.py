@@ -14,6 +14,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import order_models, require_columns
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
@@ -72,8 +73,8 @@ _NOTE = (
 
 def differences(prompts: pd.DataFrame) -> pd.DataFrame:
     """Steered minus baseline, one row per model, condition and prompt; NaN where one of the two is not finite."""
-    baseline = prompts[prompts["condition"] == beside.BASELINE].set_index(["model", "prompt"])[list(NUMBERS)]
-    steered = prompts[prompts["condition"] != beside.BASELINE].reset_index(drop=True)
+    baseline = prompts[prompts["condition"] == BASELINE].set_index(["model", "prompt"])[list(NUMBERS)]
+    steered = prompts[prompts["condition"] != BASELINE].reset_index(drop=True)
     before = baseline.reindex(pd.MultiIndex.from_frame(steered[["model", "prompt"]]))
     change = steered[list(NUMBERS)].to_numpy(dtype=float) - before.to_numpy(dtype=float)
     change[~np.isfinite(change)] = np.nan

@@ -14,6 +14,7 @@ from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import count_prompts, left_out_notes, order_models, require_columns, split
+from internal_physics.ground.names import BASELINE
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
@@ -67,11 +68,11 @@ def _figure(usable: pd.DataFrame, blocks: Sequence[Sequence[str]], looks: Mappin
     figure, grid = beside.panel_grid(n_rows, n_columns, len(looks), style.PAGE_WIDTH_INCHES)
     for row in range(n_rows):
         b, q = divmod(row, len(quantities))
-        conditions = [beside.BASELINE, *blocks[b]]
+        conditions = [BASELINE, *blocks[b]]
         panels = beside.row_of_panels(figure, grid, row, len(conditions))
         _row(panels, usable[usable["quantity"] == quantities[q]], conditions, looks)
         for ax, condition in zip(panels, conditions, strict=True):
-            name = "standard" if condition == beside.BASELINE else style.wrap_name(condition)
+            name = "standard" if condition == BASELINE else style.wrap_name(condition)
             beside.dress(
                 ax,
                 title=name if q == 0 else "",

@@ -9,7 +9,7 @@ from matplotlib.gridspec import GridSpec
 
 from internal_physics.families.comparison.figures import beside
 from internal_physics.families.comparison.tables import COMPARISONS
-from internal_physics.families.information.rows import WATCHED
+from internal_physics.families.information.watched import WATCHED
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs

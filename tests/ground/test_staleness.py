@@ -1,0 +1,136 @@
+"""Stale means stale: a change in one file of the library makes exactly these jobs stale, and no others.
+
+A job's parameter `code` is a checksum over the import closure of its script and of the modules that this loads by
+name (that the rules pass it is tested in tests/rules, and under a real Snakemake in tests/workflow). What is stale by
+itself is listed here; what is drawn or computed from the new files of a stale job follows by Snakemake's own rule.
+Labels: a rule's name, or "metric:isf" and "figure:radar" where one rule serves several.
+"""
+
+from functools import cache
+
+import pytest
+from internal_physics.families import registry
+from internal_physics.ground.closure import ROOT, script_files
+from rule_code import SCRIPTS, jobs
+
+LIBRARY = ROOT / "internal_physics"
+ALL = frozenset(jobs())
+FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
+REPORTING = {"check_tables", "report"}  # they know all families
+RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
+LOADING = {*RUNNING, "spectra", "information"}
+FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
+
+
+def figures(*names):
+    return {f"figure:{name}" for name in names}
+
+
+LAYER_CURVES = figures(*(name for name in registry.FIGURES if name.startswith("information_")))
+OF_WEIGHTS = ("phase_map", "state_diagrams", "thermodynamics_heatmap", "thermodynamics_profile")
+COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
+BESIDE = figures("standard_control", "standard_control_information")
+
+STALE = {
+    # Formulas of one metric.
+    "families/gradient_flow/scores.py": {"gradient_flow"},
+    "families/gradient_flow/flow.py": {"gradient_flow"},
+    "families/gradient_flow/isf.py": {"metric:isf"},
+    "families/residual_gain/residual_gain.py": {"metric:residual_gain"},
+    "families/thermodynamics/state.py": {"thermodynamics"},
+    "families/thermodynamics/spectrum.py": {"spectra", "thermodynamics"},
+    "families/thermodynamics/tail.py": {"spectra"},
+    "families/thermodynamics/change_points.py": {"phases"},
+    "families/information/distribution.py": {"information"},
+    "families/information/rows.py": {"information"},
+    # How a family's rows become tables.
+    "families/scores/collect.py": {"collect"},
+    "families/scores/normalize.py": {"normalize"},
+    "families/comparison/compare.py": {"compare"},
+    "families/information/collect.py": {"collect_information"},
+    "families/residual_gain/hypothesis_tests.py": {"hypotheses"},
+    "families/information/information_package.py": {"information_package"},
+    # Columns and their words: what writes or reads these tables, and what knows all tables.
+    "families/gradient_flow/tables.py": {"collect", *figures("isf_spectrum"), *REPORTING},
+    "families/scores/tables.py": {
+        *("collect", "normalize", "correlate"),
+        *figures("radar", "correlation_matrix", "layer_heatmap", "layer_profiles"),
+        *figures("difference_distributions", "gain_panels"),
+        *BESIDE,
+        *REPORTING,
+    },
+    "families/residual_gain/tables.py": {
+        *("gains", "hypotheses", "residual_gain_result"),
+        *figures("gain_heatmap", "gain_panels"),
+        *REPORTING,
+    },
+    "families/thermodynamics/tables.py": {"collect_thermodynamics", *figures(*OF_WEIGHTS), *REPORTING},
+    "families/information/tables.py": {
+        *("collect_information", "information_package"),
+        *LAYER_CURVES,
+        *BESIDE,
+        *REPORTING,
+    },
+    "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
+    # Figures, and what they share.
+    "families/gradient_flow/figures/radar.py": figures("radar"),
+    "families/thermodynamics/figures/phase_map.py": figures("phase_map"),
+    "families/thermodynamics/figures/weights.py": figures(*OF_WEIGHTS, "singular_spectra"),
+    "figures/style.py": {*FIGURES, "information_package"},
+    "figures/internal_physics.mplstyle": {*FIGURES, "information_package"},
+    # What families say of themselves.
+    "families/registry.py": REPORTING,
+    "families/family.py": REPORTING,
+    **dict.fromkeys((f"families/{family.name}/family.py" for family in registry.FAMILIES), REPORTING),
+    # Records: a metric reads them, no table or figure does.
+    "records/store.py": {*RUNNING, *FROM_RECORDS},
+    "records/trace.py": {*RUNNING, *FROM_RECORDS},
+    "tables/measure.py": FROM_RECORDS,
+    "recording/recorder.py": RUNNING,
+    "models/loading.py": LOADING,
+    "models/fetch.py": {"fetch"},
+    # Statistics and ground.
+    "statistics/bootstrap.py": {
+        *("metric:isf", "collect", "correlate", "hypotheses"),
+        *figures("gain_panels"),
+    },
+    "statistics/many_means.py": {"thermodynamics"},
+    "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
+        *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "correlate", "gains", "hypotheses"),
+        *("information_package", *REPORTING),
+    },
+    "tables/gather.py": {"collect", "compare", "collect_information"},
+    "ground/errors.py": ALL,
+    "ground/closure.py": set(),
+    # Between the parts of the workflow, and beside it.
+    "report/build.py": {"report"},
+    "plan/run_plan.py": set(),
+    "config/load.py": set(),
+    "docs/pages.py": set(),
+    "api.py": set(),
+    "exports.py": set(),
+}
+
+
+@cache
+def reached(label):
+    """Library files in the closure of a job."""
+    script, *modules = jobs()[label]
+    return {file.relative_to(LIBRARY).as_posix() for file in script_files(SCRIPTS / f"{script}.py", *modules)}
+
+
+@pytest.mark.parametrize("file", STALE)
+def test_a_change_makes_exactly_these_jobs_stale(file):
+    assert (LIBRARY / file).is_file()
+    assert {label for label in ALL if file in reached(label)} == set(STALE[file])
+
+
+def test_no_new_family_metric_figure_or_table_makes_another_one_stale():
+    """The files that a new family is named in: of those that compute, draw or record nothing reaches them."""
+    for file in ("families/registry.py", "plan/run_plan.py", "exports.py", "metrics.py", "docs/pages.py"):
+        assert {label for label in ALL if file in reached(label)} <= REPORTING
+
+
+def test_every_file_that_a_job_reaches_is_in_the_library():
+    files = {path.relative_to(LIBRARY).as_posix() for path in LIBRARY.rglob("*") if path.is_file()}
+    assert set().union(*map(reached, ALL)) <= files
