@@ -3,7 +3,7 @@
 A job's parameter `code` is a checksum over the import closure of its script and of the modules that this loads by
 name (that the rules pass it is tested in tests/rules, and under a real Snakemake in tests/workflow). What is stale by
 itself is listed here; what is drawn or computed from the new files of a stale job follows by Snakemake's own rule.
-Labels: a rule's name, or "metric:isf" and "figure:radar" where one rule serves several.
+Labels: a rule's name; "metric:isf", "table:isf_spectra" and "figure:radar" where one rule serves several.
 """
 
 from functools import cache
@@ -37,7 +37,7 @@ STALE = {
     "families/gradient_flow/flow.py": {"gradient_flow"},
     "families/gradient_flow/isf.py": {"metric:isf"},
     "families/residual_gain/residual_gain.py": {"metric:residual_gain"},
-    "families/thermodynamics/state.py": {"thermodynamics"},
+    "families/thermodynamics/thermodynamics.py": {"thermodynamics"},
     "families/thermodynamics/spectrum.py": {"spectra", "thermodynamics"},
     "families/thermodynamics/tail.py": {"spectra"},
     "families/thermodynamics/change_points.py": {"phases"},
@@ -45,13 +45,14 @@ STALE = {
     "families/information/rows.py": {"information"},
     # How a family's rows become tables.
     "families/scores/collect.py": {"collect"},
+    "families/gradient_flow/isf_spectra.py": {"table:isf_spectra"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
-    "families/information/collect.py": {"collect_information"},
+    "families/information/collect_information.py": {"collect_information"},
     "families/residual_gain/hypothesis_tests.py": {"hypotheses"},
     "families/information/information_package.py": {"information_package"},
     # Columns and their words: what writes or reads these tables, and what knows all tables.
-    "families/gradient_flow/tables.py": {"collect", *figures("isf_spectrum"), *REPORTING},
+    "families/gradient_flow/tables.py": {"table:isf_spectra", *figures("isf_spectrum"), *REPORTING},
     "families/scores/tables.py": {
         *("collect", "normalize", "correlate"),
         *figures("radar", "correlation_matrix", "layer_heatmap", "layer_profiles"),

@@ -9,6 +9,7 @@ import time
 import pytest
 from internal_physics.families.family import Per
 from workflow_runs import (
+    BELOW_COLLECT,
     BELOW_GAINS,
     BELOW_INFORMATION,
     BELOW_LENS,
@@ -150,7 +151,7 @@ class TestCode:
     def test_what_the_gradient_flow_metrics_share_reruns_them_and_no_other(self, tree):
         tree.append(f"{FAMILIES}/gradient_flow/flow.py", CODE)
         plan = tree.plan()
-        assert plan.labels == {"gradient_flow"} | BELOW_METRICS
+        assert plan.labels == {"gradient_flow", "collect"} | BELOW_COLLECT
         assert plan.jobs["gradient_flow"] == len(MODELS)
 
     @pytest.mark.parametrize("figure", ["radar", "layer_heatmap"])
@@ -203,7 +204,7 @@ class TestOptions:
         tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")
         plan = tree.plan()
         assert not plan.labels & {*RECORDS, *OF_RECORDS}
-        assert plan.labels == BELOW_METRICS - {"figure:isf_spectrum", "figure:gain_panels"}
+        assert plan.labels == {"collect"} | BELOW_COLLECT - {"figure:gain_panels"}
 
     @pytest.mark.parametrize(
         "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]

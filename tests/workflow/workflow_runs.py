@@ -1,6 +1,6 @@
 """Real runs of the workflow on a copy of its working tree, so that tests may edit code, config and models.
 
-Jobs are counted by label: a rule's name, or "metric:isf" and "figure:radar" where a rule serves several.
+Jobs are counted by label: a rule's name; "metric:isf", "table:isf_spectra" and "figure:radar" where a rule serves several.
 """
 
 import os
@@ -42,7 +42,8 @@ FLOW = ("ec", "isc", "isg", "isa")
 OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
 END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
-BELOW_METRICS = {"collect", *BELOW_SCORES, *figures_of("prompts", "layers", "isf_spectra")}
+BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
+BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra")}
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
@@ -153,15 +154,17 @@ class Tree:
 
 
 def is_generic(rule: str) -> bool:
-    """Whether a rule serves several metrics or figures."""
-    return rule == "metric" or rule.startswith("figure_")
+    """Whether a rule serves several metrics, tables or figures."""
+    return rule in ("metric", "table") or rule.startswith("figure_")
 
 
 def labels_of_generic_jobs(text: str) -> dict[str, str]:
-    """Number of a job → label, from the messages of rule metric ("isf of a, baseline") and of those of figures."""
+    """Number of a job → label, from the messages of rule metric ("isf of a, baseline"), of rule table and of figures."""
     metrics = re.findall(r"^Job (\d+): (\w+) of \S+, \S+$", text, flags=re.MULTILINE)
     figures = re.findall(r"^Job (\d+): Drawing (\w+)$", text, flags=re.MULTILINE)
-    return {job: f"metric:{name}" for job, name in metrics} | {job: f"figure:{name}" for job, name in figures}
+    tables = re.findall(r"^Job (\d+): Making the table (\w+)$", text, flags=re.MULTILINE)
+    kinds = {"metric": metrics, "table": tables, "figure": figures}
+    return {job: f"{kind}:{name}" for kind, found in kinds.items() for job, name in found}
 
 
 def command(*arguments: str, cores: int = 2, config: str = CONFIG) -> list[str]:
