@@ -192,7 +192,8 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        assert tree.plan().labels == BELOW_METRICS | BELOW_GAINS | {"thermodynamics", "phases"} | BELOW_PHASES
+        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, "thermodynamics", "phases", *BELOW_PHASES}
+        assert tree.plan().labels == drawing
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")

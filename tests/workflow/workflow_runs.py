@@ -1,6 +1,6 @@
 """Real runs of the workflow on a copy of its working tree, so that tests may edit code, config and models.
 
-Jobs are counted by label: a rule's name; "metric:isf", "table:isf_spectra" and "figure:radar" where a rule serves several.
+Jobs are counted by label: a rule's name, or "metric:isf", "figure:radar" where one rule serves several.
 """
 
 import os
@@ -159,7 +159,7 @@ def is_generic(rule: str) -> bool:
 
 
 def labels_of_generic_jobs(text: str) -> dict[str, str]:
-    """Number of a job → label, from the messages of rule metric ("isf of a, baseline"), of rule table and of figures."""
+    """Number of a job → label, from the messages: "isf of a, baseline", "Making the table a", "Drawing a"."""
     metrics = re.findall(r"^Job (\d+): (\w+) of \S+, \S+$", text, flags=re.MULTILINE)
     figures = re.findall(r"^Job (\d+): Drawing (\w+)$", text, flags=re.MULTILINE)
     tables = re.findall(r"^Job (\d+): Making the table (\w+)$", text, flags=re.MULTILINE)
