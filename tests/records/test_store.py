@@ -1,5 +1,6 @@
 """The record on disk: exact to the bit, read piece by piece, whole or not there, and named where it is damaged."""
 
+import hashlib
 import json
 import resource
 import signal
@@ -61,6 +62,15 @@ class TestRoundTrip:
         trace = make_trace(keep=keep)
         write_trace(trace, path)
         assert read_trace(path).info == trace.info
+
+    @pytest.mark.parametrize("size", [1, 1000])
+    @pytest.mark.parametrize("keep", KEEPS)
+    def test_writing_gives_the_sha256_of_the_file(self, path, keep, size):
+        """Also of one that is larger than what is written at once (a thousand random rows are 4 MB)."""
+        array = np.random.default_rng(0).standard_normal((size, 1000)).astype(np.float32)
+        trace = make_trace(keep=keep)
+        digest = write_trace(Trace(trace.info, {**trace.tensors, Key("x", 0, "y"): array}), path)
+        assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
     @given(
         hnp.arrays(

@@ -48,7 +48,7 @@ def kill_after(tree, file, line):
 
 
 def test_a_record_job_killed_while_it_writes_leaves_no_half_file_and_is_repeated_alone(base, empty):
-    line = "                writer.write_batch(_row(key, trace.tensors[key], schema), row_group_size=1)"
+    line = "            writer.write_batch(_row(key, array, schema), row_group_size=1)"
     kill_after(empty, "scripts/internal_physics/records/store.py", line)
     with pytest.raises(Refused):
         empty.snakemake(EC)

@@ -1,5 +1,6 @@
 """Whole runs: complete, replayable to the byte, alike on any number of cores, and whole again after a kill."""
 
+import hashlib
 import os
 import re
 import resource
@@ -93,6 +94,13 @@ class TestBaseRun:
         assert re.fullmatch(r"sha256:[0-9a-f]{64}", labels["revision"])
         assert trace.info.text == "the cat"
         assert trace.info.weight_gradients == "norms"
+
+    def test_every_record_has_the_checksum_that_it_is_listed_with(self, base):
+        """Checksums are of the bytes as they are written; no job reads a record back for its own."""
+        listings = list(base.path("results/records").rglob("*.sha256"))
+        lines = [line.split("  ") for path in listings for line in path.read_text().splitlines()]
+        assert len(lines) == len(MODELS) * sum(map(len, PROMPTS.values()))
+        assert {hashlib.sha256(base.path(name).read_bytes()).hexdigest() == digest for digest, name in lines} == {True}
 
     def test_every_row_is_ok_or_says_why_not(self, base):
         found = tables(base)

@@ -7,6 +7,8 @@ A rename is not flushed to the disk: a machine that loses power loses its runnin
 """
 
 import contextlib
+import hashlib
+import io
 import os
 import shutil
 import socket
@@ -14,6 +16,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 from internal_physics.ground.errors import StoreError
 
@@ -53,6 +56,31 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+class HashedFile(io.RawIOBase):
+    """Writes to an open file and hashes what it writes, so that nobody has to read the file back for its checksum.
+
+    Args:
+        file: open for writing in bytes; closing this object leaves it open.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, or what has a buffer of them, and hash them; how many were written."""
+        self._hash.update(data)
+        return self._file.write(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written so far, in hexadecimal."""
+        return self._hash.hexdigest()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -86,8 +87,7 @@ def record_set(
         unit="prompt",
         file=sys.stderr,
     )
-    _write_beside(traces, paths)
-    write_listing(outputs, listing)
+    write_listing(_write_beside(traces, paths), listing)
 
 
 def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any]) -> LoadedModel:
@@ -127,13 +127,20 @@ def _expected_mb(model: LoadedModel, encoded: Sequence[Encoded], options: Record
     return sum(expected_bytes(model.anatomy, len(e.ids), options) for e in encoded) / 1e6
 
 
-def _write_beside(traces: "Sequence[Trace] | tqdm", paths: Mapping[str, str | Path]) -> None:
-    """Write in one thread beside the passes: compression and disk overlap with the next batch."""
+def _write_beside(traces: Iterable[Trace], paths: Mapping[str, str | Path]) -> list[tuple[str | Path, str]]:
+    """Write in one thread beside the passes: compression, checksum and disk overlap with the next batch.
+
+    Returns:
+        Path and sha256 of every record, in the order of `paths`.
+    """
+    digests: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=1) as writer:
-        waiting: list[Future[None]] = []
+        waiting: deque[tuple[str, Future[str]]] = deque()
         for trace in traces:
-            waiting.append(writer.submit(write_trace, trace, paths[trace.info.prompt]))
+            prompt = trace.info.prompt
+            waiting.append((prompt, writer.submit(write_trace, trace, paths[prompt])))
             while len(waiting) > WRITES_AHEAD:
-                waiting.pop(0).result()
-        for future in waiting:
-            future.result()
+                name, written = waiting.popleft()
+                digests[name] = written.result()
+        digests |= {name: written.result() for name, written in waiting}
+    return [(path, digests[prompt]) for prompt, path in paths.items()]

@@ -5,7 +5,6 @@ listing stands for all of a job's. It has the format of `sha256sum`, which can c
 change exactly when a record does.
 """
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,13 +14,17 @@ from internal_physics.ground.files import write_text
 _DIGEST = 64  # characters
 
 
-def write_listing(records: Iterable[str | Path], path: str | Path) -> None:
+def write_listing(records: Iterable[tuple[str | Path, str]], path: str | Path) -> None:
     """Write one line per record, in order: its sha256, two spaces, its path as it is given.
+
+    Args:
+        records: path and sha256 of each, as `write_trace` gave it.
+        path: of the listing.
 
     Raises:
         StoreError: if the disk refuses.
     """
-    write_text(path, "".join(f"{_sha256(record)}  {record}\n" for record in records))
+    write_text(path, "".join(f"{digest}  {record}\n" for record, digest in records))
 
 
 def listed(*listings: str | Path) -> list[str]:
@@ -46,8 +49,3 @@ def _read(path: str | Path) -> list[str]:
             todo="delete it; the next run makes it again",
         )
     return [line[_DIGEST + 2 :] for line in lines]
-
-
-def _sha256(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

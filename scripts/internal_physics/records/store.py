@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from internal_physics.ground.errors import StoreError
-from internal_physics.ground.files import whole_file
+from internal_physics.ground.files import HashedFile, whole_file
 from internal_physics.records.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
@@ -32,30 +32,38 @@ _INFO, _INDEX, _SCHEMA, _VERSIONS = (
     b"internal_physics:schema",
     b"internal_physics:versions",
 )
+_WRITTEN_AT_ONCE = 2**18  # bytes; Parquet writes a row group in some ten parts, most of them small
 _PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "pyarrow")
 
 
-def write_trace(trace: Trace, path: str | Path) -> None:
-    """Write one trace to one Parquet file, atomically.
+def write_trace(trace: Trace, path: str | Path) -> str:
+    """Write one trace to one Parquet file, atomically, and return the file's sha256 in hexadecimal.
 
     Raises:
         StoreError: if the disk refuses (full, read-only), naming the file; nothing is left behind.
     """
     keys = list(trace.tensors)
     schema = _schema(trace, keys)
-    with whole_file(path) as temporary:
-        writer = pq.ParquetWriter(
-            temporary,
-            schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=False,
-            write_statistics=False,
-            use_byte_stream_split=["values.list.element"],
-        )
-        with writer:
-            for key in keys:
-                writer.write_batch(_row(key, trace.tensors[key], schema), row_group_size=1)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        hashed = HashedFile(file)
+        with pa.BufferedOutputStream(pa.PythonFile(hashed, mode="w"), _WRITTEN_AT_ONCE) as sink:
+            _write(sink, schema, ((key, trace.tensors[key]) for key in keys))
+    return hashed.sha256
+
+
+def _write(sink: pa.NativeFile, schema: pa.Schema, tensors: Iterable[tuple[Key, np.ndarray]]) -> None:
+    writer = pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=False,
+        write_statistics=False,
+        use_byte_stream_split=["values.list.element"],
+    )
+    with writer:
+        for key, array in tensors:
+            writer.write_batch(_row(key, array, schema), row_group_size=1)
 
 
 def read_trace(path: str | Path) -> Trace:
