@@ -73,6 +73,11 @@ def load_options(wildcards):
     return PLAN.load_options(wildcards.model)
 
 
+def text_options_on(prompt_set):
+    """How the texts of a prompt set become tokens, by model."""
+    return lambda wildcards: PLAN.text_options(wildcards.model, prompt_set)
+
+
 def source_files(wildcards):
     """Files of a local model, so that a changed one is fetched again; nothing for packages and hubs."""
     source = CONFIG.snapshots[wildcards.snapshot]

@@ -34,6 +34,7 @@ for record_job in PLAN.record_jobs:
             load=load_options,
             steering=lambda wildcards: PLAN.steering(wildcards.condition),
             record=PLAN.record_options(record_job),
+            text=text_options_on(record_job.prompt_set),
             code=code("record"),
         message:
             "Recording {wildcards.model} on {params.prompt_set}: {params.n_prompts} prompts, {wildcards.condition}"

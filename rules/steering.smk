@@ -21,6 +21,7 @@ rule derive_direction:
         contrast=lambda wildcards: CONFIG.conditions[wildcards.contrast].steering["contrast"],
         batch_size=CONFIG.raw["record"]["batch_size"],
         load=load_options,
+        text=lambda wildcards: PLAN.text_options(wildcards.model),
         code=code("derive_direction"),
     message:
         "Deriving the direction {wildcards.contrast} of {wildcards.model}"

@@ -11,6 +11,7 @@ if __name__ == "__main__":
             contrast=snakemake.params.contrast,
             batch_size=snakemake.params.batch_size,
             load=snakemake.params.load,
+            text=snakemake.params.text,
             labels={"model": snakemake.wildcards.model, "condition": snakemake.wildcards.contrast},
             threads=snakemake.threads,
         )

@@ -12,6 +12,7 @@ if __name__ == "__main__":
             prompts=snakemake.params.prompts,
             load=snakemake.params.load,
             record=snakemake.params.record,
+            text=snakemake.params.text,
             steering=snakemake.params.steering,
             steering_file=snakemake.input.get("steering"),
             labels={**snakemake.wildcards, "prompt_set": snakemake.params.prompt_set},

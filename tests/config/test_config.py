@@ -52,6 +52,8 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "device": "auto",
         "allow_pickle": False,
         "trust_remote_code": False,
+        "special_tokens": "tokenizer",
+        "chat_template": False,
     }
     assert raw["record"] == {
         "weight_gradients": "factors",

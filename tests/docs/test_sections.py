@@ -220,7 +220,15 @@ class TestStaleness:
     @pytest.mark.parametrize(
         ("script", "reached"),
         [
-            ("record", {"config/options/record.py", "config/options/steering.py", "models/options.py"}),
+            (
+                "record",
+                {
+                    "config/options/record.py",
+                    "config/options/steering.py",
+                    "config/options/text.py",
+                    "models/options.py",
+                },
+            ),
             ("spectra", {"models/options.py"}),
             ("phases", {"families/thermodynamics/options.py"}),
             ("information", {"families/information/options.py", "models/options.py"}),

@@ -93,6 +93,11 @@ class TestPrompts:
         tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: factors")
         assert tree.plan().records() == both("words")
 
+    @pytest.mark.parametrize("option", ["special_tokens: none", "chat_template: true"])
+    def test_how_one_set_becomes_tokens_concerns_that_set(self, tree, option):
+        tree.edit(CONFIG, "weight_gradients: norms", f"weight_gradients: norms\n    {option}")
+        assert tree.plan().records() == both("words")
+
 
 class TestModels:
     def test_an_added_model_is_fetched_and_recorded_alone(self, tree):
@@ -122,6 +127,13 @@ class TestModels:
         plan = tree.plan()
         assert plan.fetched() == {"gpt2"}
         assert plan.records() == {("tiny-gpt2", name) for name in SETS}
+
+    def test_how_texts_become_tokens_of_one_model_concerns_its_records_alone(self, tree):
+        line = '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"'
+        tree.edit(CONFIG, line, f"{line}, special_tokens: explicit")
+        plan = tree.plan()
+        assert plan.records() == {("tiny-gpt2", name) for name in SETS}
+        assert not plan.labels & {"fetch", "spectra"}
 
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")

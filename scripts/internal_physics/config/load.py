@@ -7,7 +7,7 @@ import copy
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from internal_physics.config.conditions import Condition, Run, parse_conditions,
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
+from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
@@ -32,12 +33,17 @@ _SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 @dataclass(frozen=True)
 class PromptSet:
-    """A prompt set as the workflow runs it."""
+    """A prompt set as the workflow runs it.
+
+    Attributes:
+        text: what it sets of TextOptions itself; the rest is the model's.
+    """
 
     name: str
     prompts: tuple[Prompt, ...]
     weight_gradients: str
     task: str = "causal"
+    text: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,18 @@ class Config:
             return prompt_set, prompt
         return own[0].name, own[0].prompts[0].name
 
+    def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
+        """How a text becomes tokens of a model: TextOptions by name, the prompt set's own before the model's."""
+        own = {} if prompt_set is None else self.prompt_sets[prompt_set].text
+        return given_text_options(self.models[model]) | own
+
     def resolved(self) -> dict[str, Any]:
         """The config with its prompts written out: enough to replay the run, whatever happens to the prompt files."""
         raw = copy.deepcopy(self.raw)
         for name, prompt_set in self.prompt_sets.items():
             prompts = [prompt.to_json() for prompt in prompt_set.prompts]
             kept = {"weight_gradients": prompt_set.weight_gradients, "task": prompt_set.task}
-            raw["prompt_sets"][name] = {"prompts": prompts, **kept}
+            raw["prompt_sets"][name] = {"prompts": prompts, **kept, **prompt_set.text}
         return raw
 
 
@@ -124,6 +135,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         conditions,
         where,
     )
+    refuse_chats(resolved["models"], {name: prompt_set.text for name, prompt_set in sets.items()}, runs, where)
     config = Config(resolved, sources, sets, conditions, runs)
     _refuse_unknown_prompt(config, where)
     return config
@@ -250,7 +262,7 @@ def _prompt_set(name: str, options: Mapping[str, Any], config: Mapping[str, Any]
     if options["task"] == "masked":
         _refuse_wrong_masks(prompts, place)
     kept = options.get("weight_gradients", config["record"]["weight_gradients"])
-    return PromptSet(name, tuple(prompts), kept, options["task"])
+    return PromptSet(name, tuple(prompts), kept, options["task"], given_text_options(options))
 
 
 def _generated(options: Mapping[str, Any], seed: int, where: str) -> list[Prompt]:

@@ -121,6 +121,10 @@ class RunPlan:
         options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}
         return options | {"weight_gradients": job.weight_gradients}
 
+    def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
+        """How texts become tokens of a model: those of a prompt set, or of a contrast."""
+        return self.config.text_options(model, prompt_set)
+
     def steering(self, condition: str) -> dict[str, Any] | None:
         """What a condition adds to the residual stream; None for the baseline."""
         found = self.config.conditions.get(condition)

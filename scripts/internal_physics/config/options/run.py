@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from internal_physics.config.options.record import RecordOptions, WeightGradients
 from internal_physics.config.options.steering import ConditionOptions
+from internal_physics.config.options.text import SpecialTokens, TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.options import Count, Name, NaturalNumber, Pattern, Size, Text
 from internal_physics.models.options import ModelOptions, Task
@@ -37,7 +38,7 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
-class ModelEntry(ModelOptions, SourceOptions):
+class ModelEntry(TextOptions, ModelOptions, SourceOptions):
     """A mapping with `source` and whatever options differ from their defaults."""
 
 
@@ -66,6 +67,8 @@ class PromptSetEntry:
         weight_gradients: as `record.weight_gradients`, for this set only.
         task: task of the models that run it, as `models.<name>.task`. Every prompt of a masked set has exactly one
             [MASK].
+        special_tokens: as `models.<name>.special_tokens`, for this set only.
+        chat_template: as `models.<name>.chat_template`, for this set only.
     """
 
     EXACTLY_ONE: ClassVar = ("file", "prompts", "generate")
@@ -75,6 +78,8 @@ class PromptSetEntry:
     weight_gradients: WeightGradients | None = None
     generate: GenerateOptions | None = None
     task: Task = "causal"
+    special_tokens: SpecialTokens | None = None
+    chat_template: bool | None = None
 
 
 @dataclass(frozen=True)

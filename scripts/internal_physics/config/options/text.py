@@ -17,7 +17,8 @@ class TextOptions:
             - none: none; a text that looks like one is text. A masked model's [MASK] stays.
             - explicit: those that the text itself writes, and no others.
         chat_template: put the text into the chat template of the tokenizer, as the message of a user, with the
-            beginning of the answer after it; the prediction is read there. The template writes the special tokens.
+            beginning of the answer after it; the prediction is read there. The template writes the special tokens. One
+            that writes a date always writes 26 July 2024.
     """
 
     special_tokens: SpecialTokens = "tokenizer"
