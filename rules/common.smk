@@ -16,6 +16,7 @@ from internal_physics.families.family import Per
 from internal_physics.ground.closure import code_checksum
 from internal_physics.ground.errors import UserError
 from internal_physics.ground.joblog import forward
+from internal_physics.models.checkpoint import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
@@ -79,12 +80,8 @@ def text_options_on(prompt_set):
 
 
 def source_files(wildcards):
-    """Files of a local model, so that a changed one is fetched again; nothing for packages and hubs."""
-    source = CONFIG.snapshots[wildcards.snapshot]
-    if source.kind != "path":
-        return []
-    path = Path(source.name).expanduser()
-    return sorted(str(p) for p in path.glob("*") if p.is_file()) if path.is_dir() else [str(path)] * path.exists()
+    """Files of a local model that loading uses, so that a changed one is fetched again; none of packages and hubs."""
+    return local_files(CONFIG.snapshots[wildcards.snapshot])
 
 
 def source_of(wildcards):

@@ -14,7 +14,7 @@ from internal_physics.families.information.lens import lens as read_lens
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import Lens
 from internal_physics.ground.options import names_of
-from internal_physics.models.fetch import fetch
+from internal_physics.models.fetch import fetch, in_place
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.options import LoadOptions
@@ -33,6 +33,9 @@ from internal_physics.steering.intervention import Steering
 def load(source: str, **options: Any) -> LoadedModel:
     """Load a model, freeze it and prove its anatomy.
 
+    A folder of safetensors weights is read where it lies; a package, a .gguf file and pickled weights are unpacked or
+    converted in a temporary folder first.
+
     Args:
         source: a transformers folder, a snapshot of the workflow, a hub id ("org/name", "org/name@revision"),
             or any source of the config ("pypi:…", "hf:…", "path:…").
@@ -48,6 +51,9 @@ def load(source: str, **options: Any) -> LoadedModel:
     if (Path(source) / MANIFEST).exists():
         return checked_model(source, settings, labels)
     parsed = parse_source(_as_source(source), trust_remote_code=settings.trust_remote_code, **of_source)
+    if there := in_place(parsed):
+        folder, manifest = there
+        return checked_model(folder, settings, labels, manifest)
     with tempfile.TemporaryDirectory() as folder:
         fetch(parsed, Path(folder) / "snapshot")
         return checked_model(Path(folder) / "snapshot", settings, labels)

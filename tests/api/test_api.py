@@ -1,6 +1,7 @@
 """The Python API, as a notebook uses it: load, record, measure, write, read."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,50 @@ def test_a_snapshot_of_the_workflow_is_loaded_where_it_is(folder, trace, tmp_pat
     assert (tmp_path / "snapshot" / MANIFEST).exists()
     found = ip.record(ip.load(str(tmp_path / "snapshot")), "hello world.")
     assert worst_difference(found, trace)[0] == 0
+
+
+def test_a_folder_is_read_where_it_lies(folder, trace, monkeypatch):
+    """Not a byte of it is written anywhere, be it linked or copied."""
+    monkeypatch.setattr("internal_physics.api.fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: pytest.fail("a temporary folder"))
+    before = {path.name: path.stat().st_mtime_ns for path in folder.parent.rglob("*")}
+    found = ip.record(ip.load(str(folder)), "hello world.")
+    assert {path.name: path.stat().st_mtime_ns for path in folder.parent.rglob("*")} == before
+    assert worst_difference(found, trace)[0] == 0
+
+
+def test_a_folder_and_its_snapshot_have_the_same_labels(folder, model, tmp_path):
+    fetch(parse_source(f"path:{folder}"), tmp_path / "snapshot")
+    labels = ip.load(str(tmp_path / "snapshot")).labels
+    assert {**labels, "model": ""} == {**model.labels, "model": ""}
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        (
+            lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-8]),
+            "it is truncated",
+        ),
+        (lambda f: (f / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1"), "Git LFS"),
+        (lambda f: (f / "tokenizer.json").write_text("{"), "not valid JSON"),
+        (lambda f: (f / "config.json").unlink(), "no config.json in it"),
+        (lambda f: (f / "config.json").write_text("[]"), "it holds a list"),
+        (lambda f: (f / "model.safetensors").rename(f / "consolidated.safetensors"), "no safetensors weights"),
+        (lambda f: (f / "model.safetensors").unlink(), "no safetensors weights"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused_with_its_file(folder, tmp_path, harm, what):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    harm(broken)
+    with pytest.raises(SourceError, match=what) as error:
+        ip.load(str(broken))
+    assert str(broken) in error.value.where
+
+
+def test_a_checksum_holds_for_a_folder_too(folder):
+    with pytest.raises(SourceError, match=r"model\.safetensors has sha256"):
+        ip.load(str(folder), sha256="0" * 64)
 
 
 def test_a_masked_model_reads_its_gap(tmp_path):

@@ -1,12 +1,15 @@
 """Fetching: a source becomes a verified snapshot, or a sentence that says what is wrong with it and what to do."""
 
 import os
+import shutil
 import subprocess
 import zipfile
+from fnmatch import fnmatch
 from types import SimpleNamespace
 
 import huggingface_hub.constants
 import pytest
+from checkpoints import safetensors_header, write_index
 from httpx2 import Request, Response
 from huggingface_hub import errors as hub_errors
 from internal_physics.ground.errors import SourceError
@@ -16,10 +19,11 @@ from internal_physics.models.snapshot import MANIFEST, read_manifest, sha256_of
 from internal_physics.models.sources import Source, parse_source
 
 TOKEN = "hf_planted_and_never_to_be_seen"
+WEIGHTS = safetensors_header({"a": ("F32", [2, 3])}) + bytes(24)
 FILES = {
     "config.json": b"{}",
     "tokenizer.json": b"[]",
-    "model.safetensors": b"weights",
+    "model.safetensors": WEIGHTS,
     "vocab.txt": b"words",
     "modeling_x.py": b"raise SystemExit",
     "README.md": b"not needed",
@@ -79,7 +83,7 @@ class TestPath:
 
         monkeypatch.setattr(os, "link", no_link)
         fetch(path_source(folder), snapshot)
-        assert (snapshot / "model.safetensors").read_bytes() == b"weights"
+        assert (snapshot / "model.safetensors").read_bytes() == WEIGHTS
         assert not os.path.samefile(folder / "model.safetensors", snapshot / "model.safetensors")
 
     def test_a_link_into_another_folder_is_followed(self, folder, snapshot, tmp_path):
@@ -87,7 +91,7 @@ class TestPath:
         (folder / "model.safetensors").symlink_to(tmp_path / "blob")
         fetch(path_source(folder), snapshot)
         assert not (snapshot / "model.safetensors").is_symlink()
-        assert (snapshot / "model.safetensors").read_bytes() == b"weights"
+        assert (snapshot / "model.safetensors").read_bytes() == WEIGHTS
 
     def test_a_snapshot_can_be_a_source_and_stays_as_it_was(self, folder, snapshot, tmp_path):
         first = fetch(path_source(folder), snapshot)
@@ -300,30 +304,48 @@ class TestHub:
 
         return set_error
 
-    def test_a_repository_is_taken_with_its_commit(self, folder, snapshot, monkeypatch):
-        asked = {}
+    @pytest.fixture
+    def repository(self, folder, monkeypatch, tmp_path):
+        """A hub with this one repository, that downloads what is asked for; the calls it had."""
+        calls = []
+        cache = tmp_path / "0a1b2c"
 
-        def download(name, **options):
-            asked.update(options, name=name)
-            return str(folder.rename(folder.with_name("0a1b2c")))
+        def download(name, *, revision, allow_patterns, **others):
+            calls.append((name, revision, others))
+            cache.mkdir(exist_ok=True)
+            for file in folder.iterdir():
+                if any(fnmatch(file.name, pattern) for pattern in allow_patterns):
+                    shutil.copy(file, cache)
+            return str(cache)
 
         monkeypatch.setattr(hub, "snapshot_download", download)
+        return SimpleNamespace(folder=folder, calls=calls, cache=cache)
+
+    def test_a_repository_is_taken_with_its_commit(self, repository, snapshot):
         manifest = fetch(self.SOURCE, snapshot)
         assert manifest.revision == "0a1b2c"
-        assert (asked["name"], asked["revision"]) == ("org/name", "v1")
-        assert "token" not in asked
+        assert set(manifest.files) == KEPT
+        assert repository.calls == [("org/name", "v1", {}), ("org/name", "0a1b2c", {})]
 
-    def test_pickled_weights_are_downloaded_only_where_they_are_allowed(self, folder, monkeypatch):
-        asked = []
+    def test_nothing_is_downloaded_that_loading_does_not_use(self, repository):
+        (repository.folder / "model.safetensors").rename(repository.folder / "model-1.safetensors")
+        write_index(repository.folder, {"a": "model-1.safetensors"})
+        for name in ("consolidated.safetensors", "pytorch_model.bin", "model.fp16.safetensors", "optimizer.pt"):
+            (repository.folder / name).write_bytes(bytes(10))
+        hub.download(Source("hf", "org/name", "v1", allow_pickle=True))
+        expected = (KEPT - {"model.safetensors"}) | {"model-1.safetensors", "model.safetensors.index.json"}
+        assert names(repository.cache) == expected
 
-        def download(*_, allow_patterns, **__):
-            asked.append("*.bin" in allow_patterns)
-            return str(folder)
+    def test_a_shard_that_the_repository_lacks_is_named(self, repository, snapshot):
+        (repository.folder / "model.safetensors").unlink()
+        write_index(repository.folder, {"a": "model-1.safetensors"})
+        assert refused(self.SOURCE, snapshot).what == "its weights are not all there: model-1.safetensors is missing"
 
-        monkeypatch.setattr(hub, "snapshot_download", download)
-        for allow_pickle in (False, True):
-            hub.download(Source("hf", "org/name", "v1", allow_pickle=allow_pickle))
-        assert asked == [False, True]
+    @pytest.mark.parametrize("allowed", [False, True])
+    def test_pickled_weights_are_downloaded_only_where_they_are_allowed(self, repository, allowed):
+        (repository.folder / "model.safetensors").rename(repository.folder / "pytorch_model.bin")
+        hub.download(Source("hf", "org/name", "v1", allow_pickle=allowed))
+        assert ("pytorch_model.bin" in names(repository.cache)) == allowed
 
     @pytest.mark.parametrize(
         ("answer", "what", "todo"),

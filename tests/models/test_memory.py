@@ -1,10 +1,10 @@
 """Memory: known from the headers of the weights before anything is loaded, close to what loading takes."""
 
-import json
-import struct
+import shutil
 
 import pytest
 import torch
+from checkpoints import write_index, write_safetensors
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.loading import LoadOptions, load_snapshot, resolve_device
 from internal_physics.models.memory import MemoryEstimate, estimate_memory, require_fits
@@ -24,14 +24,6 @@ def parameter_bytes(module):
     return sum(p.numel() * p.element_size() for p in module.parameters())
 
 
-def headers_only(path, **shapes):
-    """A safetensors file of these shapes without a single weight in it."""
-    entries = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
-    header = json.dumps({"__metadata__": {"format": "pt"}} | entries).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(header)) + header)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_estimate_is_close_to_the_parameters_of_the_loaded_model(snapshots, name, dtype):
@@ -49,9 +41,16 @@ def test_unquantized_weights_are_counted_exactly(snapshots, dtype):
 @pytest.mark.parametrize(("quantization", "bits"), [("int8", 8), ("nf4", 4.5), ("fp4", 4.5)])
 def test_linear_maps_shrink_and_embeddings_do_not(tmp_path, quantization, bits):
     shapes = {"model.embed_tokens.weight": [1000, 64], "lm_head.weight": [1000, 64], "norm.weight": [64]}
-    headers_only(tmp_path / "model.safetensors", **shapes, **{"up_proj.weight": [256, 64]})
+    write_safetensors(tmp_path / "model.safetensors", **shapes, **{"up_proj.weight": [256, 64]})
     expected = 256 * 64 * bits / 8 + (2 * 1000 * 64 + 64) * 4
     assert estimate_memory(tmp_path, "float32", quantization).weights == int(expected)
+
+
+def test_weights_beside_those_that_are_loaded_do_not_count(snapshots, tmp_path):
+    expected = estimate_memory(snapshots["llama"], "float32", "none")
+    folder = shutil.copytree(snapshots["llama"], tmp_path / "two")
+    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
+    assert estimate_memory(folder, "float32", "none") == expected
 
 
 def test_quantizing_never_asks_for_more(snapshots):
@@ -62,8 +61,9 @@ def test_quantizing_never_asks_for_more(snapshots):
 
 def test_shards_are_added_up_and_no_weight_is_read(tmp_path):
     for i in range(3):
-        headers_only(tmp_path / f"model-{i}.safetensors", **{f"layer{i}.weight": [100_000, 100_000]})
-    assert estimate_memory(tmp_path, "bfloat16", "none").weights == 3 * 10**10 * 2
+        write_safetensors(tmp_path / f"model-{i}.safetensors", **{f"layer{i}.weight": [10_000, 100_000]})
+    write_index(tmp_path, {f"layer{i}.weight": f"model-{i}.safetensors" for i in range(3)})
+    assert estimate_memory(tmp_path, "bfloat16", "none").weights == 3 * 10**9 * 2
 
 
 def test_the_total_covers_weights_and_working_memory(snapshots):
@@ -85,8 +85,8 @@ def test_a_model_too_large_is_refused_with_both_sizes():
 
 
 def test_a_model_too_large_is_refused_before_it_is_read(tmp_path):
-    headers_only(tmp_path / "model.safetensors", **{"up_proj.weight": [10**7, 10**7]})
-    with pytest.raises(ModelError, match="its weights take 400000"):
+    write_safetensors(tmp_path / "model.safetensors", **{"up_proj.weight": [10**6, 10**6]})
+    with pytest.raises(ModelError, match=r"its weights take 4000\.0 GB"):
         load_snapshot(tmp_path, LoadOptions(device="cpu"))
 
 

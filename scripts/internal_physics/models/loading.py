@@ -1,7 +1,8 @@
 """Snapshot → a frozen model with its tokenizer and a checked anatomy, on CPU, one GPU or several."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import Anatomy, find_anatomy
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
+from internal_physics.models.refusals import reading
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -107,35 +109,45 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     """
     device = resolve_device(options.device)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
-    try:
+    with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task):
         arguments = _arguments(options, device)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
+    with reading("its tokenizer cannot be read", snapshot, ModelError):
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
-        raise _not_loaded(error, snapshot, options.task) from error
     _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
     return wrap_model(module, tokenizer, options.task)
 
 
-def _not_loaded(error: Exception, snapshot: str | Path, task: str) -> ModelError:
-    """What transformers says; where the model's own code or its head is the matter, what the config has to say."""
-    if "Unrecognized configuration class" in str(error):
+@contextmanager
+def _known_reasons(snapshot: str | Path, task: str) -> Iterator[None]:
+    """Where the model's own code, its head or its padding is the matter: what the config has to say."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
+        reason = _known_reason(str(error), snapshot, task)
+        if reason is None:
+            raise
+        raise reason from error
+
+
+def _known_reason(said: str, snapshot: str | Path, task: str) -> ModelError | None:
+    if "Unrecognized configuration class" in said:
         return _no_head(snapshot, task)
-    if "Padding_idx" in str(error):
+    if "Padding_idx" in said:
         return ModelError(
             "pad_token_id in its config.json is a token that its embedding has no row for",
             where=str(snapshot),
             expected="null, or a token of the model (RoBERTa and its kin number positions from it)",
             todo="set pad_token_id in config.json; what the tokenizer says of padding may stay as it is",
         )
-    if "trust_remote_code" in str(error):
+    if "trust_remote_code" in said:
         return ModelError(
             "the model needs Python code that came with it, which is not run unasked",
             where=str(snapshot),
             expected="an architecture that transformers knows",
             todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
         )
-    return ModelError(f"transformers cannot load it: {error}", where=str(snapshot))
+    return None
 
 
 def _no_head(snapshot: str | Path, task: str) -> ModelError:

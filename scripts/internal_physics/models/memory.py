@@ -1,12 +1,10 @@
 """How much memory a model will take, known before it is loaded. No heavy imports."""
 
-import json
-import struct
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 from internal_physics.ground.errors import ModelError
+from internal_physics.models.checkpoint import stored_tensors
 
 BYTES_PER_WEIGHT = {"float64": 8.0, "float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # A 4-bit weight carries one scale per 64 values; an 8-bit one a scale per row.
@@ -35,10 +33,10 @@ def estimate_memory(snapshot: str | Path, dtype: str, quantization: str) -> Memo
     is being loaded the un-quantised shard is in memory too: the largest tensor is added.
     """
     matrices = others = largest = 0
-    for name, shape in _tensor_shapes(Path(snapshot)):
-        size = prod(shape)
+    for tensor in stored_tensors(snapshot):
+        name, size = tensor.name, tensor.size
         largest = max(largest, size)
-        if len(shape) == 2 and "embed" not in name and "lm_head" not in name and "wte" not in name:
+        if len(tensor.shape) == 2 and "embed" not in name and "lm_head" not in name and "wte" not in name:
             matrices += size
         else:
             others += size
@@ -50,7 +48,7 @@ def estimate_memory(snapshot: str | Path, dtype: str, quantization: str) -> Memo
 
 def estimate_readout(snapshot: str | Path, dtype: str) -> MemoryEstimate:
     """What the readout alone takes: the head, the largest tensor, is nearly all of it; twice while it is loaded."""
-    largest = max((prod(shape) for _, shape in _tensor_shapes(Path(snapshot))), default=0)
+    largest = max((tensor.size for tensor in stored_tensors(snapshot)), default=0)
     weights = int(largest * BYTES_PER_WEIGHT[dtype])
     return MemoryEstimate(weights, 2 * weights + OVERHEAD_BYTES)
 
@@ -67,13 +65,3 @@ def require_fits(estimate: MemoryEstimate, available: int, place: str) -> None:
             expected="a model that fits",
             todo="choose quantization: nf4 or int8, a smaller dtype, a larger machine, or device: balanced",
         )
-
-
-def _tensor_shapes(snapshot: Path) -> list[tuple[str, list[int]]]:
-    found = []
-    for file in sorted(snapshot.glob("*.safetensors")):
-        with file.open("rb") as data:
-            (length,) = struct.unpack("<Q", data.read(8))
-            header = json.loads(data.read(length))
-        found += [(name, entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
-    return found

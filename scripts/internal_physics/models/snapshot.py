@@ -18,7 +18,6 @@ from internal_physics.ground.files import write_text
 from internal_physics.models.sources import Source
 
 MANIFEST = "snapshot.json"
-KEPT = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.py", "tokenizer*", "merges*", "vocab*")
 _CHUNK = 1 << 22
 _FETCH_AGAIN = "delete the folder and fetch again"
 
@@ -52,19 +51,38 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(folder: Path, source: Source, revision: str) -> Manifest:
-    """Describe every file of a finished snapshot folder.
+def write_manifest(folder: Path, source: Source, revision: str = "") -> Manifest:
+    """Describe every file of a finished snapshot folder, and write it down there.
 
     Raises:
-        SourceError: if the folder lacks a config or safetensors weights.
+        SourceError: as `describe`.
     """
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    _require(names, "config.json", source)
-    _require(names, ".safetensors", source)
-    files = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
-    manifest = Manifest(asdict(source), revision, files)
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST]
+    manifest = describe(folder, files, source, revision)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
     return manifest
+
+
+def describe(folder: Path, files: Iterable[Path], source: Source, revision: str = "") -> Manifest:
+    """The manifest of a folder's files; the revision is the checksum of its first weights where none is given.
+
+    Raises:
+        SourceError: if there is no config or no safetensors weights among them.
+    """
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
+    _require(names, "config.json", source)
+    _require(names, ".safetensors", source)
+    found = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
+    return Manifest(asdict(source), revision or _revision(found), found)
+
+
+def first_weights(names: Iterable[str]) -> str:
+    """The file by which weights in several are known: the first safetensors file by name."""
+    return min(name for name in names if name.endswith(".safetensors"))
+
+
+def _revision(files: dict[str, dict[str, Any]]) -> str:
+    return f"sha256:{files[first_weights(files)]['sha256']}"
 
 
 def read_manifest(folder: str | Path) -> Manifest:

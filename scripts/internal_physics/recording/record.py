@@ -18,7 +18,7 @@ from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import LoadedModel, load_snapshot
 from internal_physics.models.options import LoadOptions
-from internal_physics.models.snapshot import read_manifest
+from internal_physics.models.snapshot import Manifest, read_manifest
 from internal_physics.recording.encoding import Encoded, encode_prompts
 from internal_physics.recording.recorder import record_batches
 from internal_physics.recording.selfcheck import check_model
@@ -90,9 +90,21 @@ def record_set(
     write_listing(_write_beside(traces, paths), listing)
 
 
-def checked_model(snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any]) -> LoadedModel:
-    """Load a snapshot and prove its anatomy; 2-D weights that no record will cover are named in the log."""
-    manifest = read_manifest(snapshot)
+def checked_model(
+    snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any], manifest: Manifest | None = None
+) -> LoadedModel:
+    """Load a snapshot and prove its anatomy; 2-D weights that no record will cover are named in the log.
+
+    Args:
+        snapshot: its folder, or one that was found whole and is described by `manifest`.
+        options: how it is loaded.
+        labels: model, condition and prompt set, for the records' metadata.
+        manifest: of a folder without one of its own.
+
+    Raises:
+        UserError: for a snapshot that is not whole, cannot be loaded, or whose anatomy does not check out.
+    """
+    manifest = manifest or read_manifest(snapshot)
     checked = check_model(load_snapshot(snapshot, options))
     if checked.unreached:
         LOGGER.warning(

@@ -1,0 +1,73 @@
+"""What libraries say about a file they cannot read, as an error that names the file. No heavy imports.
+
+transformers, tokenizers, torch, gguf and bitsandbytes raise whatever a damaged or foreign file leads them into. At the
+few places where such a file is handed to them, anything they raise means that the file, or a package, is not right.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from internal_physics.ground.errors import SourceError, UserError
+
+_LONGEST_REASON = 300  # characters
+# What stands in the libraries' messages → the package that is missing, as pip knows it.
+_PACKAGES = {
+    "sentencepiece": "sentencepiece",
+    "tiktoken": "tiktoken",
+    "protobuf": "protobuf",
+    "mistral": "mistral-common",
+}
+
+
+@contextmanager
+def reading(failure: str, where: str | Path, error: type[UserError] = SourceError) -> Iterator[None]:
+    """Turn what a library raises into a UserError of the kind `error`.
+
+    Args:
+        failure: what it means, as in "its tokenizer cannot be read"; the library's own words follow.
+        where: the file or folder.
+        error: kind of error to raise.
+
+    Raises:
+        UserError: as it comes, where the library code raises one itself; else of the kind `error`.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as problem:
+        raise _refusal(failure, where, problem, error) from problem
+    except BaseException as problem:
+        if type(problem).__name__ != "PanicException":  # of libraries in Rust; neither an interrupt nor an exit
+            raise
+        raise _refusal(failure, where, problem, error) from problem
+
+
+def _refusal(failure: str, where: str | Path, problem: BaseException, error: type[UserError]) -> UserError:
+    if package := _missing_package(problem):
+        return error(
+            f"{failure}: that needs the package {package}, which is not installed",
+            where=str(where),
+            todo=f"pip install {package}",
+        )
+    return error(f"{failure}: {reason_of(problem)}", where=str(where), todo="fetch or copy it again, if it is damaged")
+
+
+def reason_of(problem: BaseException) -> str:
+    """The first sentence or so of an exception's message, in one line; its kind where it says nothing."""
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    text = f"no {text}" if isinstance(problem, KeyError) else text
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+
+
+def _missing_package(problem: BaseException | None) -> str:
+    """The package without which a file cannot be read, by what is said of it in a chain of exceptions; else ""."""
+    while problem is not None:
+        said = str(problem).lower()
+        for word, package in _PACKAGES.items():
+            if word in said and (isinstance(problem, ImportError) or re.search(r"install|requires|not found", said)):
+                return package
+        problem = problem.__cause__ or problem.__context__
+    return ""

@@ -1,0 +1,152 @@
+"""GGUF files: those that transformers reads become snapshots; the others are refused in words that name the file."""
+
+import struct
+
+import internal_physics as ip
+import pytest
+import torch
+from gguf import GGUFReader
+from gguf_files import N_LAYERS, TOKENS, write_gguf
+from internal_physics.ground.errors import SourceError
+from internal_physics.models import gguf
+from internal_physics.models.fetch import fetch
+from internal_physics.models.gguf import check_header
+from internal_physics.models.sources import parse_source
+from safetensors.torch import load_file
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "m.gguf")
+
+
+def refused(path):
+    with pytest.raises(SourceError) as error:
+        ip.load(str(path))
+    assert error.value.where in (str(path), f"path:{path}")
+    return error.value
+
+
+def header(version=3, n_tensors=0, n_entries=0, magic=b"GGUF"):
+    return magic + struct.pack("<IQQ", version, n_tensors, n_entries)
+
+
+def test_weights_are_those_of_the_file(whole, tmp_path):
+    fetch(parse_source(f"path:{whole}"), tmp_path / "snapshot")
+    found = load_file(tmp_path / "snapshot" / "model.safetensors")
+    theirs = {t.name: torch.from_numpy(t.data.copy()) for t in GGUFReader(whole).tensors}
+    assert len(found) == len(theirs) == 3 + 9 * N_LAYERS
+    for ours, name in {
+        "model.embed_tokens.weight": "token_embd.weight",
+        "lm_head.weight": "output.weight",
+        "model.layers.1.mlp.down_proj.weight": "blk.1.ffn_down.weight",
+        "model.layers.0.self_attn.v_proj.weight": "blk.0.attn_v.weight",
+        "model.norm.weight": "output_norm.weight",
+    }.items():
+        assert torch.equal(found[ours], theirs[name]), name
+
+
+def test_it_is_loaded_and_recorded(whole):
+    model = ip.load(str(whole))
+    trace = ip.record(model, "ab cab.")
+    assert (model.tokenizer.vocab_size, trace.n_layers) == (len(TOKENS), N_LAYERS)
+    assert "ab" in trace.info.tokens
+
+
+def test_a_name_in_capitals(whole, tmp_path):
+    path = tmp_path / "MODEL.GGUF"
+    path.write_bytes(whole.read_bytes())
+    assert ip.load(str(path)).anatomy.n_layers == N_LAYERS
+
+
+@pytest.mark.parametrize("name", ["unknown.gguf", "UNKNOWN.GGUF"])
+@pytest.mark.parametrize("architecture", ["gemma3n", "clip", "made-up"])
+def test_an_architecture_that_transformers_does_not_read(tmp_path, architecture, name):
+    error = refused(write_gguf(tmp_path / name, architecture, tensors=False))
+    assert error.what == f"its architecture is {architecture!r}, which transformers does not read from GGUF"
+    assert error.expected.startswith("one of ")
+    assert "llama" in error.expected
+    assert error.todo == "use the model's safetensors checkpoint"
+
+
+def test_one_part_of_several(whole, tmp_path):
+    path = tmp_path / "m-00002-of-00003.gguf"
+    path.write_bytes(whole.read_bytes())
+    error = refused(path)
+    assert error.what == "it is part 2 of 3 of a model"
+    assert "gguf-split --merge" in error.todo
+
+
+@pytest.mark.parametrize("n_bytes", [0, 3, 20, 24, 100, 1000, -1, -1000])
+def test_a_truncated_file(whole, tmp_path, n_bytes):
+    path = tmp_path / "short.gguf"
+    path.write_bytes(whole.read_bytes()[:n_bytes])
+    assert refused(path).what
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"<html>" * 10, header(magic=b"GGML"), header(magic=b"FUGG")])
+def test_another_kind_of_file(tmp_path, content):
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content)
+    error = refused(path)
+    assert error.what == "it does not start as a GGUF file does"
+    assert error.expected == "a GGUF file of version 2 or 3"
+
+
+@pytest.mark.parametrize("version", [0, 1, 4, 0x03000000])
+def test_another_version(tmp_path, version):
+    path = tmp_path / "m.gguf"
+    path.write_bytes(header(version))
+    assert refused(path).what == f"its version is {version}"
+
+
+@pytest.mark.parametrize("counts", [{"n_tensors": 2**40}, {"n_entries": 2**63}])
+def test_counts_that_would_be_read_for_hours(tmp_path, counts):
+    path = tmp_path / "m.gguf"
+    path.write_bytes(header(**counts))
+    assert "its header counts" in refused(path).what
+
+
+def test_a_whole_header_is_let_through(whole):
+    check_header(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "what"),
+    [
+        (b"blk.1.ffn_up.weight", b"blk.1.ffn_uq.weight", "it lacks model.layers.1.mlp.up_proj.weight"),
+        (b"blk.1.attn_norm.weight", b"blk.3.attn_norm.weight", "it lacks model.layers.1.input_layernorm.weight"),
+        (b"token_embd.weight", b"token_embq.weight", "it lacks model.embed_tokens.weight"),
+        # Without it transformers takes the embedding for the head, and says nothing.
+        (b"\x0d\0\0\0\0\0\0\0output.weight", b"\x0d\0\0\0\0\0\0\0outpuq.weight", "its tensor 'outpuq.weight' is none"),
+    ],
+)
+def test_a_weight_that_is_not_there_is_not_drawn_at_random(whole, tmp_path, name, other, what):
+    content = whole.read_bytes()
+    assert content.count(name) == 1
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content.replace(name, other))
+    assert what in refused(path).what
+
+
+def test_names_of_tensors(whole):
+    assert all(gguf._is_known(tensor.name) for tensor in GGUFReader(whole).tensors)
+    assert gguf._is_known("rope_freqs.weight")
+    assert gguf._is_known("blk.10.attn_q.bias")
+    assert not gguf._is_known("blk.10.attn_x.bias")
+
+
+class TestOtherFiles:
+    """A single file of weights is no model; what to name instead is said."""
+
+    @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "notes"])
+    def test_a_file_of_a_model(self, tmp_path, name):
+        (tmp_path / name).write_bytes(b"x")
+        error = refused(tmp_path / name)
+        assert error.what == "it is a file, and no GGUF file"
+        assert error.todo == f"name the folder: path:{tmp_path}"
+
+    def test_a_folder_that_holds_a_gguf_file(self, whole):
+        error = refused(whole.parent)
+        assert error.what == "no config.json in it"
+        assert error.todo == f"name the file: path:{whole}"

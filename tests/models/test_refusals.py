@@ -1,0 +1,83 @@
+"""What libraries raise: a UserError that names the file and, where one is missing, the package."""
+
+import pytest
+from internal_physics.ground.errors import ModelError, SourceError
+from internal_physics.models.refusals import reading, reason_of
+
+
+class PanicException(BaseException):
+    """What libraries in Rust raise; its class cannot be imported."""
+
+
+def refused(problem, **options):
+    with pytest.raises(SourceError) as error, reading("it cannot be read", "some/file", **options):
+        raise problem
+    assert error.value.where == "some/file"
+    assert error.value.__cause__ is problem
+    return error.value
+
+
+@pytest.mark.parametrize(
+    "problem", [ValueError("no good"), Exception("no good"), AttributeError("no good"), PanicException("no good")]
+)
+def test_whatever_is_raised_names_the_file(problem):
+    assert refused(problem).what == "it cannot be read: no good"
+
+
+def test_an_error_of_ours_comes_as_it_is():
+    ours = ModelError("so it is", where="elsewhere")
+    with pytest.raises(ModelError) as error, reading("it cannot be read", "some/file"):
+        raise ours
+    assert error.value is ours
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_not_the_files_fault_passes(stop):
+    with pytest.raises(stop), reading("it cannot be read", "some/file"):
+        raise stop
+
+
+def test_the_kind_of_error_is_the_callers():
+    with pytest.raises(ModelError), reading("it cannot be read", "some/file", ModelError):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("problem", "package"),
+    [
+        (ImportError("LlamaTokenizer requires the SentencePiece library"), "sentencepiece"),
+        (
+            ValueError("`tiktoken` is required to read a `tiktoken` file. Install it with `pip install tiktoken`."),
+            "tiktoken",
+        ),
+        (ImportError("X requires the protobuf library but it was not found"), "protobuf"),
+        (ModuleNotFoundError("No module named 'sentencepiece'"), "sentencepiece"),
+    ],
+)
+def test_a_missing_package_is_named(problem, package):
+    error = refused(problem)
+    assert error.what == f"it cannot be read: that needs the package {package}, which is not installed"
+    assert error.todo == f"pip install {package}"
+
+
+def test_a_missing_package_is_found_behind_another_error():
+    problem = ValueError("could not convert the tokenizer")
+    problem.__cause__ = ModuleNotFoundError("No module named 'tiktoken'")
+    assert "the package tiktoken" in refused(problem).what
+
+
+def test_a_file_that_only_speaks_of_a_package_is_no_missing_package():
+    assert "package" not in refused(ValueError("the sentencepiece model is damaged")).what
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (ValueError(""), "ValueError"),
+        (KeyError("model_type"), "no 'model_type'"),
+        (ValueError("two\n  lines"), "two lines"),
+        (ValueError("x" * 1000), "x" * 300 + "…"),
+    ],
+)
+def test_reasons_are_short(problem, reason):
+    assert reason_of(problem) == reason
