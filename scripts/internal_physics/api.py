@@ -1,23 +1,28 @@
 """The Python API: the same library as the workflow's, for a notebook."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from internal_physics.config.explain import require_options
+from internal_physics.config.load import schema
 from internal_physics.config.options.record import RecordOptions
+from internal_physics.config.options.steering import SteeringOptions
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.lens import LensOptions
 from internal_physics.families.information.lens import lens as read_lens
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import Lens
+from internal_physics.ground.errors import ConfigError, PromptError, UserError
 from internal_physics.ground.options import names_of
 from internal_physics.models.fetch import fetch, in_place
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.options import LoadOptions
+from internal_physics.models.options import Attention, LoadOptions, ModelOptions, spelled_dtype
 from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import KINDS, parse_source
@@ -28,6 +33,8 @@ from internal_physics.recording.recorder import record_batches
 from internal_physics.records.trace import Trace
 from internal_physics.steering.directions import build_steering
 from internal_physics.steering.intervention import Steering
+
+_OF_SOURCE = ("file", "sha256", "allow_pickle")
 
 
 def load(source: str, **options: Any) -> LoadedModel:
@@ -45,7 +52,8 @@ def load(source: str, **options: Any) -> LoadedModel:
     Raises:
         UserError: in plain words, if the source cannot be had, does not fit, or its anatomy does not check out.
     """
-    of_source = {key: options.pop(key) for key in ("file", "sha256", "allow_pickle") if key in options}
+    options = _checked_load(options)
+    of_source = {key: options.pop(key) for key in _OF_SOURCE if key in options}
     settings = LoadOptions(**options)
     labels = {"model": source, "condition": "baseline", "prompt_set": ""}
     if (Path(source) / MANIFEST).exists():
@@ -56,7 +64,8 @@ def load(source: str, **options: Any) -> LoadedModel:
         return checked_model(folder, settings, labels, manifest)
     with tempfile.TemporaryDirectory() as folder:
         fetch(parsed, Path(folder) / "snapshot")
-        return checked_model(Path(folder) / "snapshot", settings, labels)
+        with _named(source, folder):
+            return checked_model(Path(folder) / "snapshot", settings, labels)
 
 
 def steer(model: LoadedModel, **options: Any) -> Steering:
@@ -69,6 +78,7 @@ def steer(model: LoadedModel, **options: Any) -> Steering:
     Raises:
         ConfigError: for what does not fit the model.
     """
+    require_options(dict.fromkeys(options), dict.fromkeys(names_of(SteeringOptions), True), "steer")
     derived = derive_direction(model, options["contrast"], where="steer") if "contrast" in options else None
     return build_steering(options, model.anatomy, file=options.get("file"), derived=derived, where="steer")
 
@@ -91,8 +101,12 @@ def record(
     Raises:
         PromptError: for a text that cannot be run.
     """
-    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    texts = list(prompts) if isinstance(prompts, Iterable) and not isinstance(prompts, str) else [prompts]
     names = [f"prompt_{i}" for i in range(len(texts))]
+    for name, text in zip(names, texts, strict=True):
+        if not isinstance(text, str):
+            raise PromptError(f"{text!r} is not text", where=f"prompt {name!r}", expected="a text, or a list of texts")
+    require_options(options, _record_rules(), "record")
     how = TextOptions(**{key: options.pop(key) for key in names_of(TextOptions) if key in options})
     encoded = encode_prompts(model, [Prompt(name, text) for name, text in zip(names, texts, strict=True)], how)
     model = replace(model, labels={**model.labels, **asdict(how)})
@@ -115,11 +129,44 @@ def lens(trace: Trace, model: LoadedModel | str | Path, **options: Any) -> Lens:
         A Lens: entropies, surprisals and top tokens of every layer and position, and more at the read position.
     """
     how = {key: options.pop(key) for key in names_of(ReadingOptions) if key in options}
+    of_config = schema()["properties"]["information"]["properties"]
+    require_options(how, {key: of_config[key] for key in names_of(ReadingOptions)}, "lens")
     if isinstance(model, LoadedModel):
         readout = Readout(model.module, model.anatomy)
     else:
-        readout = open_readout(model, LoadOptions(**options))
+        readout = open_readout(model, LoadOptions(**_checked_load(options, "lens")))
     return read_lens(trace, readout, LensOptions(**how))
+
+
+def _checked_load(options: Mapping[str, Any], where: str = "load") -> dict[str, Any]:
+    """Options of `load` as the library takes them, number formats in its own spelling."""
+    if "revision" in options:
+        raise ConfigError(
+            "unknown key 'revision'",
+            where=where,
+            expected="the revision in the source",
+            todo=f'write "org/name@{options["revision"]}"',
+        )
+    of_config = schema()["$defs"]["model"]["properties"]
+    rules = {key: of_config[key] for key in (*names_of(ModelOptions), *_OF_SOURCE)}
+    spelled = {key: spelled_dtype(v) if key in ("dtype", "compute_dtype") else v for key, v in options.items()}
+    require_options(spelled, rules | {"attention": {"enum": list(get_args(Attention))}}, where)
+    return spelled
+
+
+def _record_rules() -> dict[str, Any]:
+    of_config = schema()["properties"]["record"]["properties"] | schema()["$defs"]["model"]["properties"]
+    return {key: of_config[key] for key in (*names_of(RecordOptions), *names_of(TextOptions))}
+
+
+@contextmanager
+def _named(source: str, folder: str) -> Iterator[None]:
+    """Errors name what the user gave, not the temporary folder that it was unpacked in."""
+    try:
+        yield
+    except UserError as error:
+        what, where = (text.replace(f"{folder}/snapshot", source) for text in (error.what, error.where))
+        raise type(error)(what, where=where, expected=error.expected, todo=error.todo) from error
 
 
 def _as_source(text: str) -> str:

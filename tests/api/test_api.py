@@ -10,7 +10,7 @@ import internal_physics as ip
 import numpy as np
 import pytest
 from cases import worst_difference
-from internal_physics.ground.errors import ModelError, PromptError, SourceError, StoreError
+from internal_physics.ground.errors import ConfigError, ModelError, PromptError, SourceError, StoreError
 from internal_physics.models.fetch import fetch
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import parse_source
@@ -220,8 +220,10 @@ def test_a_gpu_that_is_not_there_is_refused(folder):
 
 
 def test_an_unknown_option_is_refused(folder):
-    with pytest.raises(TypeError, match="quantisation"):
+    with pytest.raises(ConfigError) as error:
         ip.load(str(folder), quantisation="nf4")
+    assert error.value.what == "unknown key 'quantisation'"
+    assert error.value.todo == "did you mean 'quantization'?"
 
 
 @pytest.mark.parametrize("metric", dir(ip.metrics))

@@ -176,8 +176,8 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
     ("raw", "where", "found", "allowed", "suggestion"),
     [
         (with_model(quantization="nf5"), "my.yaml: models → m → quantization", "nf5", "none, int8, nf4, fp4", "'nf4'"),
-        (with_model(compute_dtype="bf16"), "my.yaml: models → m → compute_dtype", "bf16", "bfloat16", "'bfloat16'"),
-        (with_model(dtype="double"), "my.yaml: models → m → dtype", "double", "float64", SEE_OPTIONS),
+        (with_model(compute_dtype="bflt16"), "my.yaml: models → m → compute_dtype", "bflt16", "bfloat16", "'bfloat16'"),
+        (with_model(dtype="quadruple"), "my.yaml: models → m → dtype", "quadruple", "float64", SEE_OPTIONS),
         (with_model(task="mask"), "my.yaml: models → m → task", "mask", "causal, masked", "'masked'"),
         (
             config(metrics=["ec", "isd"]),

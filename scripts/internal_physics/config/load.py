@@ -4,7 +4,6 @@ No heavy imports: the Snakefile calls this while it is parsed.
 """
 
 import copy
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import jsonschema
 import yaml
 
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
+from internal_physics.config.explain import explain
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
@@ -23,12 +23,11 @@ from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.models.options import spelled_dtype
 from internal_physics.models.sources import Source, parse_source
 
 SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
 WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
-_QUOTES = "put it in quotes"
-_SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     """
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
+    spell_dtypes(resolved)
     _Validator(_rules()).check(resolved, where)
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
@@ -163,6 +163,14 @@ def _rules() -> dict[str, Any]:
     return schema() | {"$defs": {**schema()["$defs"], "prompt": {"type": "object"}}}
 
 
+def spell_dtypes(raw: Mapping[str, Any]) -> None:
+    """Write number formats of models as the config spells them, in place: fp16 and torch.float16 are float16."""
+    models = raw.get("models")
+    for options in models.values() if isinstance(models, Mapping) else ():
+        if isinstance(options, dict):
+            options |= {name: spelled_dtype(options[name]) for name in ("dtype", "compute_dtype") if name in options}
+
+
 class _Validator:
     """Draft 2020-12 validation that first writes defaults in, and reports in plain words."""
 
@@ -175,7 +183,7 @@ class _Validator:
             self._write_defaults(config, self.rules)
             return
         place = " → ".join(str(part) for part in error.absolute_path)
-        raise ConfigError(**_explain(error), where=f"{where}: {place}" if place else where)
+        raise ConfigError(**explain(error), where=f"{where}: {place}" if place else where)
 
     def _errors(self, config: Mapping[str, Any]) -> Iterator[jsonschema.ValidationError]:
         return jsonschema.Draft202012Validator(self.rules).iter_errors(config)
@@ -201,38 +209,6 @@ def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:
     ordered = {key: value[key] for key in order if key in value}
     value.clear()
     value.update(ordered)
-
-
-def _explain(error: jsonschema.ValidationError) -> dict[str, str]:
-    """Say what, expected and todo of a schema violation."""
-    hint = error.schema.get("description", "")
-    if "propertyNames" in error.absolute_schema_path:
-        wrong, todo = ("cannot be used", "rename it") if isinstance(error.instance, str) else ("is not text", _QUOTES)
-        return {"what": f"the name {error.instance!r} {wrong}", "expected": hint, "todo": todo}
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known), key=str)[0]
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        todo = f"did you mean {close[0]!r}?" if close else "remove it"
-        return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
-    if error.validator == "enum":
-        allowed = [str(v) for v in error.validator_value]
-        close = difflib.get_close_matches(str(error.instance), allowed, n=1)
-        return {
-            "what": f"found {error.instance!r}",
-            "expected": f"one of {', '.join(allowed)}",
-            "todo": f"did you mean {close[0]!r}?" if close else _SEE_OPTIONS,
-        }
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
-    if error.validator == "oneOf":
-        names = [f"`{alternative['required'][0]}`" for alternative in error.validator_value]
-        return {
-            "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
-            "expected": "exactly one of them",
-        }
-    return {"what": error.message, "expected": hint, "todo": _SEE_OPTIONS}
 
 
 def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:

@@ -1,7 +1,7 @@
 """Options of loading a model. No heavy imports."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from internal_physics.ground.options import Pattern
 
@@ -11,6 +11,12 @@ Quantization = Literal["none", "int8", "nf4", "fp4"]
 ComputeDtype = Literal["auto", "float32", "bfloat16", "float16"]
 Attention = Literal["eager", "sdpa"]
 Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
+_SPELLINGS = {
+    **dict.fromkeys(("fp64", "f64", "double"), "float64"),
+    **dict.fromkeys(("fp32", "f32", "float"), "float32"),
+    **dict.fromkeys(("fp16", "f16", "half"), "float16"),
+    **dict.fromkeys(("bf16", "bfloat"), "bfloat16"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,3 +69,12 @@ class LoadOptions(ModelOptions):
     """
 
     attention: Attention = "eager"
+
+
+def spelled_dtype(dtype: Any) -> Any:
+    """The name of a number format as options spell it: fp16, half, torch.float16 (text or type) are float16.
+
+    What is no known spelling stays as it is, to be refused where options are checked.
+    """
+    name = str(dtype).removeprefix("torch.").lower()
+    return _SPELLINGS.get(name, name if name in get_args(Dtype) else dtype)
