@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.config.load import check_duplicate_keys, load_config, schema
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, PromptError, SourceError, UserError
@@ -314,16 +313,6 @@ def test_a_wrong_prompt_in_the_config_is_refused_with_set_and_number():
     error = refused(with_set(prompts=[*PROMPTS, {"name": "d", "text": 42}]), PromptError)
     assert error.where == "my.yaml: prompt_sets → s: prompt 4"
     assert error.what == "text is 42, not text"
-
-
-def test_a_set_too_small_for_isf_is_refused_and_allowed_without_isf():
-    few = PROMPTS[: MIN_PROMPTS_ISF - 1]
-    error = refused(with_set(prompts=few))
-    assert error.where == "my.yaml: prompt_sets → s"
-    assert error.what == "it has 2 prompts"
-    assert "at least 3" in error.expected
-    assert "leave isf out of `metrics`" in error.todo
-    assert load_config(with_set(prompts=few) | {"metrics": ["ec"]}).prompt_sets["s"].prompts
 
 
 def test_a_key_given_twice_is_refused(tmp_path):

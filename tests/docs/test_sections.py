@@ -222,12 +222,7 @@ class TestStaleness:
         [
             (
                 "record",
-                {
-                    "config/options/record.py",
-                    "config/options/steering.py",
-                    "config/options/text.py",
-                    "models/options.py",
-                },
+                {*(f"config/options/{name}.py" for name in ("record", "steering", "text")), "models/options.py"},
             ),
             ("spectra", {"models/options.py"}),
             ("phases", {"families/thermodynamics/options.py"}),

@@ -17,7 +17,6 @@ import yaml
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
 from internal_physics.config.explain import explain
 from internal_physics.config.generate import generate, read_grammar
-from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
@@ -27,7 +26,6 @@ from internal_physics.models.options import spelled_dtype
 from internal_physics.models.sources import Source, parse_source
 
 SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
-WITHOUT_SCORE = {"information"}  # metrics that have tables of their own
 
 
 @dataclass(frozen=True)
@@ -117,17 +115,6 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
             refuse_misread(name, f"{where}: {kind}", ConfigError)
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
-    if "isf" in resolved["metrics"]:
-        _refuse_small_sets(sets, where)
-    if not set(resolved["metrics"]) - WITHOUT_SCORE:
-        raise ConfigError(
-            f"metrics {resolved['metrics']}: information stands beside other metrics and fills none of their tables",
-            where=f"{where}: metrics",
-            expected="at least one of ec, isc, isg, isa, isf, residual_gain, thermodynamics",
-            todo="add one; they are computed from the same records",
-        )
-    if "thermodynamics" in resolved["metrics"]:
-        _refuse_without_gradients(sets, where)
     conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
     runs = plan_runs(
         {name: options["task"] for name, options in resolved["models"].items()},
@@ -272,25 +259,3 @@ def _refuse_unknown_prompt(config: Config, where: str) -> None:
             expected="set/name of a prompt of this config",
             todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
         )
-
-
-def _refuse_small_sets(sets: Mapping[str, PromptSet], where: str) -> None:
-    for name, prompt_set in sets.items():
-        if len(prompt_set.prompts) < MIN_PROMPTS_ISF:
-            raise ConfigError(
-                f"it has {len(prompt_set.prompts)} prompts",
-                where=f"{where}: prompt_sets → {name}",
-                expected=f"at least {MIN_PROMPTS_ISF}, since ISF is a spectrum over prompts",
-                todo="add prompts, or leave isf out of `metrics`",
-            )
-
-
-def _refuse_without_gradients(sets: Mapping[str, PromptSet], where: str) -> None:
-    for name, prompt_set in sets.items():
-        if prompt_set.weight_gradients == "none":
-            raise ConfigError(
-                "weight_gradients: none",
-                where=f"{where}: prompt_sets → {name}",
-                expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
-                todo="set weight_gradients: norms, or leave thermodynamics out of `metrics`",
-            )

@@ -48,6 +48,7 @@ class Metric:
         smaller_is_better: whether its score is zero or more and takes part in `scores_normalized`.
         in_layers: whether its rows by layer go into table `layers`; else the family has a table for them.
         layer_quantities: what those rows hold, and the ranges of their values.
+        min_prompts: fewest prompts of a set that it is defined for.
         needs_weight_gradients: whether a record without norms or factors has nothing for it.
     """
 
@@ -61,6 +62,7 @@ class Metric:
     smaller_is_better: bool = False
     in_layers: bool = True
     layer_quantities: tuple[Quantity, ...] = ()
+    min_prompts: int = 1
     needs_weight_gradients: bool = False
 
 

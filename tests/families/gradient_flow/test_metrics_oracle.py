@@ -7,9 +7,9 @@ import oracles
 import pytest
 from cases import EVERY, EVERY_ID, encoded, flows, like_the_oracle, relative
 from internal_physics import metrics
-from internal_physics.config.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.flow import EPSILON, flow_status, gradient_flow
 from internal_physics.families.gradient_flow.isf import field_structure, fit_power_law, gradient_gram, isf
+from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.scores import PER_PROMPT
 from internal_physics.records.trace import Key, Trace, TraceInfo
 from tolerances import EXACT, EXPONENT, METRIC

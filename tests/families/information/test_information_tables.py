@@ -143,8 +143,3 @@ def test_an_unknown_lens_prompt_is_refused(wanted):
 def test_nonsense_is_refused_with_its_place(options, place):
     with pytest.raises(ConfigError, match=place):
         config(information=options)
-
-
-def test_information_alone_is_refused():
-    with pytest.raises(ConfigError, match="information stands beside other metrics"):
-        config(metrics=["information"])

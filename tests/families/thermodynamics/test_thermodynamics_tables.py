@@ -135,17 +135,3 @@ def test_a_weight_or_a_prompt_that_is_missing_is_named(made):
         "thermodynamics: 0 rows for m7 / baseline / s / p0, expected 0",
         "thermodynamics: 0 rows for m7 / baseline / s / p9, expected 0",
     ]
-
-
-def test_a_set_without_weight_gradients_is_refused_before_any_work():
-    from internal_physics.config.load import load_config
-    from internal_physics.ground.errors import ConfigError
-
-    raw = {
-        "models": {"m": {"source": "path:x"}},
-        "prompt_sets": {"s": {"prompts": [{"name": "a", "text": "b c"}], "weight_gradients": "none"}},
-        "metrics": ["thermodynamics"],
-    }
-    with pytest.raises(ConfigError, match="prompt_sets → s: weight_gradients: none"):
-        load_config(raw)
-    assert load_config(raw | {"metrics": ["ec"]})

@@ -1,6 +1,7 @@
 """What the family of the gradient flow is: the Internal Physics Benchmark."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
+from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
 from internal_physics.tables.table import Quantity
 
@@ -36,6 +37,7 @@ FAMILY = Family(
             "ISF",
             "internal_physics.families.gradient_flow.isf",
             options=("confidence_level",),
+            min_prompts=MIN_PROMPTS_ISF,
             score=Score.SET,
             scores=("isf",),
             smaller_is_better=True,

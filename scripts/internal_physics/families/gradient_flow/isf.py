@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from internal_physics.config.limits import MIN_PROMPTS_ISF
+from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
 from internal_physics.statistics.bootstrap import Interval, jackknife_interval

@@ -1,0 +1,53 @@
+"""What the metrics of a config require of its prompt sets, as their families declare it; checked before any work."""
+
+from collections.abc import Iterator
+
+from internal_physics.config.load import Config
+from internal_physics.families.family import Metric
+from internal_physics.families.registry import METRICS
+from internal_physics.ground.errors import ConfigError
+
+
+def refuse_unmet_requirements(config: Config, where: str) -> None:
+    """Refuse a config that asks for a metric which its prompt sets cannot give.
+
+    Args:
+        config: checked.
+        where: the config's name, for messages.
+
+    Raises:
+        ConfigError: for a prompt set that is too small or keeps too little, and for metrics that fill no common table.
+    """
+    metrics = [METRICS[name] for name in config.raw["metrics"]]
+    for problems in (_no_common_tables(metrics, where), *(_unmet(metric, config, where) for metric in metrics)):
+        for problem in problems:
+            raise problem
+
+
+def _no_common_tables(metrics: list[Metric], where: str) -> Iterator[ConfigError]:
+    if not any(metric.in_layers for metric in metrics):
+        yield ConfigError(
+            f"{' and '.join(metric.name for metric in metrics)} alone: the tables that every run has would be empty",
+            where=f"{where}: metrics",
+            expected=f"at least one of {', '.join(name for name, metric in METRICS.items() if metric.in_layers)}",
+            todo="add one; they are computed from the same records",
+        )
+
+
+def _unmet(metric: Metric, config: Config, where: str) -> Iterator[ConfigError]:
+    for name, prompt_set in config.prompt_sets.items():
+        place = f"{where}: prompt_sets → {name}"
+        if len(prompt_set.prompts) < metric.min_prompts:
+            yield ConfigError(
+                f"it has {len(prompt_set.prompts)} prompts",
+                where=place,
+                expected=f"at least {metric.min_prompts}, for the metric {metric.name}",
+                todo=f"add prompts, or leave {metric.name} out of `metrics`",
+            )
+        if metric.needs_weight_gradients and prompt_set.weight_gradients == "none":
+            yield ConfigError(
+                "weight_gradients: none",
+                where=place,
+                expected=f"norms or factors, for the metric {metric.name}",
+                todo=f"set weight_gradients: norms, or leave {metric.name} out of `metrics`",
+            )

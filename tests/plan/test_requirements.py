@@ -1,0 +1,60 @@
+"""What metrics require of prompt sets is declared by their families and checked before any work."""
+
+from dataclasses import replace
+
+import pytest
+from internal_physics.config.load import load_config
+from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
+from internal_physics.families.registry import METRICS
+from internal_physics.ground.errors import ConfigError
+from internal_physics.plan import requirements
+from internal_physics.plan.requirements import refuse_unmet_requirements
+
+SEVERAL = [{"name": name, "text": "some text"} for name in "abc"]
+FEW = SEVERAL[: MIN_PROMPTS_ISF - 1]
+
+
+def check(metrics, prompts=SEVERAL, **options):
+    sets = {"good": {"prompts": SEVERAL}, "s": {"prompts": prompts, **options}}
+    config = load_config({"models": {"m": {"source": "path:x"}}, "prompt_sets": sets, "metrics": metrics})
+    refuse_unmet_requirements(config, "my.yaml")
+
+
+def refused(*arguments, **options):
+    with pytest.raises(ConfigError) as error:
+        check(*arguments, **options)
+    return error.value
+
+
+def test_all_metrics_are_met_by_sets_of_three_that_keep_norms():
+    check(list(METRICS), weight_gradients="norms")
+
+
+def test_a_set_too_small_for_isf_is_refused_and_allowed_without_isf():
+    error = refused(["ec", "isf"], FEW)
+    assert error.where == "my.yaml: prompt_sets → s"
+    assert error.what == "it has 2 prompts"
+    assert error.expected == "at least 3, for the metric isf"
+    assert error.todo == "add prompts, or leave isf out of `metrics`"
+    check(["ec"], FEW)
+
+
+def test_a_set_without_gradients_is_refused_for_thermodynamics_alone():
+    error = refused(["ec", "thermodynamics"], weight_gradients="none")
+    assert error.where == "my.yaml: prompt_sets → s"
+    assert error.what == "weight_gradients: none"
+    assert error.todo == "set weight_gradients: norms, or leave thermodynamics out of `metrics`"
+    check(["ec"], weight_gradients="none")
+
+
+def test_information_alone_is_refused_with_the_metrics_that_fill_common_tables():
+    error = refused(["information"])
+    assert error.where == "my.yaml: metrics"
+    assert error.what.startswith("information alone")
+    assert error.expected == f"at least one of {', '.join(name for name in METRICS if name != 'information')}"
+    check(["information", "ec"])
+
+
+def test_a_new_metric_is_held_to_what_it_declares(monkeypatch):
+    monkeypatch.setitem(requirements.METRICS, "ec", replace(METRICS["ec"], min_prompts=4))
+    assert refused(["ec"]).expected == "at least 4, for the metric ec"
