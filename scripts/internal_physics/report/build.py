@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.families.family import Per
+from internal_physics.ground.words import plural
 from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
 from internal_physics.report.texts import Texts
@@ -83,6 +84,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["plural"] = plural
     return environment.get_template(TEMPLATE).render(page)
 
 
