@@ -219,6 +219,14 @@ def test_a_name_that_is_a_number_must_be_quoted():
     assert refused([{"name": 1, "text": "x"}]).what == "name is 1, not text"
 
 
+@pytest.mark.parametrize("field", ["kind", "difficulty"])
+@pytest.mark.parametrize("word", [" easy", "easy ", "\teasy", "easy\n", "\u00a0easy"])
+def test_two_groups_that_look_like_one_are_refused(field, word):
+    error = refused([{"name": "a", "text": " x ", field: "easy"}, {"name": "b", "text": "y", field: word}])
+    assert error.what == f"{field} {word!r} starts or ends with a blank"
+    assert error.where == "some.yaml: prompt 2"
+
+
 @pytest.mark.parametrize("entry", ["just a text", 3, None, ["a", "b"]])
 def test_a_prompt_that_is_no_mapping_is_refused(entry):
     error = refused([entry])

@@ -152,6 +152,7 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
             expected=WHAT_A_NAME_IS,
         )
     refuse_misread(name, where, PromptError)
+    _refuse_blank_edges(entry, where)
     if not text.strip():
         raise PromptError(
             f"prompt {name!r} has no text",
@@ -160,3 +161,15 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
             todo="write one or delete the prompt",
         )
     return Prompt(**{str(key): value for key, value in entry.items()})
+
+
+def _refuse_blank_edges(entry: Mapping[str, str], where: str) -> None:
+    """Groups of prompts are compared by these words: "easy" and " easy" would be two, that look like one."""
+    for field in ("kind", "difficulty"):
+        if (word := entry.get(field, "")) != word.strip():
+            raise PromptError(
+                f"{field} {word!r} starts or ends with a blank",
+                where=where,
+                expected="the same word for every prompt of a group",
+                todo="remove the blank",
+            )

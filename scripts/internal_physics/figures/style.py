@@ -15,6 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from internal_physics.figures.legible import NOTE, legible, make_legible
 from internal_physics.ground.files import whole_file
 
 STYLE_FILE = Path(__file__).with_name("internal_physics.mplstyle")
@@ -117,11 +118,14 @@ def finish(figure: Figure, title: str, notes: Iterable[str] = ()) -> Figure:
     Args:
         figure: made by `new_figure`; changed in place.
         title: one sentence.
-        notes: sentences or short paragraphs, one a line, wrapped to the figure's width.
+        notes: sentences or short paragraphs, one a line, wrapped to the figure's width; where numbers had to stand for
+            characters that the font lacks, one more says so.
 
     Returns:
         The same figure.
     """
+    if make_legible(figure) or legible(title) != title:
+        notes = [*notes, NOTE]
     width, height = figure.get_size_inches()
     title_text = _wrap(title, width, _TITLE_POINTS, "bold")
     note_text = "\n".join(_wrap(note, width, _NOTE_POINTS, "normal") for note in notes)
@@ -201,7 +205,7 @@ def _wrap(text: str, width_inches: float, points: float, weight: str) -> str:
     font = FontProperties(size=points, weight=weight)
     room = (width_inches - 2 * _MARGIN_INCHES) * _POINTS_PER_INCH * _HINTING
     lines = [""]
-    for word in text.split():
+    for word in legible(text).split():
         longer = f"{lines[-1]} {word}".lstrip()
         width, _, _ = text_to_path.get_text_width_height_descent(longer, font, ismath=False)
         lines = [*lines[:-1], longer] if width <= room or not lines[-1] else [*lines, word]

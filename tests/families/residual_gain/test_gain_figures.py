@@ -62,6 +62,15 @@ def test_the_trend_is_least_squares(tables):
     assert gain_panels.trend(np.ones(5), np.arange(5.0)) is None
 
 
+def test_kinds_that_the_font_cannot_write_stay_apart():
+    tables = make(driven_points(0.1, kinds=("日本", "中国", "plain")), MODELS)
+    figure = gain_heatmap.draw(tables["hypotheses"])
+    texts = {text.get_text() for text, _ in visible_texts(figure)}
+    assert texts >= {"⟨65E5 672C⟩\n(n = 20)", "⟨4E2D 56FD⟩\n(n = 20)", "plain\n(n = 20)"}
+    labels = [label.get_text() for label in panels(tables).axes[2].get_yticklabels()]
+    assert labels == ["⟨65E5 672C⟩ (n = 20)", "⟨4E2D 56FD⟩ (n = 20)", "plain (n = 20)"]
+
+
 def test_kinds_carry_their_n_and_the_verdict_its_own(tables):
     figure = panels(tables)
     labels = [label.get_text() for label in figure.axes[2].get_yticklabels()]
