@@ -46,7 +46,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "sha256": "",
         "task": "causal",
         "dtype": "float32",
-        "quantization": "none",
+        "quantization": "auto",
         "compute_dtype": "auto",
         "device": "auto",
         "allow_pickle": False,

@@ -6,10 +6,10 @@ import torch
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.information import verify_readout
 from internal_physics.ground.errors import ArchitectureError, ModelError
-from internal_physics.models import lazy_readout
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot
 from internal_physics.models.memory import estimate_readout
+from internal_physics.models.named_tensors import NamedTensor
 from internal_physics.models.readout import Readout
 from internal_physics.recording.encoding import encode
 from internal_physics.recording.recorder import RecordOptions, record_batches
@@ -50,28 +50,8 @@ def test_it_equals_the_whole_model_and_loads_no_block(name, dtype, tmp_path):
 
 
 def test_only_what_is_needed_is_read_from_disk(tmp_path, monkeypatch):
-    read = []
-    opened = lazy_readout.safe_open
-
-    class Spy:
-        def __init__(self, *args):
-            self.inner = opened(*args)
-
-        def __enter__(self):
-            self.file = self.inner.__enter__()
-            return self
-
-        def __exit__(self, *exception):
-            return self.inner.__exit__(*exception)
-
-        def keys(self):
-            return self.file.keys()
-
-        def get_tensor(self, key):
-            read.append(key)
-            return self.file.get_tensor(key)
-
-    monkeypatch.setattr(lazy_readout, "safe_open", Spy)
+    read, values = [], NamedTensor.read
+    monkeypatch.setattr(NamedTensor, "read", lambda tensor: (read.append(tensor.key), values(tensor))[1])
     open_readout(saved(tmp_path, "llama_tied"), options_of("llama_tied"))
     assert sorted(read) == ["model.embed_tokens.weight", "model.norm.weight"]
 

@@ -107,7 +107,7 @@ def named_weights(folder: Path) -> list[Path]:
         SourceError: for a config or an index that cannot be read, or names a file outside of the folder.
     """
     config = folder / CONFIG
-    named = _mapping(config).get("transformers_weights") if config.is_file() else None
+    named = read_mapping(config).get("transformers_weights") if config.is_file() else None
     if named is not None:
         _require_inside(str(named), config)
         return _shards(folder / named) if str(named).endswith(".index.json") else [folder / named]
@@ -131,7 +131,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     Raises:
         SourceError: where it is missing or no JSON.
     """
-    return _mapping(Path(folder) / CONFIG)
+    return read_mapping(Path(folder) / CONFIG)
 
 
 def check_whole(files: Iterable[Path]) -> None:
@@ -148,7 +148,7 @@ def check_whole(files: Iterable[Path]) -> None:
 
 
 def _shards(index: Path) -> list[Path]:
-    listed = _mapping(index).get("weight_map")
+    listed = read_mapping(index).get("weight_map")
     if not isinstance(listed, dict) or not listed or not all(isinstance(name, str) for name in listed.values()):
         raise SourceError("it has no weight_map", where=str(index), expected="the index of a sharded checkpoint")
     names = sorted(set(listed.values()))
@@ -163,7 +163,12 @@ def _require_inside(name: str, lister: Path) -> None:
         raise SourceError(f"it names {name!r}", where=str(lister), expected="safetensors files of its own folder")
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        SourceError: where it does not, or cannot be read.
+    """
     content = _json(path)
     if not isinstance(content, dict):
         raise SourceError(f"it holds a {type(content).__name__}", where=str(path), expected="a JSON object")

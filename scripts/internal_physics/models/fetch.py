@@ -13,6 +13,7 @@ from pickle import UnpicklingError
 from internal_physics.ground.errors import SourceError
 from internal_physics.ground.files import whole_folder
 from internal_physics.ground.text_files import explain_os_error
+from internal_physics.models.adapters import refuse_adapter
 from internal_physics.models.checkpoint import CONFIG, check_whole, used_files, weight_files
 from internal_physics.models.snapshot import (
     Manifest,
@@ -31,7 +32,8 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     """Make the snapshot of `source` in the new folder `destination`, which is there whole or not at all.
 
     Raises:
-        SourceError: unreachable, gated, missing, damaged, of another checksum, or pickled where that is not allowed.
+        SourceError: unreachable, gated, missing, damaged, an adapter, of another checksum, or pickled where that is not
+            allowed.
     """
     with whole_folder(destination) as folder:
         revision = _FETCHERS[source.kind](source, folder)
@@ -203,7 +205,8 @@ def _from_folder(folder: Path, source: Source, destination: Path) -> str:
 
 
 def _checked_files(folder: Path, source: Source) -> list[Path]:
-    """The files of a folder that loading uses, none of them damaged."""
+    """The files of a folder that loading uses, none of them damaged; a folder with an adapter is refused."""
+    refuse_adapter(folder, f"{source.kind}:{source.name}")
     _refuse_other_folder(folder, source)
     files = used_files(folder, trust_remote_code=source.trust_remote_code)
     check_whole(files)

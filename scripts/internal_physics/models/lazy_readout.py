@@ -8,21 +8,24 @@ packs (BERT's transform; never the head or a norm).
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from accelerate import init_empty_weights
-from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import find_anatomy
-from internal_physics.models.checkpoint import weight_files
-from internal_physics.models.loading import HEADS, LoadOptions, quantization_config, resolve_device
+from internal_physics.models.loading import (
+    HEADS,
+    check_request,
+    load_snapshot,
+    quantization_config,
+    resolve_device,
+)
+from internal_physics.models.named_tensors import NamedTensor, named_tensors
+from internal_physics.models.options import LoadOptions
 from internal_physics.models.quantization import pack_linear_maps
 from internal_physics.models.readout import Readout
 from internal_physics.models.refusals import reading
@@ -31,20 +34,26 @@ from internal_physics.models.refusals import reading
 def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
     """Load the readout of a snapshot as `load_snapshot` would load it, and nothing else.
 
+    A checkpoint whose readout is stored quantised is loaded whole: only transformers knows what to make of the codes.
+
     Raises:
         ModelError: if a tensor of the readout is not in the snapshot, or transformers cannot build the model.
         ArchitectureError: if its parts are not found, or do not run apart from the blocks.
     """
     device = resolve_device(options.device)
     device = "cuda" if device == "balanced" else device
+    is_quantized = check_request(snapshot, options) is not None
     with reading("transformers cannot build it", snapshot, ModelError):
         module = _skeleton(snapshot, options)
     anatomy = find_anatomy(module)
     with reading("its weights cannot be read", snapshot, ModelError):
         wanted, stored = _wanted(module, anatomy.blocks_path), _stored_names(module, Path(snapshot))
+        if is_quantized and any(stored[name].is_code for names in wanted for name in names if name in stored):
+            whole = load_snapshot(snapshot, options)
+            return Readout(whole.module, whole.anatomy)
         _drop_lookups(module, anatomy.blocks_path, device, getattr(torch, options.dtype))
         _fill(module, wanted, stored, device)
-    pack_linear_maps(module, anatomy, quantization_config(options, device), device)
+    pack_linear_maps(module, anatomy, None if is_quantized else quantization_config(options, device), device)
     return Readout(module.eval().requires_grad_(False), anatomy)
 
 
@@ -90,50 +99,44 @@ def _drop_lookups(module: nn.Module, blocks_path: str, device: str, dtype: torch
             module.set_submodule(name, _Blank(table.embedding_dim, device, dtype))
 
 
-def _fill(module: nn.Module, wanted: list[list[str]], stored: Mapping[str, tuple[Path, str]], device: str) -> None:
-    """Put the wanted tensors in place, under every name that is still there, and move buffers to the device."""
-    with ExitStack() as stack:
-        opened = {file: stack.enter_context(safe_open(file, "pt")) for file, _ in set(stored.values())}
-        for names in wanted:
-            found = next((stored[name] for name in names if name in stored), None)
-            if found is None:
-                raise ModelError(f"no tensor {' or '.join(names)}", expected="the whole readout of the model")
-            _place(module, names, opened[found[0]].get_tensor(found[1]), device)
+def _fill(module: nn.Module, wanted: list[list[str]], stored: Mapping[str, NamedTensor], device: str) -> None:
+    """Put the wanted tensors in place, and move buffers to the device.
+
+    A parameter with names of its own in the file has what is stored under each, tied or not; where one of them is not
+    stored, it is tied to the one that is.
+    """
+    for names in wanted:
+        found = next((stored[name] for name in names if name in stored), None)
+        if found is None:
+            raise ModelError(f"no tensor {' or '.join(names)}", expected="the whole readout of the model")
+        placed: dict[NamedTensor, nn.Parameter] = {}
+        for name in names:
+            _place(module, name, stored.get(name, found), placed, device)
     for holder, name, buffer in _buffers(module):
         holder._buffers[name] = buffer.to(device)
 
 
-def _place(module: nn.Module, names: list[str], tensor: torch.Tensor, device: str) -> None:
-    parameter = None
-    for name in names:
-        path, _, attribute = name.rpartition(".")
-        holder = module.get_submodule(path)
-        if isinstance(holder, _Blank):
-            continue
-        expected = getattr(holder, attribute)
-        if tuple(expected.shape) != tuple(tensor.shape):
-            raise ModelError(f"{name} has shape {tuple(tensor.shape)}", expected=f"{tuple(expected.shape)}")
-        if parameter is None:
-            parameter = nn.Parameter(tensor.to(device, expected.dtype), requires_grad=False)
-        setattr(holder, attribute, parameter)
+def _place(
+    module: nn.Module, name: str, tensor: NamedTensor, placed: dict[NamedTensor, nn.Parameter], device: str
+) -> None:
+    path, _, attribute = name.rpartition(".")
+    holder = module.get_submodule(path)
+    if isinstance(holder, _Blank):
+        return
+    if tensor not in placed:
+        values, expected = tensor.read(), getattr(holder, attribute)
+        if tuple(expected.shape) != tuple(values.shape):
+            raise ModelError(f"{name} has shape {tuple(values.shape)}", expected=f"{tuple(expected.shape)}")
+        placed[tensor] = nn.Parameter(values.to(device, expected.dtype), requires_grad=False)
+    setattr(holder, attribute, placed[tensor])
 
 
-def _stored_names(module: nn.Module, snapshot: Path) -> Mapping[str, tuple[Path, str]]:
-    """Name in the model → (file, name in the file); renamed as transformers renames them when it loads a model.
+def _stored_names(module: nn.Module, snapshot: Path) -> dict[str, NamedTensor]:
+    """Name in the model → what is stored of it.
 
     A weight that transformers makes out of several stored ones keeps its stored name, and so is not found: refused.
     """
-    transforms = get_model_conversion_mapping(module)
-    renamings = [t for t in transforms if isinstance(t, WeightRenaming)]
-    converters = [t for t in transforms if isinstance(t, WeightConverter)]
-    state = module.state_dict()
-    stored = {}
-    for file in weight_files(snapshot):
-        with safe_open(file, "pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
-                name, converted = rename_source_key(key, renamings, converters, module.base_model_prefix, state)
-                stored[key if converted else name] = (file, key)
-    return stored
+    return {t.key if t.converted else t.name: t for t in named_tensors(module, snapshot)}
 
 
 def _buffers(module: nn.Module) -> Iterator[tuple[nn.Module, str, torch.Tensor]]:

@@ -1,9 +1,9 @@
 """Snapshot → a frozen model with its tokenizer and a checked anatomy, on CPU, one GPU or several."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,25 @@ from transformers import (
     BitsAndBytesConfig,
     PreTrainedTokenizerBase,
 )
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.ground.errors import ModelError
+from internal_physics.models.adapters import refuse_adapter
 from internal_physics.models.anatomy import Anatomy, find_anatomy
+from internal_physics.models.checkpoint import weight_files
+from internal_physics.models.completeness import require_whole
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
-from internal_physics.models.refusals import reading
+from internal_physics.models.precision import (
+    Precision,
+    is_packed,
+    precision_of,
+    require_agreement,
+    require_what_was_asked,
+)
+from internal_physics.models.refusals import reading, reason_of
+from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuantization, stored_quantization
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -47,6 +59,7 @@ class LoadedModel:
         n_positions: tokens that its table of positions has room for, as it looks them up (RoBERTa begins at row 2);
             None where it has no such table, or it is not known yet.
         attention_rows: per layer what its attention rows are (`recording.attention.Rows`); empty while unknown.
+        precision: in which number formats it computes, read from its modules; None for one that was not loaded here.
         labels: provenance, copied into every record.
     """
 
@@ -58,6 +71,7 @@ class LoadedModel:
     prompts_interact: bool = False
     n_positions: int | None = None
     attention_rows: tuple[int, ...] = ()
+    precision: Precision | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -104,27 +118,37 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     """Load, freeze, and find the anatomy of a snapshot. `selfcheck.check_model` still has to prove it.
 
     Raises:
-        ModelError: if it cannot fit in memory, lacks weights, or transformers cannot load it.
+        SourceError: for an adapter, a damaged file or a missing one.
+        ModelError: if it cannot fit in memory, is not what its files hold or what was asked for, or transformers
+            cannot load it.
         ArchitectureError: if its parts are not found.
     """
     device = resolve_device(options.device)
+    stored = check_request(snapshot, options)
+    _require_known_method(stored, snapshot)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
-    with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task):
-        arguments = _arguments(options, device)
+    with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task, stored):
+        arguments = _arguments(options, device, stored is not None)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
     with reading("its tokenizer cannot be read", snapshot, ModelError):
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
-    _refuse_random_weights(module, report["missing_keys"], snapshot, options.task)
-    return wrap_model(module, tokenizer, options.task)
+    require_whole(module, snapshot, report, options.task)
+    if stored is not None:
+        _cast(module, getattr(torch, options.dtype))
+    precision = precision_of(module, stored)
+    require_what_was_asked(options, precision, str(snapshot))
+    return replace(wrap_model(module, tokenizer, options.task), precision=precision)
 
 
 @contextmanager
-def _known_reasons(snapshot: str | Path, task: str) -> Iterator[None]:
+def _known_reasons(snapshot: str | Path, task: str, stored: StoredQuantization | None) -> Iterator[None]:
     """Where the model's own code, its head or its padding is the matter: what the config has to say."""
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
         reason = _known_reason(str(error), snapshot, task)
+        if reason is None and stored is not None and stored.method != BITSANDBYTES:
+            reason = _other_method(stored, f"and transformers cannot load that here: {reason_of(error)}", snapshot)
         if reason is None:
             raise
         raise reason from error
@@ -161,16 +185,45 @@ def _no_head(snapshot: str | Path, task: str) -> ModelError:
     )
 
 
-def _refuse_random_weights(module: nn.Module, missing: Iterable[str], snapshot: str | Path, task: str) -> None:
-    """Refuse a checkpoint that lacks weights: they would be drawn at random, with no more than a warning."""
-    random = sorted(set(missing) & {name for name, _ in module.named_parameters()})
-    if random:
-        raise ModelError(
-            f"it lacks {len(random)} weights of a {type(module).__name__}: {', '.join(random[:5])}",
-            where=str(snapshot),
-            expected=f"a whole checkpoint of a {task} language model",
-            todo="check `task`, or use a checkpoint with its language-model head",
-        )
+def check_request(snapshot: str | Path, options: LoadOptions) -> StoredQuantization | None:
+    """How a checkpoint is quantised, if its files are there and the options do not contradict it; no weight is read.
+
+    Raises:
+        SourceError: for an adapter, or a missing shard.
+        ModelError: for options that contradict what is stored.
+    """
+    refuse_adapter(snapshot, str(snapshot))
+    weight_files(snapshot)
+    stored = stored_quantization(snapshot)
+    require_agreement(options, stored, str(snapshot))
+    return stored
+
+
+def _cast(module: nn.Module, dtype: torch.dtype) -> None:
+    """Give what is not quantised the number format asked for, but for what the architecture keeps in float32.
+
+    transformers does so for other checkpoints; those that are already quantised keep the formats they are stored in.
+    """
+    lists = ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
+    kept = {name for attribute in lists for name in getattr(module, attribute, None) or ()}
+    for name, parameter in module.named_parameters():
+        if not is_packed(parameter) and not kept & set(name.split(".")):
+            parameter.data = parameter.data.to(dtype)
+
+
+def _require_known_method(stored: StoredQuantization | None, snapshot: str | Path) -> None:
+    """Refuse a method that transformers does not know: it would load the codes as if they were weights."""
+    if stored is not None and stored.method not in (BITSANDBYTES, *AUTO_QUANTIZATION_CONFIG_MAPPING):
+        raise _other_method(stored, "which transformers does not know", snapshot)
+
+
+def _other_method(stored: StoredQuantization, what: str, snapshot: str | Path) -> ModelError:
+    return ModelError(
+        f"it is quantised by {stored.method}, {what}",
+        where=str(snapshot),
+        expected="a checkpoint that is not quantised, or by bitsandbytes",
+        todo="use a checkpoint that is not quantised, and set `quantization` if it has to be small",
+    )
 
 
 def wrap_model(module: nn.Module, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
@@ -189,8 +242,8 @@ def available_bytes(device: str) -> int:
 
 
 def quantization_config(options: LoadOptions, device: str) -> BitsAndBytesConfig | None:
-    """Settings of bitsandbytes; None for a model that is not quantised."""
-    if options.quantization == "none":
+    """Settings of bitsandbytes for a checkpoint that is not quantised; None where it stays as it is."""
+    if options.quantization in ("auto", "none"):
         return None
     if options.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
@@ -204,14 +257,15 @@ def quantization_config(options: LoadOptions, device: str) -> BitsAndBytesConfig
     )
 
 
-def _arguments(options: LoadOptions, device: str) -> dict[str, Any]:
+def _arguments(options: LoadOptions, device: str, stored: bool) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "dtype": getattr(torch, options.dtype),
         "attn_implementation": options.attention,
         "device_map": "auto" if device == "balanced" else device,
         "trust_remote_code": options.trust_remote_code,
+        "ignore_mismatched_sizes": True,  # reported, and refused by name
     }
-    quantization = quantization_config(options, device)
+    quantization = None if stored else quantization_config(options, device)
     return arguments | ({"quantization_config": quantization} if quantization else {})
 
 

@@ -7,7 +7,7 @@ from internal_physics.ground.options import Pattern
 
 Task = Literal["causal", "masked"]
 Dtype = Literal["float32", "bfloat16", "float16", "float64"]
-Quantization = Literal["none", "int8", "nf4", "fp4"]
+Quantization = Literal["auto", "none", "int8", "nf4", "fp4"]
 ComputeDtype = Literal["auto", "float32", "bfloat16", "float16"]
 Attention = Literal["eager", "sdpa"]
 Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
@@ -30,7 +30,8 @@ class ModelOptions:
             - float16: 16 bits; overflows above 65,504.
             - float64: 64 bits.
         quantization: number format of the linear maps.
-            - none: they keep `dtype`.
+            - auto: as the checkpoint is stored; one that is not quantised keeps `dtype`.
+            - none: they keep `dtype`; a checkpoint that is already quantised is refused.
             - int8: 8 bits, LLM.int8; activations are quantised too.
             - nf4: 4 bits, levels of a normal distribution.
             - fp4: 4 bits, floating point.
@@ -51,7 +52,7 @@ class ModelOptions:
     """
 
     dtype: Dtype = "float32"
-    quantization: Quantization = "none"
+    quantization: Quantization = "auto"
     compute_dtype: ComputeDtype = "auto"
     device: Device = "auto"
     task: Task = "causal"

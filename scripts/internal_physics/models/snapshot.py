@@ -16,6 +16,7 @@ from typing import Any
 from internal_physics.ground.errors import SourceError, StoreError
 from internal_physics.ground.files import write_text
 from internal_physics.models.sources import Source
+from internal_physics.models.stored_quantization import stored_quantization
 
 MANIFEST = "snapshot.json"
 _CHUNK = 1 << 22
@@ -30,11 +31,13 @@ class Manifest:
         source: as parsed from the config.
         revision: resolved: package version, commit hash, or sha256 of the source file.
         files: size in bytes and sha256 of every file.
+        quantization: how the weights are quantised, see `StoredQuantization`; None where they are not.
     """
 
     source: dict[str, Any]
     revision: str
     files: dict[str, dict[str, Any]]
+    quantization: dict[str, Any] | None = None
 
     @property
     def weight_bytes(self) -> int:
@@ -73,7 +76,10 @@ def describe(folder: Path, files: Iterable[Path], source: Source, revision: str 
     _require(names, "config.json", source)
     _require(names, ".safetensors", source)
     found = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
-    return Manifest(asdict(source), revision or _revision(found), found)
+    quantization = stored_quantization(folder)
+    return Manifest(
+        asdict(source), revision or _revision(found), found, None if quantization is None else asdict(quantization)
+    )
 
 
 def first_weights(names: Iterable[str]) -> str:

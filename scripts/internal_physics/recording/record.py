@@ -117,9 +117,7 @@ def checked_model(
         "source": f"{source['kind']}:{source['name']}",
         "revision": manifest.revision,
         "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
-        "dtype": options.dtype,
-        "quantization": options.quantization,
-        "compute_dtype": options.compute_dtype,
+        **checked.model.precision.labels(),
     }
     return checked.model
 

@@ -13,6 +13,7 @@ from transformers.pytorch_utils import Conv1D
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts, hidden_state
 from internal_physics.models.loading import LoadedModel
+from internal_physics.models.precision import is_quantized
 from internal_physics.models.readout import readout
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.loss import causal_targets, losses_nats
@@ -106,7 +107,7 @@ class _LinearCheck:
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
         sites = {m.site: model.get_submodule(m.site) for m in anatomy.maps if not m.lookup}
-        self.plain = {site: m for site, m in sites.items() if m.weight.is_floating_point() and m.weight.ndim == 2}
+        self.plain = {site: m for site, m in sites.items() if m.weight.ndim == 2 and not is_quantized(m)}
         self.worst, self.worst_site = 0.0, "(none)"
 
     def __enter__(self) -> "_LinearCheck":
