@@ -200,6 +200,34 @@ def test_the_choice_of_one_prompt_is_not_that_of_the_next():
     assert tokens("<|endoftext|>ab", tokenizer) == before
 
 
+def test_explicit_reads_special_tokens_whatever_the_tokenizer_was_saved_with():
+    tokenizer = byte_level()
+    tokenizer.split_special_tokens = True
+    assert tokens("<|endoftext|>ab", tokenizer, options=EXPLICIT) == ("<|endoftext|>", "a", "b")
+    assert tokens("<|endoftext|>ab", tokenizer)[:2] == ("<", "|")
+
+
+@pytest.mark.parametrize("options", [TextOptions(), EXPLICIT, NONE, TextOptions(chat_template=True)])
+def test_half_a_character_is_refused(options):
+    assert refused("a \ud83d cat", chat(), options=options).what == "the text holds '\\ud83d', half a character"
+
+
+def test_tokens_that_are_bytes_are_written_as_text():
+    class OfBytes:
+        """As the tokenizers of models that came before transformers had theirs."""
+
+        all_special_ids, added_tokens_decoder, unk_token_id = [], {}, None
+
+        def __call__(self, text, **_):
+            return {"input_ids": list(text.encode())}
+
+        def convert_ids_to_tokens(self, ids):
+            return [bytes([i]) for i in ids]
+
+    found = TextReader(OfBytes(), "causal", EXPLICIT).read("aé", "prompt")
+    assert found.tokens == ("a", "�", "�")
+
+
 def test_none_keeps_the_mask_and_refuses_others_around_it():
     tokenizer = build_tokenizer(masked=True)
     assert tokens("a[MASK]", tokenizer, "masked", NONE) == ("a", "[MASK]")
@@ -220,6 +248,7 @@ def test_the_beginning_alone_has_no_loss():
 # --- chat template ---------------------------------------------------------------------------------
 
 CHAT = TextOptions(chat_template=True)
+ENDED = "{% for m in messages %}{{ m['content'] }}<|im_end|>{% endfor %}"
 
 
 def test_a_text_in_its_template_is_what_transformers_makes_of_it():
@@ -267,18 +296,30 @@ def test_a_text_that_is_in_a_template_already_is_refused(text):
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("", "leaves the text out: it makes ''"),
-        ("{{ 'hello' }}", "leaves the text out: it makes 'hello'"),
+        ("", "does not hold the text as it is: it makes ''"),
+        ("{{ 'hello' }}", "does not hold the text as it is: it makes 'hello'"),
+        ("{% for m in messages %}{{ m['content'] | upper }}{% endfor %}", "it makes 'THE CAT'"),
         ("{{ raise_exception('no user here') }}", "fails: TemplateError: no user here"),
         ("{% for m in messages %}{{ m['nothing'].more }}{% endfor %}", "fails: UndefinedError"),
         ("{% for m in messages %}", "fails: TemplateSyntaxError"),
-        ("{% for m in messages %}{{ m['content'] }}{% endfor %}<|im_end|>", "ends with '<|im_end|>', the end of"),
+        (ENDED, "ends the text with '<|im_end|>' and begins no answer"),
+        (ENDED + "\n", "ends the text with '<|im_end|>' and begins no answer"),
+        (
+            ENDED + "{% if add_generation_prompt %}:<|im_end|>{% endif %}",
+            "ends the text with '<|im_end|>' and begins no answer",
+        ),
     ],
 )
 def test_a_template_that_does_not_do_is_refused_in_words(template, said):
     error = refused("the cat", chat(template), options=CHAT)
     assert said in error.what
     assert "set chat_template: false" in error.todo
+
+
+def test_a_template_without_a_word_for_the_answer_may_end_where_it_begins():
+    """As Llama 2's [INST] … [/INST]: nothing follows but the answer."""
+    found = tokens("the cat", chat("{% for m in messages %}[{{ m['content'] }}]{% endfor %}"), options=CHAT)
+    assert len(found) == len("[the cat]")
 
 
 def test_no_text_is_refused_before_a_template_hides_it():

@@ -10,6 +10,7 @@ from internal_physics.ground.errors import PromptError
 # Some templates write today's date. A record must be the same tomorrow, so that for them it is always this day: the one
 # that Llama's templates themselves take where the date is not known.
 TODAY = date(2024, 7, 26)
+_SWITCH_OFF = "set chat_template: false for this model or prompt set"
 _DATE_FORMAT = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 
 
@@ -17,8 +18,30 @@ def render(text: str, tokenizer: PreTrainedTokenizerBase, where: str) -> str:
     """The text in the tokenizer's chat template, with the beginning of the answer, special tokens written out.
 
     Raises:
-        PromptError: the tokenizer has no template, or it fails, makes nothing, or leaves the text out.
+        PromptError: the tokenizer has no template, or it fails, does not hold the text, or ends without an answer's
+            beginning.
     """
+    rendered, without = (_apply(text, tokenizer, begin, where) for begin in (True, False))
+    _, found, after = rendered.rpartition(text.strip())
+    if not found:
+        raise PromptError(
+            f"the model's chat template does not hold the text as it is: it makes {rendered!r}",
+            where=where,
+            expected="a template that holds a user's message",
+            todo=_SWITCH_OFF,
+        )
+    end = tokenizer.eos_token
+    if end and (after.endswith(end) or (end in after and rendered == without)):
+        raise PromptError(
+            f"the model's chat template ends the text with {end!r} and begins no answer",
+            where=where,
+            expected="a template that begins the answer (add_generation_prompt)",
+            todo=f"{_SWITCH_OFF} and write the prompt out, with special_tokens: explicit",
+        )
+    return rendered
+
+
+def _apply(text: str, tokenizer: PreTrainedTokenizerBase, begin_answer: bool, where: str) -> str:
     try:
         template = tokenizer.get_chat_template()
     except ValueError as error:
@@ -26,29 +49,21 @@ def render(text: str, tokenizer: PreTrainedTokenizerBase, where: str) -> str:
             "chat_template: true, but the model's tokenizer has no chat template to choose",
             where=where,
             expected="a chat model",
-            todo="set chat_template: false for this model or prompt set",
+            todo=_SWITCH_OFF,
         ) from error
     try:
-        rendered = tokenizer.apply_chat_template(
+        return tokenizer.apply_chat_template(
             [{"role": "user", "content": text}],
             chat_template=_dates(template) + template,
             tokenize=False,
-            add_generation_prompt=True,
+            add_generation_prompt=begin_answer,
         )
     except Exception as error:  # a template is a program of its own, and may raise anything
         raise PromptError(
             f"the model's chat template fails: {type(error).__name__}: {error}",
             where=where,
-            todo="set chat_template: false for this model or prompt set",
+            todo=_SWITCH_OFF,
         ) from error
-    if text.strip() not in rendered:
-        raise PromptError(
-            f"the model's chat template leaves the text out: it makes {rendered!r}",
-            where=where,
-            expected="a template that holds a user's message",
-            todo="set chat_template: false for this model or prompt set",
-        )
-    return rendered
 
 
 def _dates(template: str) -> str:

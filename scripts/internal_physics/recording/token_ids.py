@@ -73,6 +73,7 @@ class TextReader:
             PromptError: no tokens; special tokens doubled, or at the end of a causal text; a token that the model
                 lacks; longer than its context. It says `where`.
         """
+        _refuse_half_characters(text, where)
         if self.task == "masked":
             text = text.replace(MASK, self.tokenizer.mask_token or MASK)
         if self.options.chat_template:
@@ -134,7 +135,7 @@ class TextReader:
                 expected="a causal model: a template asks for an answer that follows",
                 todo="set chat_template: false",
             )
-        written = [token for token in self._ids(text, where) if token in self.special_ids]
+        written = [token for token in self._ids(text, where, as_text=False) if token in self.special_ids]
         if written:
             raise PromptError(
                 f"the text writes the special token {self._name(written[0])}, and so does the chat template",
@@ -143,19 +144,18 @@ class TextReader:
                 todo="delete it from the text; for a text that is in the template already, set chat_template: false "
                 "and special_tokens: explicit",
             )
-        ids = self._ids(render(text, self.tokenizer, where), where)
-        if ids[-1] == self.tokenizer.eos_token_id:
-            raise PromptError(
-                f"the chat template ends with {self._name(ids[-1])}, the end of the text",
-                where=where,
-                expected="a template that begins the answer (add_generation_prompt)",
-                todo="set chat_template: false and write the prompt out, with special_tokens: explicit",
-            )
-        return self._named(ids)
+        return self._named(self._ids(render(text, self.tokenizer, where), where, as_text=False))
 
-    def _ids(self, text: str, where: str, *, special: bool = False, as_text: bool = False) -> list[int]:
-        """Ids of a whole text: a truncation or padding that was saved with the tokenizer has no say."""
-        extra = {"split_special_tokens": True} if as_text else {}
+    def _ids(self, text: str, where: str, *, special: bool = False, as_text: bool | None = None) -> list[int]:
+        """Ids of a whole text: a truncation or padding that was saved with the tokenizer has no say.
+
+        Args:
+            text: the text.
+            where: the prompt, for messages.
+            special: whether the tokenizer adds its special tokens.
+            as_text: whether special tokens in the text are text; None: as the tokenizer has it.
+        """
+        extra = {} if as_text is None else {"split_special_tokens": as_text}
         plain = {"truncation": False, "padding": False, "verbose": False}
         ids = list(self.tokenizer(text, add_special_tokens=special, **plain, **extra)["input_ids"])
         if not ids:
@@ -195,16 +195,21 @@ class TextReader:
             _require_row(found.ids, found.tokens, room.n_logits, "vocabulary of predictions", where)
 
     def _named(self, ids: Sequence[int], around: Iterable[int] = (), left_out: Iterable[int] = ()) -> TokenIds:
-        special, tokens = self.special_ids | set(around), self.tokenizer.convert_ids_to_tokens
+        special = self.special_ids | set(around)
         positions = tuple(t for t, token in enumerate(ids) if token in special)
-        return TokenIds(tuple(ids), tuple(tokens(list(ids))), positions, tuple(tokens(list(left_out))))
+        return TokenIds(tuple(ids), self._strings(ids), positions, self._strings(left_out))
+
+    def _strings(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """Strings of tokens; some tokenizers have bytes."""
+        tokens = self.tokenizer.convert_ids_to_tokens(list(ids))
+        return tuple(t.decode("utf-8", errors="replace") if isinstance(t, bytes) else t for t in tokens)
 
     @property
     def _mask_id(self) -> int | None:
         return self.tokenizer.mask_token_id if self.task == "masked" else None
 
     def _name(self, token: int) -> str:
-        return repr(self.tokenizer.convert_ids_to_tokens(token))
+        return repr(self._strings([token])[0])
 
 
 def _around(own: Sequence[int], whole: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
@@ -213,6 +218,18 @@ def _around(own: Sequence[int], whole: Sequence[int]) -> tuple[Sequence[int], Se
     if not places:
         return [], []
     return whole[: places[-1]], whole[places[-1] + len(own) :]
+
+
+def _refuse_half_characters(text: str, where: str) -> None:
+    """Refuse a lone surrogate, as a YAML file may write it: no tokenizer takes it."""
+    half = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
+    if half is not None:
+        raise PromptError(
+            f"the text holds {half!r}, half a character",
+            where=where,
+            expected="text that can be written in UTF-8",
+            todo="write the whole character",
+        )
 
 
 def _require_row(ids: Sequence[int], tokens: Sequence[str], n_rows: int | None, table: str, where: str) -> None:

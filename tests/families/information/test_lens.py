@@ -286,6 +286,9 @@ def test_a_watched_text_is_one_token_or_refused(tmp_path):
     assert build_tokenizer().decode([only]) == "c"
     with pytest.raises(ConfigError, match="'cat' is not one token of this model but 'c' \\+ 'a' \\+ 't'"):
         watched_ids(["cat"], tmp_path)
+    with pytest.raises(ConfigError, match=rf"'c' has id {only}, and the model predicts {only} tokens"):
+        watched_ids(["c"], tmp_path, n_logits=only)
+    assert watched_ids(["c"], tmp_path, n_logits=only + 1) == (only,)
 
 
 @pytest.mark.parametrize(

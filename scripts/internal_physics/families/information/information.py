@@ -83,7 +83,9 @@ def information_chunks(
     watched = settings["watch"]
     read = LensOptions(
         **{key: settings[key] for key in names_of(ReadingOptions)},
-        watched_ids=watched_ids(watched, snapshot, trust_remote_code=options.trust_remote_code),
+        watched_ids=watched_ids(
+            watched, snapshot, trust_remote_code=options.trust_remote_code, n_logits=readout.vocabulary
+        ),
     )
     paths = list(tensors)
     for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
@@ -106,14 +108,26 @@ def token_texts(snapshot: str | Path, *, trust_remote_code: bool = False) -> Any
     return lru_cache(maxsize=None)(lambda token: tokenizer.decode([token]))
 
 
-def watched_ids(texts: Sequence[str], snapshot: str | Path, *, trust_remote_code: bool = False) -> tuple[int, ...]:
+def watched_ids(
+    texts: Sequence[str], snapshot: str | Path, *, trust_remote_code: bool = False, n_logits: int | None = None
+) -> tuple[int, ...]:
     """Ids of the tokens to follow.
 
     Raises:
-        ConfigError: for a text that the model's tokenizer cuts into several tokens, or does not know.
+        ConfigError: for a text that the model's tokenizer cuts into several tokens, or does not know, or that the model
+            has none of its `n_logits` for.
     """
     tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code) if texts else None
-    return tuple(_one_token(text, tokenizer) for text in texts)
+    ids = tuple(_one_token(text, tokenizer) for text in texts)
+    for text, token in zip(texts, ids, strict=True):
+        if n_logits is not None and token >= n_logits:
+            raise ConfigError(
+                f"{text!r} has id {token}, and the model predicts {n_logits} tokens",
+                where="information → watch",
+                expected="texts of one token that the model predicts",
+                todo="choose another word: this one was added to the tokenizer, but not to the model",
+            )
+    return ids
 
 
 def _one_token(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
