@@ -28,10 +28,6 @@ OF_RULES = ("states", "flags", "means", "layers", "counts")
 WEIGHTS = [f"block.{layer}.{kind}" for layer in range(N_LAYERS) for kind in ("query", "up")]
 BAR = 1.5
 _SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
-_NOTES = {  # on each prompt, as the config gives them
-    name: {f"p{i:03d}": {"text": f"{name} {i}", "kind": ("a", "b")[i % 2], "difficulty": ""} for i in range(SET_SIZE)}
-    for name in SETS
-}
 _BY_LAYER = {
     "ec": ("relative_gradient_change",),
     "isc": ("gradient_norm",),
@@ -77,6 +73,18 @@ def make_up(folder: Path, n_models: int) -> None:
             path = folder / "thermodynamics" / model / f"{name}.parquet"
             write_chunks((_of_weights(name, keys) for keys in _sets(model)), path)
         write_chunks([_spectra(model)], folder / "weights" / f"{model}.parquet")
+    models = (f"model_{number:03d}" for number in range(n_models))
+    _write((("prompts_read", _prompts_read(model)) for model in models), folder / "tables", "prompts_read")
+
+
+def _prompts_read(model: str) -> pd.DataFrame:
+    """The prompts of all sets with their notes, as a model reads them."""
+    prompts = pd.concat(_sets(model), ignore_index=True).drop(columns="condition")
+    kinds = np.where(np.arange(len(prompts)) % 2, "a", "b")
+    return prompts.assign(
+        text=prompts["prompt_set"] + " " + prompts["prompt"], kind=kinds, difficulty=None, answer=None, n_tokens=20,
+        tokens="x|" * 20, status="ok"
+    )  # fmt: skip
 
 
 def _models(folder: Path) -> list[str]:
@@ -183,13 +191,13 @@ def _measure(job: str, folder: Path) -> int:
     from internal_physics.families.comparison.compare import compare_files
     from internal_physics.families.information.collect_information import collect_information_files
     from internal_physics.families.residual_gain.gains import collect_gains
-    from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+    from internal_physics.families.residual_gain.hypotheses import gains_with_text, judge_hypotheses
     from internal_physics.families.scores.collect import collect_files
     from internal_physics.families.scores.correlate import correlate_metrics
     from internal_physics.families.thermodynamics.collect_thermodynamics import collect_thermodynamics_files
     from internal_physics.report.build import render_report
     from internal_physics.tables.check_tables import check_tables
-    from internal_physics.tables.read import read_table, table_parts
+    from internal_physics.tables.read import read_table
 
     scored = registry.scored(registry.METRICS)
     models, tables, beside = _models(folder), folder / "tables", folder / "beside"
@@ -210,13 +218,13 @@ def _measure(job: str, folder: Path) -> int:
             _write(chunks, tables, *names)
         elif job == "gains":
             gains = [str(folder / "metrics" / "residual_gain" / m / "baseline.parquet") for m in models]
-            _write(collect_gains(gains, _NOTES), beside, "gains")
+            _write(collect_gains(gains, tables / "prompts_read.parquet"), beside, "gains")
         elif job == "compare":
             compared = [str(folder / "metrics" / "ec" / m / f"{c}.parquet") for m in models for c in CONDITIONS]
             _write(compare_files(compared, **_SETTINGS), beside, "comparisons")
         elif job == "hypotheses":
-            parts = table_parts(beside / "gains.parquet", registry.TABLES["gains"], ["model", "condition"], n_rows=1)
-            judge_hypotheses(parts, _NOTES, **_SETTINGS)
+            parts = gains_with_text(beside / "gains.parquet", tables / "prompts_read.parquet")
+            judge_hypotheses(parts, **_SETTINGS)
         elif job == "correlate":
             read = {
                 name: read_table(tables / f"{name}.parquet", registry.TABLES[name]) for name in ("prompts", "scores")

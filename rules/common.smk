@@ -10,6 +10,7 @@ from snakemake.logging import logger
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
+from internal_physics.config.conditions import BASELINE
 from internal_physics.config.load import check_duplicate_keys, load_config
 from internal_physics.families import registry
 from internal_physics.families.family import Per
@@ -127,13 +128,9 @@ def recording_threads():
     return max(1, min(8, CORES // 2)) if CORES else 8
 
 
-def prompt_fields(*names, model=None):
-    """Prompt set → prompt → these fields of it, as the config gives them: only rules that read them become stale.
-
-    Of the prompt sets that the model runs, or of all.
-    """
+def prompt_notes(*names):
+    """Prompt set → prompt → these notes on it, as the config gives them."""
     return {
-        name: {p.name: {field: getattr(p, field) for field in names} for p in prompt_set.prompts}
+        name: {prompt.name: {note: getattr(prompt, note) for note in names} for prompt in prompt_set.prompts}
         for name, prompt_set in CONFIG.prompt_sets.items()
-        if model is None or model in PLAN.models_on(name)
     }

@@ -34,6 +34,7 @@ rule information_package:
     input:
         information="results/tables/information.parquet",
         predictions="results/tables/predictions.parquet",
+        prompts="results/tables/prompts_read.parquet",
         standard=PLAN.figure_files(*PUBLISHED_FIGURES, formats=("png",)),
         comparative=PLAN.figure_files(*COMPARATIVE_FIGURES, formats=("png",)),
     output:

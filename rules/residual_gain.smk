@@ -1,6 +1,5 @@
-# INPUTS   results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet; kind, difficulty and text of the config's prompts
-# OUTPUTS  results/metrics/residual_gain/{model}/{condition}.parquet, tidy rows
-#          results/tables/gains.csv and .parquet, results/tables/hypotheses.csv and .parquet
+# INPUTS   results/metrics/residual_gain/{model}/{condition}.parquet, results/tables/prompts_read.parquet
+# OUTPUTS  results/tables/gains.csv and .parquet, results/tables/hypotheses.csv and .parquet
 #          results/residual_gain/{model}.json, shaped like the published result file
 #          results/figures/gain_panels-{model}.png and .svg, results/figures/gain_heatmap.png and .svg
 # Is the residual stream's gain driven by the input? From the records alone: no new pass through a model.
@@ -14,6 +13,7 @@ RESIDUAL_GAIN_RESULTS = expand(
 rule gains:
     input:
         metrics=PLAN.metric_files("residual_gain"),
+        prompts="results/tables/prompts_read.parquet",
     output:
         **table_files("gains"),
     log:
@@ -26,7 +26,6 @@ rule gains:
     resources:
         mem_mb=1000,
     params:
-        prompts=prompt_fields("kind", "difficulty"),
         code=code("gains"),
     message:
         "Collecting the gains of every prompt"
@@ -37,6 +36,7 @@ rule gains:
 rule hypotheses:
     input:
         gains="results/tables/gains.parquet",
+        prompts="results/tables/prompts_read.parquet",
     output:
         **table_files("hypotheses"),
     log:
@@ -49,7 +49,6 @@ rule hypotheses:
     resources:
         mem_mb=1000,
     params:
-        prompts=prompt_fields("text"),
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
         code=code("hypotheses"),
@@ -63,6 +62,7 @@ rule residual_gain_result:
     input:
         metric="results/metrics/residual_gain/{model}/baseline.parquet",
         hypotheses="results/tables/hypotheses.parquet",
+        prompts="results/tables/prompts_read.parquet",
     output:
         result="results/residual_gain/{model}.json",
     log:
@@ -75,7 +75,6 @@ rule residual_gain_result:
     resources:
         mem_mb=500,
     params:
-        prompts=lambda wildcards: prompt_fields("text", "difficulty", model=wildcards.model),
         code=code("residual_gain_result"),
     message:
         "Writing the residual-gain result of {wildcards.model}"

@@ -7,4 +7,4 @@ from internal_physics.tables.write import write_tables
 
 if __name__ == "__main__":
     with job(snakemake):
-        write_tables(collect_gains(snakemake.input.metrics, snakemake.params.prompts), snakemake.output, [GAINS])
+        write_tables(collect_gains(snakemake.input.metrics, snakemake.input.prompts), snakemake.output, [GAINS])

@@ -1,16 +1,14 @@
 """Rule hypotheses: gains -> every conjecture about residual gain with its verdict."""
 
-from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
-from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
+from internal_physics.families.residual_gain.hypotheses import gains_with_text, judge_hypotheses
+from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.ground.joblog import job
-from internal_physics.tables.read import table_parts
 from internal_physics.tables.write import write_table
 
 if __name__ == "__main__":
     with job(snakemake):
         table = judge_hypotheses(
-            table_parts(snakemake.input.gains, GAINS, ["model", "condition"], n_rows=1),
-            snakemake.params.prompts,
+            gains_with_text(snakemake.input.gains, snakemake.input.prompts),
             seed=snakemake.params.seed,
             **snakemake.params.statistics,
         )

@@ -6,6 +6,6 @@ from internal_physics.ground.joblog import job
 if __name__ == "__main__":
     with job(snakemake):
         plots = {name: snakemake.input[name] for name in ("standard", "comparative")}
-        tables = snakemake.input.information, snakemake.input.predictions
+        tables = [snakemake.input[name] for name in ("information", "predictions", "prompts")]
         of_run = {name: snakemake.params[name] for name in ("models", "prompt_sets")}
         information_package(*tables, plots, dict(snakemake.output.items()), **of_run)

@@ -4,6 +4,7 @@ import json
 
 from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.tables import HYPOTHESES
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.tables.read import read_table
@@ -14,7 +15,7 @@ if __name__ == "__main__":
         result = published_result(
             read_metrics([snakemake.input.metric]),
             read_table(snakemake.input.hypotheses, HYPOTHESES),
-            snakemake.params.prompts,
+            read_table(snakemake.input.prompts, PROMPTS_READ, [("model", "=", snakemake.wildcards.model)]),
             snakemake.wildcards.model,
         )
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)

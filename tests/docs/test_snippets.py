@@ -83,9 +83,14 @@ def folder(tmp_path_factory):
     trace = ip.record(ip.load(str(folder / HUB_NAME)), "One two three")
     ip.write_trace(trace, folder / RECORD)
     metadata = {"unit": "see metric", "meaning": "mean"}
-    schema = pa.schema([("metric", pa.string()), pa.field("value", pa.float64(), metadata=metadata)])
+    schema = pa.schema(
+        [("model", pa.string()), ("metric", pa.string()), pa.field("value", pa.float64(), metadata=metadata)]
+    )
     (folder / "results" / "tables").mkdir()
-    pq.write_table(pa.table({"metric": ["ec"], "value": [1.0]}, schema), folder / "results/tables/scores.parquet")
+    scores = pa.table({"model": ["m"], "metric": ["ec"], "value": [1.0]}, schema)
+    pq.write_table(scores, folder / "results/tables/scores.parquet")
+    models = pa.table({"model": ["m"], "n_parameters": [7], "quantization": ["none"]})
+    pq.write_table(models, folder / "results/tables/models.parquet")
     return folder
 
 

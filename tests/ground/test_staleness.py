@@ -20,6 +20,7 @@ REPORTING = {"check_tables", "report"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
+WITH_NOTES = {"gains", "hypotheses", "residual_gain_result", "information_package"}  # they read table prompts_read
 
 
 def figures(*names):
@@ -73,6 +74,10 @@ STALE = {
         *REPORTING,
     },
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
+    "families/run/tables.py": {"run_tables", *WITH_NOTES, *REPORTING},
+    "families/run/notes.py": WITH_NOTES - {"residual_gain_result"},
+    "families/run/tokens.py": {"prompts_read"},
+    "families/run/conditions.py": {"run_tables"},
     # Figures, and what they share.
     "families/gradient_flow/figures/radar.py": figures("radar"),
     "families/thermodynamics/figures/phase_map.py": figures("phase_map"),
@@ -84,8 +89,8 @@ STALE = {
     "families/family.py": REPORTING,
     **dict.fromkeys((f"families/{family.name}/family.py" for family in registry.FAMILIES), REPORTING),
     # Records: a metric reads them, no table or figure does.
-    "records/store.py": {*RUNNING, *FROM_RECORDS},
-    "records/trace.py": {*RUNNING, *FROM_RECORDS},
+    "records/store.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
+    "records/trace.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
     "tables/measure.py": FROM_RECORDS,
     "recording/recorder.py": RUNNING,
     "models/loading.py": LOADING,
@@ -98,7 +103,7 @@ STALE = {
     "statistics/many_means.py": {"thermodynamics"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "correlate", "gains", "hypotheses"),
-        *("information_package", *REPORTING),
+        *("run_tables", "information_package", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from internal_physics.families.family import Family, Figure, Per
 from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
+from internal_physics.ground.words import plural
 from internal_physics.report import parts as report_parts
 from internal_physics.report.build import figure_paths, render_report
 from internal_physics.report.texts import gather_texts
@@ -163,7 +164,7 @@ def test_every_table_is_in_with_described_columns(tables, figures):
     text = squeeze(Page(html).text)
     for name, table in tables.items():
         assert f'<details id="table-{name}">' in html
-        assert f"{name}, {len(table)} rows" in text
+        assert f"{name}, {plural(len(table), 'row')}" in text
         for column in TABLES[name].columns.values():
             assert squeeze(column.meaning) in text
     assert "not described" not in text

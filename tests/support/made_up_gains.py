@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from internal_physics.families.residual_gain.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.variants import VARIANTS
 
 # The published run of the five prompts on Llama-3.1-8B: kind, next-token entropy (nats), last gain.
 PUBLISHED = (
@@ -48,12 +48,9 @@ def driven_points(slope, *, n_each=20, seed=0, kinds=KINDS, noise=0.05, start=0.
     return list(zip(np.repeat(kinds, n_each).tolist(), entropy.tolist(), gain.tolist(), strict=True))
 
 
-def texts_of(gains):
-    """Prompt set → prompt → a text of its own."""
-    return {
-        name: {prompt: {"text": f"{name} {prompt}", "difficulty": "easy"} for prompt in group["prompt"].unique()}
-        for name, group in gains.groupby("prompt_set", sort=False)
-    }
+def with_texts(gains):
+    """The table with a text of its own for each prompt, as hypotheses need it."""
+    return gains.assign(text=gains["prompt_set"] + " " + gains["prompt"])
 
 
 def layers_of(gains, n_layers=4, seed=0):

@@ -55,7 +55,26 @@ def make_tables(
     tables["comparisons"] = _comparisons(tables["prompts"])
     tables["gains"] = _gains(rng, tables["prompts"])
     tables["hypotheses"] = _hypotheses(rng, models, prompt_sets, n_prompts)
-    return tables | _information(rng, tables["prompts"], n_layers)
+    return _of_run(tables["prompts"], n_layers) | tables | _information(rng, tables["prompts"], n_layers)
+
+
+def _of_run(prompts, n_layers):
+    """Tables models, prompts_read and conditions of these prompts."""
+    models = [
+        {"model": model, "source": "pypi:made-up==1", "revision": "v1", "sha256": f"{number:x}".rjust(64, "f"),
+         "dtype": "float32", "quantization": "none", "compute_dtype": "auto", "task": "causal",
+         "step": None, "parent": None, "n_blocks": n_layers, "width": 8, "n_parameters": 1000, "status": "ok"}
+        for number, model in enumerate(prompts["model"].unique())
+    ]  # fmt: skip
+    read = prompts[["model", "prompt_set", "prompt", "n_tokens"]].assign(
+        text="A text, with a comma", kind="factual", difficulty=None, answer=None, tokens="⟨<s>⟩|A| text|,", status="ok"
+    )
+    condition = {
+        "condition": "baseline", "adds": "nothing", "layers": "nowhere", "scale": np.nan, "status": "ok",
+        "models": ", ".join(prompts["model"].unique()), "prompt_sets": ", ".join(prompts["prompt_set"].unique()),
+    }  # fmt: skip
+    models = pd.DataFrame(models).astype({"step": "Int64"})
+    return {"models": models, "prompts_read": read, "conditions": pd.DataFrame([condition])}
 
 
 def _comparisons(prompts):

@@ -203,15 +203,16 @@ def test_a_missing_status_is_refused(good, name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_column_of_another_type_is_refused(good, name):
-    column = next(c for c, spec in TABLES[name].columns.items() if spec.dtype == "float64")
+    column = next(c for c, spec in TABLES[name].columns.items() if spec.dtype in ("float64", "int64"))
     good[name][column] = good[name][column].astype(str)
     assert f"{name}: {column}" in refused(good)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_repeated_row_is_refused(good, name):
-    good[name] = pd.concat([good[name], good[name].iloc[:2]], ignore_index=True)
-    assert f"{name}: 2 repeated rows" in refused(good)
+    repeated = good[name].iloc[:2]
+    good[name] = pd.concat([good[name], repeated], ignore_index=True)
+    assert f"{name}: {len(repeated)} repeated rows" in refused(good)
 
 
 @pytest.mark.parametrize("name", ["scores", "scores_normalized", "prompts", "isf_spectra", "gains"])
@@ -228,14 +229,29 @@ def test_a_prompt_without_layers_is_named(good):
     assert f"layers: no row for {MODELS[0]} / baseline / factual / factual_03" in refused(good)
 
 
-CHECKED_BY_MODEL = [name for name, table in TABLES.items() if table.members is not None]
+CHECKED_BY_MODEL = [name for name, table in TABLES.items() if table.members is not None and "model" in table.group]
 
 
 @pytest.mark.parametrize("name", CHECKED_BY_MODEL)
 def test_a_model_that_the_config_does_not_have_is_named(good, name):
     strange = good[name][good[name].model == MODELS[0]].assign(model="yesterday's")
     good[name] = pd.concat([good[name], strange], ignore_index=True)
-    assert f"{name}: unexpected row for yesterday's / baseline" in refused(good)
+    assert f"{name}: unexpected row for yesterday's" in refused(good)
+
+
+def test_conditions_are_those_of_the_config(good):
+    assert "conditions: no row for push" in refused(good, conditions=["baseline", "push"])
+    good["conditions"]["condition"] = "yesterday's"
+    message = refused(good)
+    assert "conditions: no row for baseline" in message
+    assert "conditions: unexpected row for yesterday's" in message
+
+
+def test_a_text_may_be_missing_only_where_its_column_says_so(good):
+    good["prompts_read"]["kind"] = None
+    check(good, **ASKED)
+    good["prompts_read"].loc[1, "text"] = None
+    assert "prompts_read: text" in refused(good)
 
 
 def test_a_model_without_hypotheses_is_named(good):

@@ -14,14 +14,17 @@ from workflow_runs import (
     BELOW_INFORMATION,
     BELOW_LENS,
     BELOW_METRICS,
+    BELOW_NOTES,
     BELOW_PHASES,
     BELOW_RECORDS,
     CONFIG,
+    END,
     FIGURES,
     MODELS,
     OF_RECORDS,
     RECORDS,
     SETS,
+    figures_of,
 )
 
 LIBRARY = "scripts/internal_physics"
@@ -66,9 +69,15 @@ class TestPrompts:
         assert plan.labels == {"record_1_words"} | BELOW_RECORDS
         assert plan.jobs["record_1_words"] == len(MODELS)
 
-    def test_a_changed_note_records_nothing(self, tree):
+    def test_a_changed_reason_is_told_in_the_run_file_alone(self, tree):
         tree.edit(CONFIG, "Counts up.", "Counts from one to four.")
         assert tree.plan().labels == {"provenance", "report"}
+
+    def test_a_changed_note_records_nothing_and_reads_no_record(self, tree):
+        """Table prompts_read tells notes to all that need them; the footers of the records are read apart from them."""
+        tree.edit(CONFIG, 'reason: "Counts up."', 'reason: "Counts up.", kind: counting')
+        plan = tree.plan()
+        assert plan.labels == {"run_tables", *BELOW_NOTES, *figures_of("gains", "hypotheses"), *END}
 
     def test_an_added_prompt_records_its_own_set_again(self, tree):
         tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')
@@ -144,8 +153,8 @@ class TestModels:
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
-        drawn = {"gains", "figure:singular_spectra"}
-        assert plan.labels == BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | drawn
+        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra"}
+        assert plan.labels == BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also
 
     @staticmethod
     def add(tree, line):

@@ -75,7 +75,7 @@ def shared_columns() -> str:
 
 def figures(name: str) -> str:
     """The figures of a family: what each shows, how to read it, how it is computed."""
-    return "\n".join(_figure(figure, _words(name).get("figures", {})) for figure in _family(name).figures)
+    return "\n".join(_figure(f, _words(name).get("figures", {})) for f in _family(name).figures) or "None.\n"
 
 
 def anchor(name: str) -> str:

@@ -14,13 +14,14 @@ from internal_physics.families.family import Family, Figure, Metric, Per, Score,
 from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
 from internal_physics.families.information.family import FAMILY as INFORMATION
 from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GAIN
+from internal_physics.families.run.family import FAMILY as RUN
 from internal_physics.families.scores import tables as shared
 from internal_physics.families.scores.family import FAMILY as SCORES
 from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
 from internal_physics.tables.table import Quantity, Table
 
 FOLDER = Path(__file__).parent  # of all families
-FAMILIES: tuple[Family, ...] = (SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
+FAMILIES: tuple[Family, ...] = (RUN, SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
 
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family.metrics}
 FIGURES: dict[str, Figure] = {figure.name: figure for family in FAMILIES for figure in family.figures}

@@ -116,6 +116,11 @@ class RunPlan:
         attention = "eager" if self.config.raw["record"]["attention_entropy"] else "sdpa"
         return {key: options[key] for key in names_of(ModelOptions)} | {"attention": attention}
 
+    def model_descriptions(self) -> dict[str, dict[str, str]]:
+        """Model -> what of its options says what it is, and not where it runs."""
+        told = ("source", "dtype", "quantization", "compute_dtype", "task")
+        return {name: {key: options[key] for key in told} for name, options in self.config.models.items()}
+
     def record_options(self, job: RecordJob) -> dict[str, Any]:
         """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
         options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from internal_physics.families.family import Per
 from internal_physics.ground.words import plural
 from internal_physics.report.images import data_uri
-from internal_physics.report.parts import Tables, describe_condition, describe_table, flagged_rows, span, summarize
+from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span, summarize
 from internal_physics.report.texts import Texts
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.preview import Preview
@@ -71,7 +71,7 @@ def render_report(
         "metrics": metrics,
         "metric_texts": texts.metrics,
         "summary": summarize(tables["scores"], tables["scores_normalized"], models, metrics),
-        "sections": _with_conditions(_sections(texts, tables, figures, names, facts), run),
+        "sections": _with_conditions(_sections(texts, tables, figures, names, facts), tables),
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,
         "n_more_flagged": n_more_flagged,
@@ -137,9 +137,9 @@ def _sections(
     return sections
 
 
-def _with_conditions(sections: list[dict[str, Any]], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _with_conditions(sections: list[dict[str, Any]], tables: Tables) -> list[dict[str, Any]]:
     """Sections with `conditions: true` say in their notes what each condition of the run does."""
-    notes = [describe_condition(name, options) for name, options in run.get("conditions", {}).items()]
+    notes = describe_conditions(Preview.of(tables["conditions"]).head) if "conditions" in tables else []
     return [{**s, "notes": [*s["notes"], *notes]} if s.get("conditions") else s for s in sections]
 
 

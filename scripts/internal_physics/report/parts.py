@@ -96,27 +96,13 @@ def describe_table(name: str, given: pd.DataFrame | Preview, text: Mapping[str, 
     }
 
 
-def describe_condition(name: str, options: Mapping[str, Any]) -> str:
-    """One sentence that says what a condition of the config adds to the residual stream, where and how strongly."""
-    if "contrast" in options:
-        texts = options["contrast"]
-        method = str(texts.get("method", "mean_difference")).replace("_", " ")
-        what = f"the {method} between “{texts['positive'][0]}” (and {len(texts['positive']) - 1} more) and "
-        what += f"“{texts['negative'][0]}” (and {len(texts['negative']) - 1} more)"
-    elif "file" in options:
-        what = f"the direction in {options['file']}"
-    else:
-        what = f"the vector {options['vector'][:8]}{' …' if len(options['vector']) > 8 else ''}, repeated to the width"
-    layers = options.get("layers")
-    if layers is None:
-        where = "every layer that the file names" if "file" in options else "every block"
-    else:
-        weighted = isinstance(layers, Mapping)
-        where = "layer " + ", ".join(
-            f"{layer} (weight {layers[layer]:g})" if weighted else str(layer) for layer in layers
-        )
-    tokens = f", token weights {options['tokens']}" if "tokens" in options else ""
-    return f"Condition {name}: {what}, times {number(float(options.get('scale', 1)))}, at {where}{tokens}."
+def describe_conditions(conditions: pd.DataFrame) -> list[str]:
+    """A sentence for each condition of table `conditions`: what it adds to the residual stream, where, how strongly."""
+    steered = conditions[conditions["scale"].notna()]
+    return [
+        f"Condition {row.condition}: {row.adds}, times {number(row.scale)}, at {row.layers}."
+        for row in steered.itertuples()
+    ]
 
 
 def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:

@@ -10,7 +10,7 @@ import pandera.pandas as pa
 
 from internal_physics.ground.errors import UserError
 from internal_physics.ground.status import OK
-from internal_physics.tables.columns import NULLABLE, Column
+from internal_physics.tables.columns import Column
 from internal_physics.tables.presence import Presence, Run
 from internal_physics.tables.read import table_parts
 from internal_physics.tables.table import Quantity, Table
@@ -80,7 +80,7 @@ def table_problems(frame: pd.DataFrame, table: Table) -> list[str]:
 def column_schema(table: Table) -> pa.DataFrameSchema:
     """Columns in order, types and ranges; a number may be missing, which `row_schema` judges by the status."""
     columns = {
-        name: pa.Column(column.dtype, _column_checks(column), nullable=column.dtype in NULLABLE)
+        name: pa.Column(column.dtype, _column_checks(column), nullable=column.is_nullable)
         for name, column in table.columns.items()
     }
     return pa.DataFrameSchema(columns, strict=True, ordered=True)

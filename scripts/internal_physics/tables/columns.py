@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 TEXT = "str"
-NULLABLE = ("float64", "Int64", "boolean")  # types of columns that may be empty, as their meaning or the status says
+NULLABLE = ("float64", "Int64", "boolean")  # types whose values may be missing
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Column:
         meaning: in words.
         low, high: the range, bounds included; None where it is open.
         allowed: the only texts that it may hold; empty where any may stand there.
+        is_optional: whether a text may be missing.
     """
 
     dtype: str
@@ -24,6 +25,12 @@ class Column:
     low: float | None = None
     high: float | None = None
     allowed: tuple[str, ...] = ()
+    is_optional: bool = False
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether a value may be missing, as the column's meaning or the row's status says."""
+        return self.is_optional or self.dtype in NULLABLE
 
 
 MODEL = Column(TEXT, "", "named model of the config")

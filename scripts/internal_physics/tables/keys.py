@@ -2,3 +2,4 @@
 
 SET_KEY = ["model", "condition", "prompt_set"]
 PROMPT_KEY = [*SET_KEY, "prompt"]
+PROMPT_OF_MODEL_KEY = ["model", "prompt_set", "prompt"]  # whatever the condition

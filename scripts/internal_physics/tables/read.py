@@ -16,13 +16,22 @@ from internal_physics.tables.table import Table
 CELLS_OF_A_PART = 2_000_000
 
 
-def read_table(path: str | Path, table: Table, filters: Filters = None) -> pd.DataFrame:
-    """Read a table from Parquet, all rows or some, checking its columns.
+def read_table(
+    path: str | Path, table: Table, filters: Filters = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a table from Parquet, checking its columns.
+
+    Args:
+        path: of its Parquet file.
+        table: its description.
+        filters: which rows, all where it is not given.
+        columns: which columns, likewise.
 
     Raises:
         StoreError: if the file is missing, damaged or of other columns; the error names it.
     """
-    return conform(read_frame(path, filters), table)
+    rows = read_frame(path, filters, columns)
+    return conform(rows, table) if columns is None else rows.astype({c: table.types[c] for c in columns})
 
 
 def table_parts(

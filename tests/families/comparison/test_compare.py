@@ -273,8 +273,8 @@ def test_predictions_say_which_analysis_they_belong_to():
 def test_rows_get_the_text_of_their_own_prompt_and_flagged_values_are_none():
     keys = {"model": "m", "condition": "baseline", "prompt_set": "s"}
     rows = [{**keys, "prompt": p, "value": 1.0, "status": s} for p, s in (("a", "ok"), ("b", "not finite"))]
-    said = [{**keys, "prompt": p, "Sentence": f"text {p}", "rank": rank} for p in "ba" for rank in (1, 2)]
-    found = with_texts(pd.DataFrame(rows), pd.DataFrame(said))
+    prompts = [{"model": "m", "prompt_set": "s", "prompt": p, "text": f"text {p}"} for p in "bac"]
+    found = with_texts(pd.DataFrame(rows), pd.DataFrame(prompts))
     assert list(found.text) == ["text a", "text b"]
     assert found.value[0] == 1.0
     assert np.isnan(found.value[1])

@@ -6,10 +6,10 @@ import pytest
 from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.residual_gain.figures import gain_heatmap, gain_panels
 from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
-from internal_physics.families.residual_gain.residual_gain import VARIANTS
+from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.figures import style
 from internal_physics.figures.draw import outputs_named
-from made_up_gains import KINDS, driven_points, gains_of, layers_of, texts_of
+from made_up_gains import KINDS, driven_points, gains_of, layers_of, with_texts
 from matplotlib.text import Text
 
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
@@ -21,7 +21,7 @@ def make(points, models=MODELS, **options):
     return {
         "gains": gains,
         "layers": layers_of(gains),
-        "hypotheses": judge_hypotheses(gains, texts_of(gains), **SETTINGS),
+        "hypotheses": judge_hypotheses(with_texts(gains), **SETTINGS),
     }
 
 

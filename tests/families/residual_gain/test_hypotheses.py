@@ -8,7 +8,7 @@ import pytest
 from gain_traces import gain_trace
 from internal_physics.families.residual_gain import verdicts
 from internal_physics.families.residual_gain.gains import gains_table
-from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+from internal_physics.families.residual_gain.hypotheses import gains_with_text, judge_hypotheses
 from internal_physics.families.residual_gain.residual_gain import rows
 from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.sentences import (
@@ -20,13 +20,15 @@ from internal_physics.families.residual_gain.sentences import (
 )
 from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS
+from internal_physics.families.run.tables import PROMPTS_READ
+from internal_physics.ground.errors import StoreError
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair, correlation_interval
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import per_prompt_table
 from internal_physics.tables.read import read_table
 from internal_physics.tables.write import write_table
-from made_up_gains import PUBLISHED, driven_points, gains_of, texts_of
+from made_up_gains import PUBLISHED, driven_points, gains_of, with_texts
 from scipy import stats
 
 SETTINGS = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
@@ -34,7 +36,7 @@ SETTINGS = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
 
 def judge(points, **options):
     gains = gains_of(points, **options)
-    return judge_hypotheses(gains, texts_of(gains), **SETTINGS)
+    return judge_hypotheses(with_texts(gains), **SETTINGS)
 
 
 def pick(table, hypothesis, variant="whole", prompt_set=ALL_SETS, **columns):
@@ -163,7 +165,7 @@ def test_one_engine_for_all_correlations():
     from internal_physics.ground.seeds import seed_of
 
     gains = gains_of(driven_points(0.02))
-    table = judge_hypotheses(gains, texts_of(gains), **SETTINGS)
+    table = judge_hypotheses(with_texts(gains), **SETTINGS)
     of_variant = gains[gains["variant"] == "whole"]
     x, y = of_variant["entropy_nats"], of_variant["last_gain"]
     seed = seed_of(seed_of(0, "m", "baseline", "whole"), ALL_SETS)
@@ -208,9 +210,8 @@ def test_prompts_without_a_kind_correlate_but_are_in_no_contrast():
 def test_a_text_in_two_sets_counts_once_in_all_sets():
     points = driven_points(0.1, n_each=5)
     gains = pd.concat([gains_of(points, prompt_set="s"), gains_of(points, prompt_set="t")], ignore_index=True)
-    prompts = texts_of(gains)
-    prompts["t"] = {name.replace("s_", "t_"): value for name, value in prompts["s"].items()}
-    table = judge_hypotheses(gains, prompts, **SETTINGS)
+    gains["text"] = gains["prompt"].str.removeprefix("s_").str.removeprefix("t_")
+    table = judge_hypotheses(gains, **SETTINGS)
     assert pick(table, "entropy_gain", statistic="pearson_r")["n"] == 20
     assert pick(table, "entropy_gain", statistic="pearson_r", prompt_set="t")["n"] == 20
 
@@ -219,7 +220,7 @@ def test_p_is_adjusted_over_models_and_variants_of_one_statistic():
     gains = pd.concat(
         [gains_of(driven_points(slope, seed=i), models=(f"m{i}",)) for i, slope in enumerate((0.1, 0.01, 0.0))]
     )
-    table = judge_hypotheses(gains, texts_of(gains), **SETTINGS)
+    table = judge_hypotheses(with_texts(gains), **SETTINGS)
     for statistic in ("pearson_r", "spearman_rho", "cliffs_delta"):
         for of_all in (True, False):
             rows = table[(table["statistic"] == statistic) & ((table["prompt_set"] == ALL_SETS) == of_all)]
@@ -235,12 +236,21 @@ def test_rows_do_not_depend_on_what_else_is_tested():
 
 
 def test_in_parts_as_whole():
-    gains = gains_of(driven_points(0.05), models=("other", "m"))
+    gains = with_texts(gains_of(driven_points(0.05), models=("other", "m")))
     parts = [rows for _, rows in gains.groupby("model", sort=False)]
-    prompts = texts_of(gains)
-    pd.testing.assert_frame_equal(
-        judge_hypotheses(iter(parts), prompts, **SETTINGS), judge_hypotheses(gains, prompts, **SETTINGS)
-    )
+    pd.testing.assert_frame_equal(judge_hypotheses(iter(parts), **SETTINGS), judge_hypotheses(gains, **SETTINGS))
+
+
+def test_texts_are_read_for_one_model_at_a_time_and_lie_beside_their_prompts(metric_rows, tmp_path):
+    gains, prompts = tmp_path / "gains.parquet", tmp_path / "prompts_read.parquet"
+    write_table(gains_table(metric_rows, PROMPTS), GAINS, csv=tmp_path / "g.csv", parquet=gains)
+    write_table(PROMPTS, PROMPTS_READ, csv=tmp_path / "p.csv", parquet=prompts)
+    parts = list(gains_with_text(gains, prompts))
+    assert [set(part["model"]) for part in parts] == [{"m"}, {"n"}]
+    for part in parts:
+        found = part.drop_duplicates(["prompt_set", "prompt"])
+        assert list(found["text"]) == ["A", "B", "C", "A again", "D"]
+    np.testing.assert_array_equal(pd.concat(parts)["last_gain"], gains_table(metric_rows, PROMPTS)["last_gain"])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path):
@@ -251,7 +261,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path):
         files.append((tmp_path / f"{name}.csv").read_bytes())
     assert files[0] == files[1]
     gains = gains_of(points)
-    other = judge_hypotheses(gains, texts_of(gains), **(SETTINGS | {"seed": 1}))
+    other = judge_hypotheses(with_texts(gains), **(SETTINGS | {"seed": 1}))
     assert not other["ci_low"].equals(judge(points)["ci_low"])
 
 
@@ -328,17 +338,15 @@ def metric_rows():
     return per_prompt_table(traces, rows)
 
 
-PROMPTS = {
-    "s": {
-        "a": {"kind": "factual", "difficulty": "easy", "text": "A"},
-        "b": {"kind": "", "difficulty": "", "text": "B"},
-        "c": {"kind": "syntactic", "difficulty": "hard", "text": "C"},
-    },
-    "t": {
-        "a": {"kind": "factual", "difficulty": "hard", "text": "A again"},
-        "d": {"kind": "factual", "difficulty": "easy", "text": "D"},
-    },
-}
+PROMPTS = pd.DataFrame([
+    {"model": model, "prompt_set": prompt_set, "prompt": prompt, "kind": kind, "difficulty": difficulty, "text": text,
+     "answer": None, "n_tokens": 3, "tokens": "x|y|z", "status": "ok"}
+    for model in ("m", "n")
+    for prompt_set, prompt, kind, difficulty, text in (
+        ("s", "a", "factual", "easy", "A"), ("s", "b", None, None, "B"), ("s", "c", "syntactic", "hard", "C"),
+        ("t", "a", "factual", "hard", "A again"), ("t", "d", "factual", "easy", "D"),
+    )
+])  # fmt: skip
 
 
 def test_gains_have_a_row_for_each_prompt_and_variant(metric_rows, tmp_path):
@@ -368,19 +376,28 @@ def test_a_gain_that_does_not_exist_is_flagged(metric_rows):
 
 
 def test_kinds_come_from_the_config_alone(metric_rows):
-    other = {s: {p: fields | {"kind": "new"} for p, fields in of_set.items()} for s, of_set in PROMPTS.items()}
+    other = PROMPTS.assign(kind="new")
     one, two = gains_table(metric_rows, PROMPTS), gains_table(metric_rows, other)
     pd.testing.assert_frame_equal(one.drop(columns="kind"), two.drop(columns="kind"))
     assert set(two["kind"]) == {"new"}
+    assert set(one.loc[one["prompt"] == "b", "kind"]) == {"not given"}
+
+
+def test_a_prompt_that_was_not_read_is_named(metric_rows):
+    with pytest.raises(StoreError, match="m / t / d is not in table prompts_read"):
+        gains_table(metric_rows, PROMPTS[PROMPTS["prompt"] != "d"])
 
 
 def test_the_json_has_the_published_shape(metric_rows):
-    hypotheses = judge_hypotheses(gains_table(metric_rows, PROMPTS), PROMPTS, **SETTINGS)
-    result = published_result(metric_rows[metric_rows["model"] == "m"], hypotheses, PROMPTS, "m")
+    hypotheses = judge_hypotheses(with_texts(gains_table(metric_rows, PROMPTS)), **SETTINGS)
+    result = published_result(
+        metric_rows[metric_rows["model"] == "m"], hypotheses, PROMPTS[PROMPTS["model"] == "m"], "m"
+    )
     assert {"experiment", "model", "prompts", "results", "correlation", "conclusion"} <= set(result)
     assert result["model"] == "m"
     assert set(result["prompts"]) == set(result["results"]) == {"s/a", "b", "c", "t/a", "d"}
     assert result["prompts"]["t/a"] == {"text": "A again", "difficulty": "hard"}
+    assert result["prompts"]["b"] == {"text": "B", "difficulty": ""}
     entry = result["results"]["c"]
     assert set(entry) == {"last_gain", "entropy", "expands", "gains", "top_tokens"}
     assert entry["gains"][-1] == entry["last_gain"]

@@ -17,11 +17,13 @@ import pandas as pd
 
 from internal_physics.families.information.figures import information_metric
 from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
+from internal_physics.families.run.notes import of_prompts
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.figures.style import save
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import percent_change
-from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.read import read_table
 
 METRICS = (
@@ -40,6 +42,7 @@ _SENTENCE = ["prompt_set", "prompt", "text"]
 def information_package(
     information: str | Path,
     predictions: str | Path,
+    prompts: str | Path,
     plots: Mapping[str, Iterable[str | Path]],
     folders: Mapping[str, str | Path],
     *,
@@ -51,6 +54,7 @@ def information_package(
     Args:
         information: the table's Parquet file.
         predictions: likewise.
+        prompts: likewise, of table `prompts_read`.
         plots: analysis → figures of the run to put beside its data; those of `control` are drawn here.
         folders: analysis → its folder, all of ANALYSES, side by side.
         models: in the order of the figures.
@@ -60,9 +64,10 @@ def information_package(
     published = ("quantity", "in", METRICS)
     for model in models:
         of_model = ("model", "=", model)
-        told = read_table(predictions, PREDICTIONS, [of_model])
-        rows = with_texts(read_table(information, INFORMATION, [of_model, published]), told)
-        write_folder(published_tables(rows) | published_predictions(told), folder)
+        texts = read_table(prompts, PROMPTS_READ, [of_model], [*PROMPT_OF_MODEL_KEY, "text"])
+        rows = with_texts(read_table(information, INFORMATION, [of_model, published]), texts)
+        predicted = published_predictions(read_table(predictions, PREDICTIONS, [of_model]))
+        write_folder(published_tables(rows) | predicted, folder)
     for analysis, figures in plots.items():
         copy_plots(figures, folder / analysis)
     steered = read_table(information, INFORMATION, [("condition", "!=", BASELINE), published])
@@ -117,11 +122,10 @@ def write_folder(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None
         table.to_csv(Path(folder) / path, index=False)
 
 
-def with_texts(information: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Rows of table `information` with the prompt's text, which table `predictions` knows; flagged values are NaN."""
-    texts = predictions.drop_duplicates(PROMPT_KEY).set_index(PROMPT_KEY)["Sentence"].rename("text")
+def with_texts(information: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of table `information` with the text of the prompt, from table `prompts_read`; flagged values are NaN."""
     value = information["value"].where(information["status"] == OK)
-    return information.assign(value=value).join(texts, on=PROMPT_KEY)
+    return information.assign(value=value, text=of_prompts(information, prompts, ["text"])["text"])
 
 
 def copy_plots(figures: Iterable[str | Path], folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Rule gains: residual-gain rows of all models → the table `gains`, one row per prompt and variant."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,32 +10,41 @@ import pyarrow.compute as pc
 
 from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.families.residual_gain.verdicts import NOT_GIVEN
+from internal_physics.families.run.notes import of_prompts
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.status import OK, join_status
-from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY
+from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import read_metrics
 
 _DECIMALS = 6
-Notes = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
-def collect_gains(paths: Iterable[str], prompts: Notes) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of the table, one per model and condition, in the order of their metric files."""
+def collect_gains(paths: Iterable[str], prompts: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Chunks of the table, one per model and condition, in the order of their metric files.
+
+    Args:
+        paths: of the metric files, …/{model}/{condition}.parquet.
+        prompts: Parquet file of table `prompts_read`.
+    """
     for path in paths:
-        yield "gains", gains_table(read_metrics([path], pc.field("layer").is_null()), prompts)
+        own = [("model", "=", Path(path).parts[-2])]
+        notes = read_table(prompts, PROMPTS_READ, own, [*PROMPT_OF_MODEL_KEY, "kind", "difficulty"])
+        yield "gains", gains_table(read_metrics([path], pc.field("layer").is_null()), notes)
 
 
-def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
+def gains_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """One row per model, condition, prompt and variant.
 
     Args:
         rows: of the metric residual_gain, columns of metrics.table.
-        prompts: prompt set → prompt → at least `kind` and `difficulty`, empty where the prompt has none.
+        prompts: table `prompts_read`, of which kind and difficulty are taken, missing where the prompt has none.
 
     Returns:
         Table `gains`, in the order of the rows. `status` joins those of the numbers in the row.
 
     Raises:
-        KeyError: for a prompt that `prompts` does not name.
+        StoreError: for a prompt that `prompts` does not name.
     """
     of_prompt = rows[rows["layer"].isna() & rows["rank"].isna()]
     order = of_prompt[PROMPT_KEY].drop_duplicates()
@@ -42,9 +52,10 @@ def gains_table(rows: pd.DataFrame, prompts: Notes) -> pd.DataFrame:
     status = of_prompt.pivot(index=PROMPT_KEY, columns="quantity", values="status")
     index = pd.MultiIndex.from_frame(order)
     tokens = top_tokens(rows).reindex(index)
+    notes = of_prompts(order, prompts, ["kind", "difficulty"])
     shared = order.assign(
-        kind=[prompts[row.prompt_set][row.prompt]["kind"] or NOT_GIVEN for row in order.itertuples()],
-        difficulty=[prompts[row.prompt_set][row.prompt]["difficulty"] or NOT_GIVEN for row in order.itertuples()],
+        kind=notes["kind"].fillna(NOT_GIVEN).to_numpy(),
+        difficulty=notes["difficulty"].fillna(NOT_GIVEN).to_numpy(),
         entropy_nats=values.loc[index, "next_token_entropy_nats"].to_numpy(),
         top_tokens=tokens.fillna("[]").to_numpy(),
     )

@@ -5,7 +5,8 @@ the last block shrink the stream on prompts of a kind?), `nested_grammar` (is a 
 `contrast` (do two kinds differ in last gain?). The rules of the verdicts are in verdicts.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pandas as pd
 
@@ -19,16 +20,19 @@ from internal_physics.families.residual_gain.hypothesis_tests import (
     entropy_gain_rows,
     nested_grammar_row,
 )
-from internal_physics.families.residual_gain.tables import HYPOTHESES
+from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS, NESTED_KINDS, NOT_GIVEN
+from internal_physics.families.run.notes import of_prompts
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.statistics.correlation import adjust_false_discovery
+from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
+from internal_physics.tables.read import read_table, table_parts
 
 _PLACE = ["model", "condition", "variant"]
 
 
 def judge_hypotheses(
     gains: pd.DataFrame | Iterable[pd.DataFrame],
-    prompts: Mapping[str, Mapping[str, Mapping[str, str]]],
     *,
     seed: int,
     n_resamples: int,
@@ -42,8 +46,8 @@ def judge_hypotheses(
     apart from single sets.
 
     Args:
-        gains: table `gains`, whole or in parts, in which the rows of a model and condition are together.
-        prompts: prompt set → prompt → at least its text.
+        gains: table `gains` with a column `text` (see `gains_with_text`), whole or in parts, in which the rows of a
+            model and condition are together.
         seed: of all that is drawn; each row draws by its own name, whatever else is tested.
         n_resamples: bootstrap resamples and permutations of each row.
         confidence_level: of the intervals.
@@ -56,16 +60,27 @@ def judge_hypotheses(
     for part in [gains] if isinstance(gains, pd.DataFrame) else gains:
         for place, group in part.groupby(_PLACE, sort=False):
             keys = dict(zip(_PLACE, place, strict=True))
-            found += [keys | row for row in _rows_of_model(group, prompts, settings.named(*place))]
+            found += [keys | row for row in _rows_of_model(group, settings.named(*place))]
     columns = list(HYPOTHESES.columns)
     table = pd.DataFrame(found, columns=[name for name in columns if name not in ("p_adjusted", "verdict")])
     return _judge(_adjust(table), found)[columns]
 
 
-def _rows_of_model(
-    group: pd.DataFrame, prompts: Mapping[str, Mapping[str, Mapping[str, str]]], settings: Settings
-) -> Iterator[dict]:
-    pooled = _each_text_once(group, prompts)
+def gains_with_text(gains: str | Path, prompts: str | Path) -> Iterator[pd.DataFrame]:
+    """Table `gains` with the text of each prompt, one part for each model and condition.
+
+    Args:
+        gains: its Parquet file.
+        prompts: that of table `prompts_read`.
+    """
+    for part in table_parts(gains, GAINS, ["model", "condition"], n_rows=1):
+        own = [("model", "in", list(part["model"].unique()))]
+        texts = read_table(prompts, PROMPTS_READ, own, [*PROMPT_OF_MODEL_KEY, "text"])
+        yield part.assign(text=of_prompts(part, texts, ["text"])["text"])
+
+
+def _rows_of_model(group: pd.DataFrame, settings: Settings) -> Iterator[dict]:
+    pooled = group[~group["text"].duplicated()]
     for prompt_set, of_set in [(ALL_SETS, pooled), *group.groupby("prompt_set", sort=False)]:
         for row in entropy_gain_rows(of_set, settings.named(prompt_set)):
             yield {"prompt_set": prompt_set} | row
@@ -75,11 +90,6 @@ def _rows_of_model(
     contraction = {row["x"]: row for row in contraction_rows(every_kind, settings)}
     rows = [*contraction.values(), nested_grammar_row(by_kind, contraction, *NESTED_KINDS, settings)]
     yield from ({"prompt_set": ALL_SETS} | row for row in [*rows, *contrast_rows(by_kind, settings)])
-
-
-def _each_text_once(group: pd.DataFrame, prompts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> pd.DataFrame:
-    text = [prompts[row.prompt_set][row.prompt]["text"] for row in group.itertuples()]
-    return group[~pd.Series(text, index=group.index).duplicated()]
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,15 +16,13 @@ RULE = (
 )
 
 
-def published_result(
-    rows: pd.DataFrame, hypotheses: pd.DataFrame, prompts: Mapping[str, Mapping[str, Mapping[str, str]]], model: str
-) -> dict[str, Any]:
+def published_result(rows: pd.DataFrame, hypotheses: pd.DataFrame, prompts: pd.DataFrame, model: str) -> dict[str, Any]:
     """The result of one model.
 
     Args:
         rows: of the metric residual_gain for this model and the condition baseline.
         hypotheses: table `hypotheses`.
-        prompts: prompt set → prompt → text and difficulty, of the sets that the model ran.
+        prompts: rows of table `prompts_read` for this model.
         model: its name.
 
     Returns:
@@ -34,6 +31,7 @@ def published_result(
         last two for each set alone. A prompt goes by its name, or by set/name where two sets share one. Numbers that
         are not finite are null.
     """
+    prompts = prompts.fillna({"difficulty": ""})
     keys = _short_keys(prompts)
     tests = hypotheses[
         (hypotheses["model"] == model) & (hypotheses["condition"] == "baseline") & (hypotheses["variant"] == VARIANT)
@@ -43,20 +41,20 @@ def published_result(
         "experiment": EXPERIMENT,
         "model": model,
         "prompts": {
-            keys[s, name]: {"text": prompt["text"], "difficulty": prompt["difficulty"]}
-            for s, of_set in prompts.items()
-            for name, prompt in of_set.items()
+            keys[row.prompt_set, row.prompt]: {"text": row.text, "difficulty": row.difficulty}
+            for row in prompts.itertuples()
         },
         "results": {keys[place]: _result(group) for place, group in groups},
         **_conclusion(tests, ALL_SETS),
         "rule": RULE,
-        "by_prompt_set": {prompt_set: _conclusion(tests, prompt_set) for prompt_set in prompts},
+        "by_prompt_set": {prompt_set: _conclusion(tests, prompt_set) for prompt_set in prompts["prompt_set"].unique()},
     }
 
 
-def _short_keys(prompts: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    counts = Counter(name for of_set in prompts.values() for name in of_set)
-    return {(s, name): name if counts[name] == 1 else f"{s}/{name}" for s, of_set in prompts.items() for name in of_set}
+def _short_keys(prompts: pd.DataFrame) -> dict[tuple[str, str], str]:
+    counts = Counter(prompts["prompt"])
+    places = zip(prompts["prompt_set"], prompts["prompt"], strict=True)
+    return {(s, name): name if counts[name] == 1 else f"{s}/{name}" for s, name in places}
 
 
 def _result(group: pd.DataFrame) -> dict[str, Any]:

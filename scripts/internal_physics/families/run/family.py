@@ -1,0 +1,6 @@
+"""What the family of the run's own tables is: which models, prompts and conditions all others speak of."""
+
+from internal_physics.families.family import Family
+from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ
+
+FAMILY = Family(name="run", title="What was run", tables={MODELS: (), PROMPTS_READ: (), CONDITIONS: ()})

@@ -1,0 +1,70 @@
+"""The tables that describe the names in all others: models, prompts as a model reads them, and conditions."""
+
+from internal_physics.tables.columns import CONDITION, MODEL, PROMPT, PROMPT_SET, STATUS, TEXT, Column
+from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
+from internal_physics.tables.table import Table
+
+
+def _note(meaning: str) -> Column:
+    return Column(TEXT, "", meaning, is_optional=True)
+
+
+MODELS = Table(
+    "models",
+    columns={
+        "model": MODEL,
+        "source": Column(TEXT, "", "where its files come from, as the config says it"),
+        "revision": Column(TEXT, "", "package version, commit, or SHA-256 of the source file"),
+        "sha256": Column(TEXT, "", "of its weight files: what `sha256sum *.safetensors | sha256sum` gives"),
+        "dtype": Column(TEXT, "", "number format of everything that is not quantised"),
+        "quantization": Column(TEXT, "", "number format of the linear maps, or none"),
+        "compute_dtype": Column(TEXT, "", "what 4-bit weights are multiplied in"),
+        "task": Column(TEXT, "", "causal or masked", allowed=("causal", "masked")),
+        "step": Column("Int64", "training steps", "of a training checkpoint; else empty", low=0),
+        "parent": _note("the model that a training checkpoint is of; else empty"),
+        "n_blocks": Column("int64", "blocks", "L, the depth", low=1),
+        "width": Column("int64", "", "d, the width of the residual stream", low=1),
+        "n_parameters": Column("int64", "numbers", "in its weight files; tied weights are stored once", low=1),
+        "status": STATUS,
+    },
+    key=["model"],
+    group=("model",),
+    members=(),
+)
+
+PROMPTS_READ = Table(
+    "prompts_read",
+    columns={
+        "model": MODEL,
+        "prompt_set": PROMPT_SET,
+        "prompt": PROMPT,
+        "text": Column(TEXT, "", "the prompt; the gap of a masked model is written [MASK]"),
+        "kind": _note("kind of the prompt, as its prompt set says; empty if it says none"),
+        "difficulty": _note("difficulty of the prompt, likewise"),
+        "answer": _note("what a masked model should say at the [MASK], likewise"),
+        "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=1),
+        "tokens": Column(
+            TEXT, "", "what the model reads: its tokens with | between them, special ones in ⟨⟩, line breaks as \\n"
+        ),
+        "status": STATUS,
+    },
+    key=PROMPT_OF_MODEL_KEY,
+    group=("model", "prompt_set"),
+    members=("prompt",),
+)
+
+CONDITIONS = Table(
+    "conditions",
+    columns={
+        "condition": CONDITION,
+        "adds": Column(TEXT, "", "what it adds to the residual stream, in words"),
+        "layers": Column(TEXT, "", "where, in words: residual positions, with their weights if they differ"),
+        "scale": Column("float64", "as in the config", "what the addition is multiplied by; empty for the baseline"),
+        "models": Column(TEXT, "", "the models that it is recorded on, with commas between them"),
+        "prompt_sets": Column(TEXT, "", "the prompt sets, likewise"),
+        "status": STATUS,
+    },
+    key=["condition"],
+    group=("condition",),
+    members=(),
+)
