@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.records.trace import Trace
+from internal_physics.tables.chunks import ROWS_OF_A_CHUNK
 from internal_physics.tables.metric_rows import MetricRow
 
 COLUMNS = (
@@ -29,7 +30,6 @@ COLUMNS = (
     "status",
     "text",
 )
-ROWS_OF_A_CHUNK = 2**16
 _TYPES = {"n_tokens": "Int64", "loss_nats": "float64", "layer": "Int64", "rank": "Int64", "value": "float64"}
 _TYPES |= {"text": "str"}
 
