@@ -8,12 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from internal_physics.docs.marks import handwritten
 from internal_physics.docs.pages import pages
 
 ROOT = Path(__file__).parents[2]
 RUN, DRY_RUN, NOT_RUN = "run", "dry run", "not run"
-INCLUDE = "--8<--"  # the code stands in a file of its own, which has its own test
-
 _BLOCK = re.compile(
     r"(?:<!-- test: (?P<note>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
@@ -42,13 +41,14 @@ class Snippet:
 
 
 def read_snippets(page: Path) -> list[Snippet]:
-    """All code blocks of a page.
+    """All code blocks of a page that are written by hand.
 
     Raises:
         ValueError: for a note on a test that is not understood or gives no reason.
     """
     found = []
-    for number, block in enumerate(_BLOCK.finditer(page.read_text(encoding="utf-8")), 1):
+    text = handwritten(page.read_text(encoding="utf-8"))  # generated blocks show files, which have tests of their own
+    for number, block in enumerate(_BLOCK.finditer(text), 1):
         note = block["note"]
         if note is not None and not _NOTE.fullmatch(note):
             raise ValueError(f"{page}: {note!r} is no note on a test")
@@ -61,5 +61,5 @@ SNIPPETS = [snippet for page in pages(ROOT) for snippet in read_snippets(page)]
 
 
 def in_language(*languages: str) -> list[Snippet]:
-    """All code blocks in these languages whose code is on the page."""
-    return [snippet for snippet in SNIPPETS if snippet.language in languages and INCLUDE not in snippet.text]
+    """All code blocks in these languages."""
+    return [snippet for snippet in SNIPPETS if snippet.language in languages]

@@ -99,3 +99,10 @@ def test_files_come_sorted_and_once(package):
 def test_figures_reach_their_style_file():
     radar = library_files(["families.gradient_flow.figures.radar"])
     assert "figures/internal_physics.mplstyle" in names(radar, ROOT / "internal_physics")
+
+
+def test_a_folder_without_an_init_is_a_package_too(package):
+    root = package(a="from internal_physics.sub.m import x", b="")
+    (root / "sub").mkdir()
+    (root / "sub" / "m.py").write_text("import internal_physics.b")
+    assert names(library_files(["a"]), root) == {"__init__.py", "a.py", "b.py", "sub/m.py"}

@@ -70,26 +70,19 @@ class Rates:
     operations: float
     bytes_read: float
     bytes_written: float
-    bytes_hashed: float
     gpus: int
 
 
 STUDY = Study(Shape(80, 8192, 28672, 1024, 128256), 70e9, models=100, prompts=10_000, tokens=20, prompt_sets=40)
 SMOLLM2 = Shape(30, 576, 1536, 192, 49152, is_tied=True)
-ASSUMED = Rates(operations=400e12, bytes_read=2e9, bytes_written=0.5e9, bytes_hashed=1.5e9, gpus=2)
+ASSUMED = Rates(operations=400e12, bytes_read=2e9, bytes_written=0.5e9, gpus=2)
 _SNAPSHOT_BYTES = 141e9
 _LARGE_JOB, _DEFAULT_JOB = 1000, 250  # prompts of a record job
 
 
 def estimates(measured: Mapping[str, Any]) -> dict[str, Any]:
     """Every estimate of docs/scale.md that stands within a sentence, by name."""
-    return (
-        _assumptions()
-        | _storage(measured)
-        | _recording(measured)
-        | _readings(measured)
-        | _planning(measured["planning"])
-    )
+    return _assumptions() | _storage(measured) | _recording() | _readings(measured) | _planning(measured["planning"])
 
 
 def _assumptions() -> dict[str, Any]:
@@ -99,7 +92,6 @@ def _assumptions() -> dict[str, Any]:
         "gpu": f"{ASSUMED.operations / 1e12:.0f} TFLOP/s",
         "read": f"{size(ASSUMED.bytes_read)}/s",
         "written": f"{size(ASSUMED.bytes_written)}/s",
-        "hashed": f"{size(ASSUMED.bytes_hashed)}/s",
     }
 
 
@@ -120,22 +112,19 @@ def _storage(measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recording(measured: Mapping[str, Any]) -> dict[str, Any]:
+def _recording() -> dict[str, Any]:
     raw = _BYTES * STUDY.shape.residual_numbers * STUDY.tokens * STUDY.prompts
-    stored = raw * measured["share_of_raw"]["norms"]["bfloat16"]
     work = 4 * STUDY.parameters * STUDY.tokens * STUDY.prompts
     load = _SNAPSHOT_BYTES / ASSUMED.bytes_read * STUDY.prompts
-    write, check = raw / ASSUMED.bytes_written, stored / ASSUMED.bytes_hashed
-    large, small = (load / prompts + write + check for prompts in (_LARGE_JOB, _DEFAULT_JOB))
+    write = raw / ASSUMED.bytes_written
+    large, small = (load / prompts + write for prompts in (_LARGE_JOB, _DEFAULT_JOB))
     return {
         "operations": f"{work:.1e}",
         "raw_bytes": raw,
-        "stored_bytes": stored,
         "pass_seconds": work / ASSUMED.operations,
         "load_seconds": load / _LARGE_JOB,
         "load_small_jobs_seconds": load / _DEFAULT_JOB,
         "write_seconds": write,
-        "hash_seconds": check,
         "recording_seconds": large,
         "gpu_hours_of_a_model": f"{ASSUMED.gpus * large / _HOUR:.1f}",
         "gpu_hours": _two_digits(STUDY.models * ASSUMED.gpus * large / _HOUR),
@@ -188,17 +177,16 @@ def storage(measured: Mapping[str, Any]) -> str:
     return table(head, rows)
 
 
-def hours(measured: Mapping[str, Any]) -> str:
+def hours() -> str:
     """Table of the time of recording one model."""
-    found = _recording(measured)
+    found = _recording()
     small, large = (f"{STUDY.prompts // prompts} jobs of {prompts:,} prompts" for prompts in (_DEFAULT_JOB, _LARGE_JOB))
-    raw, stored = size(found["raw_bytes"]), size(found["stored_bytes"])
+    raw = size(found["raw_bytes"])
     rows = (
         ("forward and backward with frozen weights", f"{found['operations']} operations", "pass_seconds"),
         (f"loading {size(_SNAPSHOT_BYTES)}, {small}", "from disk", "load_small_jobs_seconds"),
         (f"loading, {large}", "from disk", "load_seconds"),
         (f"writing {raw} of raw numbers (`norms`)", "during the passes, which it outlasts", "write_seconds"),
-        (f"checksums of {stored}", "after the passes", "hash_seconds"),
     )
     head = ("part, per model in bfloat16", "how", "time")
     return table(head, [(part, how, duration(found[key])) for part, how, key in rows])
@@ -207,6 +195,3 @@ def hours(measured: Mapping[str, Any]) -> str:
 def _two_digits(number: float) -> int:
     """Rounded to two significant digits: an estimate has no more."""
     return int(float(f"{number:.2g}"))
-
-
-TABLES = {"estimated-storage": storage, "estimated-hours": hours}

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from internal_physics.docs import estimates, families, measured, options
+from internal_physics.docs import code, estimates, example, families, measured, options
 from internal_physics.docs.marks import Makers
 from internal_physics.ground.strict_yaml import load_yaml
 
@@ -19,5 +19,7 @@ def makers(root: Path) -> Makers:
     """Name -> maker, for the pages of a repository."""
     facts = {path.stem: load_yaml(path) for path in sorted((root / MEASURED).glob("*.yaml"))}
     facts["estimates"] = estimates.estimates(facts["scale"])
-    large_study = {name: partial(maker, facts["scale"]) for name, maker in estimates.TABLES.items()}
-    return measured.makers(facts) | large_study | options.makers(root / "config.yaml") | families.makers()
+    large_study = {"estimated-storage": partial(estimates.storage, facts["scale"]), "estimated-hours": estimates.hours}
+    of_code = code.makers(root) | example.makers()
+    of_run = options.makers(root / "config.yaml") | families.makers()
+    return measured.makers(facts) | large_study | of_code | of_run

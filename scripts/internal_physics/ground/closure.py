@@ -123,14 +123,14 @@ def _data_beside(file: Path) -> list[Path]:
 
 
 def _files_of(name: str) -> list[tuple[Path, str]]:
-    """The module's file and the `__init__` of every package on the way to it, each with its dotted name."""
+    """The module's file and the `__init__`, if any, of every package on the way to it, each with its dotted name."""
     parts = name.split(".")
     found = []
     for i in range(1, len(parts) + 1):
         base = ROOT.joinpath(*parts[:i])
         dotted = ".".join(parts[:i])
         if base.is_dir():
-            found.append((base / "__init__.py", dotted))
+            found += [(file, dotted) for file in [base / "__init__.py"] if file.exists()]
         elif base.with_suffix(".py").exists():
             found.append((base.with_suffix(".py"), dotted))
         elif i == len(parts) and i > 1:
