@@ -158,6 +158,28 @@ def test_a_text_of_nothing_is_refused(tokenizer):
     assert error.what == "the text '' has no tokens"
 
 
+def llama_tokenizer() -> T.LlamaTokenizer:
+    pieces = ["<unk>", "<s>", "</s>", "▁", *"abcdefghijklmnopqrstuvwxyz<>/"]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    return T.LlamaTokenizer(vocab=vocabulary, merges=[], add_bos_token=True, add_eos_token=True)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "before", "text", "end"),
+    [(llama_tokenizer(), ("<s>", "▁"), "ab", "</s>"), (T.ByT5Tokenizer(), (), "ab", "</s>")],
+    ids=["llama", "byt5"],
+)
+def test_tokenizers_as_transformers_has_them(tokenizer, before, text, end):
+    """One of the Rust library, with both flags that training scripts set, and one in Python that appends an end."""
+    assert tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])[-1] == end
+    assert tokens(text, tokenizer) == (*before, "a", "b")
+    plain = tuple(token for token in before if token != "<s>")
+    assert tokens(text, tokenizer, options=EXPLICIT) == tokens(text, tokenizer, options=NONE) == (*plain, "a", "b")
+    assert tokens(text + end, tokenizer, options=EXPLICIT)[-1] == end
+    assert tokens(text + end, tokenizer, options=NONE)[-4:] == tuple(end)
+    assert "read after its end" in refused(text + end, tokenizer).what
+
+
 # --- none and explicit -----------------------------------------------------------------------------
 
 
