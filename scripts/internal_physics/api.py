@@ -22,7 +22,7 @@ from internal_physics.ground.options import names_of
 from internal_physics.models.fetch import fetch, in_place
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.options import Attention, LoadOptions, ModelOptions, spelled_dtype
+from internal_physics.models.options import SPELLED, Attention, LoadOptions, ModelOptions
 from internal_physics.models.readout import Readout
 from internal_physics.models.snapshot import MANIFEST
 from internal_physics.models.sources import KINDS, parse_source
@@ -149,7 +149,7 @@ def _checked_load(options: Mapping[str, Any], where: str = "load") -> dict[str, 
         )
     of_config = schema()["$defs"]["model"]["properties"]
     rules = {key: of_config[key] for key in (*names_of(ModelOptions), *_OF_SOURCE)}
-    spelled = {key: spelled_dtype(v) if key in ("dtype", "compute_dtype") else v for key, v in options.items()}
+    spelled = {key: SPELLED[key](value) if key in SPELLED else value for key, value in options.items()}
     require_options(spelled, rules | {"attention": {"enum": list(get_args(Attention))}}, where)
     return spelled
 

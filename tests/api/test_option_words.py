@@ -8,7 +8,7 @@ import pytest
 import torch
 from internal_physics.config.load import load_config
 from internal_physics.ground.errors import ConfigError, ModelError, PromptError
-from internal_physics.models.options import spelled_dtype
+from internal_physics.models.options import spelled_dtype, spelled_quantization
 from tiny_models import build_tokenizer, save_snapshot
 
 CHAT = (
@@ -50,6 +50,29 @@ def model(folder):
 )
 def test_number_formats_by_their_usual_names(written, meant):
     assert spelled_dtype(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("NF4", "nf4"),
+        ("8-bit", "int8"),
+        ("8bit", "int8"),
+        ("None", "none"),
+        ("FP4", "fp4"),
+        ("int4", "int4"),
+        (None, None),
+    ],
+)
+def test_quantisations_by_their_usual_names(written, meant):
+    assert spelled_quantization(written) == meant
+
+
+@pytest.mark.parametrize("written", ["int4", "4bit", "4-bit", "INT4"])
+def test_of_two_kinds_of_four_bits_the_usual_one_is_proposed(folder, written):
+    with pytest.raises(ConfigError) as error:
+        ip.load(str(folder), quantization=written)
+    assert error.value.todo == "did you mean 'nf4'?"
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "torch.bfloat16", torch.bfloat16])

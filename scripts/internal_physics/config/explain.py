@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 
 from internal_physics.ground.errors import ConfigError
+from internal_physics.models.options import LIKELY
 
 _QUOTES = "put it in quotes"
 _SEE_OPTIONS = "change it; docs/options.md describes every option"
@@ -50,7 +51,8 @@ def explain(error: jsonschema.ValidationError) -> dict[str, str]:
         return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
     if error.validator == "enum":
         allowed = [str(v) for v in error.validator_value]
-        close = difflib.get_close_matches(str(error.instance), allowed, n=1)
+        likely = [name for name in allowed if name == LIKELY.get(str(error.instance).lower())]
+        close = likely or difflib.get_close_matches(str(error.instance), allowed, n=1)
         return {
             "what": f"found {error.instance!r}",
             "expected": f"one of {', '.join(allowed)}",

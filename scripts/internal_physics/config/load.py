@@ -22,7 +22,7 @@ from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
-from internal_physics.models.options import spelled_dtype
+from internal_physics.models.options import SPELLED
 from internal_physics.models.sources import Source, parse_source
 
 SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
@@ -151,11 +151,11 @@ def _rules() -> dict[str, Any]:
 
 
 def spell_dtypes(raw: Mapping[str, Any]) -> None:
-    """Write number formats of models as the config spells them, in place: fp16 and torch.float16 are float16."""
+    """Write number formats of models as options spell them, in place: fp16 and torch.float16 are float16."""
     models = raw.get("models")
     for options in models.values() if isinstance(models, Mapping) else ():
         if isinstance(options, dict):
-            options |= {name: spelled_dtype(options[name]) for name in ("dtype", "compute_dtype") if name in options}
+            options |= {name: spelled(options[name]) for name, spelled in SPELLED.items() if name in options}
 
 
 class _Validator:

@@ -13,10 +13,16 @@ Attention = Literal["eager", "sdpa"]
 Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
 _SPELLINGS = {
     **dict.fromkeys(("fp64", "f64", "double"), "float64"),
-    **dict.fromkeys(("fp32", "f32", "float"), "float32"),
+    **dict.fromkeys(("fp32", "f32", "float", "single"), "float32"),
     **dict.fromkeys(("fp16", "f16", "half"), "float16"),
     **dict.fromkeys(("bf16", "bfloat"), "bfloat16"),
 }
+_QUANTIZATIONS = {
+    "no": "none",
+    **dict.fromkeys(("int8", "8bit", "llm.int8"), "int8"),
+}
+# What may be meant by a word for which there are several: the usual one.
+LIKELY = dict.fromkeys(("int4", "4bit", "4-bit", "uint4", "q4"), "nf4")
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,17 @@ def spelled_dtype(dtype: Any) -> Any:
     """
     name = str(dtype).removeprefix("torch.").lower()
     return _SPELLINGS.get(name, name if name in get_args(Dtype) else dtype)
+
+
+def spelled_quantization(quantization: Any) -> Any:
+    """The name of a quantisation as options spell it: NF4 and 8-bit are nf4 and int8.
+
+    What is no known spelling stays as it is, to be refused where options are checked.
+    """
+    if not isinstance(quantization, str):
+        return quantization
+    name = quantization.lower().replace("-", "").replace("_", "")
+    return _QUANTIZATIONS.get(name, name if name in get_args(Quantization) else quantization)
+
+
+SPELLED = {"dtype": spelled_dtype, "compute_dtype": spelled_dtype, "quantization": spelled_quantization}
