@@ -14,13 +14,11 @@ import pandas as pd
 
 from internal_physics.records.trace import Trace
 from internal_physics.tables.chunks import ROWS_OF_A_CHUNK
+from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.metric_rows import MetricRow
 
 COLUMNS = (
-    "model",
-    "condition",
-    "prompt_set",
-    "prompt",
+    *PROMPT_KEY,
     "n_tokens",
     "loss_nats",
     "layer",
@@ -49,6 +47,11 @@ def measure(module: str, traces: Iterable[Trace], **options: Any) -> Iterator[tu
         yield from per_prompt_chunks(traces, metrics.PER_PROMPT)
 
 
+def key_of(trace: Trace) -> dict[str, str]:
+    """What says which prompt of which model and condition a trace is of: the columns PROMPT_KEY."""
+    return {**dict(zip(SET_KEY, _set_of(trace), strict=True)), "prompt": trace.info.prompt}
+
+
 def per_prompt_table(traces: Iterable[Trace], rows: Callable[[Trace], list[MetricRow]]) -> pd.DataFrame:
     """Rows of each trace on its own, keyed by model, condition, prompt set and prompt."""
     return pd.concat([chunk for _, chunk in per_prompt_chunks(traces, {"": rows})], ignore_index=True)
@@ -66,7 +69,7 @@ def per_prompt_chunks(
     """Chunks of whole prompts, of at least `n_rows` rows; a metric's last chunk may be shorter, and may be empty."""
     waiting: dict[str, list[tuple]] = {name: [] for name in metrics}
     for trace in traces:
-        keys = (*_keys(trace), trace.info.prompt, trace.n_tokens, trace.loss_nats)
+        keys = (*key_of(trace).values(), trace.n_tokens, trace.loss_nats)
         for name, rows in metrics.items():
             waiting[name] += [(*keys, *_cells(row)) for row in rows(trace)]
             if len(waiting[name]) >= n_rows:
@@ -80,7 +83,7 @@ def _per_set_tables(
     traces: Iterable[Trace], metrics: Mapping[str, Callable[[Sequence[Trace]], list[MetricRow]]]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     found: dict[str, list[tuple]] = {name: [] for name in metrics}
-    for keys, group in groupby(traces, key=_keys):
+    for keys, group in groupby(traces, key=_set_of):
         of_set = list(group)
         for name, rows in metrics.items():
             found[name] += [(*keys, None, None, None, *_cells(row)) for row in rows(of_set)]
@@ -88,9 +91,8 @@ def _per_set_tables(
         yield name, _table(rows)
 
 
-def _keys(trace: Trace) -> tuple[str, str, str]:
-    labels = trace.info.labels
-    return labels["model"], labels["condition"], labels["prompt_set"]
+def _set_of(trace: Trace) -> tuple[str, ...]:
+    return tuple(trace.info.labels[name] for name in SET_KEY)
 
 
 def _cells(row: MetricRow) -> tuple:

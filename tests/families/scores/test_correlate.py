@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from internal_physics.families.scores.correlate import (
-    COLUMNS,
     MODEL_METRICS,
     PROMPT_QUANTITIES,
     correlate_metrics,
     pair_seed,
 )
+from internal_physics.families.scores.tables import CORRELATIONS
 from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair
 from scipy import stats
 
@@ -77,7 +77,7 @@ def row(result, level_name, x, y):
 
 def test_columns_and_pairs_in_the_given_order():
     result = correlate_metrics(prompt_rows(), score_rows(), **OPTIONS)
-    assert tuple(result.columns) == COLUMNS
+    assert list(result.columns) == list(CORRELATIONS.columns)
     for name, quantities in (("prompt", PROMPT_QUANTITIES), ("model", MODEL_METRICS)):
         pairs = level(result, name)
         assert list(zip(pairs["x"], pairs["y"], strict=True)) == list(combinations(quantities, 2))

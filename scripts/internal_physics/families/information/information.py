@@ -21,7 +21,6 @@ from internal_physics.families.information.lens import LensOptions, ReadsOut, le
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import (
     Row,
-    keys_of,
     position_rows,
     prediction_rows,
     rows,
@@ -33,7 +32,7 @@ from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.options import LoadOptions
 from internal_physics.records.store import read_traces
 from internal_physics.records.trace import Trace
-from internal_physics.tables.measure import per_prompt_table
+from internal_physics.tables.measure import key_of, per_prompt_table
 
 LOGGER = logging.getLogger("internal_physics")
 # Largest difference of a log-probability or entropy, in nats. What reads differs from what ran only in how many rows
@@ -90,7 +89,7 @@ def information_chunks(
     paths = list(tensors)
     for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
         verify_readout(trace, readout, options.dtype)
-        found, keys = lens(trace, readout, read), keys_of(trace)
+        found, keys = lens(trace, readout, read), key_of(trace)
         drawn = prediction_rows(trace, found, text_of, k=read.top_k, sampling=settings["sampling"], seed=seed)
         yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
         yield "positions", _table(keys, position_rows(trace, found, text_of))

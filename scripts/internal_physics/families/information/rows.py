@@ -67,12 +67,6 @@ class Lens:
     final_log_p: np.ndarray = field(repr=False)
 
 
-def keys_of(trace: Trace) -> Row:
-    """model, condition, prompt_set and prompt of a trace."""
-    labels = trace.info.labels
-    return {key: labels[key] for key in ("model", "condition", "prompt_set")} | {"prompt": trace.info.prompt}
-
-
 def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRow]:
     """One number per layer and quantity (QUANTITIES), and those of `attention_metric_rows`.
 

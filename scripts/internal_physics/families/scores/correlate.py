@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from internal_physics.families.scores.tables import CORRELATIONS
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import join_status
 from internal_physics.statistics.correlation import FEWEST_PAIRS, adjust_false_discovery, correlate_pair, is_constant
@@ -15,18 +16,6 @@ from internal_physics.statistics.options import N_RESAMPLES
 CONDITION = "baseline"
 PROMPT_QUANTITIES = ("ec", "isc", "isg", "isa", "loss_nats")
 MODEL_METRICS = ("ec", "isc", "isg", "isa", "isf")
-COLUMNS = (
-    "x",
-    "y",
-    "level",
-    "n",
-    "pearson_r",
-    "pearson_p",
-    "spearman_rho",
-    "spearman_p",
-    "p_adjusted",
-    "status",
-)
 
 # z-scores are of order one: what differs below this is rounding, which would break ties among ranks
 # and make a mean of opposite z-scores look as if it varied.
@@ -83,7 +72,7 @@ def correlate_metrics(
     by_model = _observe_models(scores, metrics)
     rows = _correlate_level("prompt", by_prompt, seed, n_resamples)
     rows += _correlate_level("model", by_model, seed, n_resamples)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(CORRELATIONS.columns))
 
 
 def pair_seed(seed: int, x: str, y: str) -> int:

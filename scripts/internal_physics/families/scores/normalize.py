@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-COLUMNS = ("model", "condition", "prompt_set", "metric", "score", "n_prompts", "status")
+from internal_physics.families.scores.tables import SCORES_NORMALIZED
+
 _GROUP = ["condition", "prompt_set", "metric"]
 _ALONE = "one model: nothing to compare with"
 
@@ -50,7 +51,7 @@ def normalize_scores(
     alone = finite & (over_models.transform("count") == 1)
     score = ((inverse - low) / (high - low)).where(high > low, 0.5).where(finite)
     status = [_status(*row) for row in zip(table["status"], table["value"], alone, strict=True)]
-    return table.assign(score=score, status=pd.Series(status, dtype="str"))[list(COLUMNS)]
+    return table.assign(score=score, status=pd.Series(status, dtype="str"))[list(SCORES_NORMALIZED.columns)]
 
 
 def _check(table: pd.DataFrame) -> None:

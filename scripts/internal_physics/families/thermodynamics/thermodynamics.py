@@ -18,14 +18,14 @@ from internal_physics.families.thermodynamics.state_means import state_means
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.status import OK, value_status
 from internal_physics.records.trace import Trace
-from internal_physics.tables.measure import per_prompt_table
+from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.measure import key_of, per_prompt_table
 from internal_physics.tables.metric_rows import MetricRow
 
 EPSILON = 1e-8
 SCORES = ("temperature", "entropy_nats", "energy", "free_energy")  # each also by kind of map: temperature_query
-KEYS = ("model", "condition", "prompt_set", "prompt")
 COLUMNS = (
-    *KEYS,
+    *PROMPT_KEY,
     "parameter",
     "layer",
     "kind",
@@ -140,9 +140,7 @@ def _states(trace: Trace, static: pd.DataFrame, along: list[np.ndarray]) -> pd.D
     states["free_energy"] = states["energy"] - states["temperature"] * states["entropy_nats"]
     states["status"] = [_status(*row) for row in zip(states["status"], states["gradient_norm"], strict=True)]
     derived = _derivatives(states, along)
-    labels = trace.info.labels
-    keys = {key: labels[key] for key in KEYS[:-1]} | {"prompt": trace.info.prompt}
-    return states.assign(**keys, **derived)[list(COLUMNS)]
+    return states.assign(**key_of(trace), **derived)[list(COLUMNS)]
 
 
 def _gradient_norms(trace: Trace, parameters: list[str]) -> np.ndarray:

@@ -21,6 +21,7 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
+from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.read import read_table
 from internal_physics.tables.table import Table
 
@@ -117,9 +118,7 @@ def trend(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
 
 
 def _rows_of(gains: pd.DataFrame, model: str, variant: str, condition: str) -> pd.DataFrame:
-    require_columns(
-        gains, ["model", "condition", "prompt_set", "prompt", "kind", "variant", "last_gain", "entropy_nats"]
-    )
+    require_columns(gains, [*PROMPT_KEY, "kind", "variant", "last_gain", "entropy_nats"])
     wanted = (gains["model"] == model) & (gains["condition"] == condition) & (gains["variant"] == variant)
     if not wanted.any():
         raise ValueError(f"the table gains has no rows of {model}, {variant}, condition {condition}")
@@ -127,9 +126,8 @@ def _rows_of(gains: pd.DataFrame, model: str, variant: str, condition: str) -> p
 
 
 def _gains_by_layer(layers: pd.DataFrame, usable: pd.DataFrame, variant: str) -> pd.DataFrame:
-    keys = ["model", "condition", "prompt_set", "prompt"]
     wanted = layers[(layers["quantity"] == f"residual_gain_{variant}") & (layers["status"] == "ok")]
-    return wanted.merge(usable[[*keys, "kind"]], on=keys)
+    return wanted.merge(usable[[*PROMPT_KEY, "kind"]], on=PROMPT_KEY)
 
 
 def _depth(ax: Axes, by_layer: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
