@@ -122,3 +122,31 @@ def test_a_broken_link_stops_the_site(copy, tmp_path):
     done = build(tmp_path / "broken")
     assert done.returncode != 0
     assert "nowhere.md" in re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
+
+
+def test_the_readme_leads_to_every_page():
+    linked = set(re.findall(r"\]\(docs/([^)#]+\.md)\)", README.read_text(encoding="utf-8")))
+    assert linked == {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+
+
+class TestTablesOfAFamily:
+    @pytest.fixture
+    def page(self, of_repository):
+        return of_repository["family-tables"]("gradient_flow")
+
+    def test_what_one_row_is(self, page):
+        assert "One row per `model`, `condition`, `prompt_set` and `rank`. Made with `isf`." in page
+
+    def test_unit_range_and_meaning_of_a_column(self, page):
+        assert "| `eigenvalue` | float64 | (nats / residual unit)^2 | ≥ 0 | of the covariance of" in page
+
+    def test_ranges_with_two_ends_and_allowed_texts(self, of_repository):
+        assert "| -1 to 1 |" in of_repository["family-tables"]("scores")
+        assert "| `whole`, `last_position`, `excluding_first` |" in of_repository["family-tables"]("residual_gain")
+
+
+def test_figures_of_a_family_are_described_without_placeholders(of_repository):
+    for family in FAMILIES:
+        text = of_repository["family-figures"](family.name)
+        assert "{{" not in text
+        assert text.count("### Figure") == len(family.figures)

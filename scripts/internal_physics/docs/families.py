@@ -1,12 +1,12 @@
 """Parts of the families' pages: metrics, tables and figures, from family.py, words.yaml and the tables' columns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from internal_physics.docs.markdown import code, table
+from internal_physics.docs.markdown import code, codes, table
 from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per
 from internal_physics.families.registry import FAMILIES, FOLDER
 from internal_physics.ground.strict_yaml import load_yaml
@@ -70,7 +70,7 @@ def all_tables() -> str:
 def shared_columns() -> str:
     """The columns that most tables share."""
     shared = {**OF_PROMPT, "status": STATUS}
-    return table(["column", "type", "unit", "meaning"], (_column(*item) for item in shared.items()))
+    return _columns(shared)
 
 
 def figures(name: str) -> str:
@@ -101,12 +101,31 @@ def makers() -> dict[str, Callable[..., str]]:
 
 def _table(described: Table, needs: Needs, words: Mapping[str, Any]) -> str:
     about = " ".join(words["tables"].get(described.name, {}).get("about", "").split())
-    head = f"### Table `{described.name}`\n\n{about} Made {_when(needs)}.\n\n"
-    return head + table(["column", "type", "unit", "meaning"], (_column(*item) for item in described.columns.items()))
+    key = f"One row per {_and(map(code, described.key))}."
+    head = f"### Table `{described.name}`\n\n{about} {key} Made {_when(needs)}.\n\n"
+    return head + _columns(described.columns)
 
 
-def _column(name: str, column: Column) -> tuple[str, str, str, str]:
-    return code(name), str(column.dtype), column.unit, column.meaning
+def _columns(columns: Mapping[str, Column]) -> str:
+    rows = (
+        (code(name), column.dtype, column.unit, _values(column), column.meaning) for name, column in columns.items()
+    )
+    return table(["column", "type", "unit", "values", "meaning"], rows)
+
+
+def _values(column: Column) -> str:
+    """The range or the texts that a column is checked for."""
+    if column.allowed:
+        return codes(column.allowed)
+    low, high = (None if bound is None else f"{bound:g}" for bound in (column.low, column.high))
+    if low is None or high is None:
+        return f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""
+    return f"{low} to {high}"
+
+
+def _and(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _figure(figure: Figure, captions: Mapping[str, Mapping[str, str]]) -> str:
