@@ -1,6 +1,7 @@
 """README and docs: generated parts are fresh, links and images are there, the site builds and asks no other host."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from internal_physics.docs.pages import makers, pages
 from internal_physics.families.registry import FAMILIES
 
 ROOT = Path(__file__).parents[2]
-README, DOCS = ROOT / "README.md", ROOT / "docs"
+README, CONTRIBUTING, DOCS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"
 PAGES = pages(ROOT)
 MAX_README_LINES, MAX_IMAGE_BYTES = 120, 150_000
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
@@ -150,3 +151,9 @@ def test_figures_of_a_family_are_described_without_placeholders(of_repository):
         text = of_repository["family-figures"](family.name)
         assert "{{" not in text
         assert text.count("### Figure") == len(family.figures)
+
+
+def test_the_order_of_imports_is_the_one_that_is_tested():
+    order = runpy.run_path(str(ROOT / "tests" / "ground" / "test_import_order.py"))["ORDER"]
+    (told,) = re.findall(r"Imports run one way, in this order: (.*?)\. No folder", CONTRIBUTING.read_text(), re.DOTALL)
+    assert re.findall(r"`(\w+)`", told) == list(order)
