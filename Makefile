@@ -42,9 +42,10 @@ measure: $(READY)  ## measure the default run in a fresh clone, for the numbers 
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks
 
-lint: $(READY)  ## ruff, snakefmt, snakemake --lint, and a strict build of the documentation
+lint: $(READY)  ## ruff, mypy, snakefmt, snakemake --lint, and a strict build of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 	$(BIN)/zensical build --strict --clean
@@ -61,4 +62,4 @@ docs-site: $(READY)  ## build the documentation into site/; open site/index.html
 	$(BIN)/zensical build --strict --clean
 
 clean:  ## remove results and caches; keeps .venv
-	rm -rf results site .snakemake .pytest_cache .hypothesis .ruff_cache
+	rm -rf results site .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -62,10 +62,10 @@ def load(source: str, **options: Any) -> LoadedModel:
     if there := in_place(parsed):
         folder, manifest = there
         return checked_model(folder, settings, labels, manifest)
-    with tempfile.TemporaryDirectory() as folder:
-        fetch(parsed, Path(folder) / "snapshot")
-        with _named(source, folder):
-            return checked_model(Path(folder) / "snapshot", settings, labels)
+    with tempfile.TemporaryDirectory() as scratch:
+        fetch(parsed, Path(scratch) / "snapshot")
+        with _named(source, scratch):
+            return checked_model(Path(scratch) / "snapshot", settings, labels)
 
 
 def steer(model: LoadedModel, **options: Any) -> Steering:

@@ -30,7 +30,7 @@ def refuse_chats(models: Mapping[str, Options], own: Mapping[str, Options], runs
     """
     for run in runs:
         for prompt_set in run.prompt_sets:
-            asked = given_text_options(models[run.model]) | own[prompt_set]
+            asked = {**given_text_options(models[run.model]), **own[prompt_set]}
             if asked["chat_template"]:
                 place = f"prompt_sets → {prompt_set}" if "chat_template" in own[prompt_set] else f"models → {run.model}"
                 _refuse_chat(models[run.model]["task"], asked["special_tokens"], f"{where}: {place}")

@@ -1,7 +1,7 @@
 """The whole config as one section: what `config.options.run` declares, the metrics and the sections of all families."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from internal_physics.config.options.run import Inputs, Settings
 from internal_physics.docs.sections import Meaning, Option, Section, read_section
@@ -19,7 +19,8 @@ def config_section() -> Section:
 
 
 def _metrics() -> Option:
-    kind = Annotated[tuple[Literal[tuple(METRICS)], ...], Size(1, unique=True)]
+    name: Any = Literal.__getitem__(tuple(METRICS))
+    kind: Any = Annotated[tuple[name, ...], Size(1, unique=True)]
     return Option("metrics", kind, tuple(METRICS), Meaning(METRICS_MEANING, dict(_metric_meanings())))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from internal_physics.config.load import load_config
@@ -33,7 +34,7 @@ def counts(config: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def makers(config_file: str) -> dict[str, Callable[..., str]]:
+def makers(config_file: str | Path) -> dict[str, Callable[..., str]]:
     """The makers of pages that show options (by prefix), a default (by name), or a count of the default config."""
     return {
         "options": options,

@@ -110,7 +110,7 @@ def _step(option: Option) -> str:
 
 def _links(places: Iterable[Place], page: str) -> dict[str, str]:
     """Full name of an option -> link to its row; of a mapping, to its table."""
-    links = {}
+    links: dict[str, str] = {}
     for place in places:
         links |= {place.full_name(option): f"{page}#{place.anchor(option)}" for option in place.section.options}
     return links | {place.title: f"{page}#{place.heading}" for place in places if place.title}

@@ -1,5 +1,6 @@
 """Which pages there are, and which makers their generated parts may name."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,10 @@ def makers(root: Path) -> Makers:
     """Name -> maker, for the pages of a repository."""
     facts = {path.stem: load_yaml(path) for path in sorted((root / MEASURED).glob("*.yaml"))}
     facts["estimates"] = estimates.estimates(facts["scale"])
-    large_study = {"estimated-storage": partial(estimates.storage, facts["scale"]), "estimated-hours": estimates.hours}
+    large_study: dict[str, Callable[..., str]] = {
+        "estimated-storage": partial(estimates.storage, facts["scale"]),
+        "estimated-hours": estimates.hours,
+    }
     of_code = code.makers(root) | example.makers()
     of_run = options.makers(root / "config.yaml") | families.makers()
     return measured.makers(facts) | large_study | of_code | of_run

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 import yaml
 
@@ -90,7 +90,7 @@ def _rules_of_type(kind: Any) -> _Rules:
     if kind in DEFINITIONS:
         return {"$ref": f"#/$defs/{DEFINITIONS[kind]}"}
     if is_dataclass(kind):
-        return _mapping(read_section(kind))
+        return _mapping(read_section(cast(type, kind)))
     return {"type": _TYPES[kind]} if kind in _TYPES else _rules_of_composite(get_origin(kind), get_args(kind))
 
 

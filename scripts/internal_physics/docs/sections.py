@@ -102,9 +102,9 @@ def _options(cls: type) -> Iterator[Option]:
         raise ValueError(f"{cls.__name__} documents {sorted(unknown)}, which are no options of it")
     for f in fields(cls):
         inner = section_of(kinds[f.name])
-        if f.name not in meanings and inner is None:
+        meaning = meanings.get(f.name) or (None if inner is None else Meaning(read_section(inner).meaning, {}))
+        if meaning is None:
             raise ValueError(f"{cls.__name__}.{f.name} has no meaning: name it under `Attributes:`")
-        meaning = meanings.get(f.name) or Meaning(read_section(inner).meaning, {})
         choices = get_args(unbound(kinds[f.name])) if get_origin(unbound(kinds[f.name])) is Literal else ()
         if choices and meaning.values and tuple(meaning.values) != choices:
             raise ValueError(f"{cls.__name__}.{f.name} explains {', '.join(meaning.values)}: expected {choices}")

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 from internal_physics.figures.legible import NOTE, legible, make_legible
 from internal_physics.ground.files import whole_file
@@ -133,7 +136,7 @@ def finish(figure: Figure, title: str, notes: Iterable[str] = ()) -> Figure:
     note_inches = _height_inches(note_text, _NOTE_POINTS) + 0.1 if note_text else 0.0
     total = height + title_inches + note_inches
     figure.set_size_inches(width, total)
-    figure.get_layout_engine().set(rect=(0, note_inches / total, 1, height / total))
+    layout_of(figure).set(rect=(0, note_inches / total, 1, height / total))
     left = _MARGIN_INCHES / width
     figure.suptitle(title_text, x=left, y=1 - 0.05 / total, ha="left", va="top")
     if note_text:
@@ -155,6 +158,23 @@ def finish(figure: Figure, title: str, notes: Iterable[str] = ()) -> Figure:
 def notes_of(figure: Figure) -> str:
     """The notes that `finish` put beneath a figure, as one line of text; empty when it has none."""
     return " ".join(text.get_text().replace("\n", " ") for text in figure.texts if text.get_gid() == "note")
+
+
+def layout_of(figure: Figure) -> ConstrainedLayoutEngine:
+    """The layout of a figure that `new_figure` made, to change its paddings."""
+    return cast(ConstrainedLayoutEngine, figure.get_layout_engine())
+
+
+def column_of(ax: Axes) -> int:
+    """Column of the grid that a panel begins in.
+
+    Raises:
+        ValueError: it is in no grid.
+    """
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("the panel is in no grid")
+    return place.colspan.start
 
 
 def plain_log_labels(axis: Axis) -> None:
@@ -197,7 +217,7 @@ def _freeze_layout(figure: Figure) -> None:
     for ax in figure.axes:
         # The solver's last bits change from run to run, and with them the names of clip paths in an SVG.
         left, bottom, width, height = ax.get_position(original=True).bounds
-        ax.set_position([round(number, _POSITION_DECIMALS) for number in (left, bottom, width, height)])
+        ax.set_position(Bbox.from_bounds(*(round(n, _POSITION_DECIMALS) for n in (left, bottom, width, height))))
 
 
 def _wrap(text: str, width_inches: float, points: float, weight: str) -> str:

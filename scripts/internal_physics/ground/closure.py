@@ -63,6 +63,11 @@ def significant_source(text: str) -> str:
     )
 
 
+def _rows(node: ast.expr) -> range:
+    """Rows of a text, from 0, that a parsed expression stands in."""
+    return range(node.lineno - 1, node.end_lineno or node.lineno)
+
+
 def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
     """Row, first and last column of every part of a line that belongs to a docstring or comment."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -70,9 +75,9 @@ def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
             yield token.start[0] - 1, token.start[1], token.end[1]
     encoded = [line.encode() for line in text.split("\n")]
     for node in _docstrings(ast.parse(text)):
-        for row in range(node.lineno - 1, node.end_lineno):
-            start = node.col_offset if row == node.lineno - 1 else 0
-            end = node.end_col_offset if row == node.end_lineno - 1 else len(encoded[row])
+        for row in _rows(node):
+            start = node.col_offset if row == _rows(node)[0] else 0
+            end = node.end_col_offset if row == _rows(node)[-1] else len(encoded[row])
             yield row, len(encoded[row][:start].decode()), len(encoded[row][:end].decode())
 
 
@@ -85,7 +90,7 @@ def _rows_that_end_in_a_string(tree: ast.Module) -> set[int]:
         if (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)))
         and id(node) not in docstrings
     ]
-    return {row for node in strings for row in range(node.lineno - 1, node.end_lineno - 1)}
+    return {row for node in strings for row in _rows(node)[:-1]}
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
@@ -93,8 +98,9 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if ast.get_docstring(node, clean=False) is not None:
-            yield node.body[0].value
+        first = node.body[0] if node.body else None
+        if ast.get_docstring(node, clean=False) is not None and isinstance(first, ast.Expr):
+            yield first.value
 
 
 @lru_cache

@@ -7,9 +7,11 @@ What is found here is a hypothesis; `selfcheck` proves it on a short pass before
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from internal_physics.ground.errors import ArchitectureError
@@ -60,10 +62,10 @@ class Anatomy:
 
     def blocks(self, model: nn.Module) -> nn.ModuleList:
         """The list of blocks of `model`."""
-        return model.get_submodule(self.blocks_path)
+        return cast(nn.ModuleList, model.get_submodule(self.blocks_path))
 
 
-def find_anatomy(model: nn.Module) -> Anatomy:
+def find_anatomy(model: PreTrainedModel) -> Anatomy:
     """Find blocks, width and linear maps of any transformers language model.
 
     Raises:
@@ -96,12 +98,18 @@ def accepts(model: nn.Module, argument: str) -> bool:
     return argument in inspect.signature(model.forward).parameters
 
 
-def weight_shape(module: nn.Module) -> tuple[int, int]:
+def input_embedding(model: PreTrainedModel) -> nn.Embedding:
+    """The table that a model looks its tokens up in."""
+    return cast(nn.Embedding, model.get_input_embeddings())
+
+
+def weight_shape(module: nn.Linear | nn.Embedding | Conv1D) -> tuple[int, int]:
     """Shape of a map's weight as the model uses it; packed 4-bit weights are stored in another shape."""
     if isinstance(module, nn.Embedding):
         return module.num_embeddings, module.embedding_dim
     if isinstance(module, Conv1D):
-        return tuple(module.weight.shape)
+        n_in, n_out = module.weight.shape
+        return n_in, n_out
     return module.out_features, module.in_features
 
 
@@ -120,7 +128,7 @@ def _find_blocks(model: nn.Module, n_layers: int, architecture: str) -> str:
     return outermost[0]
 
 
-def _width(model: nn.Module) -> int:
+def _width(model: PreTrainedModel) -> int:
     return int(model.config.get_text_config().hidden_size)
 
 
@@ -137,7 +145,7 @@ def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[
             lookup=lookup,
             transposed=isinstance(module, Conv1D),
             shape=weight_shape(module),
-            padding_row=module.padding_idx if lookup else None,
+            padding_row=module.padding_idx if isinstance(module, nn.Embedding) else None,
         )
 
 

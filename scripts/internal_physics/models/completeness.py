@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import MODEL_FOR_PRETRAINING_MAPPING, MODEL_MAPPING
+from transformers import MODEL_FOR_PRETRAINING_MAPPING, MODEL_MAPPING, PreTrainedModel
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.ground.words import plural
@@ -23,7 +23,7 @@ LOGGER = logging.getLogger("internal_physics")
 N_NAMED = 5
 
 
-def require_whole(module: nn.Module, snapshot: str | Path, report: Mapping[str, Any], task: str) -> None:
+def require_whole(module: PreTrainedModel, snapshot: str | Path, report: Mapping[str, Any], task: str) -> None:
     """Refuse a model that is not what its files hold.
 
     Not missed are tensors that hold no weights (a mask, a count, a single number), that the model computes itself
@@ -63,7 +63,7 @@ def require_whole(module: nn.Module, snapshot: str | Path, report: Mapping[str, 
     _name_declared(module, stored, report["unexpected_keys"])
 
 
-def _left_over(module: nn.Module, stored: list[NamedTensor], unexpected: set[str]) -> list[str]:
+def _left_over(module: PreTrainedModel, stored: list[NamedTensor], unexpected: set[str]) -> list[str]:
     """Names of the tensors that are not used and would be missed."""
     missed = [t for t in stored if t.name in unexpected and not _is_harmless(module, t)]
     unknown = unexpected - {t.name for t in stored}
@@ -94,7 +94,7 @@ def _refuse_doubles(stored: list[NamedTensor], where: str) -> None:
         )
 
 
-def _refuse_codes(module: nn.Module, stored: list[NamedTensor], where: str) -> None:
+def _refuse_codes(module: PreTrainedModel, stored: list[NamedTensor], where: str) -> None:
     """Codes of a quantised checkpoint whose config does not say so would be taken for values."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     plain = {name for name in parameters if not is_quantized(module.get_submodule(name.rpartition(".")[0]))}
@@ -108,7 +108,7 @@ def _refuse_codes(module: nn.Module, stored: list[NamedTensor], where: str) -> N
         )
 
 
-def _is_harmless(module: nn.Module, tensor: NamedTensor) -> bool:
+def _is_harmless(module: PreTrainedModel, tensor: NamedTensor) -> bool:
     return _is_recomputed(module, tensor.name) or _holds_no_weights(tensor.read())
 
 
@@ -135,7 +135,7 @@ def _holds_no_weights(values: torch.Tensor) -> bool:
     return torch.equal(values, torch.ones_like(values).tril())
 
 
-def _without_other_heads(module: nn.Module, left_over: list[NamedTensor]) -> list[NamedTensor]:
+def _without_other_heads(module: PreTrainedModel, left_over: list[NamedTensor]) -> list[NamedTensor]:
     """Without tensors of another head, which stand outside the blocks, so that no logit depends on them."""
     if not left_over:
         return []
@@ -143,18 +143,19 @@ def _without_other_heads(module: nn.Module, left_over: list[NamedTensor]) -> lis
     return [t for t in left_over if t.name not in known or any(part.isdigit() for part in t.name.split("."))]
 
 
-def _names_of_other_heads(module: nn.Module) -> set[str]:
+def _names_of_other_heads(module: PreTrainedModel) -> set[str]:
     """Parameters of the bare model (a pooler) and of the head that the architecture was first trained with."""
     names: set[str] = set()
     for mapping, prefix in ((MODEL_MAPPING, f"{module.base_model_prefix}."), (MODEL_FOR_PRETRAINING_MAPPING, "")):
         if type(module.config) in mapping:
             with torch.device("meta"):
-                other = mapping[type(module.config)](module.config)
+                make: Any = mapping[type(module.config)]
+                other = make(module.config)
             names |= {prefix + name for name, _ in other.named_parameters()}
     return names
 
 
-def _name_declared(module: nn.Module, stored: list[NamedTensor], unexpected: Iterable[str]) -> None:
+def _name_declared(module: PreTrainedModel, stored: list[NamedTensor], unexpected: Iterable[str]) -> None:
     state, known = module.state_dict().keys(), set(unexpected)
     declared = [t.key for t in stored if t.name not in state and t.name not in known and not t.converted]
     if declared:

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from gguf import GGUFReader
@@ -47,9 +48,10 @@ def convert(path: Path, destination: Path) -> None:
 
 def _load(path: Path) -> PreTrainedModel:
     """The model of a file, every weight of which is in the file, and every tensor of the file in the model."""
-    model, report = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
     )
+    model, report = loaded
     lacking = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
     unknown = [tensor.name for tensor in GGUFReader(path).tensors if not _is_known(tensor.name)]
     if lacking or unknown:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from accelerate import init_empty_weights
 from torch import nn
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedModel
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import find_anatomy
@@ -57,7 +57,7 @@ def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
     return Readout(module.eval().requires_grad_(False), anatomy)
 
 
-def _skeleton(snapshot: str | Path, options: LoadOptions) -> nn.Module:
+def _skeleton(snapshot: str | Path, options: LoadOptions) -> PreTrainedModel:
     """The whole model without a single weight in memory; buffers are real."""
     config = AutoConfig.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
     with init_empty_weights(include_buffers=False):
@@ -83,6 +83,8 @@ def _wanted(module: nn.Module, blocks_path: str) -> list[list[str]]:
 
 class _Blank(nn.Module):
     """Stands in for an embedding table: rows of zeros, which the single block that follows ignores."""
+
+    weight: torch.Tensor
 
     def __init__(self, width: int, device: str, dtype: torch.dtype) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ def _place(
     setattr(holder, attribute, placed[tensor])
 
 
-def _stored_names(module: nn.Module, snapshot: Path) -> dict[str, NamedTensor]:
+def _stored_names(module: PreTrainedModel, snapshot: Path) -> dict[str, NamedTensor]:
     """Name in the model → what is stored of it.
 
     A weight that transformers makes out of several stored ones keeps its stored name, and so is not found: refused.

@@ -16,6 +16,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
@@ -23,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.adapters import refuse_adapter
-from internal_physics.models.anatomy import Anatomy, find_anatomy
+from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embedding
 from internal_physics.models.checkpoint import weight_files
 from internal_physics.models.completeness import require_whole
 from internal_physics.models.memory import estimate_memory, require_fits
@@ -41,7 +42,7 @@ from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuan
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
-HEADS = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+HEADS: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 
 @dataclass
@@ -63,8 +64,8 @@ class LoadedModel:
         labels: provenance, copied into every record.
     """
 
-    module: nn.Module
-    tokenizer: PreTrainedTokenizerBase
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase | None
     anatomy: Anatomy
     task: str = "causal"
     explicit_positions: bool = False
@@ -77,7 +78,7 @@ class LoadedModel:
     @property
     def device(self) -> torch.device:
         """Where token ids go: the device of the input embedding."""
-        return self.module.get_input_embeddings().weight.device
+        return input_embedding(self.module).weight.device
 
     @property
     def pad_id(self) -> int:
@@ -88,7 +89,7 @@ class LoadedModel:
     @property
     def n_embeddings(self) -> int:
         """Rows of the input embedding: token ids are below."""
-        return self.module.get_input_embeddings().num_embeddings
+        return input_embedding(self.module).num_embeddings
 
     @property
     def context_length(self) -> int | None:
@@ -226,7 +227,7 @@ def _other_method(stored: StoredQuantization, what: str, snapshot: str | Path) -
     )
 
 
-def wrap_model(module: nn.Module, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
+def wrap_model(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
     """Freeze a transformers model that is already in memory and find its anatomy."""
     module.eval().requires_grad_(False)
     _keep_differentiable(module)
@@ -274,9 +275,10 @@ def _keep_differentiable(module: nn.Module) -> None:
 
     On CPUs with AVX512-BF16 any pass whose input needs no gradient (a `generate`, say) would repack them for good.
     """
-    for m in module.modules():
-        if hasattr(m, "support_avx512bf16_for_cpu"):
-            m.support_avx512bf16_for_cpu = False
+    linear_4bit: Any
+    for linear_4bit in module.modules():
+        if hasattr(linear_4bit, "support_avx512bf16_for_cpu"):
+            linear_4bit.support_avx512bf16_for_cpu = False
 
 
 def _is_int8(module: nn.Module) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from torch import nn
+from transformers import PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
@@ -41,7 +41,7 @@ class NamedTensor:
             return tensors.get_tensor(self.key)
 
 
-def named_tensors(module: nn.Module, snapshot: str | Path) -> list[NamedTensor]:
+def named_tensors(module: PreTrainedModel, snapshot: str | Path) -> list[NamedTensor]:
     """Every tensor of the files that transformers loads; no values are read.
 
     Args:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -131,7 +131,7 @@ def _quantization_of(name: str, module: nn.Module) -> tuple[str, int, str]:
         _require_shape(name, module, state.shape)
         return str(state.quant_type), FOUR, str(module.compute_dtype).removeprefix("torch.")
     if type(module).__name__ == "Linear8bitLt" and _has_row_scales(module):
-        _require_shape(name, module, module.weight.shape)
+        _require_shape(name, module, cast(torch.Tensor, module.weight).shape)
         return "int8", 8, HOW_INT8_MULTIPLIES
     raise ModelError(
         f"{name} ({type(module).__name__}) holds packed weights of a kind whose gradient cannot be recorded",
@@ -151,7 +151,7 @@ def _require_shape(name: str, module: nn.Module, found: torch.Size) -> None:
         )
 
 
-def _has_row_scales(module: nn.Module) -> bool:
+def _has_row_scales(module: Any) -> bool:
     return getattr(module.weight, "SCB", None) is not None or module.state.SCB is not None
 
 

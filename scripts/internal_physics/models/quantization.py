@@ -3,13 +3,13 @@
 import bitsandbytes as bnb
 import torch
 from torch import nn
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel
 from transformers.quantizers.base import get_keys_to_not_convert
 
 from internal_physics.models.anatomy import Anatomy
 
 
-def pack_linear_maps(module: nn.Module, anatomy: Anatomy, config: BitsAndBytesConfig | None, device: str) -> None:
+def pack_linear_maps(module: PreTrainedModel, anatomy: Anatomy, config: BitsAndBytesConfig | None, device: str) -> None:
     """Replace every linear map outside the blocks that bitsandbytes would pack; nothing without a config.
 
     The head, tied weights and the last module stay as they are: transformers keeps them out of quantisation.
@@ -29,6 +29,7 @@ def _is_kept(name: str, kept: list[str]) -> bool:
 
 def _packed(linear: nn.Linear, config: BitsAndBytesConfig, device: str) -> nn.Module:
     shape, bias = (linear.in_features, linear.out_features), linear.bias is not None
+    packed: bnb.nn.Linear8bitLt | bnb.nn.Linear4bit
     if config.load_in_8bit:
         packed = bnb.nn.Linear8bitLt(*shape, bias=bias, has_fp16_weights=False, threshold=config.llm_int8_threshold)
         packed.weight = bnb.nn.Int8Params(linear.weight.cpu(), requires_grad=False, has_fp16_weights=False)

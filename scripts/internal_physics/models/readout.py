@@ -6,13 +6,15 @@ model is run. Soft-capping, logit scaling and masked-LM transforms come along by
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError, ConfigError
-from internal_physics.models.anatomy import Anatomy, accepts
+from internal_physics.models.anatomy import Anatomy, accepts, input_embedding
 
 
 class _Injector(nn.Module):
@@ -23,7 +25,7 @@ class _Injector(nn.Module):
         self.residual, self.in_tuple = residual, in_tuple
         self.__dict__["_stands_for"] = stands_for
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)
         except AttributeError:
@@ -44,7 +46,7 @@ class Readout:
         ArchitectureError: if the model does not turn a residual [n, d] into one row of logits each.
     """
 
-    def __init__(self, module: nn.Module, anatomy: Anatomy) -> None:
+    def __init__(self, module: PreTrainedModel, anatomy: Anatomy) -> None:
         self.module, self.anatomy = module, anatomy
         self.head = module.get_output_embeddings()
         self.in_tuple = _blocks_return_tuples(module, anatomy)
@@ -84,7 +86,7 @@ class Readout:
         return torch.tensor(residual).to(self.head.weight.device, self.head.weight.dtype)
 
 
-def _apart(module: nn.Module, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> torch.Tensor:
+def _apart(module: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> torch.Tensor:
     """`readout` as in recording, where gradients flow: a pass without them would make bitsandbytes repack 4-bit
     weights on some CPUs, after which they give no gradient, and small ones fail.
     """
@@ -92,7 +94,7 @@ def _apart(module: nn.Module, anatomy: Anatomy, residual: torch.Tensor, in_tuple
         return readout(module, anatomy, residual.requires_grad_(), in_tuple=in_tuple).detach()
 
 
-def _blocks_return_tuples(module: nn.Module, anatomy: Anatomy) -> bool:
+def _blocks_return_tuples(module: PreTrainedModel, anatomy: Anatomy) -> bool:
     """Try both shapes of block output on two zero residuals; the wrong one fails, or gives logits of another shape."""
     head = module.get_output_embeddings().weight
     zeros = torch.zeros(2, 1, anatomy.width, device=head.device, dtype=head.dtype)
@@ -111,7 +113,7 @@ def _blocks_return_tuples(module: nn.Module, anatomy: Anatomy) -> bool:
     )
 
 
-def readout(model: nn.Module, anatomy: Anatomy, residual: torch.Tensor, *, in_tuple: bool) -> torch.Tensor:
+def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *, in_tuple: bool) -> torch.Tensor:
     """Logits [b, t, v] = head(final norm(residual)), for a residual [b, t, d] taken between blocks.
 
     Args:
@@ -120,14 +122,14 @@ def readout(model: nn.Module, anatomy: Anatomy, residual: torch.Tensor, *, in_tu
         residual: [b, t, d].
         in_tuple: whether the model's blocks return a tuple.
     """
-    ids = torch.zeros(residual.shape[:2], dtype=torch.long, device=model.get_input_embeddings().weight.device)
+    ids = torch.zeros(residual.shape[:2], dtype=torch.long, device=input_embedding(model).weight.device)
     extra = {"use_cache": False} if accepts(model, "use_cache") else {}
     with _single_block(model, anatomy, residual, in_tuple):
         return model(ids, attention_mask=torch.ones_like(ids), **extra).logits
 
 
 @contextmanager
-def _single_block(model: nn.Module, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> Iterator[None]:
+def _single_block(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> Iterator[None]:
     blocks = anatomy.blocks(model)
     parent_path, _, name = anatomy.blocks_path.rpartition(".")
     parent, config = model.get_submodule(parent_path), model.config.get_text_config()

@@ -5,6 +5,7 @@ Nothing here runs the model, and nothing changes it. A weight is made dense when
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -56,36 +57,37 @@ def dense_weight(module: nn.Module) -> torch.Tensor:
     Raises:
         TypeError: for a quantised weight in a layout that is none of these.
     """
+    weight = cast(torch.Tensor, module.weight)
     with torch.no_grad():
-        if getattr(module.weight, "quant_state", None) is not None:
-            return _from_4bit(module)
-        if module.weight.dtype == torch.int8:
-            return _from_int8(module)
-        if not module.weight.is_floating_point():
-            raise TypeError(f"{type(module).__name__} holds {module.weight.dtype} in a layout that is not known")
-        return module.weight.detach()
+        if getattr(weight, "quant_state", None) is not None:
+            return _from_4bit(module, weight)
+        if weight.dtype == torch.int8:
+            return _from_int8(module, weight)
+        if not weight.is_floating_point():
+            raise TypeError(f"{type(module).__name__} holds {weight.dtype} in a layout that is not known")
+        return weight.detach()
 
 
-def _from_int8(module: nn.Module) -> torch.Tensor:
+def _from_int8(module: Any, weight: torch.Tensor) -> torch.Tensor:
     """Before the first pass the row scales SCB are on the parameter, after it on the module's state."""
-    scales = getattr(module.weight, "SCB", None)
+    scales = getattr(weight, "SCB", None)
     scales = module.state.SCB if scales is None else scales
-    return module.weight.detach().float() * (scales.detach().float() / 127.0)[:, None]
+    return weight.detach().float() * (scales.detach().float() / 127.0)[:, None]
 
 
-def _from_4bit(module: nn.Module) -> torch.Tensor:
-    state = module.weight.quant_state
+def _from_4bit(module: nn.Module, weight: Any) -> torch.Tensor:
+    state = weight.quant_state
     if getattr(state, "packing_format_for_cpu", False):
-        matrix = _from_packed_4bit(module.weight.detach(), state)
+        matrix = _from_packed_4bit(weight.detach(), state)
     else:
         from bitsandbytes.functional import dequantize_4bit  # noqa: PLC0415  (absent from unquantised installations)
 
-        matrix = dequantize_4bit(module.weight.detach(), state)
+        matrix = dequantize_4bit(weight.detach(), state)
     compute = getattr(module, "compute_dtype", None)
     return matrix.to(compute) if compute is not None else matrix
 
 
-def _from_packed_4bit(packed: torch.Tensor, state: object) -> torch.Tensor:
+def _from_packed_4bit(packed: torch.Tensor, state: Any) -> torch.Tensor:
     """The layout that bitsandbytes 0.50 repacks to in gradient-free passes on CPUs with AVX512-BF16.
 
     Rows stand in groups of 32. For each pair of neighbouring columns, 32 bytes hold rows 0-15 of the group in their

@@ -60,13 +60,16 @@ def layer_rows(attentions: Sequence[torch.Tensor | None] | None, anatomy: Anatom
     Raises:
         ArchitectureError: for another number of attention tensors than of blocks.
     """
-    if not attentions or any(a is None for a in attentions):
+    if not attentions:
         return []
-    if len(attentions) != anatomy.n_layers:
+    given = [a for a in attentions if a is not None]
+    if len(given) < len(attentions):
+        return []
+    if len(given) != anatomy.n_layers:
         raise ArchitectureError(
-            f"{len(attentions)} attention tensors for {anatomy.n_layers} blocks", where=anatomy.architecture
+            f"{len(given)} attention tensors for {anatomy.n_layers} blocks", where=anatomy.architecture
         )
-    return [_summed(a.detach()) for a in attentions]
+    return [_summed(a.detach()) for a in given]
 
 
 def _summed(rows: torch.Tensor) -> LayerRows:
@@ -75,7 +78,7 @@ def _summed(rows: torch.Tensor) -> LayerRows:
     return LayerRows(torch.special.entr(wide).sum(dim=-1), wide.sum(dim=-1), rows.amin(dim=-1), tolerance)
 
 
-def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: Sequence[Rows]) -> dict[Key, np.ndarray]:
+def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: Sequence[int]) -> dict[Key, np.ndarray]:
     """The tensors of one prompt: entropy_nats [H, T], and row_sum [H, T] of a layer whose rows are more or less than 1.
 
     Args:
@@ -122,7 +125,7 @@ def learn_attention_rows(model: LoadedModel) -> None:
 
 def _kinds(model: LoadedModel) -> list[Rows]:
     """What the rows of a few different tokens are. Embeddings need gradients, as in recording: see selfcheck."""
-    n = model.module.get_input_embeddings().num_embeddings
+    n = model.n_embeddings
     ids = ((torch.arange(1, N_PROBE_TOKENS + 1) * n) // (N_PROBE_TOKENS + 2))[None].to(model.device)
     extra: dict[str, object] = {"use_cache": False} if accepts(model.module, "use_cache") else {}
     with torch.enable_grad(), Taps(model.module, model.anatomy, [N_PROBE_TOKENS], factors=False):

@@ -52,11 +52,13 @@ def _apply(text: str, tokenizer: PreTrainedTokenizerBase, begin_answer: bool, wh
             todo=_SWITCH_OFF,
         ) from error
     try:
-        return tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}],
-            chat_template=_dates(template) + template,
-            tokenize=False,
-            add_generation_prompt=begin_answer,
+        return str(
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}],
+                chat_template=_dates(template) + template,
+                tokenize=False,
+                add_generation_prompt=begin_answer,
+            )
         )
     except Exception as error:  # a template is a program of its own, and may raise anything
         raise PromptError(

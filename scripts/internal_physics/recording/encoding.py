@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import MASK, Prompt
-from internal_physics.ground.errors import PromptError
+from internal_physics.ground.errors import ModelError, PromptError
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.token_ids import Room, TextReader, TokenIds
 
@@ -44,7 +44,8 @@ def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextO
         PromptError: for the first that cannot, naming it.
     """
     reader = text_reader(model, options)
-    encoded, left_out = [], set()
+    encoded: list[Encoded] = []
+    left_out: set[str] = set()
     for prompt in prompts:
         where = _place(prompt)
         found = reader.read(prompt.text, where)
@@ -76,7 +77,15 @@ def encode(
 
 
 def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextReader:
-    """A reader of texts for a model, with the room that it has: positions, and rows of the tables at both ends."""
+    """A reader of texts for a model, with the room that it has: positions, and rows of the tables at both ends.
+
+    Raises:
+        ModelError: it has no tokenizer.
+    """
+    if model.tokenizer is None:
+        raise ModelError(
+            "the model has no tokenizer, so no text can be read", todo="give it the one that it comes with"
+        )
     n_logits = model.module.get_output_embeddings().weight.shape[0]
     room = Room(model.context_length, model.n_embeddings, n_logits)
     return TextReader(model.tokenizer, model.task, options or TextOptions(), room)

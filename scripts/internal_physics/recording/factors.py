@@ -39,7 +39,8 @@ def place_calls(flow: Flow) -> list[PlacedCall]:
         where = call.map
         times[where.site] += 1
         site = where.site if times[where.site] == 1 else f"{where.site}#{times[where.site]}"
-        identity = (call.input.data_ptr(), call.input.shape, call.input.stride(), where.lookup)
+        given = call.caught_input
+        identity = (given.data_ptr(), given.shape, given.stride(), where.lookup)
         input_site, input_layer = owners.setdefault(identity, (site, where.layer))
         placed.append(PlacedCall(call, Use(site, where.layer, where.lookup, input_site, input_layer)))
     return placed
@@ -64,9 +65,9 @@ def factor_tensors(placed: Sequence[PlacedCall], packing: Packing, b: int) -> di
     for item in placed:
         call, use = item.call, item.use
         if use.lookup:
-            tensors[Key(use.site, use.layer, "ids")] = packing.of_prompt(call.input, b).cpu().numpy()
+            tensors[Key(use.site, use.layer, "ids")] = packing.of_prompt(call.caught_input, b).cpu().numpy()
         elif (key := Key(use.input_site, use.input_layer, "input")) not in tensors:
-            tensors[key] = to_numpy(packing.of_prompt(call.input, b))
+            tensors[key] = to_numpy(packing.of_prompt(call.caught_input, b))
         gradient = packing.of_prompt(call.weight_side_gradient(), b)
         tensors[Key(use.site, use.layer, "output_gradient")] = to_numpy(gradient)
     return tensors

@@ -42,7 +42,7 @@ class NormKeeper:
         gradient, of_prompt = call.weight_side_gradient(), self.packing.of_prompt
         norm = lookup_norm if call.map.lookup else outer_norm
         prompts = range(self.packing.shape[0])
-        self._norms[name] = [norm(of_prompt(call.input, b), of_prompt(gradient, b)) for b in prompts]
+        self._norms[name] = [norm(of_prompt(call.caught_input, b), of_prompt(gradient, b)) for b in prompts]
         call.release()
 
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
@@ -50,7 +50,7 @@ class NormKeeper:
         for info in infos:
             if info.name not in self._norms:
                 self._norms[info.name] = [self._sum(info, prompt) for prompt in range(self.packing.shape[0])]
-        return {Key(info.name, info.layer, "gradient_norm"): np.float64(self._norms[info.name][b]) for info in infos}
+        return {Key(info.name, info.layer, "gradient_norm"): np.array(self._norms[info.name][b]) for info in infos}
 
     def _sum(self, info: ParameterInfo, b: int) -> float:
         terms = tuple(self._term(call, b) for call in self._waiting[info.name])
@@ -58,7 +58,7 @@ class NormKeeper:
 
     def _term(self, call: Call, b: int) -> Term:
         gradient = to_numpy(self.packing.of_prompt(call.weight_side_gradient(), b))
-        rows = self.packing.of_prompt(call.input, b)
+        rows = self.packing.of_prompt(call.caught_input, b)
         return LookupTerm(rows.cpu().numpy(), gradient) if call.map.lookup else OuterTerm(to_numpy(rows), gradient)
 
 

@@ -46,7 +46,7 @@ class Packing:
         """Pack everything anew from now on: what is computed again needs a graph of its own."""
         self._packed.clear()
 
-    def unpack(self, packed: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    def unpack(self, packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         """[n, o] → `shape` ([b, t, o] or [b·t, o]); zero at padding."""
         padded = packed.new_zeros((self.shape[0] * self.shape[1], packed.shape[-1]))
         return padded.index_copy(0, self._on(packed.device), packed).view(shape)

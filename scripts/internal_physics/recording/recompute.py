@@ -7,6 +7,7 @@ What stays is one residual per block. The price is a second forward pass. Source
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Generic, TypeVar
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -14,8 +15,10 @@ from torch.utils.checkpoint import checkpoint
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy
 
+C = TypeVar("C")  # a call of a linear map
 
-class Recompute:
+
+class Recompute(Generic[C]):
     """Has blocks computed again, and knows which of the calls of the pass is being repeated.
 
     Args:
@@ -23,9 +26,9 @@ class Recompute:
         before_again: what is to be done before a block is computed again.
     """
 
-    def __init__(self, calls: Sequence[object], before_again: Callable[[], None]) -> None:
+    def __init__(self, calls: Sequence[C], before_again: Callable[[], None]) -> None:
         self._calls, self._before_again = calls, before_again
-        self._repeated: Iterator[object] | None = None
+        self._repeated: Iterator[C] | None = None
         self._in_block = False
 
     @property
@@ -38,9 +41,9 @@ class Recompute:
         """Whether what runs now has run before."""
         return self._repeated is not None
 
-    def repeated_call(self) -> object | None:
-        """The call of the first time that the present one repeats; None if there were fewer then."""
-        return next(self._repeated, None)
+    def repeated_call(self) -> C | None:
+        """The call of the first time that the present one repeats; None if there were fewer, or nothing repeats."""
+        return None if self._repeated is None else next(self._repeated, None)
 
     def wrap(self, block: nn.Module) -> Callable[[], None]:
         """Have a block computed again.
@@ -60,8 +63,9 @@ class Recompute:
         return undo
 
     def _run(self, forward: Callable[..., object], *args: object, **kwargs: object) -> object:
-        calls: list[object] = []
-        return checkpoint(
+        calls: list[C] = []
+        again: Callable[..., object] = checkpoint
+        return again(
             forward,
             *args,
             use_reentrant=False,
@@ -72,7 +76,7 @@ class Recompute:
         )
 
     @contextmanager
-    def _first(self, calls: list[object]) -> Iterator[None]:
+    def _first(self, calls: list[C]) -> Iterator[None]:
         n_before, self._in_block = len(self._calls), True
         try:
             yield
@@ -81,7 +85,7 @@ class Recompute:
         calls += self._calls[n_before:]
 
     @contextmanager
-    def _again(self, calls: list[object]) -> Iterator[None]:
+    def _again(self, calls: list[C]) -> Iterator[None]:
         self._before_again()
         self._repeated = iter(calls)
         try:

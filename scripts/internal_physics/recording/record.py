@@ -111,13 +111,13 @@ def checked_model(
             "no gradient is recorded for %d weights: %s", len(checked.unreached), ", ".join(checked.unreached)
         )
     LOGGER.info("self-check passed: %s", checked.model.anatomy.architecture)
-    source = manifest.source
+    source, precision = manifest.source, checked.model.precision
     checked.model.labels = {
         **labels,
         "source": f"{source['kind']}:{source['name']}",
         "revision": manifest.revision,
         "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
-        **checked.model.precision.labels(),
+        **({} if precision is None else precision.labels()),
     }
     return checked.model
 

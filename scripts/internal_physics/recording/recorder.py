@@ -154,10 +154,11 @@ def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str
 
     Nothing where the model came without a tokenizer that can decode.
     """
-    if not hasattr(model.tokenizer, "decode"):
+    decode = getattr(model.tokenizer, "decode", None)
+    if decode is None:
         return ()
     ids = tensors[Key("logits", model.anatomy.n_layers, "top_ids")]
-    return tuple(model.tokenizer.decode([int(i)]) for i in ids)
+    return tuple(decode([int(i)]) for i in ids)
 
 
 def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: RecordOptions) -> TraceInfo:

@@ -3,11 +3,14 @@
 An architecture that fails is refused with what did not match; a 2-D weight that no recorded map reaches is named.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from internal_physics.ground.errors import ArchitectureError
@@ -64,7 +67,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
     outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS])
     with torch.enable_grad(), outputs, _LinearCheck(module, anatomy) as linear, taps as flow:
         logits = _logits(model, ids)
-        seen = sight(outputs.last, flow) if outputs.hidden else None
+        seen = sight(outputs.last, flow) if outputs.last is not None else None
         losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
     taps.verify()
     require_finite(flow.residual, logits, module, anatomy.architecture)
@@ -85,7 +88,8 @@ class _BlockOutputs:
     """Catches what each block returns, to close the chain with what the next one is given."""
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
-        self.blocks, self.hidden, self.in_tuple = anatomy.blocks(model), [], False
+        self.blocks, self.in_tuple = anatomy.blocks(model), False
+        self.hidden: list[torch.Tensor] = []
         self.last: torch.Tensor | None = None  # of the last block, in the graph of the pass
 
     def __enter__(self) -> "_BlockOutputs":
@@ -107,7 +111,7 @@ class _LinearCheck:
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
         sites = {m.site: model.get_submodule(m.site) for m in anatomy.maps if not m.lookup}
-        self.plain = {site: m for site, m in sites.items() if m.weight.ndim == 2 and not is_quantized(m)}
+        self.plain = {site: m for site, m in sites.items() if _is_plain(m)}
         self.worst, self.worst_site = 0.0, "(none)"
 
     def __enter__(self) -> "_LinearCheck":
@@ -118,8 +122,8 @@ class _LinearCheck:
         for handle in self.handles:
             handle.remove()
 
-    def _checker(self, site: str):
-        def check(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
+    def _checker(self, site: str) -> Callable[[Any, tuple, torch.Tensor], None]:
+        def check(module: Any, args: tuple, output: torch.Tensor) -> None:
             with torch.no_grad():
                 weight = module.weight.T if isinstance(module, Conv1D) else module.weight
                 error = _relative(output, functional.linear(args[0].to(weight.dtype), weight, module.bias))
@@ -129,9 +133,14 @@ class _LinearCheck:
         return check
 
 
+def _is_plain(module: nn.Module) -> bool:
+    """Whether a map's weight is a matrix that it multiplies with as it is."""
+    return cast(torch.Tensor, module.weight).ndim == 2 and not is_quantized(module)
+
+
 def _some_ids(model: LoadedModel) -> torch.Tensor:
     """[1, t] different ids spread over the vocabulary."""
-    n = model.module.get_input_embeddings().num_embeddings
+    n = model.n_embeddings
     ids = (torch.arange(1, N_TOKENS + 1) * n) // (N_TOKENS + 2)
     return ids[None].to(model.device)
 
@@ -163,11 +172,11 @@ def _positions_agree(model: LoadedModel, ids: torch.Tensor) -> bool:
     return _relative(given, own) <= _tolerance(own.dtype)
 
 
-def _n_positions(flow: Flow, module: nn.Module) -> int | None:
+def _n_positions(flow: Flow, module: PreTrainedModel) -> int | None:
     """How many tokens the tables of positions have room for: those whose rows are looked up one after the other."""
     room = []
     for call in flow.calls:
-        ids = call.input.flatten()
+        ids = call.caught_input.flatten()
         tokens = module.get_submodule(call.map.site) is module.get_input_embeddings()
         if call.map.lookup and not tokens and torch.equal(ids, ids[0] + torch.arange(len(ids), device=ids.device)):
             room.append(call.map.shape[0] - int(ids[0]))

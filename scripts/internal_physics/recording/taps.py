@@ -10,6 +10,7 @@ d width; sites and layers as in `models.anatomy`.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import nn
@@ -44,15 +45,31 @@ class Call:
 
         A scaled embedding's rows feel the scaled gradient; autograd gives a padding row none at all.
         """
-        gradient = self.output_gradient if self.scale == 1.0 else self.output_gradient * self.scale
+        gradient = _caught(self.output_gradient)
+        gradient = gradient if self.scale == 1.0 else gradient * self.scale
         if self.map.padding_row is None:
             return gradient
-        return gradient * (self.input != self.map.padding_row).unsqueeze(-1)
+        return gradient * (self.caught_input != self.map.padding_row).unsqueeze(-1)
+
+    @property
+    def caught_input(self) -> torch.Tensor:
+        """`input`, of a call whose input has been caught.
+
+        Raises:
+            RuntimeError: it has not been; `Taps.verify` refuses such a pass.
+        """
+        return _caught(self.input)
 
     def release(self) -> None:
         """Forget input and gradient, keeping the fact of the call."""
         self.version = 0
         self.input = self.output_gradient = torch.empty(0)
+
+
+def _caught(tensor: torch.Tensor | None) -> torch.Tensor:
+    if tensor is None:
+        raise RuntimeError("a tensor of a call is asked for that was never caught")
+    return tensor
 
 
 @dataclass
@@ -108,7 +125,7 @@ class Taps:
         for linear_map in self.anatomy.maps:
             module = self.model.get_submodule(linear_map.site)
             if linear_map.lookup:
-                self._tap_embedding(module, linear_map)
+                self._tap_embedding(cast(nn.Embedding, module), linear_map)
             else:
                 self._tap_linear(module, linear_map)
         blocks = self.anatomy.blocks(self.model)
@@ -133,8 +150,8 @@ class Taps:
         changed = [
             f"residual {layer}" for layer, h in self.flow.residual.items() if h._version != self.flow.versions[layer]
         ]
-        kept = [call for call in self.flow.calls if call.input is not None]
-        changed += [f"the input of {call.map.site}" for call in kept if call.input._version != call.version]
+        kept = [(call, call.input) for call in self.flow.calls if call.input is not None]
+        changed += [f"the input of {call.map.site}" for call, given in kept if given._version != call.version]
         missing = [c.map.site for c in self.flow.calls if c.input is None and c.output_gradient is not None]
         if missing:
             raise ArchitectureError(

@@ -97,7 +97,7 @@ class TextReader:
     def special_ids(self) -> frozenset[int]:
         """Ids of special tokens; that of unknown words only where it is another one too, as in GPT-2."""
         names = ("bos", "eos", "cls", "sep", "pad", "mask")
-        named = {getattr(self.tokenizer, f"{name}_token_id", None) for name in names} - {None}
+        named = {i for name in names if (i := getattr(self.tokenizer, f"{name}_token_id", None)) is not None}
         added = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         return frozenset((set(self.tokenizer.all_special_ids) | added) - {self.tokenizer.unk_token_id} | named)
 

@@ -94,7 +94,7 @@ class FactoredGradient:
         QR of both factors leaves a core of at most T×T, whose singular values are those of G.
         """
         left, right = self._factors()
-        core = np.linalg.qr(left.T, mode="r") @ np.linalg.qr(right.T, mode="r").T
+        core = _triangle(left) @ _triangle(right).T
         return np.linalg.svd(core, compute_uv=False)
 
     def _factors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -103,13 +103,18 @@ class FactoredGradient:
         return np.concatenate([left for left, _ in pairs]), np.concatenate([right for _, right in pairs])
 
 
+def _triangle(factor: np.ndarray) -> np.ndarray:
+    """R of the QR decomposition of a factor [T, n], transposed before: [min(T, n), T]."""
+    return np.asarray(np.linalg.qr(factor.T, mode="r"))
+
+
 def _dot(a: Term, b: Term) -> float:
     """Inner product of two single terms, each pairing chosen so that nothing [out, in] is built."""
     if isinstance(a, LookupTerm) and isinstance(b, LookupTerm):
         same = a.ids[:, None] == b.ids[None, :]
         return float(np.sum(same * _products(a.output_gradient, b.output_gradient)))
     if isinstance(a, LookupTerm):
-        a, b = b, a
+        return _dot(b, a)
     if isinstance(b, LookupTerm):
         looked_up = a.output_gradient[:, b.ids].astype(np.float64)  # [t, s]: δ_t at the row that s looked up
         return float(np.sum(looked_up * _products(a.input, b.output_gradient)))

@@ -18,9 +18,9 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -115,6 +115,15 @@ class TraceInfo:
                 "special_positions": None if special is None else tuple(special),
             }
         )
+
+
+@runtime_checkable
+class GivesSeveral(Protocol):
+    """Tensors that come faster together than one by one, as from a file."""
+
+    def read_many(self, keys: Sequence[Key]) -> list[np.ndarray]:
+        """The tensors of these keys, in order."""
+        ...
 
 
 class Trace:
@@ -229,5 +238,6 @@ class Trace:
 
     def _stack(self, quantity: str) -> np.ndarray:
         keys = [Key("residual", layer, quantity) for layer in range(self.n_layers + 1)]
-        read_many = getattr(self.tensors, "read_many", None)  # a file gives them in one call
-        return np.stack(read_many(keys) if read_many else [self.tensors[key] for key in keys])
+        if isinstance(self.tensors, GivesSeveral):
+            return np.stack(self.tensors.read_many(keys))
+        return np.stack([self.tensors[key] for key in keys])

@@ -59,8 +59,9 @@ def render_report(
     """
     if missing := [name for name in NEEDED if name not in tables]:
         raise ValueError(f"the report needs the tables {missing}; it was given {sorted(tables)}")
-    models = _in_order(_names(run["models"]), tables["scores"]["model"])
-    metrics = _in_order(texts.metrics, tables["scores_normalized"]["metric"])  # a temperature has no best
+    models = _in_order(_names(run["models"]), Preview.of(tables["scores"]).head["model"])
+    # Of the normalized scores: a temperature has no best.
+    metrics = _in_order(texts.metrics, Preview.of(tables["scores_normalized"]).head["metric"])
     facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
@@ -164,7 +165,7 @@ def _caption(texts: Texts, tables: Tables, kind: str, name: str, facts: Mapping[
 def _subject(per: Per | None, tables: Tables, name: str) -> dict[str, str]:
     """Name and number of prompts of what a figure is drawn for: a prompt set, a model, or the whole run."""
     if per in (Per.PROMPT_SET, Per.STEERED_SET):
-        scores = tables["scores"]
+        scores = Preview.of(tables["scores"]).head
         n_prompts = span(scores.loc[scores["prompt_set"] == name, "n_prompts"])
         return {"prompt_set": name, "n_prompts": n_prompts}
     everything = {"n_prompts": str(_count_prompts(tables))}
@@ -175,7 +176,7 @@ def _count_prompts(tables: Tables) -> int:
     """Different prompts of all sets; taken from the scores where there is no table of prompts."""
     if "prompts" in tables:
         return Preview.of(tables["prompts"]).n_prompts
-    return int(tables["scores"].groupby("prompt_set")["n_prompts"].max().sum())
+    return int(Preview.of(tables["scores"]).head.groupby("prompt_set")["n_prompts"].max().sum())
 
 
 def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:

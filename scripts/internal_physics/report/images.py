@@ -21,7 +21,7 @@ def data_uri(path: str | Path) -> str:
     """
     original = Path(path).read_bytes()
     with Image.open(io.BytesIO(original)) as image:
-        opaque = not image.has_transparency_data or image.convert("RGBA").getextrema()[3][0] == 255
+        opaque = not image.has_transparency_data or image.convert("RGBA").getchannel("A").getextrema()[0] == 255
         shortest = min(original, _reduced(image), key=len) if opaque else original
     return f"data:image/png;base64,{base64.b64encode(shortest).decode('ascii')}"
 

@@ -226,7 +226,7 @@ def _spearman_p(
     centered_y = 2 * stats.rankdata(y) - (y.size + 1)
 
     def rank_product(permuted: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        return np.vecdot(permuted, centered_x, axis=axis)
+        return np.moveaxis(permuted, axis, -1) @ centered_x
 
     test = stats.permutation_test(
         (centered_y,),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,7 +74,7 @@ def cliffs_delta(
     Raises:
         ValueError: x or y is not one-dimensional, or an option is out of range.
     """
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     # Regrouping changes no rank, so the test ranks once; a resample of the bootstrap has ranks of its own.
     found = _contrast(x, y, _delta, permuted=(_joint_ranks, _delta_of_ranks), **settings)
     if abs(found.value) < 1 or math.isnan(found.low):
@@ -95,7 +96,7 @@ def ratio_of_means(
     for name, sample in (("x", x), ("y", y)):
         if (np.asarray(sample, dtype=np.float64) <= 0).any():
             raise ValueError(f"{name} has numbers that are not above 0: a ratio of means needs positive ones")
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     found = _contrast(x, y, _log_ratio, permuted=(lambda *samples: samples, _log_ratio), **settings)
     return replace(found, value=math.exp(found.value), low=math.exp(found.low), high=math.exp(found.high))
 
@@ -111,7 +112,7 @@ def _contrast(
     confidence_level: float,
 ) -> Contrast:
     (x, left_out_x), (y, left_out_y) = _finite(x, "x"), _finite(y, "y")
-    sizes = {"n_x": x.size, "n_y": y.size, "left_out_x": left_out_x, "left_out_y": left_out_y}
+    sizes: dict[str, Any] = {"n_x": x.size, "n_y": y.size, "left_out_x": left_out_x, "left_out_y": left_out_y}
     if min(x.size, y.size) < FEWEST_EACH:
         value = float(statistic(x, y)) if x.size and y.size else math.nan
         return Contrast(value, math.nan, math.nan, math.nan, **sizes)

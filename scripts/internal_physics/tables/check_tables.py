@@ -48,7 +48,7 @@ def check_tables(
     for name in _counted_first(frames, tables):
         table = tables[name]
         n_rows = n_flagged = 0
-        for part in [frames[name]] if isinstance(frames[name], pd.DataFrame) else frames[name]:
+        for part in _parts(frames[name]):
             problems += [f"{name}: {problem}" for problem in table_problems(part, table)]
             if not problems:
                 of_config += [f"{name}: {problem}" for problem in _missing_metrics(part, table, metrics)]
@@ -63,6 +63,10 @@ def check_tables(
             todo="please report this: it is a bug",
         )
     return [lines[name] for name in frames]
+
+
+def _parts(frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
+    return [frame] if isinstance(frame, pd.DataFrame) else frame
 
 
 def parts_of(inputs: Any, tables: Mapping[str, Table]) -> dict[str, Iterable[pd.DataFrame]]:

@@ -87,8 +87,8 @@ def _per_set_tables(
         of_set = list(group)
         for name, rows in metrics.items():
             found[name] += [(*keys, None, None, None, *_cells(row)) for row in rows(of_set)]
-    for name, rows in found.items():
-        yield name, _table(rows)
+    for name, of_metric in found.items():
+        yield name, _table(of_metric)
 
 
 def _set_of(trace: Trace) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +14,8 @@ from internal_physics.ground.errors import StoreError
 from internal_physics.ground.files import whole_file
 
 # Which rows are read, as pyarrow takes it; row groups that can hold none are skipped by their statistics.
-Filters = pc.Expression | list[tuple[str, str, Any]] | list[list[tuple[str, str, Any]]] | None
+_Conditions: TypeAlias = list[tuple[str, str, Any]] | list[list[tuple[str, str, Any]]]
+Filters: TypeAlias = "pc.Expression | _Conditions | None"
 
 
 @contextmanager

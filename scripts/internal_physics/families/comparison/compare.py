@@ -30,7 +30,7 @@ def compare_files(
     paths: Sequence[str], *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of the table, one per model and prompt set, whose rows of all metrics and conditions are held at once."""
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         for name in prompt_sets_in(of_model):
             rows = read_metrics(of_model, (pc.field("prompt_set") == name) & pc.field("rank").is_null())
@@ -79,7 +79,7 @@ def _compare_prompts(baseline: pd.DataFrame, steered: pd.DataFrame, settings: Ma
         columns = np.flatnonzero(np.ravel(place) == p)
         status = _prompt_status(mask)
         means, changes = _changes(x[np.ix_(mask, columns)], y[np.ix_(mask, columns)], settings)
-        for i, column in enumerate(columns):
+        for i, column in enumerate(columns.tolist()):
             own = {measure: (c.value[i], c.low[i], c.high[i]) for measure, c in changes.items()}
             head = _head(numbers[column], means[:, i], int(mask.sum()))
             results[column] = [head | row for row in _measure_rows(own, status)]

@@ -116,7 +116,9 @@ def watched_ids(
         ConfigError: for a text that the model's tokenizer cuts into several tokens, or does not know, or that the model
             has none of its `n_logits` for.
     """
-    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code) if texts else None
+    if not texts:
+        return ()
+    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
     ids = tuple(_one_token(text, tokenizer) for text in texts)
     for text, token in zip(texts, ids, strict=True):
         if n_logits is not None and token >= n_logits:

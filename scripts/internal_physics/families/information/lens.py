@@ -5,7 +5,7 @@ Index conventions: l residual position 0..L, t token 0..T-1, n rows of a chunk, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,13 +23,18 @@ _COPIES = 3
 class ReadsOut(Protocol):
     """What a lens needs of a model (models.readout.Readout has it)."""
 
-    vocabulary: int
+    @property
+    def vocabulary(self) -> int:
+        """V."""
+        ...
 
     def logits(self, residual: np.ndarray) -> torch.Tensor:
         """Logits [n, v] of residuals [n, d]: final norm, head, and all that belongs to them."""
+        ...
 
     def head_logits(self, residual: np.ndarray) -> torch.Tensor:
         """Logits [n, v] of the output embedding alone."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def lens(trace: Trace, readout: ReadsOut, options: LensOptions | None = None) ->
     """
     options = options or LensOptions()
     targets = surprisal_targets(trace, options.target)
-    everywhere = _read_everywhere(trace, readout, options, targets)
+    everywhere: dict[str, Any] = {**_read_everywhere(trace, readout, options, targets)}
     position = trace.info.read_position
     final = of.log_probabilities(readout.logits(trace.residual(trace.n_layers)[position][None]), options.temperature)
     k = min(options.top_k, readout.vocabulary)

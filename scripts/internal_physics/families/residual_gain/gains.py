@@ -71,7 +71,7 @@ def top_tokens(rows: pd.DataFrame) -> pd.Series:
         key: [[row.text, round(row.value, _DECIMALS)] for row in group.itertuples()]
         for key, group in ranked.groupby(PROMPT_KEY, sort=False)
     }
-    columns = list(zip(*pairs, strict=True)) if pairs else [[]] * len(PROMPT_KEY)
+    columns = list(zip(*pairs, strict=True)) if pairs else [()] * len(PROMPT_KEY)
     index = pd.MultiIndex.from_arrays(columns, names=PROMPT_KEY)
     return pd.Series([json.dumps(found, ensure_ascii=False) for found in pairs.values()], index=index, dtype="str")
 

@@ -17,6 +17,7 @@ from internal_physics.statistics.bootstrap import Interval, mean_interval
 from internal_physics.statistics.correlation import (
     FEWEST_PAIRS,
     Correlation,
+    Kind,
     correlate_pair,
     correlation_interval,
     parametric_p,
@@ -25,6 +26,13 @@ from internal_physics.statistics.two_samples import FEWEST_EACH, SEPARATED, Cont
 
 ENTROPY_GAIN, CONTRACTION, NESTED_GRAMMAR, CONTRAST = "entropy_gain", "contraction", "nested_grammar", "contrast"
 X, Y = "entropy_nats", "last_gain"
+
+
+# Kind, and where a pair has its value and its p-value.
+_CORRELATIONS: tuple[tuple[Kind, str, str], ...] = (
+    ("pearson", "pearson_r", "pearson_p"),
+    ("spearman", "spearman_rho", "spearman_p"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def entropy_gain_rows(gains: pd.DataFrame, settings: Settings) -> list[dict]:
     x, y = gains[X].to_numpy(), gains[Y].to_numpy()
     pair = correlate_pair(x, y, seed=settings.seed, n_resamples=settings.n_resamples)
     rows = []
-    for kind, statistic, p in (("pearson", "pearson_r", "pearson_p"), ("spearman", "spearman_rho", "spearman_p")):
+    for kind, statistic, p in _CORRELATIONS:
         interval = correlation_interval(x, y, kind, **asdict(settings))
         value = getattr(pair, statistic)
         p_parametric = parametric_p(value, pair.n)

@@ -1,6 +1,7 @@
 """Rule collect: metric rows of all models → the tables prompts, layers and scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def collect_files(
     for path in paths:
         for chunk in read_chunks(path):
             yield "layers", layers_table(chunk)
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         rows = read_metrics(of_model, pc.field("layer").is_null())
         yield from _without_layers(rows, scored, **settings).items()
@@ -41,7 +42,7 @@ def collect(
 
     Every metric adds its quantities to `layers`; those in `scored` have scores.
     """
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     return {"layers": layers_table(rows)} | _without_layers(rows, scored, **settings)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -139,9 +140,7 @@ def _notes(name: str, table: pd.DataFrame, constant: list[str], expected: np.nda
     return missing + ((f"{name}: constant in {', '.join(constant)}, left out",) if constant else ())
 
 
-def _correlate_level(
-    level: str, observed: dict[str, _Observed], seed: int, n_resamples: int
-) -> list[dict[str, object]]:
+def _correlate_level(level: str, observed: dict[str, _Observed], seed: int, n_resamples: int) -> list[dict[str, Any]]:
     rows = [
         {"x": x, "y": y, "level": level} | _correlate(observed[x], observed[y], pair_seed(seed, x, y), n_resamples)
         for x, y in combinations(observed, 2)
@@ -150,6 +149,6 @@ def _correlate_level(
     return [row | {"p_adjusted": float(p)} for row, p in zip(rows, adjusted, strict=True)]
 
 
-def _correlate(x: _Observed, y: _Observed, seed: int, n_resamples: int) -> dict[str, object]:
+def _correlate(x: _Observed, y: _Observed, seed: int, n_resamples: int) -> dict[str, Any]:
     pair = correlate_pair(x.values.to_numpy(), y.values.to_numpy(), seed=seed, n_resamples=n_resamples)
     return asdict(pair) | {"status": join_status(*x.notes, *y.notes, pair.status)}

@@ -7,7 +7,7 @@ weights is `order: name`.
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -108,7 +108,7 @@ def thermodynamics_chunks(
     traces: Iterable[Trace], weights: pd.DataFrame, order: str, *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Rows of one prompt set after the other: its scores (`metric`), `states` and their `means`. Sets are adjacent."""
-    settings = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for _, of_set in groupby(traces, key=lambda trace: trace.info.labels["prompt_set"]):
         found = thermodynamics_of(of_set, weights, order)
         yield "metric", found.scores

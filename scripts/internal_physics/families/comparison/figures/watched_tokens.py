@@ -1,6 +1,7 @@
 """Watched tokens: how probable each is in the end, in the baseline and in every condition."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -102,7 +103,7 @@ def final_rows(comparisons: pd.DataFrame) -> pd.DataFrame:
     return found.assign(token=found["quantity"].str.removeprefix(WATCHED))
 
 
-_RING = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": "#444444"}
+_RING: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": "#444444"}
 
 
 def _filled(look: style.ModelStyle) -> dict:

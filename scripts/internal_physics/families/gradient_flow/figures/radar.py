@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import product
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def draw(
 
 def _axes(figure: Figure, legend_inches: float) -> tuple[PolarAxes, Axes]:
     grid = figure.add_gridspec(2, 1, height_ratios=[RADAR_INCHES, legend_inches])
-    ax = figure.add_subplot(grid[0], projection="polar")
+    ax = cast(PolarAxes, figure.add_subplot(grid[0], projection="polar"))
     ax.set_theta_zero_location("N")
     ax.set_theta_direction(-1)
     ax.set_ylim(0, 1.04)
@@ -142,7 +143,7 @@ def _mark_flagged(ax: PolarAxes, rows: pd.DataFrame, look: style.ModelStyle) -> 
     """A hollow marker over each score whose status is not "ok"."""
     for row in rows[rows["status"] != "ok"].itertuples():
         angle = _angles()[list(AXES).index(row.metric)]
-        hollow = {"markersize": 7.5, "markerfacecolor": "white", "markeredgecolor": look.color}
+        hollow: dict[str, Any] = {"markersize": 7.5, "markerfacecolor": "white", "markeredgecolor": look.color}
         ax.plot(angle, row.score, marker=look.marker, **hollow, clip_on=False, zorder=3, gid="flagged")
 
 

@@ -67,7 +67,7 @@ def draw(
                 draw_panel(ax, here, curve, looks[model].color)
                 ax.set_title(style.wrap_name(model), fontweight="bold") if row == 0 else None
                 _dress(ax, prompt_set, is_last=row == len(prompt_sets) - 1, is_first_column=column == 0)
-        if log := curve.is_log(usable["value"].to_numpy(dtype=float)):
+        if (log := curve.is_log(usable["value"].to_numpy(dtype=float))) and shared is not None:
             make_log(shared)
         return style.finish(figure, _title(curve, condition, log), [*notes([curve]), *left_out_notes(left_out)])
 

@@ -46,7 +46,7 @@ def draw(tokens: Mapping[str, pd.DataFrame], prompts: Mapping[str, tuple[str, st
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES if columns > 2 else 0.4 * (1 + columns) * style.PAGE_WIDTH_INCHES * 0.8
         figure = style.new_figure(width, 3.2 * rows)
-        figure.get_layout_engine().set(h_pad=0.1)
+        style.layout_of(figure).set(h_pad=0.1)
         axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for ax, model in zip(axes, chosen, strict=False):
             _panel(ax, usable[usable["model"] == model], looks)

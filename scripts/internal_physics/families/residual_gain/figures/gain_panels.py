@@ -25,7 +25,7 @@ from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.read import read_table
 from internal_physics.tables.table import Table
 
-NEUTRAL = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
+NEUTRAL: dict[str, Any] = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
 LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
 ENTROPY = "next-token entropy (nats)"
 LEGEND_COLUMNS = 4

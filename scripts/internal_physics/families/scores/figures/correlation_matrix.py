@@ -1,6 +1,7 @@
 """Correlations between the metrics, over prompts and over models, as lower triangles."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, level: str, *, show_flagged: bool) -> N
     ax.set_title(f"Over {level}s (n = {_range(rows['n'])})", fontweight="bold")
 
 
-def _cell(ax: Axes, column: int, row: int, pair: object | None) -> None:
+def _cell(ax: Axes, column: int, row: int, pair: Any) -> None:
+    face: Any
     if pair is None:
         face, text, color = style.BLANK_COLOR, "n/a", "#444444"
     else:

@@ -54,7 +54,8 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
     kinds = weights.kinds_of(usable)
     columns = min(MAX_COLUMNS, max(1, len(kinds)))
     rows = max(1, -(-len(kinds) // columns))
-    ramp = Normalize(0, max(1, int(usable["layer"].max()) if len(usable) else 1) / _RAMP)
+    top = max(1, int(usable["layer"].max()) if len(usable) else 1) / _RAMP
+    ramp = Normalize(0, top)
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES * (1.0 if columns > 2 else 0.6)
         figure = style.new_figure(width, PANEL_HEIGHT_INCHES * rows + 0.4)
@@ -66,7 +67,7 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
         _dress(axes, len(kinds))
         axes[0, 0].set_ylim(*_reach(usable))
         mapped = ScalarMappable(ramp, COLORMAP)
-        bar = figure.colorbar(mapped, ax=axes, aspect=40, pad=0.02, boundaries=np.linspace(0, ramp.vmax * _RAMP, 256))
+        bar = figure.colorbar(mapped, ax=axes, aspect=40, pad=0.02, boundaries=np.linspace(0, top * _RAMP, 256))
         bar.set_label("block (0 = first)")
         bar.locator = MaxNLocator(nbins=6, integer=True)
         bar.update_ticks()

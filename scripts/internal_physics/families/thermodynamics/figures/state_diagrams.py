@@ -114,7 +114,7 @@ def _dress(grid: list[list[Axes]], points: pd.DataFrame) -> None:
         for ax in (above, below):
             if ax.get_xscale() == "log":
                 ax.xaxis.set_minor_formatter("")
-        if above.get_subplotspec().colspan.start == 0:  # the others in its row share its axis
+        if style.column_of(above) == 0:  # the others in its row share its axis
             above.set_ylabel("entropy S (nats)")
             below.set_ylabel("temperature T\n(weight² / nat)")
     for axes in zip(*grid, strict=True):  # one range for all models

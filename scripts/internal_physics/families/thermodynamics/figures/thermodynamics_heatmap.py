@@ -71,7 +71,7 @@ def draw(
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, height)
         axes = figure.subplots(len(order), 4, squeeze=False, sharex=True)
         for column, quantity in enumerate(weights.QUANTITIES):
-            _column(figure, axes[:, column], [tables[model, quantity] for model in order], quantity)
+            _column(figure, list(axes[:, column]), [tables[model, quantity] for model in order], quantity)
         for row, model in enumerate(order):
             labels = [weights.kind_label(kind) for kind in kinds]
             axes[row, 0].set_yticks(range(len(kinds)), labels=labels)

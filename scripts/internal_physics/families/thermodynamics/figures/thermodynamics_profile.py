@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -91,7 +90,7 @@ def _dress(figure: Figure, usable: pd.DataFrame, negated: bool) -> None:
             style.plain_log_labels(axes[0].yaxis)
         label = weights.NEGATED if quantity == "free_energy" and negated else weights.LABELS[quantity]
         for ax in axes:
-            if np.isclose(ax.get_subplotspec().colspan.start, 0):
+            if style.column_of(ax) == 0:
                 ax.set_ylabel(label)
 
 
