@@ -1,5 +1,6 @@
 """Parts of the families' pages: metrics, tables and figures, from family.py, words.yaml and the tables' columns."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -8,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from internal_physics.docs.markdown import code, codes, table
 from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per
-from internal_physics.families.registry import FAMILIES, FOLDER
+from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.texts import words_file
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
@@ -103,7 +104,7 @@ def _table(described: Table, needs: Needs, words: Mapping[str, Any]) -> str:
     about = " ".join(words["tables"].get(described.name, {}).get("about", "").split())
     key = f"One row per {_and(map(code, described.key))}."
     head = f"### Table `{described.name}`\n\n{about} {key} Made {_when(needs)}.\n\n"
-    return head + _columns(described.columns)
+    return head + _columns(described.columns) + _quantities(TABLES[described.name])
 
 
 def _columns(columns: Mapping[str, Column]) -> str:
@@ -115,12 +116,26 @@ def _columns(columns: Mapping[str, Column]) -> str:
 
 def _values(column: Column) -> str:
     """The range or the texts that a column is checked for."""
-    if column.allowed:
-        return codes(column.allowed)
-    low, high = (None if bound is None else f"{bound:g}" for bound in (column.low, column.high))
-    if low is None or high is None:
-        return f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""
-    return f"{low} to {high}"
+    return codes(column.allowed) if column.allowed else _range(column.low, column.high)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    has_low, has_high = low not in (None, -math.inf), high not in (None, math.inf)
+    if has_low and has_high:
+        return f"{low:g} to {high:g}"
+    return f"≥ {low:g}" if has_low else f"≤ {high:g}" if has_high else ""
+
+
+def _quantities(described: Table) -> str:
+    """What a long table holds, and the ranges of the values; "" for any other table."""
+    if not described.quantities:
+        return ""
+    listed = []
+    for quantity in described.quantities:
+        values = _range(quantity.low, quantity.high)
+        name = code(f"{quantity.name}…" if quantity.is_prefix else quantity.name)
+        listed.append(f"{name} ({values})" if values else name)
+    return f"\nIts quantities, in column {code(described.quantity_column)}: {', '.join(listed)}.\n"
 
 
 def _and(names: Iterable[str]) -> str:

@@ -1,5 +1,8 @@
 """The tables that describe the names in all others: models, prompts as a model reads them, and conditions."""
 
+from typing import Any, get_args
+
+from internal_physics.models.options import ComputeDtype, Dtype, Quantization, Task
 from internal_physics.tables.columns import CONDITION, MODEL, PROMPT, PROMPT_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.table import Table
@@ -9,6 +12,10 @@ def _note(meaning: str) -> Column:
     return Column(TEXT, "", meaning, is_optional=True)
 
 
+def _one_of(choices: Any, meaning: str) -> Column:
+    return Column(TEXT, "", meaning, allowed=get_args(choices))
+
+
 MODELS = Table(
     "models",
     columns={
@@ -16,10 +23,10 @@ MODELS = Table(
         "source": Column(TEXT, "", "where its files come from, as the config says it"),
         "revision": Column(TEXT, "", "package version, commit, or SHA-256 of the source file"),
         "sha256": Column(TEXT, "", "of its weight files: what `sha256sum *.safetensors | sha256sum` gives"),
-        "dtype": Column(TEXT, "", "number format of everything that is not quantised"),
-        "quantization": Column(TEXT, "", "number format of the linear maps, or none"),
-        "compute_dtype": Column(TEXT, "", "what 4-bit weights are multiplied in"),
-        "task": Column(TEXT, "", "causal or masked", allowed=("causal", "masked")),
+        "dtype": _one_of(Dtype, "number format of everything that is not quantised"),
+        "quantization": _one_of(Quantization, "number format of the linear maps; none if they keep dtype"),
+        "compute_dtype": _one_of(ComputeDtype, "what 4-bit weights are multiplied in"),
+        "task": _one_of(Task, "what the model was trained for"),
         "step": Column("Int64", "training steps", "of a training checkpoint; else empty", low=0),
         "parent": _note("the model that a training checkpoint is of; else empty"),
         "n_blocks": Column("int64", "blocks", "L, the depth", low=1),
