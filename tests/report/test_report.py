@@ -89,6 +89,16 @@ def make_run(models=MODELS[:4], sets=SETS):
     }
 
 
+def test_a_model_is_described_by_what_ran_and_not_by_what_was_asked_for(tables, figures):
+    run = make_run()
+    ran = {"dtype": "bfloat16", "quantization": "nf4", "quantization_method": "bitsandbytes", "bits": 4}
+    run["provenance"]["models"] = {MODELS[0]: ran}
+    html = render(tables, figures, run)
+    assert '<span class="fact">quantization <code>nf4</code></span>' in html
+    assert '<span class="fact">dtype <code>bfloat16</code></span>' in html
+    assert html.count('<span class="fact">dtype <code>float32</code></span>') == len(MODELS[:4]) - 1
+
+
 def render(tables, figures, run=None, texts=TEXTS):
     return render_report(tables=tables, figures=figures, run=run or make_run(), texts=texts, template_dir=TEMPLATE_DIR)
 

@@ -8,7 +8,11 @@ EMBEDDING = ParameterInfo("embed.weight", (N_VOCABULARY, WIDTH), -1, False, (Use
 UP = ParameterInfo("up.weight", (6, WIDTH), 0, False, (Use("up", 0, False, "gate", 0),))
 TRANSPOSED = ParameterInfo("conv.weight", (WIDTH, 6), 1, True, (Use("conv", 1, False, "conv", 1),))
 PARAMETERS = (EMBEDDING, UP, TRANSPOSED)
-LABELS = {"model": "m", "condition": "baseline", "prompt_set": "s"}
+PRECISION = {
+    **{"dtype": "float32", "quantization": "nf4", "quantization_method": "bitsandbytes"},
+    **{"bits": 4, "compute_dtype": "bfloat16"},
+}
+LABELS = {"model": "m", "condition": "baseline", "prompt_set": "s", **PRECISION}
 
 
 def make_trace(prompt="p", *, keep="factors", dtype=np.float32, n_tokens=N_TOKENS, seed=0, labels=None, loss_nats=1.5):

@@ -10,6 +10,7 @@ Dtype = Literal["float32", "bfloat16", "float16", "float64"]
 Quantization = Literal["auto", "none", "int8", "nf4", "fp4"]
 ComputeDtype = Literal["auto", "float32", "bfloat16", "float16"]
 Attention = Literal["eager", "sdpa"]
+PRECISION = ("dtype", "quantization", "quantization_method", "bits", "compute_dtype")  # what a record says of it
 Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
 _SPELLINGS = {
     **dict.fromkeys(("fp64", "f64", "double"), "float64"),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from internal_physics.ground.errors import ModelError
-from internal_physics.models.options import LoadOptions
+from internal_physics.models.options import PRECISION, LoadOptions
 from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuantization
 
 PLAIN = "none"
@@ -39,13 +39,8 @@ class Precision:
 
     def labels(self) -> dict[str, Any]:
         """As a record keeps it."""
-        return {
-            "dtype": self.dtype,
-            "quantization": self.quantization,
-            "quantization_method": self.method,
-            "bits": self.bits,
-            "compute_dtype": self.compute_dtype,
-        }
+        values = (self.dtype, self.quantization, self.method, self.bits, self.compute_dtype)
+        return dict(zip(PRECISION, values, strict=True))
 
 
 def precision_of(module: nn.Module, stored: StoredQuantization | None = None) -> Precision:

@@ -117,8 +117,8 @@ class RunPlan:
         return {key: options[key] for key in names_of(ModelOptions)} | {"attention": attention}
 
     def model_descriptions(self) -> dict[str, dict[str, str]]:
-        """Model -> what of its options says what it is, and not where it runs."""
-        told = ("source", "dtype", "quantization", "compute_dtype", "task")
+        """Model -> what of its options says what it is, and not where it runs; in what formats, its records say."""
+        told = ("source", "task")
         return {name: {key: options[key] for key in told} for name, options in self.config.models.items()}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.families.family import Per
 from internal_physics.ground.words import plural
+from internal_physics.models.options import PRECISION
 from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span, summarize
 from internal_physics.report.texts import Texts
@@ -23,7 +24,7 @@ OF_RUN = ""  # in place of a name: a figure of the whole run
 NEEDED = ("scores", "scores_normalized")
 REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
 # Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
-MODEL_OPTIONS = ("dtype", "quantization", "compute_dtype", "task", "source", "file", "revision", "sha256")
+MODEL_OPTIONS = (*PRECISION, "task", "source", "file", "revision", "sha256")
 NO_CAPTION = {
     "title": "{{ kind }}{% if name %} of {{ name }}{% endif %}",
     "shows": "No caption is written for this kind of figure.",
@@ -45,7 +46,8 @@ def render_report(
             is large. Tables and figures that no text describes are shown at the end, under their names.
         figures: kind of figure -> name of its prompt set or model ("" for a figure of the run) -> its PNG file.
         run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
-            "provenance" with "versions", "git_revision", "machine" and "created".
+            "provenance" with "versions", "git_revision", "machine", "created" and, where it is known, "models" (name ->
+            the number formats in which it ran).
         texts: what it says.
         template_dir: folder with report.html.j2 and report.css.
 
@@ -67,7 +69,7 @@ def render_report(
     flagged, n_more_flagged = flagged_rows(tables)
     page = {
         **facts,
-        "models": [{"name": name, "options": _model_options(run["models"], name)} for name in models],
+        "models": [{"name": name, "options": _model_options(run, name)} for name in models],
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
         "metric_texts": texts.metrics,
@@ -181,7 +183,7 @@ def _count_prompts(tables: Tables) -> int:
 
 def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
     made_by = run["provenance"]
-    facts = {key: _flat(value) for key, value in made_by.items() if key != "versions"}
+    facts = {key: _flat(value) for key, value in made_by.items() if key not in ("versions", "models")}
     return {
         "created": str(made_by["created"]),
         "revision": str(made_by["git_revision"]),
@@ -197,8 +199,11 @@ def _flat(value: Any) -> str:
     return str(value)
 
 
-def _model_options(models: Any, name: str) -> dict[str, str]:
-    options = models.get(name, {}) if isinstance(models, Mapping) else {}
+def _model_options(run: Mapping[str, Any], name: str) -> dict[str, str]:
+    """What the config says of a model, and what its records say that it ran in."""
+    models = run["models"]
+    options = dict(models.get(name, {})) if isinstance(models, Mapping) else {}
+    options |= run["provenance"].get("models", {}).get(name, {})
     return {key: str(options[key]) for key in MODEL_OPTIONS if options.get(key) is not None}
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hand_traces import N_LAYERS, WIDTH, make_trace
+from hand_traces import N_LAYERS, PRECISION, WIDTH, make_trace
 from internal_physics.families.run.conditions import conditions_table, in_words
 from internal_physics.families.run.notes import of_prompts
 from internal_physics.families.run.prompts_read import prompts_read
+from internal_physics.families.run.ran import precision_by_model
 from internal_physics.families.run.run_tables import run_tables, weights_sha256
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ
 from internal_physics.ground.errors import StoreError
@@ -21,9 +22,10 @@ from internal_physics.records.trace import Trace
 from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from internal_physics.tables.rows import write_rows
+from internal_physics.tables.write import write_table
 from safetensors.numpy import save_file
 
-OPTIONS = {"source": "path:here", "dtype": "float32", "quantization": "none", "compute_dtype": "auto", "task": "causal"}
+OPTIONS = {"source": "path:here", "task": "causal"}
 NO_NOTE = {"kind": "", "difficulty": "", "answer": None}
 NOTES = {"s": {"a": NO_NOTE | {"kind": "factual"}, "b": NO_NOTE}}
 RUNS = [("m", "baseline", ("s",)), ("m", "push", ("s",)), ("n", "baseline", ("t",))]
@@ -92,8 +94,16 @@ def test_a_model_is_told_by_its_source_its_formats_and_its_size(tables, snapshot
     assert (row.source, row.revision, row.dtype, row.task) == ("path:here", "commit", "float32", "causal")
     assert (row.n_blocks, row.width) == (N_LAYERS, WIDTH)
     assert row.n_parameters == 3 * 4 + 5 + 2 * 2
+    assert {name: getattr(row, name) for name in PRECISION} == PRECISION
     assert row.step is pd.NA
     assert pd.isna(row.parent)
+
+
+def test_the_run_file_and_the_report_are_told_what_the_records_say(tables, tmp_path):
+    path = tmp_path / "models.parquet"
+    write_table(tables["models"], MODELS, csv=tmp_path / "models.csv", parquet=path)
+    assert precision_by_model(path) == {"m": PRECISION}
+    assert {type(value) for value in precision_by_model(path)["m"].values()} == {int, str}
 
 
 def test_the_checksum_is_what_sha256sum_prints(tables, snapshot):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from internal_physics.families.run.tokens import read_spelling, readable
+from internal_physics.models.options import PRECISION
 from internal_physics.records.store import read_trace
 
 
@@ -17,7 +18,8 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
         snapshot: of the model, for how its tokenizer spells tokens.
 
     Returns:
-        Columns model, prompt_set, prompt, text, n_tokens, tokens, and n_blocks and width of the model.
+        Columns model, prompt_set, prompt, text, n_tokens, tokens, and of the model n_blocks, width and the number
+        formats in which it ran.
 
     Raises:
         StoreError: for a record that is missing or damaged.
@@ -35,5 +37,6 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
             "tokens": readable(info.tokens, spelling, info.special_positions),
             "n_blocks": info.n_layers,
             "width": info.width,
+            **{name: info.labels[name] for name in PRECISION},
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ import pandas as pd
 from internal_physics.families.run.conditions import conditions_table
 from internal_physics.ground.status import OK
 from internal_physics.models.checkpoint import stored_tensors
+from internal_physics.models.options import PRECISION
 from internal_physics.models.snapshot import Manifest, read_manifest
 from internal_physics.tables.rows import read_rows
 
@@ -32,7 +33,7 @@ def run_tables(
     Args:
         prompts: files of rule prompts_read, one for each model.
         snapshots: folders, likewise.
-        models: name → source, dtype, quantization, compute_dtype and task, in the same order.
+        models: name → source and task, in the same order.
         notes: kind, difficulty and answer of every prompt, empty where it has none.
         conditions: name → steering.
         runs: every model in every condition, with the names of its prompt sets.
@@ -45,12 +46,13 @@ def run_tables(
 
 
 def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prompts: pd.DataFrame) -> dict[str, Any]:
-    """The row of table `models`; a finished model has no step and no parent."""
+    """The row of table `models`: its number formats as it ran; a finished model has no step and no parent."""
     manifest = read_manifest(snapshot)
     first = prompts.iloc[0]
     return {
         "model": model,
         **options,
+        **{name: first[name] for name in PRECISION},
         "revision": manifest.revision,
         "sha256": weights_sha256(manifest),
         "step": None,

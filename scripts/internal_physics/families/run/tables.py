@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from internal_physics.models.options import ComputeDtype, Dtype, Quantization, Task
+from internal_physics.models.options import Dtype, Task
 from internal_physics.tables.columns import CONDITION, MODEL, PROMPT, PROMPT_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.table import Table
@@ -23,9 +23,11 @@ MODELS = Table(
         "source": Column(TEXT, "", "where its files come from, as the config says it"),
         "revision": Column(TEXT, "", "package version, commit, or SHA-256 of the source file"),
         "sha256": Column(TEXT, "", "of its weight files: what `sha256sum *.safetensors | sha256sum` gives"),
-        "dtype": _one_of(Dtype, "number format of everything that is not quantised"),
-        "quantization": _one_of(Quantization, "number format of the linear maps; none if they keep dtype"),
-        "compute_dtype": _one_of(ComputeDtype, "what 4-bit weights are multiplied in"),
+        "dtype": _one_of(Dtype, "number format of everything that is not quantised, as it ran"),
+        "quantization": Column(TEXT, "", "how the linear maps are quantised, as they ran, or none"),
+        "quantization_method": Column(TEXT, "", "library or format behind it, or none"),
+        "bits": Column("int64", "bits", "of a weight of the linear maps, as they ran", low=1),
+        "compute_dtype": Column(TEXT, "", "what the linear maps are multiplied in"),
         "task": _one_of(Task, "what the model was trained for"),
         "step": Column("Int64", "training steps", "of a training checkpoint; else empty", low=0),
         "parent": _note("the model that a training checkpoint is of; else empty"),

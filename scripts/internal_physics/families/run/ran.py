@@ -1,0 +1,23 @@
+"""In which number formats each model ran, from table `models`: for the run file and the report."""
+
+from pathlib import Path
+from typing import Any
+
+from internal_physics.families.run.tables import MODELS
+from internal_physics.models.options import PRECISION
+from internal_physics.tables.read import read_table
+
+
+def precision_by_model(models: str | Path) -> dict[str, dict[str, Any]]:
+    """Model → dtype, quantization, quantization_method, bits and compute_dtype, as its records say that it ran.
+
+    Args:
+        models: Parquet file of table `models`.
+    """
+    rows = read_table(models, MODELS).set_index("model")
+    return {model: {name: _plain(row[name]) for name in PRECISION} for model, row in rows.iterrows()}
+
+
+def _plain(value: Any) -> Any:
+    """A number or text that YAML writes as such."""
+    return value.item() if hasattr(value, "item") else value
