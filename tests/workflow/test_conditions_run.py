@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import transformers as T
 import yaml
 from internal_physics.records.store import read_trace
 from safetensors.numpy import load_file
@@ -54,10 +55,19 @@ def snakemake(folder, settings, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
+def save_in_nf4(folder):
+    """A checkpoint that is already quantised, which its config says and the run's config does not."""
+    plain = save_snapshot(folder.with_name("plain"))
+    how = T.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    model = T.AutoModelForCausalLM.from_pretrained(plain, quantization_config=how, device_map="cpu")
+    model.save_pretrained(folder)
+    T.AutoTokenizer.from_pretrained(plain).save_pretrained(folder)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    save_snapshot(folder / "causal")
+    save_in_nf4(folder / "causal")
     save_trained_bert(folder / "masked")
     code, said = snakemake(folder, config(folder))
     assert code == 0, said[-3000:]
@@ -77,6 +87,25 @@ def test_each_model_ran_the_sets_of_its_task_in_the_conditions_asked_for(run):
         ("masked", "push", "gaps"),
         ("masked", "animal", "gaps"),
     }
+
+
+def test_records_table_run_file_and_report_tell_the_number_formats_that_ran(run):
+    ran = {
+        "causal": {**{"dtype": "float32", "quantization": "nf4"}, **{"quantization_method": "bitsandbytes", "bits": 4}},
+        "masked": {**{"dtype": "float32", "quantization": "none"}, **{"quantization_method": "none", "bits": 32}},
+    }
+    ran = {model: formats | {"compute_dtype": "float32"} for model, formats in ran.items()}
+    told = yaml.safe_load((run / "results/run.yaml").read_text())
+    assert told["provenance"]["models"] == ran
+    assert told["models"]["causal"]["quantization"] == "auto"
+    rows = table(run, "models").set_index("model")
+    record = read_trace(run / "results/tensors/causal/push/texts/the.parquet")
+    for name, value in ran["causal"].items():
+        assert rows.loc["causal", name] == record.info.labels[name] == value
+    page = (run / "results" / "report.html").read_text()
+    assert page.count('<span class="fact">quantization <code>nf4</code></span>') == 1
+    manifest = json.loads(next((run / "results" / "snapshots").glob("causal-*/snapshot.json")).read_text())
+    assert (manifest["quantization"]["name"], manifest["quantization"]["bits"]) == ("nf4", 4)
 
 
 def test_the_residual_gain_result_of_each_model_holds_the_prompts_that_it_ran(run):
