@@ -220,6 +220,20 @@ def test_fp8_is_dequantised_and_says_so(tmp_path, dtype):
     assert (model.labels["bits"], model.labels["compute_dtype"]) == (32 if dtype == "float32" else 16, dtype)
 
 
+def test_formats_whose_kernels_have_no_backward_pass_are_dequantised_on_every_device(tmp_path, monkeypatch):
+    """transformers does so of itself on a CPU; on a GPU it has to be asked."""
+    asked = {}
+
+    def load(*_: object, quantization_config: object = None, **__: object) -> None:
+        asked["dequantize"] = quantization_config.dequantize
+        raise OSError("not loaded")
+
+    folder = save_fp8(tmp_path / "fp8")
+    monkeypatch.setattr(T.AutoModelForCausalLM, "from_pretrained", load)
+    assert "transformers cannot load that here: not loaded" in refusal(folder).what
+    assert asked == {"dequantize": True}
+
+
 def save_fp8(folder: Path) -> Path:
     """Blocks of 64×64 weights share a scale; the rest is bfloat16, as published."""
     torch.manual_seed(0)

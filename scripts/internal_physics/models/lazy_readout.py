@@ -21,12 +21,12 @@ from internal_physics.models.loading import (
     HEADS,
     check_request,
     load_snapshot,
-    quantization_config,
     resolve_device,
 )
 from internal_physics.models.named_tensors import NamedTensor, named_tensors
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.quantization import pack_linear_maps
+from internal_physics.models.quantization_settings import quantization_config
 from internal_physics.models.readout import Readout
 from internal_physics.models.refusals import reading
 

@@ -15,11 +15,9 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
-    BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.ground.errors import ModelError
@@ -35,6 +33,12 @@ from internal_physics.models.precision import (
     precision_of,
     require_agreement,
     require_what_was_asked,
+)
+from internal_physics.models.quantization_settings import (
+    dequantizing,
+    other_method,
+    quantization_config,
+    require_known_method,
 )
 from internal_physics.models.refusals import reading, reason_of
 from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuantization, stored_quantization
@@ -126,10 +130,10 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     """
     device = resolve_device(options.device)
     stored = check_request(snapshot, options)
-    _require_known_method(stored, snapshot)
+    require_known_method(stored, snapshot)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task, stored):
-        arguments = _arguments(options, device, stored is not None)
+        arguments = _arguments(options, device, stored)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
     with reading("its tokenizer cannot be read", snapshot, ModelError):
         tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
@@ -149,7 +153,7 @@ def _known_reasons(snapshot: str | Path, task: str, stored: StoredQuantization |
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
         reason = _known_reason(str(error), snapshot, task)
         if reason is None and stored is not None and stored.method != BITSANDBYTES:
-            reason = _other_method(stored, f"and transformers cannot load that here: {reason_of(error)}", snapshot)
+            reason = other_method(stored, f"and transformers cannot load that here: {reason_of(error)}", snapshot)
         if reason is None:
             raise
         raise reason from error
@@ -212,21 +216,6 @@ def _cast(module: nn.Module, dtype: torch.dtype) -> None:
             parameter.data = parameter.data.to(dtype)
 
 
-def _require_known_method(stored: StoredQuantization | None, snapshot: str | Path) -> None:
-    """Refuse a method that transformers does not know: it would load the codes as if they were weights."""
-    if stored is not None and stored.method not in (BITSANDBYTES, *AUTO_QUANTIZATION_CONFIG_MAPPING):
-        raise _other_method(stored, "which transformers does not know", snapshot)
-
-
-def _other_method(stored: StoredQuantization, what: str, snapshot: str | Path) -> ModelError:
-    return ModelError(
-        f"it is quantised by {stored.method}, {what}",
-        where=str(snapshot),
-        expected="a checkpoint that is not quantised, or by bitsandbytes",
-        todo="use a checkpoint that is not quantised, and set `quantization` if it has to be small",
-    )
-
-
 def wrap_model(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, task: str = "causal") -> LoadedModel:
     """Freeze a transformers model that is already in memory and find its anatomy."""
     module.eval().requires_grad_(False)
@@ -242,23 +231,7 @@ def available_bytes(device: str) -> int:
     return sum(torch.cuda.mem_get_info(i)[0] for i in indices)
 
 
-def quantization_config(options: LoadOptions, device: str) -> BitsAndBytesConfig | None:
-    """Settings of bitsandbytes for a checkpoint that is not quantised; None where it stays as it is."""
-    if options.quantization in ("auto", "none"):
-        return None
-    if options.quantization == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    compute = options.compute_dtype
-    if compute == "auto":
-        compute = "float32" if device == "cpu" else "bfloat16"
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type=options.quantization,
-        bnb_4bit_compute_dtype=getattr(torch, compute),
-    )
-
-
-def _arguments(options: LoadOptions, device: str, stored: bool) -> dict[str, Any]:
+def _arguments(options: LoadOptions, device: str, stored: StoredQuantization | None) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "dtype": getattr(torch, options.dtype),
         "attn_implementation": options.attention,
@@ -266,7 +239,7 @@ def _arguments(options: LoadOptions, device: str, stored: bool) -> dict[str, Any
         "trust_remote_code": options.trust_remote_code,
         "ignore_mismatched_sizes": True,  # reported, and refused by name
     }
-    quantization = None if stored else quantization_config(options, device)
+    quantization = quantization_config(options, device) if stored is None else dequantizing(stored)
     return arguments | ({"quantization_config": quantization} if quantization else {})
 
 
