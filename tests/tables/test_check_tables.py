@@ -173,7 +173,7 @@ def test_a_layer_quantity_out_of_its_range_is_refused(good, quantity, value):
 
 def test_an_unknown_layer_quantity_is_refused(good):
     good["layers"].loc[0, "quantity"] = "entropy"
-    assert "layers: quantity: a known quantity fails for 'entropy'" in refused(good)
+    assert "layers: quantity: a quantity that its family declares fails for 'entropy'" in refused(good)
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -87,6 +87,8 @@ def _whole(table: Table) -> Table:
     if table is shared.LAYERS:
         quantities = _layer_quantities()
         return replace(table, quantities=quantities, filled_by=tuple(dict.fromkeys(q.metric for q in quantities)))
+    if table is shared.PROMPTS:
+        return replace(table, filled_by=[metric.name for metric in METRICS.values() if metric.score == Score.PROMPT])
     if table is shared.SCORES:
         return replace(table, quantities=_score_quantities())
     if table is shared.SCORES_NORMALIZED:

@@ -124,7 +124,9 @@ def _is_finite(frame: pd.DataFrame, column: str, status: str = "status") -> bool
 def _known_check(quantities: Sequence[Quantity]) -> pa.Check:
     names = [quantity.name for quantity in quantities if not quantity.is_prefix]
     prefixes = tuple(quantity.name for quantity in quantities if quantity.is_prefix)
-    return pa.Check(lambda column: column.isin(names) | column.str.startswith(prefixes), error="a known quantity")
+    return pa.Check(
+        lambda column: column.isin(names) | column.str.startswith(prefixes), error="a quantity that its family declares"
+    )
 
 
 def _quantity_check(quantity: Quantity, column: str) -> pa.Check:

@@ -68,7 +68,7 @@ def test_a_value_out_of_range_is_found(quantity, value):
 def test_an_unknown_quantity_is_found():
     changed = tables()
     changed["information"].loc[0, "quantity"] = "guess"
-    assert "quantity: a known quantity fails for 'guess'" in problems(changed)
+    assert "quantity: a quantity that its family declares fails for 'guess'" in problems(changed)
 
 
 def test_a_value_that_is_not_finite_needs_a_status():

@@ -38,7 +38,7 @@ def compare_files(
 
 
 def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
-    """Table `comparisons` from the rows of all metrics (columns of metrics.table, and `metric`).
+    """Table `comparisons` from the rows of all metrics (columns of tables.measure, and `metric`).
 
     Per prompt (and layer): mean over the prompts that have the number in both conditions; the others are counted in
     the status. Per prompt set: the two numbers as they are, without an interval. Ranks of a spectrum are not compared.

@@ -19,7 +19,7 @@ def collect_information_files(metrics: Iterable[str], predictions: Iterable[str]
 
 
 def information_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Table `information` from rows of the metric (columns of metrics.table).
+    """Table `information` from rows of the metric (columns of tables.measure).
 
     Those of single attention heads carry a rank and stay in the metric's own files.
     """

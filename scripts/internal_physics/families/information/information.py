@@ -68,7 +68,7 @@ def information_chunks(
         threads: of torch.
 
     Yields:
-        Of every trace: metric (rows of metrics.table), positions and tokens (of the lens), predictions (its table).
+        Of every trace: metric (rows of tables.measure), positions and tokens (of the lens), predictions (its table).
 
     Raises:
         ModelError: if the readout cannot be loaded, or does not give what was recorded.

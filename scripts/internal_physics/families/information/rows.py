@@ -1,4 +1,4 @@
-"""Information per layer: a Lens → tidy rows. Pure, no torch; what a lens is stands in metrics.lens.
+"""Information per layer: a Lens → tidy rows. Pure, no torch; what a lens is stands in lens.py.
 
 Index conventions: l residual position 0..L (attention: block 0..L-1), t token, h head, k rank from 1.
 """

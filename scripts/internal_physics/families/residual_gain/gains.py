@@ -37,7 +37,7 @@ def gains_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """One row per model, condition, prompt and variant.
 
     Args:
-        rows: of the metric residual_gain, columns of metrics.table.
+        rows: of the metric residual_gain, columns of tables.measure.
         prompts: table `prompts_read`, of which kind and difficulty are taken, missing where the prompt has none.
 
     Returns:

@@ -38,7 +38,7 @@ def collect_files(
 def collect(
     rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> dict[str, pd.DataFrame]:
-    """The three tables from the rows of all metrics (columns of metrics.table, and `metric`).
+    """The three tables from the rows of all metrics (columns of tables.measure, and `metric`).
 
     Every metric adds its quantities to `layers`; those in `scored` have scores.
     """

@@ -80,7 +80,6 @@ PROMPTS = Table(
     key=PROMPT_KEY,
     finite=("loss_nats",),
     members=("prompt",),
-    filled_by=("ec", "isc", "isg", "isa"),
 )
 
 LAYERS = Table(

@@ -1,6 +1,6 @@
 """The four flags of a phase transition, from derivatives along depth.
 
-Index conventions: the last axis runs along one sequence of weights (see metrics.depth); whatever comes before it
+Index conventions: the last axis runs along one sequence of weights (see depth.py); whatever comes before it
 (prompts, shuffles) is independent.
 """
 

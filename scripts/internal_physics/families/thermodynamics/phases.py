@@ -1,6 +1,6 @@
 """Rule phases: where along depth weights are flagged, whether prompts agree, and what shuffled layers would give.
 
-Index conventions: p prompt of a set; i place in a sequence of weights (see metrics.depth); k shuffle.
+Index conventions: p prompt of a set; i place in a sequence of weights (see depth.py); k shuffle.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
     """Flags, their agreement between prompts, a permutation baseline and change points, for each prompt set.
 
     Args:
-        states: rows of `metrics.thermodynamics` of one model and condition, derivatives of the same order.
+        states: states of rule thermodynamics of one model and condition, derivatives of the same order.
         options: order of the weights, rules of the flags, shuffles, cost of a change point.
         seed: of the shuffles.
 

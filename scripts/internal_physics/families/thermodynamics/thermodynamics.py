@@ -66,7 +66,7 @@ def thermodynamics(trace: Trace, weights: pd.DataFrame, order: str = "depth") ->
     Args:
         trace: with factors or norms of the weight gradients.
         weights: one row per 2-D weight, as `models.spectra.weight_spectra` gives them.
-        order: "depth" or "name", see metrics.depth.
+        order: "depth" or "name", see depth.py.
 
     Returns:
         One row per weight in the order of `weights`, columns `COLUMNS`. A weight without a recorded gradient has NaN

@@ -32,7 +32,7 @@ def draw(positions: pd.DataFrame, model: str, prompt_set: str, prompt: str) -> F
     """Draw the lens of one prompt, layer 0 at the bottom.
 
     Args:
-        positions: rows of the lens of one model (see metrics.information.position_rows).
+        positions: rows of the lens of one model (see rows.position_rows).
         model: its name.
         prompt_set: of the prompt.
         prompt: its name.

@@ -28,7 +28,7 @@ def draw(tokens: Mapping[str, pd.DataFrame], prompts: Mapping[str, tuple[str, st
     """Draw the trajectories of one prompt in every model; a token has one look in all panels.
 
     Args:
-        tokens: model → rows of its lens (see metrics.information.token_rows).
+        tokens: model → rows of its lens (see rows.token_rows).
         prompts: model → prompt set and name of its prompt; models of another task read another one.
 
     Returns:
