@@ -63,7 +63,9 @@ def test_a_record_job_killed_while_it_writes_leaves_no_half_file_and_is_repeated
 
 
 def test_an_interrupted_fetch_is_fetched_again(base, empty):
-    kill_after(empty, "scripts/internal_physics/models/fetch.py", "        _link(file, destination / file.name)")
+    kill_after(
+        empty, "scripts/internal_physics/models/fetch.py", "        _link(file, destination / file.relative_to(folder))"
+    )
     with pytest.raises(Refused):
         empty.snakemake(EC)
     assert files(empty, SNAPSHOTS)  # what it had begun to fetch

@@ -7,10 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.records.store import write_trace
 from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.tables.write import write_table
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("a", "b-c")
@@ -32,6 +35,19 @@ def write_config(folder, kinds=KINDS, **options):
         **options,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    write_prompts_read(folder, prompts)
+
+
+def write_prompts_read(folder, prompts):
+    """The table that rule run_tables would make: it reads snapshots, which these made-up models do not have."""
+    rows = [
+        {"model": model, "prompt_set": "s", "prompt": prompt["name"], "text": prompt["text"], "kind": prompt["kind"]}
+        for model in MODELS
+        for prompt in prompts
+    ]
+    given = {"difficulty": None, "answer": None, "n_tokens": 3, "tokens": "x|x|x", "status": "ok"}
+    paths = {kind: folder / f"results/tables/prompts_read.{kind}" for kind in ("csv", "parquet")}
+    write_table(pd.DataFrame(rows).assign(**given), PROMPTS_READ, **paths)
 
 
 def write_records(folder):

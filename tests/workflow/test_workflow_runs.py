@@ -35,8 +35,8 @@ from workflow_runs import (
 )
 
 ONCE = ("collect", "normalize", "correlate", "gains", "hypotheses", "collect_thermodynamics", "collect_information")
-ONCE += ("table:isf_spectra", "information_package", "check_tables", "provenance", "report")
-OF_EACH_MODEL = ("fetch", *RECORDS, *OF_RECORDS, "residual_gain_result", "spectra", "phases")
+ONCE += ("run_tables", "table:isf_spectra", "information_package", "check_tables", "provenance", "report")
+OF_EACH_MODEL = ("fetch", *RECORDS, *OF_RECORDS, "residual_gain_result", "spectra", "phases", "prompts_read")
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
 NOISE = 1e-5
@@ -257,8 +257,8 @@ class TestRefusals:
 
 def test_every_parquet_of_a_run_can_be_read(base):
     files = [path for path in all_files(base) if path.suffix == ".parquet"]
-    weights, lens = 6, 3  # of each model; weights: their spectra, states, means and three of phases
-    of_a_model = sum(map(len, PROMPTS.values())) + len(METRICS) + weights + lens
+    weights, lens, read = 6, 3, 1  # of each model; weights: their spectra, states, means and three of phases
+    of_a_model = sum(map(len, PROMPTS.values())) + len(METRICS) + weights + lens + read
     assert len(files) == of_a_model * len(MODELS) + len(TABLES)
     for path in files:
         assert pq.read_metadata(path).num_rows > 0
