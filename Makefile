@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch test test-slurm measure bench lint format docs docs-site clean
+.PHONY: help setup run fetch check test test-slurm measure bench lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ run: $(READY)  ## run config.yaml; leaves results/report.html
 
 fetch: $(READY)  ## only fetch the models of CONFIG=config.yaml, for machines whose jobs have no internet
 	$(BIN)/snakemake --cores $(CORES) --configfile=$(CONFIG) --until fetch
+
+# Tests that need neither torch nor a run of the workflow, and take seconds.
+FAST := tests/config tests/plan tests/records tests/report tests/statistics
+
+check: lint  ## linters and fast tests
+	$(BIN)/python -m pytest -q $(FAST)
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
