@@ -103,7 +103,7 @@ def test_levels_beyond_what_can_be_read(tmp_path, n_levels):
 
 @pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: &a {b: {c: *a}}\n"])
 def test_an_alias_to_itself(tmp_path, text):
-    assert refused(tmp_path, text).what == "an alias leads back to itself"
+    assert refused(tmp_path, text).what == "an alias refers to itself"
 
 
 def test_aliases_that_stand_for_more_than_memory_holds(tmp_path):

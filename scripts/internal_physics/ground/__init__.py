@@ -1,1 +1,1 @@
-"""What everything stands on: errors, files, status, seeds, words, job logs, the import closure."""
+"""What everything else builds on: errors, files, status, seeds, words, job logs, the import closure."""

@@ -47,7 +47,7 @@ def library_files(modules: Iterable[str]) -> list[Path]:
 
 
 def significant_source(text: str) -> str:
-    """Python source without docstrings, comments, blank lines and trailing blanks: what an edit may change unnoticed.
+    """Python source without what has no effect: docstrings, comments, blank lines and trailing blanks.
 
     Source text is kept rather than a syntax tree, whose printed form differs between versions of Python.
 
@@ -82,7 +82,7 @@ def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _rows_that_end_in_a_string(tree: ast.Module) -> set[int]:
-    """Rows whose end is inside a string of several lines that is no docstring: their blanks count."""
+    """Rows whose end is inside a multi-line string that is not a docstring: their trailing blanks count."""
     docstrings = {id(node) for node in _docstrings(tree)}
     strings = [
         node
@@ -124,40 +124,40 @@ def _closure(names: Iterable[str]) -> list[Path]:
 
 
 def _data_beside(file: Path) -> list[Path]:
-    """Data files of a package: they lie beside its `__init__`, and any of its modules may read them."""
+    """Data files of a package, next to its `__init__`; any of its modules may read them."""
     return sorted(p for p in file.parent.iterdir() if p.suffix in DATA) if file.name == "__init__.py" else []
 
 
 def _files_of(name: str) -> list[tuple[Path, str]]:
     """The module's file and the `__init__`, if any, of every package on the way to it, each with its dotted name."""
     parts = name.split(".")
-    found = []
+    files = []
     for i in range(1, len(parts) + 1):
         base = ROOT.joinpath(*parts[:i])
         dotted = ".".join(parts[:i])
         if base.is_dir():
-            found += [(file, dotted) for file in [base / "__init__.py"] if file.exists()]
+            files += [(file, dotted) for file in [base / "__init__.py"] if file.exists()]
         elif base.with_suffix(".py").exists():
-            found.append((base.with_suffix(".py"), dotted))
+            files.append((base.with_suffix(".py"), dotted))
         elif i == len(parts) and i > 1:
             raise ModuleNotFoundError(f"the library has no module {name}")
-    return found
+    return files
 
 
 @lru_cache
 def _imports(file: Path, module: str) -> tuple[str, ...]:
     """Dotted names of the package's modules that a file imports, anywhere in it."""
-    found = []
+    names: list[str] = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             submodules = [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [name for name in submodules if _exists(name)] or [node.module]
-            found += [node.module]
+            names += [name for name in submodules if _exists(name)] or [node.module]
+            names += [node.module]
         elif isinstance(node, ast.ImportFrom) and node.level:
             raise ImportError(f"{file}: write imports from {PACKAGE} in full, relative ones are not tracked")
-    return tuple(dict.fromkeys(name for name in found if name.split(".")[0] == PACKAGE))
+    return tuple(dict.fromkeys(name for name in names if name.split(".")[0] == PACKAGE))
 
 
 def _exists(name: str) -> bool:

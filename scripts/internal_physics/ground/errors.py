@@ -1,13 +1,13 @@
-"""Errors that speak to the user: what was found, where, what was expected, what to do next."""
+"""Errors for the user: what is wrong, where, what was expected, what to do next."""
 
 
 class UserError(Exception):
-    """A problem the user can mend. Shown as plain sentences, without a traceback.
+    """A problem the user can fix. It is shown as plain sentences, without a traceback.
 
     Args:
-        what: what was found, in one sentence.
+        what: the problem, in one sentence.
         where: the place: a path in the config, a file, a model or a prompt.
-        expected: what would have been right.
+        expected: what was expected instead.
         todo: what to do next.
     """
 
@@ -20,7 +20,7 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """The config does not say something the workflow can run."""
+    """The config cannot be run as it is."""
 
 
 class PromptError(UserError):
@@ -28,15 +28,15 @@ class PromptError(UserError):
 
 
 class SourceError(UserError):
-    """A model cannot be fetched, or is not what it should be."""
+    """A model cannot be fetched, or is not the expected one."""
 
 
 class ModelError(UserError):
-    """A snapshot cannot be loaded, or does not fit."""
+    """A snapshot cannot be loaded, or does not fit in memory."""
 
 
 class ArchitectureError(UserError):
-    """The anatomy of a model does not check out; nothing is recorded from it."""
+    """The self-check of a model's anatomy fails; nothing is recorded from it."""
 
 
 class StoreError(UserError):

@@ -1,9 +1,9 @@
-"""Files and folders that are there whole or not at all, whatever happens to the job that writes them.
+"""Atomic writes: a file or folder is either complete or absent, whatever happens to the job that writes it.
 
-They are made under a temporary name beside their place and renamed. The name holds host and process: two copies of a
-job, which a workflow started again after a kill can bring about, do not write into one another's file; the one that is
-ready last wins, and both wrote the same. What a killed process left behind is removed by the next that writes there.
-A rename is not flushed to the disk: a machine that loses power loses its running jobs anyway, and they are repeated.
+The content is written under a temporary name in the same folder, then renamed. The name contains host and process:
+if a restarted workflow runs a job twice at once, the two do not write to the same file; the last to finish wins, and
+both wrote the same. The next process that writes to the folder removes what a killed process left behind.
+A rename is not flushed to the disk: a power failure ends the running jobs anyway, and they are repeated.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path to write to; renamed to `path` on success, removed on failure.
 
     Raises:
-        StoreError: if the disk refuses (full, read-only), naming the file; what was at `path` before is still there.
+        StoreError: if the disk refuses (full, read-only), naming the file; a previous file at `path` is kept.
     """
     with _temporary_beside(Path(path)) as temporary:
         yield temporary
@@ -40,7 +40,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a new temporary folder; renamed to `path` on success, in place of what was there, removed on failure.
+    """Yield a new temporary folder; renamed to `path` on success (replacing what was there), removed on failure.
 
     Raises:
         StoreError: as for a file.
@@ -53,13 +53,13 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
+    """Write a text file in UTF-8, atomically."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 class HashedFile(io.RawIOBase):
-    """Writes to an open file and hashes what it writes, so that nobody has to read the file back for its checksum.
+    """Writes to an open file and hashes what it writes, so that the file need not be read back for its checksum.
 
     Args:
         file: open for writing in bytes; closing this object leaves it open.
@@ -73,19 +73,19 @@ class HashedFile(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:
-        """Write bytes, or what has a buffer of them, and hash them; how many were written."""
+        """Write and hash bytes or a bytes-like object; return the number of bytes written."""
         self._hash.update(data)
         return self._file.write(data)
 
     @property
     def sha256(self) -> str:
-        """Of all that was written so far, in hexadecimal."""
+        """SHA-256 of everything written so far, in hexadecimal."""
         return self._hash.hexdigest()
 
 
 @contextlib.contextmanager
 def _temporary_beside(path: Path) -> Iterator[Path]:
-    """A path where nothing is; what is made there and not renamed is removed."""
+    """An unused path; whatever is created there and not renamed is removed."""
     temporary = path.with_name(f".{path.name}@{socket.gethostname()}@{os.getpid()}{ENDING}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,9 +105,9 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
 
 @cache
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes that are no more left in a folder; once per process, since listing a folder takes time."""
+    """Remove temporary files of ended processes from a folder; once per process, since listing a folder takes time."""
     for path in folder.glob(f".*@*@*{ENDING}"):
-        with contextlib.suppress(OSError, ValueError):  # another process may be as quick; a name may not be ours
+        with contextlib.suppress(OSError, ValueError):  # another process may remove it first; the name may not be ours
             _, host, process = path.name.removesuffix(ENDING).rsplit("@", 2)
             here = host == socket.gethostname()
             if not _runs(int(process)) if here else path.stat().st_mtime < time.time() - ABANDONED_AFTER_S:

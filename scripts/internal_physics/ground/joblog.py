@@ -1,4 +1,4 @@
-"""The frame around every job: its log, its versions, and errors that speak to the user."""
+"""The frame around every job: its log, its versions, and errors as plain messages."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ def job(snakemake: Any) -> Iterator[None]:
     """Log to the rule's log file and to stderr; turn a UserError into a plain message and a failed job.
 
     Args:
-        snakemake: the object Snakemake gives to a script.
+        snakemake: the object that Snakemake passes to a script.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
@@ -59,13 +59,13 @@ def job(snakemake: Any) -> Iterator[None]:
 
 
 def forward(logger: logging.Logger | None) -> None:
-    """Hand what the library logs, from INFO upwards, to another logger as finished text; to none for None."""
+    """Hand what the library logs, from INFO upwards, to another logger as formatted text; discard it for None."""
     LOGGER.setLevel(logging.INFO)
     LOGGER.handlers = [logging.NullHandler() if logger is None else _Forward(logger)]
 
 
 class _Forward(logging.Handler):
-    """Passes records on as finished text: Snakemake's logger prints a message without its arguments."""
+    """Passes log records on as formatted text: Snakemake's logger prints a message without its arguments."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Names of models, prompt sets, conditions and prompts: they name files, and stand in tables."""
+"""Names of models, prompt sets, conditions and prompts: they name files and appear in tables."""
 
 import re
 
@@ -11,14 +11,14 @@ _MISSING = {"NA", "NULL", "NaN", "None", "nan", "null"}
 _TRUTH_VALUES = {"true", "false"}
 _INFINITE = {"inf", "infinity"}
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*([eE]-?[0-9]+)?")
-_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # comes back with the digits it was written with
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # read back with the same digits
 
 
 def misread_as(name: str) -> str:
-    """What readers of CSV tables take a name for, with their defaults; "" where it comes back as it is written.
+    """What CSV readers take a name for by default; "" if it is read back unchanged.
 
-    CSV has no types. pandas and others read nan and null as missing values, TRUE as a truth value, and 1e3, 007 and
-    1.10 as numbers, which are 1000, 7 and 1.1 from then on. The files in Parquet would hold another name.
+    CSV has no types. pandas and others read nan and null as missing values, TRUE as a boolean, and 1e3, 007 and
+    1.10 as the numbers 1000, 7 and 1.1. The Parquet files would then hold a different name.
     """
     if name in _MISSING:
         return "a missing value"
@@ -30,7 +30,7 @@ def misread_as(name: str) -> str:
 
 
 def refuse_misread(name: str, where: str, error: type[UserError]) -> None:
-    """Refuse a name that would not come back from a CSV table.
+    """Refuse a name that would not be read back unchanged from a CSV table.
 
     Raises:
         UserError: of the kind `error`, with a name to use instead.

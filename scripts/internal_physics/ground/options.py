@@ -1,7 +1,7 @@
 """How options are declared: dataclasses whose types say what a value may be, as in `batch_size: Count = 16`.
 
-A default stands in the dataclass and nowhere else, a meaning in its docstring. The schema of the config and its
-documentation are made of both (see docs.sections); what an option is called with at run time is the same dataclass.
+Defaults are defined in the dataclass only, meanings in its docstring. The config schema and the documentation are
+generated from both (see docs.sections). At run time, the options of a job are an instance of the same dataclass.
 """
 
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from internal_physics.ground.names import NAME
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `minimum` on, larger than `above`, smaller than `below`; None for no bound."""
+    """Numbers at least `minimum`, greater than `above`, less than `below`; None for no bound."""
 
     minimum: float | None = None
     above: float | None = None
@@ -21,7 +21,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Size:
-    """At least so many entries or characters; `unique`: none of them twice."""
+    """A minimum number of entries or characters; `unique`: no entry twice."""
 
     minimum: int = 0
     unique: bool = False

@@ -1,4 +1,4 @@
-"""The status that every row carries: "ok", or why a value is missing or must be read with care."""
+"""The status of every row: "ok", or why a value is missing or must be read with care."""
 
 import math
 
@@ -6,7 +6,7 @@ OK = "ok"
 
 
 def join_status(*notes: str) -> str:
-    """One status from several notes: "ok" if none says anything, else each different phrase once, joined by "; "."""
+    """One status from several notes: "ok" if all are empty, else each distinct phrase once, joined by "; "."""
     return "; ".join(dict.fromkeys(note for note in notes if note not in ("", OK))) or OK
 
 

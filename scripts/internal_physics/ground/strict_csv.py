@@ -1,4 +1,4 @@
-"""CSV that loses nothing: what cannot be read in one way only is refused with its line.
+"""Strict CSV: anything ambiguous is refused, with its line number.
 
 Rows are those of RFC 4180: cells separated by commas, a cell with commas, quotes or line breaks in double quotes, a
 quote in it doubled. Lines are counted from 1, the header.
@@ -60,8 +60,8 @@ def read_csv(
         error: kind of error to raise.
 
     Raises:
-        UserError: of the kind `error`, naming file and line: a file that is no UTF-8 text; a quote that is not closed
-            or stands where it must not; columns separated by another character, repeated, missing or unknown; a row
+        UserError: of the kind `error`, naming file and line: a file that is not UTF-8 text; a quote that is not closed
+            or is in the wrong place; columns separated by another character, repeated, missing or unknown; a row
             with fewer or more cells than the header.
     """
     place = where or str(path)
@@ -82,7 +82,7 @@ def read_csv(
 
 
 def _records(text: str, place: str, error: type[UserError]) -> Iterator[_Record]:
-    """Every line or group of lines that makes a row with any text in it."""
+    """Every line or group of lines that forms a row that is not empty."""
     lines = io.StringIO(text, newline="").readlines()
     reader = csv.reader(lines, strict=True)
     end = 0
@@ -103,7 +103,7 @@ def _records(text: str, place: str, error: type[UserError]) -> Iterator[_Record]
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Lift the csv module's limit on a cell, which is one for the whole process."""
+    """Lift the csv module's limit on the length of a cell, which is global to the process."""
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         yield
@@ -116,7 +116,7 @@ def _not_closed(problem: csv.Error, start: int, end: int, place: str, error: typ
     if "unexpected end" in str(problem):
         what = "a double quote is opened and never closed"
     else:
-        what = f"after a closing double quote, in line {end}, stands neither a comma nor the end of the line"
+        what = f"after a closing double quote, in line {end}, there is neither a comma nor the end of the line"
     return error(
         what,
         where=f"{place}: line {start}",
@@ -126,11 +126,11 @@ def _not_closed(problem: csv.Error, start: int, end: int, place: str, error: typ
 
 
 def _refuse_blank_before_quote(cells: list[str], raw: str, place: str, error: type[UserError]) -> None:
-    """A blank before the opening quote makes the quotes part of the text, and a comma in it the end of the cell."""
+    """With a blank before the opening quote, the quotes become part of the text and a comma inside ends the cell."""
     for cell in cells:
         if cell != cell.lstrip() and cell.lstrip().startswith('"') and (f",{cell}" in raw or raw.startswith(cell)):
             raise error(
-                "a blank stands before a double quote",
+                "there is a blank before a double quote",
                 where=place,
                 expected="the quote as the first character of its cell",
                 todo="remove the blank",
@@ -163,7 +163,7 @@ def _refuse_other_separator(text: str, required: Sequence[str], place: str, erro
     header = text.lstrip().partition("\n")[0]
     place = f"{place}: line {text[: text.find(header)].count(chr(10)) + 1}"
     if header.startswith("sep="):
-        raise error("a line that names the separator", where=place, expected="the header", todo="remove this line")
+        raise error("the first line names the separator", where=place, expected="the header", todo="remove this line")
     for separator, name in _OTHER_SEPARATORS.items():
         columns = [cell.strip().strip('"') for cell in header.split(separator)]
         if len(columns) > 1 and set(columns) & set(required):
@@ -183,8 +183,10 @@ def _refuse_other_length(record: _Record, columns: list[str], place: str, error:
             f"the row has {'more' if more else 'fewer'} cells than the header: {len(record.cells)}",
             where=place,
             expected=f"{len(columns)}: {', '.join(column or '(no name)' for column in columns)}",
-            todo="put a text with commas in double quotes" if more else "write an empty cell as nothing between commas",
+            todo="put a text with commas in double quotes"
+            if more
+            else "leave nothing between the commas of an empty cell",
         )
     nameless = [cell for column, cell in zip(columns, record.cells, strict=True) if not column and cell.strip()]
     if nameless:
-        raise error(f"{nameless[0]!r} stands in a column without a name", where=place, todo="name it in the header")
+        raise error(f"{nameless[0]!r} is in a column without a name", where=place, todo="name it in the header")

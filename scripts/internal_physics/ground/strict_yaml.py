@@ -11,7 +11,7 @@ from internal_physics.ground.text_files import read_text
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 100
-_MOST_NODES = 5_000_000  # with every alias written out: a few lines of aliases to aliases can stand for billions
+_MOST_NODES = 5_000_000  # with every alias expanded: a few lines of nested aliases can expand to billions
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -26,8 +26,8 @@ def load_yaml(path: str | Path) -> Any:
 def parse_yaml(text: str, where: str) -> Any:
     """Read YAML text: one document of plain types.
 
-    Keys are checked before anything is built: building a merge (`<<`) copies its keys into the mapping, where they
-    would look like repetitions of those that override them.
+    Keys are checked before anything is built: building a merge (`<<`) copies its keys into the mapping, where an
+    overridden key would look like a repeated one.
 
     Raises:
         ConfigError: as `load_yaml`, naming `where`.
@@ -44,10 +44,8 @@ def parse_yaml(text: str, where: str) -> Any:
         return loader.construct_document(root)
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {_explain(error)}", where=where) from error
-    except ValueError as error:  # a date or a number that there is not
-        raise ConfigError(
-            f"not valid YAML: {error}", where=where, todo="put what is meant as text in quotes"
-        ) from error
+    except ValueError as error:  # an impossible date or number
+        raise ConfigError(f"not valid YAML: {error}", where=where, todo="put text in quotes") from error
 
 
 def _explain(error: yaml.YAMLError) -> str:
@@ -60,7 +58,7 @@ def _explain(error: yaml.YAMLError) -> str:
 
 
 def _refuse_deep(text: str, where: str) -> None:
-    """Count levels from the stream of events: building nodes level by level would end the process."""
+    """Count levels in the event stream: building deeply nested nodes recursively would crash the process."""
     level = 0
     for event in yaml.parse(text, Loader=_Loader):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -73,21 +71,21 @@ def _refuse_deep(text: str, where: str) -> None:
 
 
 def _refuse_endless(root: yaml.Node, where: str) -> None:
-    """Refuse aliases that lead back to themselves, or stand for more than memory holds."""
+    """Refuse aliases that refer to themselves, or expand to more than fits in memory."""
     sizes: dict[int, int | None] = {}
 
     def size(node: yaml.Node) -> int:
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
-                raise ConfigError("an alias leads back to itself", where=where, expected="aliases to what is complete")
+                raise ConfigError("an alias refers to itself", where=where, expected="aliases without cycles")
             return known
         sizes[id(node)] = None
-        sizes[id(node)] = found = 1 + sum(size(child) for child in _children(node))
-        return found
+        sizes[id(node)] = total = 1 + sum(size(child) for child in _children(node))
+        return total
 
     if size(root) > _MOST_NODES:
-        raise ConfigError("its aliases stand for millions of entries", where=where, todo="write out what is meant")
+        raise ConfigError("its aliases expand to millions of entries", where=where, todo="write the entries out")
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -97,7 +95,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _mappings(node: yaml.Node, seen: set[int]) -> Iterator[yaml.MappingNode]:
-    """Every mapping below a node, once: an alias leads to the same node again."""
+    """Every mapping below a node, once: an alias refers to the same node again."""
     if id(node) in seen:
         return
     seen.add(id(node))

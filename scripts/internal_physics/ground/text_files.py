@@ -1,4 +1,4 @@
-"""Text files of the user: read whole, or refused with the file, the line and what to do."""
+"""The user's text files: read completely, or refused with file, line and what to do."""
 
 import errno
 from pathlib import Path
@@ -23,7 +23,7 @@ def read_text(path: str | Path, *, where: str = "", error: type[UserError] = Con
         error: kind of error to raise.
 
     Raises:
-        UserError: of the kind `error`, for a file that is missing, no file, not readable or not UTF-8 text.
+        UserError: of the kind `error`, for a path that is missing, not a file, not readable or not UTF-8 text.
     """
     place = where or str(path)
     content = _read_bytes(Path(path), place, error)
@@ -41,7 +41,7 @@ def read_text(path: str | Path, *, where: str = "", error: type[UserError] = Con
 
 
 def explain_os_error(problem: OSError) -> str:
-    """An operating system's refusal in a few words, without the path."""
+    """An operating-system error in a few words, without the path."""
     words = {
         errno.ENOENT: "there is no such file",
         errno.ENOTDIR: "there is no such file",
@@ -60,7 +60,7 @@ def _read_bytes(path: Path, place: str, error: type[UserError]) -> bytes:
     except OSError as problem:
         raise error(explain_os_error(problem), where=place, todo=_todo(problem)) from problem
     except ValueError as problem:  # a NUL in the path
-        raise error(f"it cannot be the path of a file: {problem}", where=place) from problem
+        raise error(f"it is not a valid path: {problem}", where=place) from problem
     for start, kind in _BINARY.items():
         if content.startswith(start):
             raise error(f"it is {kind}, not text", where=place, expected="UTF-8 text", todo="export it as UTF-8 text")
