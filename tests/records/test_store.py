@@ -221,23 +221,23 @@ class TestRefusals:
     def test_a_truncated_file(self, written, n_bytes):
         written.write_bytes(written.read_bytes()[:n_bytes])
         error = self.refused(written)
-        assert error.what.startswith("this is not a whole Parquet file")
+        assert error.what.startswith("this is not a complete Parquet file")
         assert error.todo == "delete it; the next run records it again"
 
     def test_a_file_of_another_kind(self, path):
         path.parent.mkdir()
         path.write_text("not Parquet at all, but long enough to have a footer")
-        assert "not a whole Parquet file" in self.refused(path).what
+        assert "not a complete Parquet file" in self.refused(path).what
 
     def test_a_folder(self, path):
         path.mkdir(parents=True)
-        assert "not a whole Parquet file" in self.refused(path).what
+        assert "not a complete Parquet file" in self.refused(path).what
 
     def test_somebody_elses_parquet(self, path):
         path.parent.mkdir()
         pq.write_table(pa.table({"x": [1]}), path)
         error = self.refused(path)
-        assert error.what == "this Parquet file holds no trace"
+        assert error.what == "this Parquet file does not contain a trace"
         assert error.expected == "a file written by the `record` rule"
 
     def test_another_schema_version(self, written):
@@ -265,7 +265,7 @@ class TestRefusals:
 
     def test_factors_of_a_record_that_keeps_norms(self, path):
         write_trace(make_trace(keep="norms"), path)
-        with pytest.raises(StoreError, match="keeps weight_gradients: norms, no factors"):
+        with pytest.raises(StoreError, match="keeps weight_gradients: norms, not factors"):
             read_trace(path).gradient("up.weight")
 
 

@@ -59,7 +59,7 @@ def test_norms_are_answered_as_they_were_kept():
 def test_factors_that_were_not_kept_are_refused_with_what_to_set(keep):
     with pytest.raises(StoreError) as error:
         make_trace("my_prompt", keep=keep).gradient("up.weight")
-    assert error.value.what == f"the record of 'my_prompt' keeps weight_gradients: {keep}, no factors"
+    assert error.value.what == f"the record of 'my_prompt' keeps weight_gradients: {keep}, not factors"
     assert "weight_gradients: factors" in error.value.todo
 
 

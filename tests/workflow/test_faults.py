@@ -83,7 +83,7 @@ def test_a_truncated_record_is_named_and_recorded_again(base, tree):
     tree.path(EC).unlink()
     with pytest.raises(Refused) as refused:
         tree.snakemake(EC)
-    assert f"{name}: this is not a whole Parquet file" in str(refused.value)
+    assert f"{name}: this is not a complete Parquet file" in str(refused.value)
     assert "delete it; the next run records it again" in str(refused.value)
     tree.path(name).unlink()
     again = tree.run(name, "results/tables/checked.txt")

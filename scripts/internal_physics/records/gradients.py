@@ -19,7 +19,7 @@ class OuterTerm:
     """One use of a weight in a linear map: G[o, i] = Σ_t output_gradient[t, o] · input[t, i].
 
     Attributes:
-        input: [T, in], what entered the map.
+        input: [T, in], the input of the map.
         output_gradient: [T, out], ∂loss/∂y.
     """
 
@@ -76,7 +76,7 @@ class FactoredGradient:
         """Inner product ⟨G, G'⟩ = Σ_ts (x_t·x'_s)(δ_t·δ'_s), over all pairs of terms.
 
         Raises:
-            ValueError: if the two gradients do not belong to parameters of one shape.
+            ValueError: if the two parameters differ in shape.
         """
         if (self.shape, self.transposed) != (other.shape, other.transposed):
             raise ValueError(f"gradients of different shapes: {self.shape} and {other.shape}")
@@ -109,7 +109,7 @@ def _triangle(factor: np.ndarray) -> np.ndarray:
 
 
 def _dot(a: Term, b: Term) -> float:
-    """Inner product of two single terms, each pairing chosen so that nothing [out, in] is built."""
+    """Inner product of two single terms, computed so that no [out, in] matrix is built."""
     if isinstance(a, LookupTerm) and isinstance(b, LookupTerm):
         same = a.ids[:, None] == b.ids[None, :]
         return float(np.sum(same * _products(a.output_gradient, b.output_gradient)))
@@ -122,7 +122,7 @@ def _dot(a: Term, b: Term) -> float:
 
 
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """All inner products of rows, [t, s], in float64; wide rows (a vocabulary's) are raised to float64 in parts."""
+    """All inner products of rows, [t, s], in float64; wide rows (of a vocabulary) are converted in slices."""
     total = np.zeros((len(a), len(b)))
     for start in range(0, a.shape[1], _COLUMNS_AT_ONCE):
         columns = slice(start, start + _COLUMNS_AT_ONCE)

@@ -1,8 +1,8 @@
-"""Listings of records: which files a record job wrote, each with its checksum. What follows depends on these.
+"""Listings of records: which files a record job wrote, each with its checksum. Later rules depend on these.
 
-A workflow that named every record of every metric would look up prompts × metrics files each time it is started; a
-listing stands for all of a job's. It has the format of `sha256sum`, which can check it, and its checksums make it
-change exactly when a record does.
+If every metric named every record as input, each start of the workflow would look up prompts × metrics files; a
+listing represents all records of a job. It has the format of `sha256sum`, which can verify it. Because it contains
+checksums, it changes exactly when a record does.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def write_listing(records: Iterable[tuple[str | Path, str]], path: str | Path) -
         path: of the listing.
 
     Raises:
-        StoreError: if the disk refuses.
+        StoreError: if it cannot be written.
     """
     write_text(path, "".join(f"{digest}  {record}\n" for record, digest in records))
 
@@ -31,7 +31,7 @@ def listed(*listings: str | Path) -> list[str]:
     """Paths of the records that listings name, in order.
 
     Raises:
-        StoreError: naming a listing that is missing or is none.
+        StoreError: naming a file that is missing or is not a listing.
     """
     return [record for path in listings for record in _read(path)]
 
@@ -43,9 +43,9 @@ def _read(path: str | Path) -> list[str]:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="run the `record` rule first") from error
     if any(line[_DIGEST : _DIGEST + 2] != "  " for line in lines):
         raise StoreError(
-            "this is no listing of records",
+            "this is not a listing of records",
             where=str(path),
             expected="lines of sha256sum",
-            todo="delete it; the next run makes it again",
+            todo="delete it; the next run creates it again",
         )
     return [line[_DIGEST + 2 :] for line in lines]

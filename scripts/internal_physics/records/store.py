@@ -1,4 +1,4 @@
-"""Trace ⇄ Parquet: one row per tensor, one row group per row, so that a reader takes only what it asks for.
+"""Trace ⇄ Parquet: one row per tensor, one row group per row, so that a reader loads only what it needs.
 
 Columns: site, layer (int16), quantity, shape, values (list of float32, or float64 for a float64 model;
 zstd + BYTE_STREAM_SPLIT, no dictionary). Everything else is in the footer's key-value metadata, as JSON.
@@ -25,14 +25,14 @@ from internal_physics.ground.files import HashedFile, whole_file
 from internal_physics.records.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
-OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may open files
+OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may have open files
 _INFO, _INDEX, _SCHEMA, _VERSIONS = (
     b"internal_physics:trace",
     b"internal_physics:index",
     b"internal_physics:schema",
     b"internal_physics:versions",
 )
-_WRITTEN_AT_ONCE = 2**18  # bytes; Parquet writes a row group in some ten parts, most of them small
+_WRITTEN_AT_ONCE = 2**18  # bytes; Parquet writes a row group in about ten calls, most of them small
 _PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "pyarrow")
 
 
@@ -67,7 +67,7 @@ def _write(sink: pa.NativeFile, schema: pa.Schema, tensors: Iterable[tuple[Key, 
 
 
 def read_trace(path: str | Path) -> Trace:
-    """Open one trace lazily: only the footer is read now, each tensor when it is asked for.
+    """Open one trace lazily: only the footer is read now, each tensor on first use.
 
     Raises:
         StoreError: if the file is missing, truncated, foreign, or of another schema version; the error names it.
@@ -79,14 +79,14 @@ def read_trace(path: str | Path) -> Trace:
         raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(
-            f"this is not a whole Parquet file ({error})",
+            f"this is not a complete Parquet file ({error})",
             where=str(path),
             todo="delete it; the next run records it again",
         ) from error
     metadata = footer.metadata or {}
     if _INFO not in metadata:
         raise StoreError(
-            "this Parquet file holds no trace",
+            "this Parquet file does not contain a trace",
             where=str(path),
             expected="a file written by the `record` rule",
         )
@@ -109,14 +109,14 @@ def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
 
 
 class _Place(NamedTuple):
-    """Where a tensor is in its file, and its shape (so that the values alone have to be read)."""
+    """Where a tensor is in its file, and its shape (so that only the values have to be read)."""
 
     row_group: int
     shape: tuple[int, ...]
 
 
 class _LazyTensors(Mapping[Key, np.ndarray]):
-    """Reads a tensor's row group when it is asked for, and keeps nothing but the open file."""
+    """Reads a tensor's row group on request, and keeps only the open file."""
 
     def __init__(self, path: Path, index: dict[Key, _Place], footer: pq.FileMetaData) -> None:
         self._path, self._index = path, index
@@ -127,7 +127,7 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
         return self.read_many([key])[0]
 
     def read_many(self, keys: Sequence[Key]) -> list[np.ndarray]:
-        """Several tensors in one call, which takes half the time of one call each."""
+        """Several tensors in one call, which takes half the time of separate calls."""
         places = [self._place(key) for key in keys]
         try:
             table = self._opened().read_row_groups([p.row_group for p in places], columns=["values"], use_threads=False)
@@ -153,7 +153,7 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
         return key in self._index
 
     def _opened(self) -> pq.ParquetFile:
-        """The open file; the one opened longest ago is closed where there are too many."""
+        """The open file; if too many are open, the one opened longest ago is closed."""
         if self._file is None:
             self._file = pq.ParquetFile(self._path, memory_map=True, metadata=self._footer)
             _OPENED.append(weakref.ref(self))
@@ -207,7 +207,7 @@ def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-@cache  # metadata of packages is parsed anew at each question, which takes longer than a small record
+@cache  # importlib.metadata parses a package's metadata on each call, which takes longer than writing a small record
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:

@@ -1,19 +1,19 @@
 """Trace: the physical record of one prompt through one model.
 
-Alike whether fresh in memory or lazily read from Parquet: tensors are asked for by a key
-(site, layer, quantity) and come as numpy arrays. This module knows neither torch nor Parquet.
+The interface is the same for a fresh trace in memory and one read lazily from Parquet: tensors are addressed by a key
+(site, layer, quantity) and returned as numpy arrays. This module depends on neither torch nor Parquet.
 
 Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width, h head, k rank.
 
 | site | layer | quantity | shape | meaning |
 |---|---|---|---|---|
-| residual | 0..L | activation | [T, d] | what enters block l; at L what leaves the last block, before the final norm |
+| residual | 0..L | activation | [T, d] | input of block l; at L the output of the last block, before the final norm |
 | residual | 0..L | gradient | [T, d] | ∂loss/∂residual[l] |
 | a module | -1..L | input | [T, in] | input of a linear map, stored once where maps share it |
 | a module | -1..L | output_gradient | [T, out] | ∂loss/∂output of a linear map or embedding |
 | a module | -1 | ids | [T] | rows looked up in an embedding |
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
-| attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row (a sink is one outcome); NaN if none |
+| attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row, a sink being one outcome; may be NaN |
 | attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
@@ -46,7 +46,7 @@ class Use:
         site: the module; its `output_gradient` (and `ids`, for a look-up) are kept under this name.
         layer: -1 before the blocks, 0..L-1 inside block l, L after them.
         lookup: whether the module is an embedding.
-        input_site, input_layer: where its input is kept; another module's, where several maps share one.
+        input_site, input_layer: where its input is kept; that of another module if several maps share one.
     """
 
     site: str
@@ -69,12 +69,12 @@ class ParameterInfo:
 
 @dataclass(frozen=True)
 class TraceInfo:
-    """What is known of a trace besides its tensors; every field ends up in the file's metadata.
+    """What is known about a trace besides its tensors; every field is stored in the file's metadata.
 
     `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
-    decoded one by one while the tokenizer was at hand. Records from before it was kept have none.
+    decoded one by one during recording. Records from before this field existed have none.
     `special_positions` are those of special tokens: around the text, of a chat template, a [MASK]. None where it is not
-    known: in records from before it was kept, and without a tokenizer.
+    known: in records from before this field existed, and without a tokenizer.
     `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
     """
 
@@ -181,7 +181,7 @@ class Trace:
         return self.tensors[Key(site, layer, quantity)]
 
     def residual(self, layer: int) -> np.ndarray:
-        """residual[l], [T, d]: what enters block l; at l = L what leaves the last block, before the final norm."""
+        """residual[l], [T, d]: input of block l; at l = L the output of the last block, before the final norm."""
         return self.tensor("residual", layer, "activation")
 
     def residual_gradient(self, layer: int) -> np.ndarray:
@@ -195,11 +195,11 @@ class Trace:
         return self._stack("activation")
 
     def residual_gradients(self) -> np.ndarray:
-        """All residual gradients, [L + 1, T, d]; kept by the trace, since all gradient-flow metrics start from them."""
+        """All residual gradients, [L + 1, T, d]; cached by the trace, since all gradient-flow metrics use them."""
         return self.remember("residual_gradients", lambda: self._stack("gradient"))
 
     def remember(self, name: str, compute: Callable[[], T]) -> T:
-        """What `compute` gives, computed once per trace: for what several metrics share."""
+        """The result of `compute`, computed once per trace: for values that several metrics share."""
         if name not in self._remembered:
             self._remembered[name] = compute()
         return self._remembered[name]
@@ -213,8 +213,8 @@ class Trace:
         """
         if self.info.weight_gradients != "factors":
             raise StoreError(
-                f"the record of {self.info.prompt!r} keeps weight_gradients: {self.info.weight_gradients}, no factors",
-                todo="set weight_gradients: factors for its prompt set, or ask gradient_norm()",
+                f"the record of {self.info.prompt!r} keeps weight_gradients: {self.info.weight_gradients}, not factors",
+                todo="set weight_gradients: factors for its prompt set, or use gradient_norm()",
             )
         info = self.parameter(parameter)
         return FactoredGradient(info.shape, tuple(self._term(use) for use in info.uses), info.transposed)

@@ -29,7 +29,7 @@ class Interval:
         value: the statistic of the whole sample, in the unit of the data; NaN where it is undefined.
         low: lower end of the interval, NaN where there is none.
         high: upper end of the interval, NaN where there is none.
-        n: number of observations the value rests on.
+        n: number of observations used.
         status: "ok", or a plain phrase that says what is missing and why.
     """
 
@@ -57,7 +57,7 @@ def mean_interval(
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3. The same seed gives
     the same bits. Where BCa is undefined although the values differ (by rounding only, or with so few
     resamples that all fall on one side of the mean), the ends are the percentiles of the same resamples: a
-    sound interval for a mean too, so the status stays "ok". Few prompts make any bootstrap interval too
+    sound interval for a mean as well, so the status stays "ok". Few prompts make any bootstrap interval too
     narrow (two can only give resampled means between the two): read `n` with it.
 
     Args:
@@ -67,8 +67,8 @@ def mean_interval(
         confidence_level: between 0 and 1, both excluded.
 
     Returns:
-        The mean, in the unit of the values, and its interval. Equal values: low = high = value. One value:
-        it and no interval. None: NaN throughout. The status says so in the last two cases.
+        The mean, in the unit of the values, and its interval. Equal values: low = high = value. One value: the
+        value without an interval. No values: NaN throughout. The status says so in the last two cases.
 
     Raises:
         ValueError: values are not one-dimensional or not all finite, or an option is out of range.
@@ -79,7 +79,7 @@ def mean_interval(
     if sample.size == 1:
         return Interval(float(sample[0]), math.nan, math.nan, 1, "one prompt: no interval")
     if np.ptp(sample) == 0:
-        # Taken as it is: a mean of equal numbers may differ from them in the last bit.
+        # Not averaged: a mean of equal numbers may differ from them in the last bit.
         value = float(sample[0])
         return Interval(value, value, value, sample.size, "ok")
     bounds = bootstrap_bounds((sample,), np.mean, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
@@ -95,11 +95,11 @@ def jackknife_interval(
 ) -> Interval:
     """Delete-one jackknife interval for a statistic of a whole set of prompts.
 
-    For statistics that a bootstrap would distort: a resample holds some prompts twice, and a spectrum of
-    the set then gains eigenvalues that are zero by construction. The interval is `value ± t·se`, with
+    For statistics that a bootstrap would distort: a resample contains some prompts twice, which adds
+    eigenvalues to the spectrum of the set that are zero by construction. The interval is `value ± t·se`, with
     `se² = (n-1)/n · Σ (θ_i - mean θ)²` over the n leave-one-out values θ_i and Student's t at n-1 degrees
     of freedom. Source: Tukey (1958), and Efron and Tibshirani (1993), chapter 11. For a mean it is the t
-    interval. It assumes a statistic that changes smoothly with the data: not one for medians or extremes.
+    interval. It assumes a statistic that changes smoothly with the data; do not use it for medians or extremes.
 
     Args:
         value: the statistic of the whole set.
@@ -142,7 +142,7 @@ def bootstrap_bounds(
 
     Args:
         data: samples [observation]. Paired ones have one length and are resampled together (observation i keeps its
-            partner), others each on its own.
+            partner); others are resampled independently.
         statistic: called as `statistic(*samples, axis=-1)` on [..., observation]; NaN where it is undefined.
         seed: of the resampling.
         n_resamples: number of bootstrap samples.
@@ -165,7 +165,7 @@ def bootstrap_bounds(
         "confidence_level": confidence_level,
     }
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        for category in _RESAMPLING_WARNINGS:  # each of these cases is answered below, by value
+        for category in _RESAMPLING_WARNINGS:  # each of these cases is handled below
             warnings.simplefilter("ignore", category)
         drawn = stats.bootstrap(
             data, n_resamples=n_resamples, rng=np.random.default_rng(seed), method="percentile", **options
@@ -183,7 +183,7 @@ def bootstrap_bounds(
 
 
 def batch_size(n_observations: int) -> int:
-    """Number of resamples of so many observations to hold in memory at once; at least 1."""
+    """Number of resamples of `n_observations` to hold in memory at once; at least 1."""
     return max(1, _BATCH_ELEMENTS // max(1, n_observations))
 
 
@@ -206,5 +206,5 @@ def _finite_sample(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise ValueError(f"{name} has {sample.ndim} dimensions: expected one, over prompts")
     if not np.isfinite(sample).all():
         index = int(np.flatnonzero(~np.isfinite(sample))[0])
-        raise ValueError(f"{name}[{index}] is {sample[index]}: leave out and flag what is not finite first")
+        raise ValueError(f"{name}[{index}] is {sample[index]}: leave out and flag values that are not finite first")
     return sample

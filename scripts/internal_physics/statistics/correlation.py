@@ -18,7 +18,7 @@ Kind = Literal["pearson", "spearman"]
 FEWEST_PAIRS = 3
 TOO_FEW_PAIRS = f"fewer than {FEWEST_PAIRS} pairs"
 
-# A spread this small against the size of the numbers is rounding. Above it scipy's own limit, eps^0.75 of the
+# A spread this small relative to the numbers is rounding. Above it scipy's own limit, eps^0.75 of the
 # mean for the norm of the deviations, cannot be reached, since that norm is at least the range over sqrt(2).
 _CONSTANT_TOLERANCE = 2 * float(np.finfo(np.float64).eps) ** 0.75
 
@@ -34,7 +34,7 @@ class Correlation:
         spearman_rho: -1 to 1, NaN where undefined.
         spearman_p: two-sided permutation p-value, 0 to 1.
         status: "ok", or plain phrases that say what was left out or why there is no correlation.
-        left_out: the phrase for pairs that were left out; empty for none.
+        left_out: the phrase for pairs that were left out; empty if there are none.
         constant: "x", "y" or both, where they do not vary.
     """
 
@@ -52,9 +52,9 @@ def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 
     """Pearson and Spearman correlation of x and y, with two-sided permutation p-values.
 
     A p-value is twice the smaller share of re-pairings whose correlation is at least as high, or at least
-    as low, as the observed one. All n! re-pairings are tried where they are no more than `n_resamples`
-    (exact; at the default up to 7 pairs); otherwise `n_resamples` random ones, the observed one counted in.
-    So no p-value is below 2/n!, nor below 2/(n_resamples+1): three pairs cannot give less than 1/3. Source:
+    as low, as the observed one. All n! re-pairings are tried if there are at most `n_resamples`
+    (exact; at the default up to 7 pairs); otherwise `n_resamples` random ones, including the observed one.
+    So no p-value is below 2/n! or 2/(n_resamples+1): three pairs cannot give less than 1/3. Source:
     Phipson and Smyth (2010).
 
     Args:
@@ -73,8 +73,8 @@ def correlate_pair(x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = 
     x, y, left_out = _finite_pairs(x, y)
     problem = _why_undefined(x, y)
     if problem:
-        nothing = (math.nan, math.nan, math.nan, math.nan)
-        return Correlation(x.size, *nothing, join_status(left_out, problem), left_out, _constant(x, y))
+        undefined = (math.nan, math.nan, math.nan, math.nan)
+        return Correlation(x.size, *undefined, join_status(left_out, problem), left_out, _constant(x, y))
     options = {"n_resamples": n_resamples, "batch": batch_size(x.size)}
     method = stats.PermutationMethod(rng=np.random.default_rng(seed), **options)
     pearson = stats.pearsonr(x, y, method=method)
@@ -100,9 +100,9 @@ def correlation_interval(
 ) -> Interval:
     """Correlation with its bootstrap interval over pairs (BCa, or percentile where BCa is undefined).
 
-    Pairs are resampled whole. A resample that draws the same x or y throughout has no correlation: it is
-    left out, and the status says how many were. That happens with few pairs (at five, in 1 of 625 resamples
-    or more) or with many ties. Pairs on a straight line give an interval of no width, however few they are.
+    Pairs are resampled whole. A resample in which all x or all y are equal has no correlation: it is
+    left out, and the status says how many there were. That happens with few pairs (at five, in 1 of 625 resamples
+    or more) or with many ties. Pairs on a straight line give an interval of zero width, however few there are.
 
     Args:
         x: [observation] numbers; pairs with a member that is not finite are left out, which the status says.
@@ -132,8 +132,8 @@ def correlation_interval(
 def parametric_p(r: float, n: int) -> float:
     """Two-sided p-value of a correlation by Student's t with n - 2 degrees of freedom.
 
-    What scipy's pearsonr and spearmanr give by default, and what published analyses mostly quote. Exact for Pearson's r
-    of normal data, else an approximation: the permutation p-values above need no such assumption.
+    The default of scipy's pearsonr and spearmanr, and what most published analyses quote. Exact for Pearson's r of
+    normal data, otherwise an approximation: the permutation p-values above need no such assumption.
 
     Args:
         r: -1 to 1.
@@ -173,7 +173,7 @@ def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def is_constant(values: NDArray[np.float64]) -> bool:
-    """Whether finite values are equal to float64 rounding; true for one value and for none."""
+    """Whether finite values are equal up to float64 rounding; true for one value or none."""
     return values.size == 0 or bool(np.ptp(values) <= _CONSTANT_TOLERANCE * np.abs(values).max())
 
 
@@ -217,10 +217,10 @@ def _spearman_rho(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1
 def _spearman_p(
     x: NDArray[np.float64], y: NDArray[np.float64], *, rng: np.random.Generator, n_resamples: int, batch: int
 ) -> float:
-    """Permutation p-value of Spearman's rho, by the rank product, which orders re-pairings as rho does.
+    """Permutation p-value of Spearman's rho, by the rank product, which orders re-pairings like rho.
 
     spearmanr has no permutation method. Twice the centered ranks are whole numbers, so the products are
-    exact and equal ones are never told apart by rounding, as correlations near zero would be.
+    exact, and rounding never makes equal ones differ, as it would for correlations near zero.
     """
     centered_x = 2 * stats.rankdata(x) - (x.size + 1)
     centered_y = 2 * stats.rankdata(y) - (y.size + 1)

@@ -27,7 +27,7 @@ def mean_intervals(
     plain percentiles (Efron and Tibshirani 1993, chapter 13); for single scores see `bootstrap.mean_interval`.
 
     Args:
-        values: [prompt, column]; a column with a value that is not finite gets the mean of its finite ones, and no
+        values: [prompt, column]; a column with a value that is not finite gets the mean of its finite values, and no
             interval.
         seed: of the resampling.
         n_resamples: number of bootstrap samples.
@@ -52,7 +52,7 @@ def mean_intervals(
     step = max(1, _BATCH_ELEMENTS // n_resamples)
     for start in range(0, whole.size, step):
         columns = whole[start : start + step]
-        # About the mean, so that equal values give an interval of no width and large ones lose no digits.
+        # Relative to the mean, so that equal values give an interval of zero width and large values lose no digits.
         deviations = shares @ (table[:, columns] - mean[columns])
         low[columns], high[columns] = mean[columns] + np.quantile(deviations, [tail, 1 - tail], axis=0)
     return MeanIntervals(mean, low, high)

@@ -1,4 +1,4 @@
-"""Two conditions of the same prompts compared, many quantities at once, with paired bootstrap intervals.
+"""Comparison of two conditions on the same prompts, many quantities at once, with paired bootstrap intervals.
 
 Index conventions: n prompt, q quantity, r resample.
 """
@@ -33,10 +33,10 @@ class Change:
 def paired_changes(
     baseline: Array, steered: Array, *, seed: int, n_resamples: int, confidence_level: float
 ) -> Mapping[str, Change]:
-    """How quantities change between two conditions of the same prompts.
+    """How quantities change between two conditions on the same prompts.
 
     difference = mean(steered - baseline); absolute_difference = mean |steered - baseline|; percent_change =
-    100 · mean(steered - baseline) / |mean(baseline)|, NaN at a mean of zero. A prompt keeps both its numbers in every
+    100 · mean(steered - baseline) / |mean(baseline)|, NaN at a mean of zero. A prompt keeps both numbers in every
     resample, and all quantities share the resamples. Intervals are BCa (Efron and Tibshirani 1993, section 14.3),
     percentiles where BCa is undefined, the value itself where no resample differs, NaN for a single prompt or where a
     resample has no value.
@@ -54,7 +54,7 @@ def paired_changes(
     if baseline.shape != steered.shape or baseline.ndim != 2:
         raise ValueError(f"shapes {baseline.shape} and {steered.shape}: expected [n, q] twice")
     if not (np.isfinite(baseline).all() and np.isfinite(steered).all()):
-        raise ValueError("a number is not finite: leave out and flag it first")
+        raise ValueError("a number is not finite: leave it out and flag it first")
     n = len(baseline)
     whole = _measures(np.full((1, n), 1 / n), baseline, steered)
     if n < 2:
@@ -93,14 +93,14 @@ def bca_bounds(value: Array, resampled: Array, left_out: Array, confidence_level
     Args:
         value: [q], of all prompts.
         resampled: [r, q], of the bootstrap samples.
-        left_out: [n, q], without one prompt each.
+        left_out: [n, q], each row without one prompt.
         confidence_level: between 0 and 1.
 
     Returns:
         (low, high), [q] each.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        # A resample that holds every prompt once gives the value again, up to rounding: it counts half on each side.
+        # A resample with every prompt once gives the value itself, up to rounding: it counts half on each side.
         ties = np.abs(resampled - value) <= _ROUNDING * np.abs(resampled).max(axis=0)
         share = ((resampled < value) & ~ties).mean(axis=0) + ties.mean(axis=0) / 2
         bias = ndtri(share)
@@ -126,7 +126,7 @@ def _measures(weights: Array, baseline: Array, steered: Array) -> dict[str, Arra
 
 
 def _quantiles(values: Array, places: Array) -> Array:
-    """Quantile of each column at a place of its own, [q], linear between values; NaN where a value is NaN."""
+    """Per-column quantile at a per-column probability, [q], linear between values; NaN where a value is NaN."""
     ordered = np.sort(values, axis=0)
     position = places * (len(ordered) - 1)
     below = np.floor(position).astype(int)

@@ -1,4 +1,4 @@
-"""Two independent samples compared: effect size with its bootstrap interval and a permutation p-value."""
+"""Comparison of two independent samples: effect size with its bootstrap interval and a permutation p-value."""
 
 import math
 from collections.abc import Callable
@@ -55,15 +55,15 @@ class Contrast:
 def cliffs_delta(
     x: ArrayLike, y: ArrayLike, *, seed: int, n_resamples: int = N_RESAMPLES, confidence_level: float = CONFIDENCE_LEVEL
 ) -> Contrast:
-    """Cliff's delta = P(x > y) - P(x < y) over all pairs of one x and one y: an effect size that assumes no shape.
+    """Cliff's delta = P(x > y) - P(x < y) over all pairs: an effect size without distributional assumptions.
 
-    -1 to 1; 0 where neither tends to be larger, ±1 where the samples do not overlap (the interval then has no width,
+    -1 to 1; 0 if neither tends to be larger, ±1 if the samples do not overlap (the interval then has no width,
     which the status says). The permutation test is that of Mann and Whitney. Sources: Cliff (1993); Phipson and
-    Smyth (2010) for the p-value, which is exact where all regroupings are no more than `n_resamples`.
+    Smyth (2010) for the p-value, which is exact if there are at most `n_resamples` regroupings.
 
     Args:
         x: [observation] numbers; those not finite are left out, which the status says.
-        y: [observation] the same, independent of x.
+        y: [observation] likewise, independent of x.
         seed: of permutations and resampling.
         n_resamples: number of each.
         confidence_level: of the BCa interval (percentile where BCa is undefined).
@@ -75,7 +75,7 @@ def cliffs_delta(
         ValueError: x or y is not one-dimensional, or an option is out of range.
     """
     settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
-    # Regrouping changes no rank, so the test ranks once; a resample of the bootstrap has ranks of its own.
+    # Regrouping changes no rank, so the test ranks once; each bootstrap resample has its own ranks.
     found = _contrast(x, y, _delta, permuted=(_joint_ranks, _delta_of_ranks), **settings)
     if abs(found.value) < 1 or math.isnan(found.low):
         return found
@@ -87,7 +87,7 @@ def ratio_of_means(
 ) -> Contrast:
     """Mean of x over mean of y, for quantities above 0, with interval and a permutation test of "the ratio is 1".
 
-    The test permutes the logarithm of the ratio, so that x/y and y/x are judged alike. Arguments, interval and
+    The test permutes the logarithm of the ratio, so that x/y and y/x are treated alike. Arguments, interval and
     degenerate input as for `cliffs_delta`.
 
     Raises:
@@ -140,7 +140,7 @@ def _delta(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> ND
 def _joint_ranks(
     x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ranks of x and of y in the joint sample, ties by their mean."""
+    """Ranks of x and of y in the joint sample, ties by mean rank."""
     ranks = stats.rankdata(np.concatenate(_same_batch(x, y), axis=axis), axis=axis)
     return ranks[..., : x.shape[-1]], ranks[..., x.shape[-1] :]
 
@@ -155,13 +155,13 @@ def _log_ratio(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -
 
 
 def _same_batch(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both with the same leading axes: scipy may resample one and leave the other as it is."""
+    """Both with the same leading axes: scipy may resample only one of them."""
     batch = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(y, (*batch, y.shape[-1]))
 
 
 def _finite(values: ArrayLike, name: str) -> tuple[NDArray[np.float64], int]:
-    """The finite observations, and how many others there are."""
+    """The finite observations, and how many others were removed."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1:
         raise ValueError(f"{name} has {sample.ndim} dimensions: expected one, over observations")

@@ -1,9 +1,9 @@
 """Steering directions read from files.
 
-File forms: .safetensors with one vector, or one per layer named residual.{l} (as the rule `contrast` writes);
+File forms: .safetensors with one vector, or one per layer named residual.{l} (as the rule `derive_direction` writes);
 .pt (weights only) with one vector, or per hookpoint; .csv per hookpoint, pointing to local sparse coders of sparsify.
 The hookpoint forms are those of lm-evaluation-harness' steered model: hookpoint, steering_vector,
-steering_coefficient, action (add or clamp) and bias. It changes the *output* of a block, which is what enters the next.
+steering_coefficient, action (add or clamp) and bias. They change the *output* of a block, the input of the next.
 """
 
 import re
@@ -27,12 +27,12 @@ _ACTIONS = ("add", "clamp")
 
 @dataclass(frozen=True)
 class Direction:
-    """A vector [d] and how strongly it acts by itself.
+    """A vector [d] and its own strength.
 
     Attributes:
         vector: [d].
         action: add or clamp.
-        coefficient: factor of what is added, or the value that the component is clamped to.
+        coefficient: factor of the added vector, or the value that the component is clamped to.
         bias: [d], origin of a clamp.
     """
 
@@ -60,14 +60,14 @@ def block_of(hookpoint: str, anatomy: Anatomy, where: str) -> int:
     """The block that a hookpoint names: "layers.3", or any longer end of its path in the module tree.
 
     Raises:
-        ConfigError: for a hookpoint that is no block of this model.
+        ConfigError: for a hookpoint that is not a block of this model.
     """
     path, _, index = hookpoint.rpartition(".")
     is_end = path and f".{anatomy.blocks_path}".endswith(f".{path}")
     if not (is_end and index.isdecimal() and int(index) < anatomy.n_layers):
         short = anatomy.blocks_path.rpartition(".")[2]
         raise ConfigError(
-            f"the hookpoint {hookpoint!r} is no block of this model",
+            f"the hookpoint {hookpoint!r} is not a block of this model",
             where=where,
             expected=f"{short}.0 to {short}.{anatomy.n_layers - 1}",
         )
@@ -91,7 +91,7 @@ def _from_safetensors(file: Path, _anatomy: Anatomy, where: str) -> Direction | 
 def _from_pt(file: Path, anatomy: Anatomy, where: str) -> Direction | dict[int, Direction]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises whatever it meets
+    except Exception as error:  # the unpickler may raise anything
         raise ConfigError(
             f"it cannot be loaded with weights_only: {str(error).splitlines()[0]}",
             where=where,
@@ -107,7 +107,7 @@ def _from_pt(file: Path, anatomy: Anatomy, where: str) -> Direction | dict[int, 
 
 
 def _from_csv(file: Path, anatomy: Anatomy, where: str) -> dict[int, Direction]:
-    """Rows loader, action, sparse_model, hookpoint, feature_index, steering_coefficient; others are notes."""
+    """Rows loader, action, sparse_model, hookpoint, feature_index, steering_coefficient; other columns are ignored."""
     rows = read_hookpoints(file, where)
     return _by_layer([_sparse_feature(row, place) for place, row in rows], anatomy, where)
 
@@ -138,8 +138,8 @@ def _sparse_feature(row: Mapping[str, str], where: str) -> dict[str, Any]:
 
 
 def _by_layer(entries: Sequence[Mapping[str, Any]], anatomy: Anatomy, where: str) -> dict[int, Direction]:
-    """Hookpoint entries → residual position: what leaves block l is residual[l + 1]."""
-    found: dict[int, Direction] = {}
+    """Hookpoint entries → residual position: the output of block l is residual[l + 1]."""
+    directions: dict[int, Direction] = {}
     for entry in entries:
         missing = [key for key in ("hookpoint", "steering_vector", "steering_coefficient") if key not in entry]
         action = entry.get("action", "add")
@@ -149,13 +149,13 @@ def _by_layer(entries: Sequence[Mapping[str, Any]], anatomy: Anatomy, where: str
                 wrong, where=where, expected="hookpoint, steering_vector, steering_coefficient, action add or clamp"
             )
         layer = block_of(str(entry["hookpoint"]), anatomy, where) + 1
-        if layer in found:
+        if layer in directions:
             raise ConfigError(f"the hookpoint {entry['hookpoint']!r} is given twice", where=where, expected="each once")
         bias = None if entry.get("bias") is None else _vector(entry["bias"], where)
-        found[layer] = Direction(
+        directions[layer] = Direction(
             _vector(entry["steering_vector"], where), action, _number(entry["steering_coefficient"], where), bias
         )
-    return found
+    return directions
 
 
 def _check(direction: Direction, anatomy: Anatomy, where: str) -> None:
@@ -168,7 +168,7 @@ def _check(direction: Direction, anatomy: Anatomy, where: str) -> None:
             )
     numbers = np.append(direction.vector, direction.coefficient)
     if not np.isfinite(numbers).all() or (direction.action == "clamp" and not direction.vector.any()):
-        raise ConfigError("it is not finite, or a zero vector to clamp", where=where, expected="finite numbers")
+        raise ConfigError("it is not finite, or a clamp along a zero vector", where=where, expected="finite numbers")
 
 
 def _tensors(file: Path, where: str) -> dict[str, torch.Tensor]:

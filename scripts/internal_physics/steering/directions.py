@@ -29,33 +29,35 @@ def build_steering(
         options: vector, file or contrast; scale, layers, tokens: as in the config.
         anatomy: of the model.
         file: where the directions of `file` or `contrast` are.
-        derived: instead of a file of `contrast`: its directions, [L + 1, d].
+        derived: the directions of `contrast`, [L + 1, d], instead of a file.
         where: the place in the config, for messages.
 
     Raises:
-        ConfigError: for a vector of the wrong width, a layer or hookpoint the model does not have, a file that holds
-            something else.
+        ConfigError: for a vector of the wrong width, a layer or hookpoint that the model does not have, or a file
+            with other content.
     """
     if "vector" in options:
-        found: Direction | dict[int, Direction] = Direction(
+        directions: Direction | dict[int, Direction] = Direction(
             fit_width(options["vector"], anatomy.width, f"{where} → vector")
         )
     elif derived is not None:
-        found = {layer: Direction(vector) for layer, vector in enumerate(derived)}
+        directions = {layer: Direction(vector) for layer, vector in enumerate(derived)}
     else:
-        found = read_directions(Path(str(file)), anatomy, f"{where} → {'file' if 'file' in options else 'contrast'}")
-    weights = _weights(options, found, anatomy, where)
+        directions = read_directions(
+            Path(str(file)), anatomy, f"{where} → {'file' if 'file' in options else 'contrast'}"
+        )
+    weights = _weights(options, directions, anatomy, where)
     scale = float(options.get("scale", SteeringOptions.scale))
-    edits = {layer: (_edit(_at(found, layer, where), scale, weight),) for layer, weight in weights.items()}
+    edits = {layer: (_edit(_at(directions, layer, where), scale, weight),) for layer, weight in weights.items()}
     tokens = tuple(float(w) for w in options.get("tokens", (1.0,)))
     return Steering(edits, tokens, _describe(options, weights, file))
 
 
-def _weights(options: Mapping[str, Any], found: object, anatomy: Anatomy, where: str) -> dict[int, float]:
+def _weights(options: Mapping[str, Any], directions: object, anatomy: Anatomy, where: str) -> dict[int, float]:
     weights = layer_weights(options.get("layers"), f"{where} → layers")
     if weights is None:
-        every = range(anatomy.n_layers)  # a derived direction of the last residual is used only when asked for
-        chosen = found if "file" in options and isinstance(found, dict) else every
+        every = range(anatomy.n_layers)  # a derived direction is applied to the last residual only on request
+        chosen = directions if "file" in options and isinstance(directions, dict) else every
         weights = dict.fromkeys(chosen, 1.0)
     unknown = [layer for layer in weights if layer > anatomy.n_layers]
     if unknown:
@@ -67,16 +69,16 @@ def _weights(options: Mapping[str, Any], found: object, anatomy: Anatomy, where:
     return weights
 
 
-def _at(found: Direction | dict[int, Direction], layer: int, where: str) -> Direction:
-    if isinstance(found, Direction):
-        return found
-    if layer not in found:
+def _at(directions: Direction | dict[int, Direction], layer: int, where: str) -> Direction:
+    if isinstance(directions, Direction):
+        return directions
+    if layer not in directions:
         raise ConfigError(
             f"the file has no vector for layer {layer}",
             where=f"{where} → layers",
-            expected=f"some of {', '.join(map(str, sorted(found)))}",
+            expected=f"some of {', '.join(map(str, sorted(directions)))}",
         )
-    return found[layer]
+    return directions[layer]
 
 
 def _edit(direction: Direction, scale: float, weight: float) -> Edit:
@@ -86,6 +88,6 @@ def _edit(direction: Direction, scale: float, weight: float) -> Edit:
 
 
 def _describe(options: Mapping[str, Any], weights: Mapping[int, float], file: str | Path | None) -> dict[str, Any]:
-    """What goes into a record's metadata: the options, the layers as they acted, the checksum of a file."""
+    """The steering as stored in a record's metadata: the options, the layer weights used, the checksum of a file."""
     described = {**options, "layers": {str(layer): weight for layer, weight in weights.items()}}
     return described | ({} if file is None else {"sha256": sha256_of(Path(file))})

@@ -1,7 +1,7 @@
-"""Steering: a real intervention on the residual stream while it is recorded, which later layers feel.
+"""Steering: an intervention on the residual stream during the recorded pass, so that later layers see its effect.
 
-At each chosen layer `scale · layer_weight[l] · token_weight[t] · v` is added to residual[l], what enters block l (at
-l = L: what leaves the last block). The recorded residual[l] already contains it, and residual_gradient[l] is the
+At each chosen layer `scale · layer_weight[l] · token_weight[t] · v` is added to residual[l], the input of block l (at
+l = L: the output of the last block). The recorded residual[l] already contains it, and residual_gradient[l] is the
 gradient with respect to that steered residual.
 
 Index conventions: b prompt of the batch, t token, l residual position 0..L, d width.
@@ -22,10 +22,10 @@ class Edit:
     """One change of the residual stream at one layer.
 
     Attributes:
-        vector: [d]; what is added (add), or the direction whose component is held (clamp).
-        action: add, or clamp: the component along the direction becomes `value`, the rest stays.
-        value: of the component, where it is clamped.
-        weight: of the whole change at this layer, of a clamp; what is added has it in its vector.
+        vector: [d]; the vector to add (add), or the direction whose component is set (clamp).
+        action: add, or clamp: the component along the direction becomes `value`, the rest is unchanged.
+        value: of the clamped component.
+        weight: of a clamp at this layer; the vector of an addition already includes it.
         bias: [d], the origin from which a clamped component is measured; None for zero.
     """
 
@@ -43,7 +43,7 @@ class Steering:
     Attributes:
         edits: layer → changes, in order.
         token_weights: [n] from the first to the last token, stretched linearly over each prompt's own tokens.
-        description: plain data that says what this is, for the metadata of records.
+        description: plain data that describes the steering, for the metadata of records.
     """
 
     edits: Mapping[int, tuple[Edit, ...]]
@@ -52,7 +52,7 @@ class Steering:
 
 
 class Intervention:
-    """Applies a Steering to one right-padded batch; padding is left as it is.
+    """Applies a Steering to one right-padded batch; padding is unchanged.
 
     Args:
         steering: what to change.
@@ -67,23 +67,23 @@ class Intervention:
             self.weights[b, :length, 0] = torch.from_numpy(stretch(steering.token_weights, length))
 
     def __call__(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
-        """residual[layer], [b, t, d], with the changes of this layer; the tensor itself where there are none."""
+        """residual[layer], [b, t, d], with the changes of this layer; the same tensor if there are none."""
         for edit in self.steering.edits.get(layer, ()):
             hidden = _change(hidden, edit, self.weights.to(hidden.device))
         return hidden
 
 
 def stretch(weights: Sequence[float], n_tokens: int) -> np.ndarray:
-    """Weights [n] → [n_tokens], linear between them; the first and the last stay where they are.
+    """Weights [n] → [n_tokens], interpolated linearly; the first and last weights apply to the first and last tokens.
 
-    One weight holds for all tokens; a single token gets the first.
+    One weight applies to all tokens; a single token gets the first weight.
     """
     places = np.linspace(0.0, 1.0, n_tokens) if n_tokens > 1 else np.zeros(1)
     return np.interp(places, np.linspace(0.0, 1.0, len(weights)), np.asarray(weights, dtype=float))
 
 
 def fit_width(numbers: Sequence[float], width: int, where: str = "vector") -> np.ndarray:
-    """Numbers as a vector [width], repeated from the start where they are fewer.
+    """Numbers as a vector [width], repeated from the start if there are fewer.
 
     Raises:
         ConfigError: for more numbers than the width.
