@@ -287,7 +287,7 @@ def test_wrong_hookpoints_are_refused(anatomy, tmp_path):
     entry = {"steering_vector": torch.ones(WIDTH), "steering_coefficient": 1.0}
     for hookpoint in ("layers.3", "layers.0.mlp", "h.0", "blocks.1.hook_resid_post"):
         torch.save([{"hookpoint": hookpoint, **entry}], tmp_path / "h.pt")
-        assert f"the hookpoint {hookpoint!r} is no block" in refused(anatomy, file=tmp_path / "h.pt")
+        assert f"the hookpoint {hookpoint!r} is not a block" in refused(anatomy, file=tmp_path / "h.pt")
     torch.save([{"hookpoint": "layers.1", "steering_vector": torch.ones(WIDTH)}], tmp_path / "h.pt")
     assert "an entry without steering_coefficient" in refused(anatomy, file=tmp_path / "h.pt")
     torch.save([{"hookpoint": "layers.1", **entry, "action": "ablate"}], tmp_path / "h.pt")
