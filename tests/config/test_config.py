@@ -331,3 +331,21 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"
+
+
+def test_without_a_reference_the_first_comparable_model_is_it():
+    assert load_config(config()).reference is None
+
+
+def test_a_reference_is_the_name_of_a_model():
+    assert load_config(config(reference="m")).reference == "m"
+
+
+@pytest.mark.parametrize(("close", "todo"), [("smoll", "did you mean 'smol'?"), ("x", "name a model of this config")])
+def test_a_reference_that_is_no_model_is_refused(close, todo):
+    models = {name: {"source": "path:/some/model"} for name in ("smol", "other")}
+    error = refused(config(models=models, reference=close))
+    assert error.what == f"there is no model {close!r}"
+    assert error.where == "my.yaml: reference"
+    assert error.expected == "one of smol, other"
+    assert error.todo == todo

@@ -4,6 +4,7 @@ No heavy imports: the Snakefile calls this while it is parsed.
 """
 
 import copy
+import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +72,11 @@ class Config:
         """Snapshot name → source; models that differ only in precision share one."""
         return {source.snapshot: source for source in self.sources.values()}
 
+    @property
+    def reference(self) -> str | None:
+        """The model that the others are compared with; None for the first of those that can be compared."""
+        return self.raw.get("reference")
+
     def lens_prompt(self, model: str) -> tuple[str, str]:
         """Set and name of the prompt whose lens is drawn: the one asked for, else the first that the model runs."""
         own = [s for s in self.prompt_sets.values() if s.task == self.models[model]["task"]]
@@ -125,6 +131,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     refuse_chats(resolved["models"], {name: prompt_set.text for name, prompt_set in sets.items()}, runs, where)
     config = Config(resolved, sources, sets, conditions, runs)
     _refuse_unknown_prompt(config, where)
+    _refuse_unknown_reference(config, where)
     return config
 
 
@@ -259,3 +266,15 @@ def _refuse_unknown_prompt(config: Config, where: str) -> None:
             expected="set/name of a prompt of this config",
             todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
         )
+
+
+def _refuse_unknown_reference(config: Config, where: str) -> None:
+    if config.reference is None or config.reference in config.models:
+        return
+    close = difflib.get_close_matches(config.reference, list(config.models), n=1)
+    raise ConfigError(
+        f"there is no model {config.reference!r}",
+        where=f"{where}: reference",
+        expected=f"one of {', '.join(config.models)}",
+        todo=f"did you mean {close[0]!r}?" if close else "name a model of this config",
+    )

@@ -116,6 +116,8 @@ class Settings:
 
     Attributes:
         seed: seed of everything that is drawn at random: resampling, permutation, sampling.
+        reference: the model that the others are compared with, by its name in `models`. If it is not given: the first
+            model of those that can be compared.
         gpus_per_job: GPUs that a job which runs a model asks the scheduler for. The GPU of a workstation is used
             without asking, see `models.<name>.device`.
         provenance: written by the workflow into results/run.yaml; ignored when such a file is used as a config.
@@ -123,5 +125,6 @@ class Settings:
 
     statistics: StatisticsOptions = field(default_factory=StatisticsOptions)
     seed: NaturalNumber = 0
+    reference: str | None = None
     gpus_per_job: NaturalNumber = 0
     provenance: Mapping[str, Any] | None = None
