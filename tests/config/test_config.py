@@ -327,7 +327,7 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
         "  expected: some of conditions, gpus_per_job, information, metrics, models, prompt_sets, provenance, record, "
-        "seed, statistics, thermodynamics",
+        "reference, seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"
