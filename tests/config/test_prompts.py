@@ -131,17 +131,20 @@ def test_a_text_with_what_looks_like_a_row_is_said_to_have_it(tmp_path, caplog, 
         assert "line 2: the text of prompt 'a' goes on to line 4, and 'b,second' in it looks like a row" in warned[0]
 
 
-@pytest.mark.parametrize("name", ["1", "42", "1_000", "0x1F", "e3"])
+@pytest.mark.parametrize("name", ["1", "42", "1_000", "0x1F", "e3", "nan", "null", "1e3", "TRUE", "007", "NA", "1.10"])
 def test_a_name_is_text_whatever_it_looks_like(tmp_path, name):
     assert read_prompts(write(tmp_path / "set.csv", f"name,text\n{name},{name}\n")) == [Prompt(name, name)]
     assert read_prompts(write(tmp_path / "set.yaml", f'- {{name: "{name}", text: "{name}"}}\n')) == [Prompt(name, name)]
 
 
-@pytest.mark.parametrize("name", ["nan", "null", "1e3", "TRUE", "007"])
-def test_a_name_that_a_csv_table_would_not_give_back_is_refused(tmp_path, name):
-    with pytest.raises(PromptError, match=f"the name '{name}' is read back from a CSV table as a") as error:
-        read_prompts(write(tmp_path / "set.csv", f"name,text\na,x\n{name},y\n"))
-    assert error.value.where.endswith("set.csv: line 3")
+@pytest.mark.parametrize(
+    ("written", "value"), [("null", None), ("TRUE", True), ("007", 7), (".nan", "nan"), ("~", None)]
+)
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path, written, value):
+    with pytest.raises(PromptError, match=rf"name is {value}, not text") as error:
+        read_prompts(write(tmp_path / "set.yaml", f"- {{name: {written}, text: x}}\n"))
+    assert error.value.where.endswith("set.yaml: prompt 1")
+    assert error.value.todo == "put it in quotes"
 
 
 @pytest.mark.parametrize("text", ["nan", "null", "1e3", "TRUE", "007", "NA"])

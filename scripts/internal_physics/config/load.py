@@ -21,7 +21,6 @@ from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
-from internal_physics.ground.names import refuse_misread
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.models.options import SPELLED
 from internal_physics.models.sources import Source, parse_source
@@ -117,8 +116,6 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     _Validator(_rules()).check(resolved, where)
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
-        for name in resolved[kind]:
-            refuse_misread(name, f"{where}: {kind}", ConfigError)
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")

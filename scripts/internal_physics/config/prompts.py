@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from internal_physics.ground.errors import PromptError
-from internal_physics.ground.names import NAME, WHAT_A_NAME_IS, refuse_misread
+from internal_physics.ground.names import NAME, WHAT_A_NAME_IS
 from internal_physics.ground.options import Name, names_of
 from internal_physics.ground.strict_csv import Row, read_csv
 from internal_physics.ground.strict_yaml import parse_yaml
@@ -151,7 +151,6 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
             where=where,
             expected=WHAT_A_NAME_IS,
         )
-    refuse_misread(name, where, PromptError)
     _refuse_blank_edges(entry, where)
     if not text.strip():
         raise PromptError(

@@ -19,15 +19,15 @@ Filters: TypeAlias = "pc.Expression | _Conditions | None"
 
 
 @contextmanager
-def reading(path: str | Path) -> Iterator[None]:
-    """Have an error of Parquet's reader name the file.
+def reading(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
+    """Have an error of Parquet's reader, or one of the kinds `errors`, name the file.
 
     Raises:
         StoreError: if the file is missing or damaged.
     """
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, *errors) as error:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
 
 
