@@ -1,13 +1,14 @@
 # Every verb sets up what it needs; all are safe to repeat.
 PYTHON ?= python3
 CORES ?= all
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch check test test-slurm measure bench lint format docs docs-site clean
+.PHONY: help setup run fetch check test test-slurm test-gpu measure bench lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -35,11 +36,14 @@ FAST := tests/config tests/plan tests/records tests/report tests/statistics
 check: lint  ## linters and fast tests
 	$(BIN)/python -m pytest -q $(FAST)
 
-test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest
+test: $(READY)  ## run all tests, in WORKERS=2 processes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node SLURM; needs root and Debian's packages
 	$(BIN)/python -m pytest tests/slurm
+
+test-gpu: $(READY)  ## compare records, readouts and spectra of a GPU with the CPU's; needs a GPU that torch sees
+	$(BIN)/python -m pytest tests/gpu
 
 measure: $(READY)  ## measure the default run in a fresh clone, for the numbers in README and docs
 	$(BIN)/python -m benchmarks.default_run

