@@ -54,7 +54,7 @@ def test_figures_and_report_show_every_name(folder):
         draw_figures(figure_module(kind), inputs, map(str, paths.values()), options)
     read = {path.stem: read_table(path, TABLES[path.stem]) for path in folder.glob("*.parquet")}
     run = {
-        "models": dict.fromkeys(NAMES.values(), {"source": "path:m", "dtype": "float32", "quantization": "none"}),
+        "models": {name: {"source": "path:m", "dtype": "float32", "quantization": "none"} for name in NAMES.values()},
         "prompt_sets": {name: {} for name in SETS},
         "seed": 0,
         "statistics": {"confidence_level": 0.95},

@@ -67,7 +67,8 @@ INT8_INTERACTION = (0.01, 2.0)
 # different order of additions rounds differently. Seen: not yet.
 GPU_BFLOAT16 = 0.1
 
-# Singular values in float64 from Gram matrices on the GPU, from LAPACK on the CPU; relative to the largest. Seen: not yet.
+# Singular values in float64 from Gram matrices on the GPU, from LAPACK on the CPU; relative to the largest.
+# Seen: not yet.
 GPU_SPECTRA = 1e-6
 
 # 4 bit: the same weights in another kernel. 8 bit: rounding of activations, on a tiny random model.
