@@ -1,8 +1,9 @@
 # INPUTS   results/snapshots/{snapshot}/ (final norm and head alone) and results/tensors/{model}/{condition}/…, all prompts
 # OUTPUTS  results/metrics/information/{model}/{condition}.parquet  tidy rows, attention entropy by head too
-#          results/lens/{model}/{condition}/positions.parquet, tokens.parquet, predictions.parquet  (metrics/information.py)
-#          results/tables/information.*, predictions.*
-#          results/figures/information_profiles-{prompt_set}.*, information_{quantity}.*, lens_heatmap-{model}.*, token_trajectories.*
+#          results/lens/{model}/{condition}/positions, tokens, followed and predictions, all .parquet
+#          results/tables/information.*, predictions.*, decided.*, decided_means.*
+#          results/figures/information_profiles-{prompt_set}.*, information_{quantity}.*, lens_heatmap-{model}.*,
+#          token_trajectories.*, decided-{prompt_set}.*
 
 READING = [name for name in CONFIG.raw["information"] if name != "lens_prompt"]  # which lens is drawn changes none
 
@@ -15,6 +16,7 @@ rule information:
         metric="results/metrics/information/{model}/{condition}.parquet",
         positions="results/lens/{model}/{condition}/positions.parquet",
         tokens="results/lens/{model}/{condition}/tokens.parquet",
+        followed="results/lens/{model}/{condition}/followed.parquet",
         predictions="results/lens/{model}/{condition}/predictions.parquet",
     log:
         "results/logs/information/{model}/{condition}.log",
@@ -58,3 +60,28 @@ rule collect_information:
         "Collecting information and predictions into tables"
     script:
         "../scripts/collect_information.py"
+
+
+rule decided:
+    input:
+        followed=PLAN.for_runs("results/lens/{model}/{condition}/followed.parquet"),
+        prompts="results/tables/prompts_read.parquet",
+    output:
+        **table_files("decided", "decided_means"),
+    log:
+        "results/logs/decided.log",
+    benchmark:
+        "results/benchmarks/decided.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        seed=CONFIG.raw["seed"],
+        statistics=CONFIG.raw["statistics"],
+        code=code("decided"),
+    message:
+        "Finding the layer at which answers are decided"
+    script:
+        "../scripts/decided.py"

@@ -20,7 +20,13 @@ REPORTING = {"check_tables", "report"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
-WITH_NOTES = {"gains", "hypotheses", "residual_gain_result", "information_package"}  # they read table prompts_read
+WITH_NOTES = {
+    "gains",
+    "hypotheses",
+    "residual_gain_result",
+    "information_package",
+    "decided",
+}  # they read table prompts_read
 
 
 def figures(*names):
@@ -44,12 +50,14 @@ STALE = {
     "families/thermodynamics/change_points.py": {"phases"},
     "families/information/distribution.py": {"information"},
     "families/information/rows.py": {"information"},
+    "families/information/followed.py": {"information"},
     # How a family's rows become tables.
     "families/scores/collect.py": {"collect"},
     "families/gradient_flow/isf_spectra.py": {"table:isf_spectra"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
     "families/information/collect_information.py": {"collect_information"},
+    "families/information/decided.py": {"decided"},
     "families/residual_gain/hypothesis_tests.py": {"hypotheses"},
     "families/information/information_package.py": {"information_package"},
     # Columns and their words: what writes or reads these tables, and what knows all tables.
@@ -68,8 +76,9 @@ STALE = {
     },
     "families/thermodynamics/tables.py": {"collect_thermodynamics", *figures(*OF_WEIGHTS), *REPORTING},
     "families/information/tables.py": {
-        *("collect_information", "information_package"),
+        *("collect_information", "information_package", "decided"),
         *LAYER_CURVES,
+        *figures("decided"),
         *BESIDE,
         *REPORTING,
     },
@@ -98,13 +107,13 @@ STALE = {
     "models/fetch.py": {"fetch"},
     # Statistics and ground.
     "statistics/bootstrap.py": {
-        *("metric:isf", "collect", "correlate", "hypotheses"),
+        *("metric:isf", "collect", "correlate", "hypotheses", "decided"),
         *figures("gain_panels"),
     },
     "statistics/many_means.py": {"thermodynamics"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "correlate", "gains", "hypotheses"),
-        *("run_tables", "information_package", *REPORTING),
+        *("run_tables", "information_package", "decided", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

@@ -68,3 +68,14 @@ def quantities(logits, final, targets, t):
         "mean_entropy_nats": entropy.mean(),
         "mean_surprisal_nats": np.nanmean(surprisal),
     }
+
+
+def of_token(logits, token):
+    """Rank, probability and margin of a token of logits [v], by sorting."""
+    log_p = log_softmax(logits)
+    others = np.delete(log_p, token)
+    return {
+        "answer_rank": 1 + sorted(log_p, reverse=True).index(log_p[token]),
+        "answer_probability": np.exp(log_p[token]),
+        "answer_margin_nats": log_p[token] - others.max(),
+    }

@@ -77,7 +77,7 @@ class TestPrompts:
         """Table prompts_read tells notes to all that need them; the footers of the records are read apart from them."""
         tree.edit(CONFIG, 'reason: "Counts up."', 'reason: "Counts up.", kind: counting')
         plan = tree.plan()
-        assert plan.labels == {"run_tables", *BELOW_NOTES, *figures_of("gains", "hypotheses"), *END}
+        assert plan.labels == {"run_tables", *BELOW_NOTES, *figures_of("gains", "hypotheses", "decided"), *END}
 
     def test_an_added_prompt_records_its_own_set_again(self, tree):
         tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')

@@ -44,14 +44,20 @@ END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
 BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra")}
-BELOW_NOTES = {"gains", "hypotheses", "residual_gain_result", "information_package"}  # what reads table prompts_read
+BELOW_NOTES = {
+    "gains",
+    "hypotheses",
+    "residual_gain_result",
+    "information_package",
+    "decided",
+}  # what reads table prompts_read
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
 BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
 BELOW_INFORMATION = {
-    *("collect_information", "information_package"),
-    *figures_of("information", "predictions"),
+    *("collect_information", "information_package", "decided"),
+    *figures_of("information", "predictions", "decided"),
     *BELOW_LENS,
     *END,
 }

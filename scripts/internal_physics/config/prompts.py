@@ -33,7 +33,10 @@ class Prompt:
         difficulty: how hard it is, in your own words; tables keep it.
         expectation: what you expect to see, in your own words.
         reason: why the prompt is there, in your own words.
-        answer: what a masked model should say at the [MASK]. If it is not given: its own most probable token.
+        answer: what a masked model should say at the [MASK] (one token), or how a causal model should continue the
+            text (a word, without the space before it; of several tokens the first is followed). It is followed along
+            depth; for a masked model it is also the target of the loss. If it is not given: the model's own most
+            probable token.
     """
 
     name: Name

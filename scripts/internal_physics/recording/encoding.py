@@ -25,8 +25,10 @@ class Encoded:
         ids: token ids that run, special tokens included.
         tokens: their strings.
         read_position: the last token (causal) or the [MASK] (masked).
-        answer: token id to predict at the [MASK]; None for the model's own best token.
+        answer: token id of the answer at the read position, of a longer one its first; None where the prompt has no
+            answer, and where no token of the model begins it (a word that it lacks, or a space of its own).
         special: positions of special tokens; None where no tokenizer has told them.
+        n_answer_tokens: how many tokens the answer has; 0 where `answer` is None.
     """
 
     prompt: Prompt
@@ -35,6 +37,7 @@ class Encoded:
     read_position: int
     answer: int | None = None
     special: tuple[int, ...] | None = None
+    n_answer_tokens: int = 0
 
 
 def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextOptions | None = None) -> list[Encoded]:
@@ -101,7 +104,29 @@ def _encoded(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) ->
             expected="at least 2 tokens",
             todo="lengthen it",
         )
-    return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1, special=found.special)
+    answer = _tokens_after(prompt, reader, where)
+    first = answer[0] if answer else None
+    return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1, first, found.special, len(answer))
+
+
+def _tokens_after(prompt: Prompt, reader: TextReader, where: str) -> tuple[int, ...]:
+    """Tokens of a causal prompt's answer; none if it has no answer, or if the first token says nothing of it."""
+    if prompt.answer is None:
+        return ()
+    if not prompt.answer.strip():
+        raise PromptError(
+            f"the answer {prompt.answer!r} is blank",
+            where=where,
+            expected="the word with which the text should go on",
+            todo="write it, or leave the answer out",
+        )
+    ids = reader.tokens_after(prompt.text, prompt.answer, where)
+    is_unknown = ids[0] == reader.tokenizer.unk_token_id and ids[0] not in reader.special_ids
+    if is_unknown or not str(reader.tokenizer.decode([ids[0]])).strip():
+        LOGGER.warning("%s: no token of the model begins the answer %r; it is not followed", where, prompt.answer)
+        return ()
+    reader.require_predicted(ids[0], prompt.answer, where)
+    return ids
 
 
 def _place(prompt: Prompt) -> str:
@@ -122,7 +147,8 @@ def _encode_masked(prompt: Prompt, found: TokenIds, reader: TextReader, where: s
     if prompt.answer is not None:
         answer = _answer_id(prompt, reader.tokenizer, where)
         reader.require_predicted(answer, prompt.answer, where)
-    return Encoded(prompt, found.ids, found.tokens, positions[0], answer, found.special)
+    n_tokens = 0 if answer is None else 1
+    return Encoded(prompt, found.ids, found.tokens, positions[0], answer, found.special, n_tokens)
 
 
 def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, where: str) -> int:

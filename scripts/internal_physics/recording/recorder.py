@@ -176,5 +176,7 @@ def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: Re
         parameters=infos,
         labels=dict(model.labels),
         answer_id=e.answer,
+        answer=e.prompt.answer,
+        n_answer_tokens=e.n_answer_tokens,
         special_positions=e.special,
     )

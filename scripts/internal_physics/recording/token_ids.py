@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import MASK
 from internal_physics.ground.errors import PromptError
+from internal_physics.recording.answers import tokens_after
 from internal_physics.recording.chat import render
 
 _WRITE_YOURSELF = "set special_tokens: explicit, with which a text has those that it writes and no others"
@@ -84,6 +85,14 @@ class TextReader:
             found = self._as_written(text, where)
         self._require_room(found, where)
         return found
+
+    def tokens_after(self, text: str, answer: str, where: str) -> tuple[int, ...]:
+        """Token ids of an answer as it would follow a causal text; see recording.answers for the rule."""
+        _refuse_half_characters(answer, where)
+        template, special = self.options.chat_template, self.options.special_tokens
+        whole = render(text, self.tokenizer, where) if template else text
+        as_text = False if template else None if special == "tokenizer" else special == "none"
+        return tokens_after(whole, answer, lambda some: self._ids(some, where, as_text=as_text))
 
     def require_predicted(self, token: int, text: str, where: str) -> None:
         """Refuse an answer that the model has no logit for.

@@ -75,7 +75,8 @@ class TraceInfo:
     decoded one by one during recording. Records from before this field existed have none.
     `special_positions` are those of special tokens: around the text, of a chat template, a [MASK]. None where it is not
     known: in records from before this field existed, and without a tokenizer.
-    `answer_id` is the token that a masked prompt asks for; None for the model's own best token, and for a causal model.
+    `answer` is the prompt's, None where it has none. `answer_id` is its token at the read position, of an answer of
+    `n_answer_tokens` tokens the first; None where there is no answer, and where no token of the model begins it.
     """
 
     prompt: str
@@ -93,6 +94,8 @@ class TraceInfo:
     top_tokens: tuple[str, ...] = ()
     answer_id: int | None = None
     special_positions: tuple[int, ...] | None = None
+    answer: str | None = None
+    n_answer_tokens: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""

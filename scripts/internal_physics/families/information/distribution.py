@@ -110,3 +110,12 @@ def rank_of(log_p: torch.Tensor, token: int) -> torch.Tensor:
     own = log_p[:, token, None]
     rank = 1.0 + (log_p > own).sum(dim=-1).double()
     return torch.where(own[:, 0].isnan(), torch.nan, rank)
+
+
+def margin_of(log_p: torch.Tensor, token: int) -> torch.Tensor:
+    """Margin of a token: ln p(token) less the largest ln p of the others, [n], in nats; > 0 if it is on top alone."""
+    if log_p.shape[-1] < 2:
+        raise ValueError("a margin needs at least two vocabulary entries")
+    top = log_p.topk(2, dim=-1)
+    is_best = top.indices[..., 0] == token
+    return log_p[..., token] - torch.where(is_best, top.values[..., 1], top.values[..., 0])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from internal_physics.families.family import Family, Figure, Metric, Per
 from internal_physics.families.information.options import ReadingOptions
-from internal_physics.families.information.tables import INFORMATION, PREDICTIONS
+from internal_physics.families.information.tables import DECIDED, DECIDED_MEANS, INFORMATION, PREDICTIONS
 from internal_physics.ground.options import Size, Text
 
 ASKED = (("information",),)
@@ -41,8 +41,9 @@ FAMILY = Family(
     title="Information along depth",
     options=InformationOptions,
     metrics=(Metric("information", "Information", rule="information", in_layers=False),),
-    tables={INFORMATION: ASKED, PREDICTIONS: ASKED},
+    tables=dict.fromkeys((INFORMATION, DECIDED, DECIDED_MEANS, PREDICTIONS), ASKED),
     figures=(
+        Figure("decided", Per.PROMPT_SET, tables=("information", "decided"), params=BY_SET, needs=ASKED, mem_mb=2000),
         Figure(
             "information_profiles", Per.PROMPT_SET, tables=("information",), params=BY_SET, needs=ASKED, mem_mb=2000
         ),

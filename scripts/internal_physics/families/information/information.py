@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from internal_physics.families.information.followed import followed_row
 from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import (
@@ -68,7 +69,8 @@ def information_chunks(
         threads: of torch.
 
     Yields:
-        Of every trace: metric (rows of tables.measure), positions and tokens (of the lens), predictions (its table).
+        Of every trace: metric (rows of tables.measure), positions and tokens (of the lens), followed (the token whose
+        way through depth is told in the metric's `answer_…`), predictions (its table).
 
     Raises:
         ModelError: if the readout cannot be loaded, or does not give what was recorded.
@@ -94,6 +96,7 @@ def information_chunks(
         yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
         yield "positions", _table(keys, position_rows(trace, found, text_of))
         yield "tokens", _table(keys, token_rows(found, text_of))
+        yield "followed", _table(keys, [followed_row(trace, found, text_of)])
         yield "predictions", _table(keys, drawn)
 
 

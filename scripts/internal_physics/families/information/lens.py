@@ -12,7 +12,7 @@ import torch
 
 from internal_physics.families.information import distribution as of
 from internal_physics.families.information.options import ReadingOptions, Target
-from internal_physics.families.information.rows import Lens
+from internal_physics.families.information.rows import AT_READ_POSITION, Lens
 from internal_physics.records.trace import Trace
 
 NO_TARGET = -1
@@ -71,7 +71,8 @@ def lens(trace: Trace, readout: ReadsOut, options: LensOptions | None = None) ->
     final = of.log_probabilities(readout.logits(trace.residual(trace.n_layers)[position][None]), options.temperature)
     k = min(options.top_k, readout.vocabulary)
     top = final[0].topk(k).indices
-    at_read = _read_position(trace, readout, options, final, top)
+    followed = int(top[0]) if trace.info.answer_id is None else trace.info.answer_id
+    at_read = _read_position(trace, readout, options, final, top, followed=followed)
     return Lens(readout.vocabulary, targets, **everywhere, **at_read, final_log_p=final[0].cpu().numpy())
 
 
@@ -115,9 +116,15 @@ def _read_everywhere(
 
 
 def _read_position(
-    trace: Trace, readout: ReadsOut, options: LensOptions, final: torch.Tensor, final_ids: torch.Tensor
+    trace: Trace,
+    readout: ReadsOut,
+    options: LensOptions,
+    final: torch.Tensor,
+    final_ids: torch.Tensor,
+    *,
+    followed: int,
 ) -> dict:
-    """Everything at the read position; `final` [1, v] is what the model itself says there."""
+    """Everything at the read position; `final` [1, v] is what the model itself says there, `followed` a token."""
     parts: dict[str, list[torch.Tensor]] = {}
     size = _rows_per_chunk(readout, options)
     for start in range(0, trace.n_layers + 1, size):
@@ -129,6 +136,9 @@ def _read_position(
             "margin": of.margin(log_p),
             "kl_final_nats": of.kl_nats(final, log_p),
             "final_token_rank": of.rank_of(log_p, int(final_ids[0])),
+            "answer_rank": of.rank_of(log_p, followed),
+            "answer_probability": log_p[:, followed].exp(),
+            "answer_margin_nats": of.margin_of(log_p, followed),
             "layer_ids": top.indices,
             "layer_probabilities": top.values.exp(),
             "final_probabilities": log_p[:, final_ids].exp(),
@@ -137,8 +147,8 @@ def _read_position(
         for name, value in values.items():
             parts.setdefault(name, []).append(value)
     whole = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
-    read = {name: whole.pop(name) for name in ("margin", "kl_final_nats", "final_token_rank")}
-    return {"read": read, "final_ids": final_ids.cpu().numpy(), **whole}
+    read = {name: whole.pop(name) for name in AT_READ_POSITION}
+    return {"read": read, "followed_id": followed, "final_ids": final_ids.cpu().numpy(), **whole}
 
 
 def residual_chunks(trace: Trace, size: int) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:

@@ -29,10 +29,15 @@ QUANTITIES = (
     "kl_final_nats",
     "final_token_rank",
     "final_token_probability",
+    "answer_rank",
+    "answer_probability",
+    "answer_margin_nats",
     "mean_entropy_nats",
     "mean_surprisal_nats",
     "settled_layer",
 )
+ANSWER = ("answer_rank", "answer_probability", "answer_margin_nats")
+AT_READ_POSITION = ("margin", "kl_final_nats", "final_token_rank", *ANSWER)  # the parts of Lens.read
 N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is followed along depth
 
 
@@ -45,7 +50,8 @@ class Lens:
         targets: [T], the token whose surprisal is taken; NO_TARGET where there is none.
         entropy_nats, surprisal_nats, top_probabilities: [L + 1, T]; surprisal NaN where there is no target.
         top_ids: [L + 1, T].
-        read: at the read position, quantity → [L + 1]: margin, kl_final_nats, final_token_rank.
+        read: at the read position, quantity → [L + 1]: those of AT_READ_POSITION.
+        followed_id: the token that `answer_…` is of: the prompt's answer, else the model's own best token.
         layer_ids, layer_probabilities: [L + 1, k], the most probable tokens of each layer at the read position.
         final_ids: [k], the most probable tokens of the model itself; final_probabilities: [L + 1, k], along depth.
         watched_probabilities: [L + 1, w], of the tokens that were asked for.
@@ -59,6 +65,7 @@ class Lens:
     top_ids: np.ndarray
     top_probabilities: np.ndarray
     read: dict[str, np.ndarray]
+    followed_id: int
     layer_ids: np.ndarray
     layer_probabilities: np.ndarray
     final_ids: np.ndarray
@@ -79,7 +86,8 @@ def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRo
     ]
     for token, probabilities in zip(watched, lens.watched_probabilities.T, strict=True):
         found += _rows(watched_quantity(token), probabilities)
-    found += [MetricRow("settled_layer", settled_layer(lens), trace.n_layers, status=_status(settled_layer(lens)))]
+    settled = settled_layer(lens.read["final_token_rank"])
+    found += [MetricRow("settled_layer", settled, trace.n_layers, status=_status(settled))]
     return [*found, *attention_metric_rows(trace)]
 
 
@@ -94,6 +102,7 @@ def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
         "kl_final_nats": lens.read["kl_final_nats"],
         "final_token_rank": lens.read["final_token_rank"],
         "final_token_probability": lens.final_probabilities[:, 0],
+        **{name: lens.read[name] for name in ANSWER},
         "mean_entropy_nats": lens.entropy_nats.mean(axis=1),
         "mean_surprisal_nats": lens.surprisal_nats[:, has_target].mean(axis=1),
     }
@@ -101,12 +110,16 @@ def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
     return values | {"surprisal_nats": own}
 
 
-def settled_layer(lens: Lens) -> float:
-    """The first residual from which on the model's final token stays on top, 0..L; NaN where ranks are not finite.
+def settled_layer(ranks: np.ndarray) -> float:
+    """The first residual from which on a token stays on top, 0..L; NaN where ranks are not finite.
 
-    Where the last residual itself does not have it on top (final_norm: false), it settles nowhere: NaN.
+    Where the last residual itself does not have it on top, it settles nowhere: NaN. So does the model's own best token
+    with final_norm: false.
+
+    Args:
+        ranks: [L + 1], of the token at the read position.
     """
-    on_top = lens.read["final_token_rank"] == 1
+    on_top = ranks == 1
     if not on_top[-1]:
         return math.nan
     others = np.flatnonzero(~on_top)
@@ -114,9 +127,13 @@ def settled_layer(lens: Lens) -> float:
 
 
 def position_rows(trace: Trace, lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
-    """Rows of every residual and position: what is read, what is expected, how sure."""
+    """Rows of every residual and position: what is read, what is expected, how sure.
+
+    At the read position of a causal model, whose text ends there, the answer is expected if the prompt has one.
+    """
+    expected, surprisal = _expected(trace, lens)
     tokens = [text_of(i) for i in trace.info.token_ids]
-    targets = [text_of(int(i)) if i >= 0 else "" for i in lens.targets]
+    targets = [text_of(int(i)) if i >= 0 else "" for i in expected]
     for layer in range(trace.n_layers + 1):
         for t in range(trace.n_tokens):
             entropy = float(lens.entropy_nats[layer, t])
@@ -127,12 +144,22 @@ def position_rows(trace: Trace, lens: Lens, text_of: Callable[[int], str]) -> It
                 "token": tokens[t],
                 "target": targets[t],
                 "entropy_nats": entropy,
-                "surprisal_nats": float(lens.surprisal_nats[layer, t]),
+                "surprisal_nats": float(surprisal[layer, t]),
                 "top_token": text_of(int(lens.top_ids[layer, t])) if math.isfinite(entropy) else "",
                 "top_probability": float(lens.top_probabilities[layer, t]),
-                "is_target": bool(lens.top_ids[layer, t] == lens.targets[t]),
+                "is_target": bool(lens.top_ids[layer, t] == expected[t]),
                 "status": _status(entropy),
             }
+
+
+def _expected(trace: Trace, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """[T] tokens expected at each position, negative where none is, and their surprisal [L + 1, T]."""
+    expected, surprisal, t = lens.targets.copy(), lens.surprisal_nats.copy(), trace.info.read_position
+    if expected[t] < 0 and trace.info.answer_id is not None:
+        expected[t] = trace.info.answer_id
+        with np.errstate(divide="ignore"):
+            surprisal[:, t] = -np.log(lens.read["answer_probability"])
+    return expected, surprisal
 
 
 def token_rows(lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:

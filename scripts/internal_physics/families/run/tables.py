@@ -50,7 +50,7 @@ PROMPTS_READ = Table(
         "text": Column(TEXT, "", "the prompt; the gap of a masked model is written [MASK]"),
         "kind": _note("kind of the prompt, as its prompt set says; empty if it says none"),
         "difficulty": _note("difficulty of the prompt, likewise"),
-        "answer": _note("what a masked model should say at the [MASK], likewise"),
+        "answer": _note("how the text should go on, or what should stand at the [MASK], likewise"),
         "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=1),
         "tokens": Column(
             TEXT, "", "what the model reads: its tokens with | between them, special ones in ⟨⟩, line breaks as \\n"

@@ -39,7 +39,8 @@ def draw(positions: pd.DataFrame, model: str, prompt_set: str, prompt: str) -> F
 
     Returns:
         A figure of at most 11 positions up to (around a [MASK]) the read position, and 41 layers, evenly spaced.
-        Cells whose token is the one that really follows have a frame. Cells without a value are hatched.
+        Cells whose token is the expected one have a frame: that which follows, or where the text ends the answer.
+        Cells without a value are hatched.
 
     Raises:
         ValueError: columns are missing, or there is no such prompt.
@@ -116,7 +117,8 @@ def _notes(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
     notes = [
         f"Prompt: {text.replace('·', ' ')}",
         "In each cell the token that the readout of this residual finds most probable; the top row reads what leaves "
-        f"the last block. Framed: it is the expected token. A word's leading space is not shown. {NOTE}",
+        "the last block. Framed: it is the expected token, where the text ends that of the prompt's answer. A word's "
+        f"leading space is not shown. {NOTE}",
     ]
     n_tokens, n_layers = rows["position"].nunique(), rows["layer"].nunique()
     if shown["position"].nunique() < n_tokens or shown["layer"].nunique() < n_layers:
