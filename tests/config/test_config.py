@@ -346,3 +346,10 @@ def test_a_reference_that_is_no_model_is_refused(close, todo):
     assert error.where == "my.yaml: reference"
     assert error.expected == "one of smol, other"
     assert error.todo == todo
+
+
+@pytest.mark.parametrize("raw", [None, [], "models", 3])
+def test_a_config_that_is_no_mapping_is_refused(raw):
+    with pytest.raises(ConfigError, match="found ") as error:
+        load_config(raw, "my.yaml")
+    assert error.value.where == "my.yaml"

@@ -128,3 +128,9 @@ def test_what_is_written_down_reads_as_the_same_set(tmp_path):
     path = tmp_path / "g.yaml"
     path.write_text(to_yaml(prompts, {"sentences": 5}), encoding="utf-8")
     assert read_prompts(path) == prompts
+
+
+@pytest.mark.parametrize("templates", [None, 5, "text", {"text": "{a}"}, []])
+def test_templates_that_are_no_list_are_refused(templates):
+    with pytest.raises(PromptError, match="not a template file"):
+        parse_grammar(RAW | {"templates": templates}, "here")

@@ -151,3 +151,27 @@ def test_a_folder_without_a_manifest_of_ours_is_no_snapshot(folder, content):
         read_manifest(folder)
     assert error.value.where == str(folder)
     assert "`fetch` rule" in error.value.todo
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": None},
+        {"files": {}},
+        {"files": {"config.json": {"bytes": 2}}},
+        {"files": {"config.json": {"bytes": "2", "sha256": ""}}},
+        {"source": "path:m"},
+        {"source": {"kind": "path"}},
+        {"source": {"kind": "path", "name": True}},
+        {"revision": {}},
+        {"quantization": "nf4"},
+        {"more": 1},
+    ],
+)
+def test_a_manifest_of_other_content_is_refused(folder, changes):
+    write_manifest(folder, SOURCE, "rev")
+    raw = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(raw | changes))
+    with pytest.raises(SourceError, match=r"this is no snapshot: its snapshot\.json is missing or damaged") as error:
+        read_manifest(folder)
+    assert error.value.where == str(folder)

@@ -54,3 +54,18 @@ def test_a_missing_listing_and_a_foreign_one_are_named(tmp_path):
     (tmp_path / "foreign").write_text("model,prompt\n")
     with pytest.raises(StoreError, match="foreign"):
         listed(tmp_path / "foreign")
+
+
+@pytest.mark.parametrize(
+    "line", [f"{'g' * 64}  a", f"{'0' * 64}  ", f"{'0' * 64} a", f"{'0' * 63}\0  a", f"{'0' * 66}  a"]
+)
+def test_a_damaged_line_is_refused(tmp_path, line):
+    (tmp_path / "all.sha256").write_text(f"{'0' * 64}  a\n{line}\n")
+    with pytest.raises(StoreError, match=r"all\.sha256: this is not a listing"):
+        listed(tmp_path / "all.sha256")
+
+
+def test_a_listing_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "all.sha256").write_bytes(b"0" * 64 + b"  \xe0\n")
+    with pytest.raises(StoreError, match=r"all\.sha256: cannot be read"):
+        listed(tmp_path / "all.sha256")

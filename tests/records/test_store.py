@@ -222,7 +222,7 @@ class TestRefusals:
         written.write_bytes(written.read_bytes()[:n_bytes])
         error = self.refused(written)
         assert error.what.startswith("this is not a complete Parquet file")
-        assert error.todo == "delete it; the next run records it again"
+        assert error.todo == "if the file is damaged, delete it; the next run records it again"
 
     def test_a_file_of_another_kind(self, path):
         path.parent.mkdir()
@@ -255,6 +255,29 @@ class TestRefusals:
         with pytest.raises(StoreError, match="cannot be read") as error:
             read_trace(written).residual(0)
         assert error.value.where == str(written)
+
+    def test_a_single_bit_that_changed_in_the_numbers_is_seen(self, written):
+        values = pq.read_metadata(written).row_group(0).column(4)
+        content = bytearray(written.read_bytes())
+        content[values.data_page_offset + values.total_compressed_size - 4] ^= 1
+        written.write_bytes(content)
+        with pytest.raises(StoreError, match="cannot be read"):
+            read_trace(written).residual(0)
+
+    @pytest.mark.parametrize(("old", "new"), [(b'"loss_nats": 1.5', b'"loss_nats": 2.5'), (b"[3, 4]", b"[4, 3]")])
+    def test_metadata_that_changed_is_seen(self, written, old, new):
+        metadata = dict(pq.read_schema(written).metadata)
+        changed = {key: value.replace(old, new) for key, value in metadata.items()}
+        assert changed != metadata
+        pq.write_table(pq.read_table(written).replace_schema_metadata(changed), written)
+        assert self.refused(written).what == "its metadata has changed: its checksum is another"
+
+    def test_a_record_from_before_there_was_a_checksum_is_read(self, written):
+        metadata = dict(pq.read_schema(written).metadata)
+        del metadata[b"internal_physics:sha256"]
+        table = pq.read_table(written).replace_schema_metadata(metadata)
+        pq.write_table(table, written, row_group_size=1)
+        np.testing.assert_array_equal(read_trace(written).residual(1), make_trace().residual(1))
 
     def test_a_tensor_that_was_not_kept(self, path):
         write_trace(make_trace(keep="norms"), path)

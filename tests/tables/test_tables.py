@@ -135,3 +135,25 @@ def test_metric_rows_get_their_metric_from_their_folder(tmp_path):
     found = read_metrics([str(path) for path in paths])
     assert found.metric.tolist() == ["isf", "ec"]
     assert found.value.tolist() == [1.0, 1.0]
+
+
+def test_a_broken_number_in_a_column_of_whole_numbers_is_refused():
+    spectra = pd.DataFrame([["m", "baseline", "s", 1.5, 1.0, 1.0, "ok"]], columns=list(TABLES["isf_spectra"].columns))
+    with pytest.raises(StoreError, match="column rank holds broken numbers"):
+        conform(spectra, TABLES["isf_spectra"])
+    assert conform(spectra.assign(rank=2.0), TABLES["isf_spectra"])["rank"].tolist() == [2]
+
+
+def test_a_number_that_changed_on_disk_is_refused(tables, tmp_path):
+    _, parquet = written(tables["scores"], "scores", tmp_path)
+    content, column = bytearray(parquet.read_bytes()), pq.read_metadata(parquet).row_group(0).column(4)
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    parquet.write_bytes(content)
+    with pytest.raises(StoreError, match=r"t\.parquet: cannot be read"):
+        read_table(parquet, TABLES["scores"])
+
+
+def test_a_file_of_other_columns_is_named(tables, tmp_path):
+    _, parquet = written(tables["scores"], "scores", tmp_path)
+    with pytest.raises(StoreError, match=r"t\.parquet: table gains: missing columns"):
+        read_table(parquet, TABLES["gains"])

@@ -101,12 +101,11 @@ def parse_grammar(raw: Any, where: str) -> Grammar:
     Raises:
         PromptError: as `read_grammar`.
     """
-    if not isinstance(raw, Mapping) or not raw.get("templates") or not isinstance(raw.get("fillers"), Mapping):
+    entries = raw.get("templates") if isinstance(raw, Mapping) else None
+    if not isinstance(entries, list) or not entries or not isinstance(raw.get("fillers"), Mapping):
         raise PromptError("not a template file", where=where, expected="a mapping with `templates` and `fillers`")
     fillers = {str(slot): _fillers(words, f"{where}: fillers → {slot}") for slot, words in raw["fillers"].items()}
-    templates = tuple(
-        _template(entry, fillers, f"{where}: template {i}") for i, entry in enumerate(raw["templates"], 1)
-    )
+    templates = tuple(_template(entry, fillers, f"{where}: template {i}") for i, entry in enumerate(entries, 1))
     return Grammar(templates, fillers)
 
 

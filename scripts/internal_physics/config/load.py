@@ -110,6 +110,8 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         ConfigError: what was found, where, what was expected.
         PromptError, SourceError: the same for prompts and sources.
     """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"found {raw!r:.100}", where=where, expected="a mapping with `models` and `prompt_sets`")
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
     spell_dtypes(resolved)

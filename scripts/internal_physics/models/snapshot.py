@@ -16,7 +16,7 @@ from typing import Any
 from internal_physics.ground.errors import SourceError, StoreError
 from internal_physics.ground.files import write_text
 from internal_physics.models.sources import Source
-from internal_physics.models.stored_quantization import stored_quantization
+from internal_physics.models.stored_quantization import StoredQuantization, stored_quantization
 
 MANIFEST = "snapshot.json"
 _CHUNK = 1 << 22
@@ -99,10 +99,10 @@ def read_manifest(folder: str | Path) -> Manifest:
     """
     folder = Path(folder)
     try:
-        manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        manifest = _parsed(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SourceError(
-            "this is no snapshot",
+            f"this is no snapshot: its {MANIFEST} is missing or damaged",
             where=str(folder),
             todo="delete the folder; the `fetch` rule makes it again",
         ) from error
@@ -116,6 +116,26 @@ def read_manifest(folder: str | Path) -> Manifest:
                 todo=_FETCH_AGAIN,
             )
     _check_checksums(folder, manifest)
+    return manifest
+
+
+def _parsed(raw: Any) -> Manifest:
+    """The content of a manifest.
+
+    Raises:
+        TypeError, ValueError: where it is another.
+    """
+    manifest = Manifest(**raw)
+    entries = manifest.files.values() if isinstance(manifest.files, dict) else [None]
+    described = {"bytes": int, "sha256": str}
+    sound = all(isinstance(e, dict) and {key: type(v) for key, v in e.items()} == described for e in entries)
+    quantization = manifest.quantization is None or StoredQuantization(**manifest.quantization)
+    source = [type(value) for value in asdict(Source(**manifest.source)).values()]
+    sound = (
+        sound and isinstance(manifest.revision, str) and source == [type(v) for v in asdict(Source("", "")).values()]
+    )
+    if not (sound and entries and quantization):
+        raise ValueError("not a manifest")
     return manifest
 
 

@@ -5,6 +5,7 @@ listing represents all records of a job. It has the format of `sha256sum`, which
 checksums, it changes exactly when a record does.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from internal_physics.ground.errors import StoreError
 from internal_physics.ground.files import write_text
 
 _DIGEST = 64  # characters
+_LINE = re.compile(rf"[0-9a-f]{{{_DIGEST}}}  \S.*")
 
 
 def write_listing(records: Iterable[tuple[str | Path, str]], path: str | Path) -> None:
@@ -39,9 +41,9 @@ def listed(*listings: str | Path) -> list[str]:
 def _read(path: str | Path) -> list[str]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot be read ({error})", where=str(path), todo="run the `record` rule first") from error
-    if any(line[_DIGEST : _DIGEST + 2] != "  " for line in lines):
+    if not all(_LINE.fullmatch(line) for line in lines):
         raise StoreError(
             "this is not a listing of records",
             where=str(path),

@@ -3,9 +3,11 @@
 Columns: site, layer (int16), quantity, shape, values (list of float32, or float64 for a float64 model;
 zstd + BYTE_STREAM_SPLIT, no dictionary). Everything else is in the footer's key-value metadata, as JSON.
 A file is written under a temporary name and renamed: a killed job leaves no half-written file.
+Every page has a checksum, and so has the metadata: numbers that changed on disk are refused when they are read.
 """
 
 import contextlib
+import hashlib
 import json
 import weakref
 from collections import deque
@@ -26,13 +28,15 @@ from internal_physics.records.trace import Key, Trace, TraceInfo
 
 SCHEMA_VERSION = 1
 OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may have open files
-_INFO, _INDEX, _SCHEMA, _VERSIONS = (
+_INFO, _INDEX, _SCHEMA, _VERSIONS, _DIGEST = (
     b"internal_physics:trace",
     b"internal_physics:index",
     b"internal_physics:schema",
     b"internal_physics:versions",
+    b"internal_physics:sha256",  # of the others
 )
 _WRITTEN_AT_ONCE = 2**18  # bytes; Parquet writes a row group in about ten calls, most of them small
+_RECORD_AGAIN = "delete it; the next run records it again"
 _PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "pyarrow")
 
 
@@ -60,6 +64,7 @@ def _write(sink: pa.NativeFile, schema: pa.Schema, tensors: Iterable[tuple[Key, 
         use_dictionary=False,
         write_statistics=False,
         use_byte_stream_split=["values.list.element"],
+        write_page_checksum=True,
     )
     with writer:
         for key, array in tensors:
@@ -70,36 +75,57 @@ def read_trace(path: str | Path) -> Trace:
     """Open one trace lazily: only the footer is read now, each tensor on first use.
 
     Raises:
-        StoreError: if the file is missing, truncated, foreign, or of another schema version; the error names it.
+        StoreError: if the file is missing, truncated, foreign, damaged, or of another schema version; the error names
+            it.
     """
     path = Path(path)
-    try:
+    if not path.exists():
+        raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first")
+    with _reading("this is not a complete Parquet file", path):
         footer = pq.read_metadata(path)
-    except FileNotFoundError as error:
-        raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(
-            f"this is not a complete Parquet file ({error})",
-            where=str(path),
-            todo="delete it; the next run records it again",
-        ) from error
-    metadata = footer.metadata or {}
+        metadata = footer.metadata or {}
+    _require_trace(metadata, path)
+    with _reading("its metadata is damaged", path):
+        entries = json.loads(metadata[_INDEX])
+        index = {Key(*key): _Place(group, tuple(shape)) for group, (*key, shape) in enumerate(entries)}
+        return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index, footer))
+
+
+def _require_trace(metadata: Mapping[bytes, bytes], path: Path) -> None:
+    """Refuse metadata that is not of a trace, of another version, or damaged (older records have no checksum)."""
     if _INFO not in metadata:
         raise StoreError(
             "this Parquet file does not contain a trace",
             where=str(path),
             expected="a file written by the `record` rule",
         )
-    if int(metadata[_SCHEMA]) != SCHEMA_VERSION:
+    version_found = metadata.get(_SCHEMA, b"").decode(errors="replace")
+    if version_found != str(SCHEMA_VERSION):
         raise StoreError(
-            f"schema version {int(metadata[_SCHEMA])}",
+            f"schema version {version_found}",
             where=str(path),
             expected=f"version {SCHEMA_VERSION}",
             todo="delete it and run again",
         )
-    entries = json.loads(metadata[_INDEX])
-    index = {Key(*key): _Place(group, tuple(shape)) for group, (*key, shape) in enumerate(entries)}
-    return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index, footer))
+    if _DIGEST in metadata and metadata[_DIGEST].decode(errors="replace") != _digest(metadata):
+        raise StoreError("its metadata has changed: its checksum is another", where=str(path), todo=_RECORD_AGAIN)
+
+
+def _digest(metadata: Mapping[bytes, bytes]) -> str:
+    return hashlib.sha256(b"\n".join(metadata.get(key, b"") for key in (_INFO, _INDEX, _SCHEMA, _VERSIONS))).hexdigest()
+
+
+@contextlib.contextmanager
+def _reading(failure: str, path: Path) -> Iterator[None]:
+    """Whatever Parquet's reader or damaged content leads to, as an error that names the file."""
+    try:
+        yield
+    except (StoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise StoreError(
+            f"{failure} ({error})", where=str(path), todo=f"if the file is damaged, {_RECORD_AGAIN}"
+        ) from error
 
 
 def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
@@ -129,16 +155,10 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
     def read_many(self, keys: Sequence[Key]) -> list[np.ndarray]:
         """Several tensors in one call, which takes half the time of separate calls."""
         places = [self._place(key) for key in keys]
-        try:
+        with _reading("cannot be read", self._path):
             table = self._opened().read_row_groups([p.row_group for p in places], columns=["values"], use_threads=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"cannot be read ({error})",
-                where=str(self._path),
-                todo="if the file is damaged, delete it; the next run records it again",
-            ) from error
-        rows = (row for chunk in table.column(0).chunks for row in _split(chunk))
-        return [row.reshape(place.shape) for row, place in zip(rows, places, strict=True)]
+            rows = (row for chunk in table.column(0).chunks for row in _split(chunk))
+            return [row.reshape(place.shape) for row, place in zip(rows, places, strict=True)]
 
     def _place(self, key: Key) -> _Place:
         if key not in self._index:
@@ -155,7 +175,9 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
     def _opened(self) -> pq.ParquetFile:
         """The open file; if too many are open, the one opened longest ago is closed."""
         if self._file is None:
-            self._file = pq.ParquetFile(self._path, memory_map=True, metadata=self._footer)
+            self._file = pq.ParquetFile(
+                self._path, memory_map=True, metadata=self._footer, page_checksum_verification=True
+            )
             _OPENED.append(weakref.ref(self))
             oldest = _OPENED.popleft()() if len(_OPENED) > OPEN_FILES else None
             if oldest is not None:
@@ -188,13 +210,14 @@ def _schema(trace: Trace, keys: list[Key]) -> pa.Schema:
         pa.field("shape", pa.list_(pa.int32())),
         pa.field("values", pa.list_(pa.field("element", number, nullable=False)), nullable=False),
     ]
-    metadata = {
+    texts = {
         _INFO: json.dumps(trace.info.to_json()),
         _INDEX: json.dumps([[*key, list(trace.tensors[key].shape)] for key in keys]),
         _SCHEMA: str(SCHEMA_VERSION),
         _VERSIONS: json.dumps(_versions()),
     }
-    return pa.schema(fields, metadata=metadata)
+    metadata = {key: value.encode() for key, value in texts.items()}
+    return pa.schema(fields, metadata=metadata | {_DIGEST: _digest(metadata)})
 
 
 def _row(key: Key, array: np.ndarray, schema: pa.Schema) -> pa.RecordBatch:

@@ -73,7 +73,7 @@ class RowsWriter(FileWriter):
         """Write the next rows."""
         arrow = self._to_arrow(chunk)
         if self._file is None:
-            writer = pq.ParquetWriter(self._temporary, arrow.schema, compression="zstd")
+            writer = pq.ParquetWriter(self._temporary, arrow.schema, compression="zstd", write_page_checksum=True)
             self._file = self._open.enter_context(writer)
         if len(chunk):
             self._file.write_table(arrow.cast(self._file.schema), row_group_size=len(chunk))
@@ -126,7 +126,7 @@ def read_chunks(path: str | Path, columns: Sequence[str] | None = None) -> Itera
     Raises:
         StoreError: naming the file, if it is missing or damaged.
     """
-    with reading(path), pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         if file.num_row_groups == 0:
             yield file.schema_arrow.empty_table().to_pandas()
         for group in range(file.num_row_groups):

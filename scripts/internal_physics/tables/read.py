@@ -31,7 +31,8 @@ def read_table(
         StoreError: if the file is missing, damaged or of other columns; the error names it.
     """
     rows = read_frame(path, filters, columns)
-    return conform(rows, table) if columns is None else rows.astype({c: table.types[c] for c in columns})
+    with reading(path):
+        return conform(rows, table) if columns is None else rows.astype({c: table.types[c] for c in columns})
 
 
 def read_table_csv(path: str | Path, table: Table) -> pd.DataFrame:
@@ -43,9 +44,8 @@ def read_table_csv(path: str | Path, table: Table) -> pd.DataFrame:
     Raises:
         StoreError: if the file is missing, damaged or of other columns; the error names it.
     """
-    with reading(path, ValueError):
-        rows = pd.read_csv(path, dtype=table.types, keep_default_na=False, na_values=[""])
-    return conform(rows, table)
+    with reading(path):
+        return conform(pd.read_csv(path, dtype=table.types, keep_default_na=False, na_values=[""]), table)
 
 
 def table_parts(

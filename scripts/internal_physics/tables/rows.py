@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -15,20 +14,25 @@ from internal_physics.ground.files import whole_file
 
 # Which rows are read, as pyarrow takes it; row groups that can hold none are skipped by their statistics.
 _Conditions: TypeAlias = list[tuple[str, str, Any]] | list[list[tuple[str, str, Any]]]
+_RUN_AGAIN = "delete it and run again"
 Filters: TypeAlias = "pc.Expression | _Conditions | None"
 
 
 @contextmanager
-def reading(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
-    """Have an error of Parquet's reader, or one of the kinds `errors`, name the file.
+def reading(path: str | Path) -> Iterator[None]:
+    """Have whatever a reader raises for a damaged file name the file.
 
     Raises:
         StoreError: if the file is missing or damaged.
     """
     try:
         yield
-    except (pa.ArrowInvalid, OSError, *errors) as error:
-        raise StoreError(f"cannot be read ({error})", where=str(path), todo="delete it and run again") from error
+    except MemoryError:
+        raise
+    except StoreError as error:
+        raise StoreError(error.what, where=str(path), expected=error.expected, todo=_RUN_AGAIN) from error
+    except Exception as error:
+        raise StoreError(f"cannot be read ({error})", where=str(path), todo=_RUN_AGAIN) from error
 
 
 def read_frame(path: str | Path, filters: Filters = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -38,7 +42,8 @@ def read_frame(path: str | Path, filters: Filters = None, columns: Sequence[str]
         StoreError: naming the file, if it is missing or damaged.
     """
     with reading(path):
-        return pd.read_parquet(path, filters=filters, columns=None if columns is None else list(columns))
+        wanted = None if columns is None else list(columns)
+        return pd.read_parquet(path, filters=filters, columns=wanted, page_checksum_verification=True)
 
 
 def count_rows(path: str | Path) -> int:
@@ -54,7 +59,7 @@ def count_rows(path: str | Path) -> int:
 def write_rows(rows: pd.DataFrame, path: str | Path) -> None:
     """Write rows between two rules (spectra with their lists of singular values, states, phases) to Parquet."""
     with whole_file(path) as temporary:
-        rows.to_parquet(temporary, index=False, compression="zstd")
+        rows.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
 
 
 def read_rows(*paths: str | Path) -> pd.DataFrame:

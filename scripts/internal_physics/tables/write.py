@@ -24,7 +24,7 @@ def write_table(frame: pd.DataFrame, table: Table, *, csv: str | Path, parquet: 
     with whole_file(csv) as temporary:
         frame.to_csv(temporary, index=False)
     with whole_file(parquet) as temporary:
-        pq.write_table(to_arrow(frame, table), temporary, compression="zstd")
+        pq.write_table(to_arrow(frame, table), temporary, compression="zstd", write_page_checksum=True)
 
 
 class TableWriter(FileWriter):

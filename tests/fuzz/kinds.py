@@ -1,0 +1,6 @@
+"""All kinds of files that are fuzzed."""
+
+from fuzz_records import KINDS as RECORDS
+from fuzz_texts import KINDS as TEXTS
+
+KINDS = (*TEXTS, *RECORDS)

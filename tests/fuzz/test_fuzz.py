@@ -1,0 +1,33 @@
+"""Damaged files of every kind: a right result or a UserError that names the file, nothing else.
+
+Examples are few and the same in every run. Many more: `FUZZ_EXAMPLES=2000 pytest tests/fuzz`, or tests/fuzz/run.py,
+which tries new ones each time and counts what came of them.
+"""
+
+import os
+
+import pytest
+from fuzz_kinds import RESULT, outcome, strategy
+from hypothesis import HealthCheck, given, settings
+from kinds import KINDS
+
+
+@pytest.fixture(params=KINDS, ids=[kind.name for kind in KINDS])
+def kind(request):
+    return request.param
+
+
+def test_a_damaged_file_is_read_rightly_or_refused_by_name(kind, tmp_path):
+    path = kind.make(tmp_path)
+    content = path.read_bytes()
+    assert outcome(kind, path, content) == RESULT, "undamaged"
+    n_examples = int(os.environ.get("FUZZ_EXAMPLES", kind.n_examples))
+
+    @settings(
+        max_examples=n_examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(strategy(kind, content))
+    def try_all(damaged):
+        outcome(kind, path, damaged)
+
+    try_all()
