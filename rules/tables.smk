@@ -103,6 +103,32 @@ rule correlate:
         "../scripts/correlate.py"
 
 
+rule model_pairs:
+    input:
+        metrics=PLAN.metric_files(*PLAN.paired_metrics),
+        prompts="results/tables/prompts_read.parquet",
+    output:
+        **table_files("model_pairs"),
+    log:
+        "results/logs/model_pairs.log",
+    benchmark:
+        "results/benchmarks/model_pairs.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        models=PLAN.reference_first,
+        seed=CONFIG.raw["seed"],
+        statistics=CONFIG.raw["statistics"],
+        code=code("model_pairs"),
+    message:
+        "Comparing every two models on the same prompts"
+    script:
+        "../scripts/model_pairs.py"
+
+
 rule check_tables:
     input:
         **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},

@@ -26,6 +26,7 @@ WITH_NOTES = {
     "residual_gain_result",
     "information_package",
     "decided",
+    "model_pairs",
 }  # they read table prompts_read
 
 
@@ -56,6 +57,7 @@ STALE = {
     "families/gradient_flow/isf_spectra.py": {"table:isf_spectra"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
+    "families/pairs/model_pairs.py": {"model_pairs"},
     "families/information/collect_information.py": {"collect_information"},
     "families/information/decided.py": {"decided"},
     "families/residual_gain/hypothesis_tests.py": {"hypotheses"},
@@ -82,10 +84,11 @@ STALE = {
         *BESIDE,
         *REPORTING,
     },
+    "families/pairs/tables.py": {"model_pairs", *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
-    "families/run/notes.py": WITH_NOTES - {"residual_gain_result"},
+    "families/run/notes.py": WITH_NOTES - {"residual_gain_result", "model_pairs"},
     "families/run/tokens.py": {"prompts_read"},
     "families/run/conditions.py": {"run_tables"},
     # Figures, and what they share.
@@ -107,12 +110,14 @@ STALE = {
     "models/fetch.py": {"fetch"},
     # Statistics and ground.
     "statistics/bootstrap.py": {
-        *("metric:isf", "collect", "correlate", "hypotheses", "decided"),
+        *("metric:isf", "collect", "correlate", "hypotheses", "decided", "model_pairs"),
         *figures("gain_panels"),
     },
     "statistics/many_means.py": {"thermodynamics"},
+    "statistics/matched.py": {"model_pairs"},
+    "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
-        *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "correlate", "gains", "hypotheses"),
+        *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
         *("run_tables", "information_package", "decided", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},

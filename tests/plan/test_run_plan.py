@@ -13,7 +13,7 @@ HAPPY = {"vector": [1.0, -1.0], "models": ["m"], "prompt_sets": ["t"]}
 
 def plan(**options):
     sets = {name: {"prompts": PROMPTS, "weight_gradients": "norms"} for name in "st"}
-    return RunPlan(load_config({"models": MODELS, "prompt_sets": sets, **options}))
+    return RunPlan(load_config({"models": MODELS, "prompt_sets": sets} | options))
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,22 @@ def test_a_metric_is_told_the_statistics_that_it_takes(steered):
 def test_metrics_that_can_be_ranked_are_those_of_the_benchmark(steered):
     assert steered.ranked_metrics == ["ec", "isc", "isg", "isa", "isf"]
     assert set(steered.collected_metrics) == set(METRICS) - {"information"}
+
+
+def test_the_reference_stands_before_the_other_models():
+    assert plan().reference_first == ["m", "n"]
+    assert plan(reference="n").reference_first == ["n", "m"]
+
+
+def test_several_models_of_a_task_are_compared_on_the_sets_they_share():
+    masked = {"source": "path:masked", "task": "masked"}
+    gaps = {"task": "masked", "prompts": [{"name": "a", "text": "a [MASK]"}]}
+    sets = {"s": {"prompts": PROMPTS}, "gaps": gaps}
+    assert plan().compared_sets == ["s", "t"]
+    mixed = {"metrics": ["ec"], "prompt_sets": sets}
+    assert plan(models=MODELS | {"k": masked}, **mixed).compared_sets == ["s"]
+    alone = plan(models={"m": MODELS["m"], "k": masked}, **mixed)
+    assert alone.compared_sets == [] and "model_pairs" not in alone.tables
 
 
 def test_a_table_has_two_files():

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from internal_physics.families.pairs.model_pairs import pair_models
 
 MODELS = (
     "smollm2-fp32",
@@ -51,6 +52,7 @@ def make_tables(
         "isf_spectra": pd.concat(spectra, ignore_index=True),
     }
     tables["scores_normalized"] = normalize(tables["scores"])
+    tables["model_pairs"] = _model_pairs(tables["prompts"], tables["scores"])
     tables["correlations"] = _correlations(tables["prompts"], tables["scores"])
     tables["comparisons"] = _comparisons(tables["prompts"])
     tables["gains"] = _gains(rng, tables["prompts"])
@@ -198,6 +200,20 @@ def normalize(scores: pd.DataFrame) -> pd.DataFrame:
         keys = ["model", "condition", "prompt_set", "metric"]
         parts.append(group[keys].assign(score=score, n_prompts=group["n_prompts"], status=group["status"]))
     return pd.concat(parts, ignore_index=True)
+
+
+def _model_pairs(prompts, scores):
+    """Every two models on each set, by the workflow's own function, from rows that the tables give back."""
+    prompt_rows = [
+        prompts.assign(metric=metric, quantity=metric, value=prompts[metric], layer=pd.NA, rank=pd.NA)
+        for metric in METRICS[:4]
+    ]
+    of_sets = scores[scores["metric"] == "isf"].assign(quantity="isf", layer=pd.NA, rank=pd.NA, prompt=None)
+    rows = pd.concat([*prompt_rows, of_sets.assign(loss_nats=np.nan, n_tokens=0)], ignore_index=True)
+    rows = rows.astype({"layer": "Int64", "rank": "Int64"})
+    texts = prompts.assign(text=prompts["prompt_set"] + prompts["prompt"])[["prompt_set", "prompt", "text"]]
+    settings = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
+    return pair_models(rows, texts.drop_duplicates(), list(prompts["model"].unique()), **settings)
 
 
 def _correlations(prompts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from internal_physics.config.load import load_config
 from internal_physics.families import registry
 from internal_physics.families.family import Per
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.plan.run_plan import RunPlan
 
 ROOT = Path(__file__).parents[2]
 TREE = ("Snakefile", "config.yaml", "config", "envs", "profiles", "report", "resources", "rules", "scripts")
@@ -23,8 +24,9 @@ CONFIG = "config/tiny.yaml"
 _ASKED = load_config(load_yaml(ROOT / CONFIG))
 MODELS, SETS, METRICS = tuple(_ASKED.models), tuple(_ASKED.prompt_sets), tuple(_ASKED.raw["metrics"])
 PROMPTS = {name: tuple(p.name for p in prompt_set.prompts) for name, prompt_set in _ASKED.prompt_sets.items()}
-TABLES = tuple(registry.wanted_tables(set(METRICS)))
-FIGURES = {per: tuple(registry.wanted_figures(set(METRICS), per)) for per in Per}
+_PLAN = RunPlan(_ASKED)
+TABLES = tuple(_PLAN.tables)
+FIGURES = {per: tuple(_PLAN.figures(per)) for per in Per}
 SCORES = tuple(registry.score_names(METRICS))  # thermodynamics' also by kind of map
 RECORDS = tuple(f"record_{number}_{name}" for number, name in enumerate(SETS))
 TOKEN = "hf_planted_and_never_to_be_seen"
@@ -43,13 +45,15 @@ OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodyna
 END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
-BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra")}
+BELOW_PAIRS = {"model_pairs", *figures_of("model_pairs")}
+BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra"), *BELOW_PAIRS}
 BELOW_NOTES = {
     "gains",
     "hypotheses",
     "residual_gain_result",
     "information_package",
     "decided",
+    "model_pairs",
 }  # what reads table prompts_read
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")

@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from internal_physics.tables.table import Quantity, Table
 
-# A thing is made if, of each group, at least one name was asked for: a metric of the config, CONDITIONS or WATCH.
+# A thing is made if, of each group, at least one name was asked for: a metric of the config, or a feature of it:
 Needs = tuple[tuple[str, ...], ...]
 CONDITIONS = "conditions"  # the config has steering conditions
 WATCH = "watch"  # the config follows chosen tokens along depth
+SEVERAL = "several models"  # at least two models of the config run the same prompt set
 
 
 class Score(StrEnum):

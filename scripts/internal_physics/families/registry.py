@@ -13,6 +13,8 @@ from internal_physics.families.comparison.family import FAMILY as COMPARISON
 from internal_physics.families.family import Family, Figure, Metric, Per, Score, is_wanted
 from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
 from internal_physics.families.information.family import FAMILY as INFORMATION
+from internal_physics.families.pairs import tables as pairs
+from internal_physics.families.pairs.family import FAMILY as PAIRS
 from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GAIN
 from internal_physics.families.run.family import FAMILY as RUN
 from internal_physics.families.scores import tables as shared
@@ -21,8 +23,18 @@ from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNA
 from internal_physics.tables.table import Quantity, Table
 
 FOLDER = Path(__file__).parent  # of all families
-FAMILIES: tuple[Family, ...] = (RUN, SCORES, GRADIENT_FLOW, THERMODYNAMICS, INFORMATION, COMPARISON, RESIDUAL_GAIN)
+FAMILIES: tuple[Family, ...] = (
+    RUN,
+    SCORES,
+    PAIRS,
+    GRADIENT_FLOW,
+    THERMODYNAMICS,
+    INFORMATION,
+    COMPARISON,
+    RESIDUAL_GAIN,
+)
 
+PAIRED = (Score.PROMPT, Score.SET)
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family.metrics}
 FIGURES: dict[str, Figure] = {figure.name: figure for family in FAMILIES for figure in family.figures}
 
@@ -30,6 +42,11 @@ FIGURES: dict[str, Figure] = {figure.name: figure for family in FAMILIES for fig
 def scored(metrics: Iterable[str]) -> dict[str, str]:
     """Metrics of these that have scores -> how their rows become scores (the values of family.Score)."""
     return {name: METRICS[name].score.value for name in metrics if METRICS[name].score != Score.NONE}
+
+
+def paired(metrics: Iterable[str]) -> list[str]:
+    """Metrics of these that table `model_pairs` compares: one number per prompt, or per prompt set."""
+    return [name for name in metrics if METRICS[name].score in PAIRED]
 
 
 def score_names(metrics: Iterable[str]) -> list[str]:
@@ -91,6 +108,9 @@ def _whole(table: Table) -> Table:
         return replace(table, filled_by=[metric.name for metric in METRICS.values() if metric.score == Score.PROMPT])
     if table is shared.SCORES:
         return replace(table, quantities=_score_quantities())
+    if table is pairs.MODEL_PAIRS:
+        of_prompts_or_sets = [q for q in _score_quantities() if METRICS[q.metric].score in PAIRED]
+        return replace(table, quantities=[*of_prompts_or_sets, pairs.LOSS])
     if table is shared.SCORES_NORMALIZED:
         compared = [metric for metric in METRICS.values() if metric.smaller_is_better]
         return replace(table, quantities=[Quantity(m.name, metric=m.name) for m in compared])

@@ -13,7 +13,7 @@ from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS, WATCH, Per
+from internal_physics.families.family import CONDITIONS, SEVERAL, WATCH, Per
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
@@ -58,6 +58,11 @@ class RunPlan:
         """Prompt sets that are also recorded under another condition than the baseline."""
         steered = {name for run in self.config.runs if run.condition != BASELINE for name in run.prompt_sets}
         return [name for name in self.prompt_sets if name in steered]
+
+    @cached_property
+    def compared_sets(self) -> list[str]:
+        """Prompt sets that at least two models run."""
+        return [name for name in self.prompt_sets if len(self.models_on(name)) > 1]
 
     @property
     def generated_sets(self) -> list[str]:
@@ -152,7 +157,11 @@ class RunPlan:
     @cached_property
     def asked(self) -> frozenset[str]:
         """Metrics and features that decide which tables and figures are made."""
-        features = {CONDITIONS: self.config.conditions, WATCH: self.config.raw["information"]["watch"]}
+        features = {
+            CONDITIONS: self.config.conditions,
+            WATCH: self.config.raw["information"]["watch"],
+            SEVERAL: self.compared_sets,
+        }
         return frozenset([*self.metrics, *(name for name, given in features.items() if given)])
 
     @property
@@ -168,6 +177,16 @@ class RunPlan:
     def ranked_metrics(self) -> list[str]:
         """Metrics that take part in table `scores_normalized`."""
         return [name for name in self.metrics if registry.METRICS[name].smaller_is_better]
+
+    @property
+    def reference_first(self) -> list[str]:
+        """The models, the config's `reference` before the others: of two, the earlier one is the reference."""
+        return sorted(self.models, key=lambda model: model != self.config.reference)
+
+    @property
+    def paired_metrics(self) -> list[str]:
+        """Metrics that table `model_pairs` compares between models."""
+        return registry.paired(self.metrics)
 
     @property
     def tables(self) -> list[str]:

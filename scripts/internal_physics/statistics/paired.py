@@ -82,7 +82,12 @@ def percent_change(difference: ArrayLike, baseline: ArrayLike) -> Array:
 
 def resampling_weights(n: int, n_resamples: int, seed: int) -> Array:
     """Weight of each prompt in each bootstrap sample, [r, n]; rows sum to one."""
-    drawn = np.random.default_rng(seed).integers(0, n, (n_resamples, n))
+    return draw_weights(np.random.default_rng(seed), n, n_resamples)
+
+
+def draw_weights(rng: np.random.Generator, n: int, n_resamples: int) -> Array:
+    """The next weights of a generator, [r, n]: those of a seed may be drawn a batch at a time."""
+    drawn = rng.integers(0, n, (n_resamples, n))
     flat = drawn + n * np.arange(n_resamples)[:, None]
     return np.bincount(flat.ravel(), minlength=n * n_resamples).reshape(n_resamples, n) / n
 

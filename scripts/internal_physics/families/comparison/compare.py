@@ -18,7 +18,7 @@ from internal_physics.ground.status import OK
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes, percent_change
 from internal_physics.tables.chunks import prompt_sets_in
 from internal_physics.tables.gather import by_model
-from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.loss_rows import with_loss
 from internal_physics.tables.rows import read_metrics
 
 _NUMBER = ["metric", "quantity", "layer"]
@@ -55,15 +55,6 @@ def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level
             found += [keys | row for row in _compare_prompts(baseline, steered, own)]
             found += [keys | row for row in _compare_sets(baseline, steered)]
     return pd.DataFrame(found, columns=list(COMPARISONS.columns))
-
-
-def with_loss(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows and, as metric `loss`, the loss that every row of a prompt carries."""
-    losses = rows[rows.prompt.notna()].drop_duplicates(PROMPT_KEY)
-    status = np.where(np.isfinite(losses.loss_nats), OK, "loss is not finite")
-    losses = losses.assign(metric="loss", quantity="loss_nats", value=losses.loss_nats, status=status)
-    losses["layer"], losses["rank"] = pd.NA, pd.NA
-    return pd.concat([rows, losses.astype(rows.dtypes[["layer", "rank"]])], ignore_index=True)
 
 
 def _compare_prompts(baseline: pd.DataFrame, steered: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[dict]:

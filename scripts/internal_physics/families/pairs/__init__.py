@@ -1,0 +1,1 @@
+"""Pairs: every two models on the same prompts."""
