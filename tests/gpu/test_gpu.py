@@ -121,7 +121,7 @@ def dequantized(module: nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["nf4", "fp4"])
 def test_4_bit_gradients_are_those_of_the_dequantised_weights(wide, kind):
-    model = ip.load(str(wide), device="cuda", quantization=kind)
+    model = ip.load(str(wide), device="cuda", quantization=kind, compute_dtype="float32")
     twin = T.AutoModelForCausalLM.from_pretrained(wide, dtype=torch.float32, attn_implementation="eager").cuda()
     sites = {site: m for site, m in model.module.named_modules() if isinstance(m, bnb.nn.Linear4bit)}
     assert len(sites) == 7 * 3
@@ -133,13 +133,23 @@ def test_4_bit_gradients_are_those_of_the_dequantised_weights(wide, kind):
         assert worst_difference(found, expected)[0] <= GPU_QUANTIZED["4 bit"]
 
 
+@pytest.mark.parametrize("kind", ["nf4", "fp4"])
+def test_4_bit_weights_are_multiplied_in_bfloat16_unless_asked_otherwise(wide, kind):
+    default, exact = (
+        ip.load(str(wide), device="cuda", quantization=kind, **o) for o in ({}, {"compute_dtype": "float32"})
+    )
+    assert (default.precision.compute_dtype, exact.precision.compute_dtype) == ("bfloat16", "float32")
+    for found, expected in zip(*(ip.record(m, TEXTS["causal"]) for m in (default, exact)), strict=True):
+        assert 1e-4 < worst_difference(found, expected)[0] <= GPU_BFLOAT16
+
+
 def test_8_bit_rounds_activations_and_little_else(wide):
     int8, plain = (ip.load(str(wide), device="cuda", **o) for o in ({"quantization": "int8"}, {}))
     kinds = [type(m) for m in int8.module.modules() if isinstance(m, bnb.nn.Linear8bitLt)]
     assert len(kinds) == 7 * 3
     for found, expected in zip(*(ip.record(m, TEXTS["causal"]) for m in (int8, plain)), strict=True):
-        difference, _ = worst_difference(found, expected)
-        assert 1e-4 < difference <= GPU_QUANTIZED["8 bit"]
+        assert 1e-4 < relative(found.residual(3), expected.residual(3)) <= GPU_QUANTIZED["8 bit"]
+        assert found.loss_nats == pytest.approx(expected.loss_nats, rel=GPU_QUANTIZED["8 bit"])
 
 
 @pytest.mark.parametrize("kind", ["nf4", "fp4", "int8"])

@@ -110,7 +110,7 @@ def checked_model(
         LOGGER.warning(
             "no gradient is recorded for %d weights: %s", len(checked.unreached), ", ".join(checked.unreached)
         )
-    LOGGER.info("self-check passed: %s", checked.model.anatomy.architecture)
+    LOGGER.info("self-check passed: %s on %s", checked.model.anatomy.architecture, checked.model.device)
     source, precision = manifest.source, checked.model.precision
     checked.model.labels = {
         **labels,
