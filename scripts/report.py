@@ -6,7 +6,7 @@ from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.ground.strict_yaml import load_yaml
-from internal_physics.report.build import NEEDED, figure_paths, render_report
+from internal_physics.report.build import WHOLE, figure_paths, render_report
 from internal_physics.report.parts import MAX_ROWS
 from internal_physics.report.texts import gather_texts
 from internal_physics.tables.preview import read_previews
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     with job(snakemake):
         texts = gather_texts(FAMILIES, FOLDER)
         html = render_report(
-            tables=read_previews(snakemake.input, TABLES, {*NEEDED, *texts.whole}, MAX_ROWS),
+            tables=read_previews(snakemake.input, TABLES, {*WHOLE, *texts.whole}, MAX_ROWS),
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
             texts=texts,

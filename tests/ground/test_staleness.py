@@ -85,6 +85,7 @@ STALE = {
         *REPORTING,
     },
     "families/pairs/tables.py": {"model_pairs", *REPORTING},
+    "families/pairs/apart.py": {"report"},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
@@ -125,6 +126,7 @@ STALE = {
     "ground/closure.py": set(),
     # Between the parts of the workflow, and beside it.
     "report/build.py": {"report"},
+    "report/summary.py": {"report"},
     "plan/run_plan.py": set(),
     "config/load.py": set(),
     "docs/pages.py": set(),

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.family import Family, Figure, Per
+from internal_physics.families.pairs.apart import Apart
 from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
 from internal_physics.ground.words import plural
 from internal_physics.report import parts as report_parts
 from internal_physics.report.build import figure_paths, render_report
+from internal_physics.report.summary import summarize
 from internal_physics.report.texts import gather_texts
 from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
@@ -191,15 +193,66 @@ def test_short_tables_are_whole_and_long_ones_say_where_the_rest_is(tables, figu
         assert f"results/tables/{name}.csv" in body[name]
 
 
-def test_the_summary_marks_the_smallest_value_of_each_column_and_no_other(tables, figures):
-    html = render(tables, figures)
-    summary = html.split('<section id="summary">')[1].split("</section>")[0]
-    assert summary.count('class="best"') == summary.count(" ★") - summary.count("marked ★") == 2 * len(METRICS)
-    scores = tables["scores"]
-    for _, group in scores.groupby(["prompt_set", "metric"]):
-        smallest = report_parts.number(float(group["value"].min()))
-        assert f'class="best"><span class="value">{smallest} ★' in summary
-    assert "90 % interval" in squeeze(Page(summary).text)
+def summary_of(html):
+    return html.split('<section id="summary">')[1].split("</section>")[0]
+
+
+def told_apart(tables, metric="ec", prompt_set="factual", models=MODELS[:4]):
+    """The tables with every pair of these models told apart in one metric on one set, and no other pair."""
+    pairs = tables["model_pairs"].assign(p_adjusted=lambda t: t["p_adjusted"].where(t["p"].isna(), 0.5))
+    here = (pairs["metric"] == metric) & (pairs["prompt_set"] == prompt_set)
+    here &= pairs["model"].isin(models) & pairs["reference"].isin(models)
+    return tables | {"model_pairs": pairs.assign(p_adjusted=pairs["p_adjusted"].mask(here, 0.001))}
+
+
+def test_a_star_stands_where_the_smallest_is_told_apart_from_every_other_model_and_nowhere_else(figures):
+    tables = make_tables(4, 5, 6, SETS, flawed=False)
+    html = summary_of(render(told_apart(tables), figures))
+    ec = tables["scores"].query("metric == 'ec' and prompt_set == 'factual'")
+    smallest = report_parts.number(float(ec["value"].min()))
+    assert f'class="best"><span class="value">{smallest} ★' in html
+    assert html.count('class="best"') == 1
+    assert Page(html).text.count("No model is best on this set.") == 1  # of two sets
+    assert (
+        "Told apart, of 6 pairs of models: 0 in ISC, 6 in EC, 0 in ISG, 0 in ISA. Not tested: ISF." in Page(html).text
+    )
+
+
+def test_without_a_star_the_report_says_that_no_model_is_best(figures):
+    tables = make_tables(4, 5, 6, SETS, flawed=False)
+    for given in (tables, told_apart(tables, models=MODELS[1:4])):  # five prompts; all but one model apart
+        html = summary_of(render(given, figures))
+        assert " ★" not in html.split("</ul>")[1]
+        assert Page(html).text.count("No model is best on this set.") == 2
+
+
+def test_the_bar_of_a_model_that_is_told_apart_from_none_is_grey(figures):
+    tables = make_tables(4, 5, 6, ("factual",), flawed=False)
+    html = summary_of(render(told_apart(tables, models=MODELS[:2]), figures))
+    assert html.count('class="score"><span class="bar">') == 2
+    assert html.count('class="score alike"><span class="bar">') == 4 * len(METRICS) - 2
+
+
+def test_the_report_says_what_tells_models_apart_and_whose_convention_best_is(tables, figures):
+    text = squeeze(Page(summary_of(render(tables, figures))).text)
+    assert "90 % interval" in text
+    assert "p < 0.1, adjusted for all pairs, sets and metrics" in text
+    assert "By the benchmark's convention, smaller values are called better." in text
+    assert "neither is good by itself" in text
+    assert "Fewer than 5 prompts cannot tell two models apart." not in text  # there are five
+    assert "the two are not told apart" not in text
+
+
+def test_a_report_of_one_model_shows_raw_values_and_compares_with_nobody(figures):
+    tables = make_tables(1, 5, 6, ("factual",), flawed=False)
+    assert tables["model_pairs"].empty
+    for given in (tables, {name: table for name, table in tables.items() if name != "model_pairs"}):
+        html = summary_of(render(given, {}, make_run(MODELS[:1], ("factual",))))
+        assert 'class="bar"' not in html
+        text = squeeze(Page(html).text)
+        for word in ("★", "better", "best", "Told apart", "0.50"):
+            assert word not in text, word
+        assert text.count("[") == len(METRICS)
 
 
 def test_the_report_explains_metrics_and_quantised_gradients(tables, figures):
@@ -372,23 +425,25 @@ def test_figures_are_sorted_by_the_names_of_their_files():
     }
 
 
-def test_nobody_is_best_alone_and_ties_are_all_best():
-    scores = make_tables(2, 4, 4, flawed=False)["scores"]
-    tied = scores.assign(value=np.where(scores["metric"] == "ec", 1.0, scores["value"]))
-    tied.loc[(tied["metric"] == "isf") & (tied["model"] == "smollm2-fp32"), "value"] = np.nan
-    normalized = scores.assign(score=0.5)[["model", "condition", "prompt_set", "metric", "score", "status"]]
-    (block,) = report_parts.summarize(tied, normalized, MODELS[:2], ["ec", "isf"])
-    assert [[cell["is_best"] for cell in row["cells"]] for row in block["rows"]] == [
-        [True, False],
-        [True, False],
-    ]
-    assert block["rows"][0]["cells"][1]["value"] == "n/a"
+def summarized(tables, models, metrics):
+    return summarize(tables["scores"], tables["scores_normalized"], Apart(tables["model_pairs"], 0.05), models, metrics)
+
+
+def test_a_model_alone_is_best_at_nothing_and_too_few_prompts_are_named():
+    (alone,) = summarized(make_tables(1, 4, 4), MODELS[:1], ["ec"])
+    assert (alone["is_compared"], alone["verdict"]) == (False, "")
+    assert alone["rows"][0]["cells"][0]["is_best"] is False
+    (few,) = summarized(make_tables(2, 4, 4, flawed=False), MODELS[:2], ["ec"])
+    assert few["verdict"] == (
+        "No model is best on this set. Told apart, of 1 pair of models: 0 in EC. "
+        "Fewer than 6 prompts cannot tell two models apart."
+    )
 
 
 def test_a_metric_without_a_row_is_an_empty_cell():
     tables = make_tables(2, 4, 4)
-    scores = tables["scores"].query("not (model == 'smollm2-fp32' and metric == 'ec')")
-    (block,) = report_parts.summarize(scores, tables["scores_normalized"], MODELS[:2], ["ec"])
+    tables["scores"] = tables["scores"].query("not (model == 'smollm2-fp32' and metric == 'ec')")
+    (block,) = summarized(tables, MODELS[:2], ["ec"])
     assert block["rows"][0]["cells"] == [None]
     assert block["rows"][1]["cells"][0]["is_best"] is False
 

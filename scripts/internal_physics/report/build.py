@@ -8,13 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.families.family import Per
+from internal_physics.families.pairs.apart import Apart
+from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.words import plural
 from internal_physics.models.options import PRECISION
 from internal_physics.report.images import data_uri
-from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span, summarize
+from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span
+from internal_physics.report.summary import summarize
 from internal_physics.report.texts import Texts
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.preview import Preview
@@ -22,6 +26,7 @@ from internal_physics.tables.preview import Preview
 TEMPLATE = "report.html.j2"
 OF_RUN = ""  # in place of a name: a figure of the whole run
 NEEDED = ("scores", "scores_normalized")
+WHOLE = (*NEEDED, MODEL_PAIRS.name)  # of which the report reads every row
 REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
 # Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
 MODEL_OPTIONS = (*PRECISION, "task", "source", "file", "revision", "sha256")
@@ -42,7 +47,7 @@ def render_report(
     """Render the report.
 
     Args:
-        tables: the run's tables by name, those of NEEDED and of texts.whole as they are, any other as a preview if it
+        tables: the run's tables by name, those of WHOLE and of texts.whole as they are, any other as a preview if it
             is large. Tables and figures that no text describes are shown at the end, under their names.
         figures: kind of figure -> name of its prompt set or model ("" for a figure of the run) -> its PNG file.
         run: the resolved run: "models" and "prompt_sets" (names -> options, or a list of names), "seed", and
@@ -64,7 +69,8 @@ def render_report(
     models = _in_order(_names(run["models"]), Preview.of(tables["scores"]).head["model"])
     # Of the normalized scores: a temperature has no best.
     metrics = _in_order(texts.metrics, Preview.of(tables["scores_normalized"]).head["metric"])
-    facts = {"n_models": len(models), "confidence_percent": _confidence_percent(run)}
+    facts = {"n_models": len(models), "confidence_percent": f"{100 * _confidence_level(run):g}"}
+    apart = _apart(tables, run)
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
     page = {
@@ -73,7 +79,8 @@ def render_report(
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
         "metric_texts": texts.metrics,
-        "summary": summarize(tables["scores"], tables["scores_normalized"], models, metrics),
+        "summary": summarize(tables["scores"], tables["scores_normalized"], apart, models, metrics),
+        "significance": f"{apart.significance:g}",
         "sections": _with_conditions(_sections(texts, tables, figures, names, facts), tables),
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,
@@ -207,8 +214,14 @@ def _model_options(run: Mapping[str, Any], name: str) -> dict[str, str]:
     return {key: str(options[key]) for key in MODEL_OPTIONS if options.get(key) is not None}
 
 
-def _confidence_percent(run: Mapping[str, Any]) -> str:
-    return f"{100 * run.get('statistics', {}).get('confidence_level', CONFIDENCE_LEVEL):g}"
+def _confidence_level(run: Mapping[str, Any]) -> float:
+    return run.get("statistics", {}).get("confidence_level", CONFIDENCE_LEVEL)
+
+
+def _apart(tables: Tables, run: Mapping[str, Any]) -> Apart:
+    """Which models are told apart; none in a run that compares none."""
+    no_pairs = pd.DataFrame(columns=list(MODEL_PAIRS.columns))
+    return Apart(tables.get(MODEL_PAIRS.name, no_pairs), round(1 - _confidence_level(run), 12))
 
 
 def _names(named: Any) -> list[str]:

@@ -1,7 +1,7 @@
-"""Parts of the report: numbers as text, the summary of the scores, tables and flagged rows. Pure, no I/O."""
+"""Parts of the report: numbers as text, tables and flagged rows. Pure, no I/O."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,6 @@ Tables = Mapping[str, pd.DataFrame | Preview]
 MAX_FLAGGED, MAX_ROWS = 200, 2000
 _SMALL, _LARGE = 1e-3, 1e5  # between them a float is written without an exponent
 _PLACE = ("model", "condition", "prompt_set", "prompt", "level")
-_BEST_OF = 2
 _UNITS = {"1": "dimensionless"}
 
 
@@ -28,45 +27,6 @@ def number(value: Any) -> str:
         is_plain = value == 0 or _SMALL <= abs(value) < _LARGE
         return f"{value:.4g}" if is_plain else f"{value:.3e}"
     return "n/a" if value is None or value is pd.NA else str(value)
-
-
-def summarize(
-    scores: pd.DataFrame, normalized: pd.DataFrame, models: Sequence[str], metrics: Sequence[str]
-) -> list[dict[str, Any]]:
-    """One block for each prompt set and condition: a row a model, a cell a metric.
-
-    Args:
-        scores: table `scores`.
-        normalized: table `scores_normalized`.
-        models: order of the rows.
-        metrics: order of the cells.
-
-    Returns:
-        Blocks {prompt_set, condition, n, rows: [{model, cells}], flags}. A cell is None where the table has
-        no row, else {value, interval, score, is_best, is_flagged}. Best is the smallest finite value of a
-        metric, each of several equal ones, and nobody where fewer than two models have one. Flags say in
-        words which cells are not "ok".
-    """
-    keys = ["prompt_set", "condition", "model", "metric"]
-    points = normalized.set_index(keys)["score"].to_dict()
-    blocks = []
-    for (prompt_set, condition), group in scores.groupby(["prompt_set", "condition"], sort=False):
-        best = _best(group)
-        rows = {(row.model, row.metric): row for row in group.itertuples()}
-        cells = {
-            pair: _cell(row, points.get((prompt_set, condition, *pair), math.nan), best) for pair, row in rows.items()
-        }
-        shown = [model for model in models if model in set(group["model"])]
-        blocks.append(
-            {
-                "prompt_set": prompt_set,
-                "condition": condition,
-                "n": span(group["n_prompts"]),
-                "rows": [{"model": m, "cells": [cells.get((m, metric)) for metric in metrics]} for m in shown],
-                "flags": _flags(group, metrics),
-            }
-        )
-    return blocks
 
 
 def describe_table(name: str, given: pd.DataFrame | Preview, text: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,30 +103,3 @@ def span(counts: pd.Series) -> str:
         return "0"
     low, high = int(counts.min()), int(counts.max())
     return str(low) if low == high else f"{low} to {high}"
-
-
-def _flags(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """'model, ISC, EC: status' for each model and status that is not "ok"."""
-    flagged = group[group["status"] != "ok"].groupby(["model", "status"], sort=False)["metric"]
-    return [
-        f"{model}, {', '.join(m.upper() for m in metrics if m in set(names))}: {status}"
-        for (model, status), names in flagged
-    ]
-
-
-def _best(group: pd.DataFrame) -> dict[str, float]:
-    """Smallest finite value of each metric that at least two models have."""
-    finite = group[group["value"].map(math.isfinite)]
-    per_metric = finite.groupby("metric")["value"]
-    return per_metric.min()[per_metric.count() >= _BEST_OF].to_dict()
-
-
-def _cell(row: Any, score: float, best: Mapping[str, float]) -> dict[str, Any]:
-    has_interval = math.isfinite(row.ci_low) and math.isfinite(row.ci_high)
-    return {
-        "value": number(row.value),
-        "interval": f"[{number(row.ci_low)}, {number(row.ci_high)}]" if has_interval else "no interval",
-        "score": f"{score:.2f}" if math.isfinite(score) else None,
-        "is_best": row.value == best.get(row.metric),
-        "is_flagged": row.status != "ok",
-    }

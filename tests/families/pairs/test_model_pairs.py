@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.families.pairs.apart import Apart
+from internal_physics.families.pairs.apart import Apart, fewest_prompts
 from internal_physics.families.pairs.model_pairs import OF_THE_SET, pair_files, pair_models
 from internal_physics.families.pairs.tables import ALL_SETS
 from internal_physics.families.registry import TABLES
@@ -284,6 +284,10 @@ def test_a_model_without_numbers_leaves_no_smallest():
 def test_five_prompts_tell_nothing_apart_however_large_the_difference():
     apart = Apart(pairs(metric_rows("ec", shifted(5, a=0.0, b=100.0))), 0.05)
     assert apart.n_apart(HERE) == 0 and apart.is_tested(HERE)
+
+
+def test_the_fewest_prompts_are_those_whose_smallest_p_is_below_the_significance():
+    assert {level: fewest_prompts(level) for level in (0.1, 0.05, 0.01)} == {0.1: 5, 0.05: 6, 0.01: 8}
 
 
 def test_isf_is_never_tested_and_an_unknown_place_has_nothing():

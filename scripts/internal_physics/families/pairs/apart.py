@@ -8,15 +8,21 @@ Place = tuple[str, str, str]  # prompt set, condition, metric
 _PLACE = ["prompt_set", "condition", "metric"]
 
 
+def fewest_prompts(significance: float) -> int:
+    """Fewest prompts whose sign-flip p-value can be below the significance: 6 for 0.05."""
+    return next(n for n in range(2, 100) if 2.0 ** (1 - n) < significance)
+
+
 class Apart:
     """The pairs whose difference chance does not explain.
 
     Args:
-        model_pairs: the table.
+        model_pairs: the table; empty where no two models were compared.
         significance: largest adjusted p that tells two models apart; 0.05 for intervals of 95 %.
     """
 
     def __init__(self, model_pairs: pd.DataFrame, significance: float) -> None:
+        self.significance = significance
         self._models: dict[Place, dict[str, None]] = {}
         self._smaller: dict[Place, set[tuple[str, str]]] = {}
         self._tested: set[Place] = set()
