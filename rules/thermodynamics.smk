@@ -108,3 +108,27 @@ rule collect_thermodynamics:
         "Collecting spectra, thermodynamics and phases into tables"
     script:
         "../scripts/collect_thermodynamics.py"
+
+
+rule pulls:
+    input:
+        states=PLAN.for_runs("results/thermodynamics/{model}/{condition}/states.parquet"),
+    output:
+        **table_files("pulls", "pulls_means"),
+    log:
+        "results/logs/pulls.log",
+    benchmark:
+        "results/benchmarks/pulls.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        seed=CONFIG.raw["seed"],
+        statistics=CONFIG.raw["statistics"],
+        code=code("pulls"),
+    message:
+        "Ranking the weights that each prompt pulls at"
+    script:
+        "../scripts/pulls.py"

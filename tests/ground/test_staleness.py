@@ -35,7 +35,7 @@ def figures(*names):
 
 
 LAYER_CURVES = figures(*(name for name in registry.FIGURES if name.startswith("information_")))
-OF_WEIGHTS = ("phase_map", "state_diagrams", "thermodynamics_heatmap", "thermodynamics_profile")
+OF_WEIGHTS = ("pulls", "phase_map", "state_diagrams", "thermodynamics_heatmap", "thermodynamics_profile")
 COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
 BESIDE = figures("standard_control", "standard_control_information")
 
@@ -76,7 +76,8 @@ STALE = {
         *figures("gain_heatmap", "gain_panels"),
         *REPORTING,
     },
-    "families/thermodynamics/tables.py": {"collect_thermodynamics", *figures(*OF_WEIGHTS), *REPORTING},
+    "families/thermodynamics/tables.py": {"collect_thermodynamics", "pulls", *figures(*OF_WEIGHTS), *REPORTING},
+    "families/thermodynamics/pulls.py": {"pulls"},
     "families/information/tables.py": {
         *("collect_information", "information_package", "decided"),
         *LAYER_CURVES,
@@ -114,12 +115,12 @@ STALE = {
         *("metric:isf", "collect", "correlate", "hypotheses", "decided", "model_pairs"),
         *figures("gain_panels"),
     },
-    "statistics/many_means.py": {"thermodynamics"},
+    "statistics/many_means.py": {"thermodynamics", "pulls"},
     "statistics/matched.py": {"model_pairs"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
-        *("run_tables", "information_package", "decided", *REPORTING),
+        *("run_tables", "information_package", "decided", "pulls", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

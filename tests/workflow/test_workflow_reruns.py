@@ -17,6 +17,7 @@ from workflow_runs import (
     BELOW_NOTES,
     BELOW_PHASES,
     BELOW_RECORDS,
+    BELOW_STATES,
     CONFIG,
     END,
     FIGURES,
@@ -153,7 +154,7 @@ class TestModels:
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
-        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra"}
+        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls"}
         assert plan.labels == BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also
 
     @staticmethod
@@ -218,8 +219,8 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, "thermodynamics", "phases", *BELOW_PHASES}
-        assert tree.plan().labels == drawing
+        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, "thermodynamics", *BELOW_STATES}
+        assert tree.plan().labels == drawing | {"decided", "figure:decided"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")

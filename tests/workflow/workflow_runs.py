@@ -58,6 +58,7 @@ BELOW_NOTES = {
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
+BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
 BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
 BELOW_INFORMATION = {
     *("collect_information", "information_package", "decided"),
@@ -70,7 +71,7 @@ BELOW_RECORDS = {
     *("prompts_read", "run_tables", *BELOW_NOTES),
     *BELOW_METRICS,
     *("gains", *BELOW_GAINS),
-    *("phases", *BELOW_PHASES),
+    *BELOW_STATES,
     *BELOW_INFORMATION,
 }
 

@@ -5,6 +5,8 @@ from internal_physics.families.thermodynamics.options import PhaseOptions
 from internal_physics.families.thermodynamics.tables import (
     PHASE_COUNTS,
     PHASES,
+    PULLS,
+    PULLS_MEANS,
     SPECTRA,
     THERMODYNAMICS,
     THERMODYNAMICS_MEANS,
@@ -27,11 +29,14 @@ FAMILY = Family(
             needs_weight_gradients=True,
         ),
     ),
-    tables=dict.fromkeys((SPECTRA, THERMODYNAMICS, THERMODYNAMICS_MEANS, PHASES, PHASE_COUNTS), ASKED),
+    tables=dict.fromkeys(
+        (SPECTRA, THERMODYNAMICS, THERMODYNAMICS_MEANS, PULLS, PULLS_MEANS, PHASES, PHASE_COUNTS), ASKED
+    ),
     figures=(
         *(
             Figure(name, Per.PROMPT_SET, tables=(table,), params=BY_SET, needs=ASKED, mem_mb=2000)
             for name, table in {
+                "pulls": "pulls_means",
                 "thermodynamics_profile": "thermodynamics",
                 "thermodynamics_heatmap": "thermodynamics",
                 "state_diagrams": "thermodynamics",

@@ -6,6 +6,8 @@ from internal_physics.tables.columns import MODEL, N_PROMPTS, OF_PROMPT, OF_SET,
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
+MEASURES = (GRADIENT_SHARE, RELATIVE_GRADIENT) = ("gradient_share", "relative_gradient")
+TOP = 10  # weights that table `pulls` names of each prompt
 _ROUNDING = 1e-9  # by which a rank of 1 may fall short
 _PARAMETER = Column(TEXT, "", "canonical name of the 2-D weight; tied weights are one")
 _LAYER = Column("int64", "block", "block 0..L-1; -1 before the blocks, L after them", low=-1)
@@ -144,4 +146,50 @@ PHASE_COUNTS = Table(
     },
     key=[*SET_KEY, "kind", "phase"],
     finite=("observed", "expected", "p_value"),
+)
+
+_MEASURE = Column(
+    TEXT,
+    "",
+    "gradient_share: ‖G‖² / Σ‖G‖² over all recorded weights, 0 to 1; relative_gradient: ‖G‖ / ‖W‖, the inverse of the "
+    "temperature, in nats / weight²",
+    allowed=MEASURES,
+)
+
+PULLS = Table(
+    "pulls",
+    columns=OF_PROMPT
+    | {
+        "measure": _MEASURE,
+        "rank": Column("int64", "", f"from 1, the weight that the prompt pulls at most, to {TOP}", low=1, high=TOP),
+    }
+    | _WEIGHT
+    | {
+        "value": _number("see measure", "the measure of this weight on this prompt", low=0),
+        "status": STATUS,
+    },
+    key=[*PROMPT_KEY, "measure", "rank"],
+    finite=("value",),
+    members=("prompt",),
+)
+
+PULLS_MEANS = Table(
+    "pulls_means",
+    columns=OF_SET
+    | {
+        "measure": _MEASURE,
+        "rank": Column("int64", "", "place of the weight by its mean, from 1, the largest", low=1),
+    }
+    | _WEIGHT
+    | {
+        "mean": _number("see measure", "mean over the prompts of the set", low=0),
+        "ci_low": _number("as mean", "lower end of the percentile bootstrap interval over prompts"),
+        "ci_high": _number("as mean", "upper end of the interval"),
+        "n_in_top": Column("int64", "prompts", f"prompts that have the weight among their first {TOP}", low=0),
+        "n_prompts": N_PROMPTS,
+        "status": STATUS,
+    },
+    key=[*SET_KEY, "measure", "parameter"],
+    finite=("mean", "ci_low", "ci_high"),
+    members=("measure",),
 )

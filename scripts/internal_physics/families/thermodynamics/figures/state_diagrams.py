@@ -109,14 +109,14 @@ def _mark(flag: str) -> dict:
 def _dress(grid: list[list[Axes]], points: pd.DataFrame) -> None:
     scales = {name: "log" if weights.log_values(points[name].to_numpy()) else "linear" for name in points.columns[4:]}
     for above, below in grid:
-        above.set(xscale=scales["temperature"], xlabel="T (weight² / nat)")
+        above.set(xscale=scales["temperature"], xlabel="T (weight² / nat)\nhigh: hardly pulled")
         below.set(xscale=scales["minus_free_energy"], yscale=scales["temperature"], xlabel=f"{style.MINUS}F")
         for ax in (above, below):
             if ax.get_xscale() == "log":
                 ax.xaxis.set_minor_formatter("")
         if style.column_of(above) == 0:  # the others in its row share its axis
             above.set_ylabel("entropy S (nats)")
-            below.set_ylabel("temperature T\n(weight² / nat)")
+            below.set_ylabel("temperature T\n(weight² / nat)\nhigh: hardly pulled")
     for axes in zip(*grid, strict=True):  # one range for all models
         low, high = min(ax.get_xlim()[0] for ax in axes), max(ax.get_xlim()[1] for ax in axes)
         for ax in axes:

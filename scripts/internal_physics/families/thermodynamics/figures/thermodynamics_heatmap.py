@@ -21,7 +21,7 @@ from internal_physics.tables.read import TableBySet
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
 TITLES = {
-    "temperature": "T (weight² / nat)",
+    "temperature": "T (weight² / nat)\nhigh: the loss hardly pulls",
     "entropy_nats": "S (nats)",
     "energy": "E (weight)",
     "free_energy": f"{style.MINUS}F",
@@ -121,7 +121,7 @@ def _norm(values: np.ndarray) -> Normalize:
 def _notes(tables: dict[tuple[str, str], np.ndarray]) -> list[str]:
     notes = [
         f"T = ‖W‖ / ‖G‖, S entropy of σ/Σσ, E = Σσ² / Σσ, F = E {style.MINUS} T·S; one color scale a column. "
-        + weights.OUTSIDE
+        f"{weights.HOT} {weights.OUTSIDE}"
     ]
     if any(np.isnan(table).any() for table in tables.values()):
         notes.append("Hatched grey: the model has no such map there, or it has no value.")

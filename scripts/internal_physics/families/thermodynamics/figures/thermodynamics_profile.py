@@ -97,5 +97,5 @@ def _dress(figure: Figure, usable: pd.DataFrame, negated: bool) -> None:
 def _note() -> str:
     return (
         "W: weight as the model uses it, σ its singular values, p = σ/Σσ; G: gradient of the prompt's loss. Lines: "
-        "mean over prompts; entropy and energy do not depend on the prompt. " + weights.OUTSIDE
+        f"mean over prompts; entropy and energy do not depend on the prompt. {weights.HOT} {weights.OUTSIDE}"
     )

@@ -15,12 +15,13 @@ from internal_physics.models.kinds import KINDS
 
 QUANTITIES = ("temperature", "entropy_nats", "energy", "free_energy")
 LABELS = {
-    "temperature": "temperature\nT = ‖W‖ / ‖G‖\n(weight² / nat)",
+    "temperature": "temperature\nT = ‖W‖ / ‖G‖\n(weight² / nat)\nhigh: hardly pulled",
     "entropy_nats": f"entropy\nS = {style.MINUS}Σ p ln p\n(nats)",
     "energy": "energy\nE = Σσ² / Σσ\n(weight)",
     "free_energy": f"free energy\nF = E {style.MINUS} T·S",
 }
 NEGATED = f"minus free energy\n{style.MINUS}F = T·S {style.MINUS} E"
+HOT = "High temperature: the loss hardly pulls at this weight. Low temperature: it pulls strongly."
 OUTSIDE = "Maps outside the blocks (embeddings, readout) have no depth and are not drawn."
 OUTSIDE_KINDS = ("embedding", "position", "segment", "readout")
 MAX_COLUMNS = 4
