@@ -78,6 +78,8 @@ STALE = {
     },
     "families/thermodynamics/tables.py": {"collect_thermodynamics", "pulls", *figures(*OF_WEIGHTS), *REPORTING},
     "families/thermodynamics/pulls.py": {"pulls"},
+    "families/gradient_flow/quantities.py": {*BESIDE, *COMPARISONS, *figures("difference_distributions"), *REPORTING},
+    "families/residual_gain/quantities.py": {*BESIDE, *COMPARISONS, *figures("difference_distributions"), *REPORTING},
     "families/information/tables.py": {
         *("collect_information", "information_package", "decided"),
         *LAYER_CURVES,

@@ -132,9 +132,9 @@ def _quantities(described: Table) -> str:
         return ""
     listed = []
     for quantity in described.quantities:
-        values = _range(quantity.low, quantity.high)
+        facts = "; ".join(text for text in (quantity.unit, _range(quantity.low, quantity.high)) if text)
         name = code(f"{quantity.name}…" if quantity.is_prefix else quantity.name)
-        listed.append(f"{name} ({values})" if values else name)
+        listed.append(f"{name} ({facts})" if facts else name)
     return f"\nIts quantities, in column {code(described.quantity_column)}: {', '.join(listed)}.\n"
 
 

@@ -5,6 +5,7 @@ description. No pandas here.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ class Quantity:
         name: as in the table.
         low, high: the range of its values, bounds included.
         metric: the metric that it belongs to.
+        label: plain words for an axis; "" where no figure shows it along depth.
+        unit: of its values; "" where it has none.
+        may_be_log: whether its axis may be logarithmic. An entropy of almost nothing is better read as zero.
         is_prefix: whether every quantity whose name begins with `name` is meant. Such a row may be there or not.
     """
 
@@ -27,7 +31,15 @@ class Quantity:
     low: float = -math.inf
     high: float = math.inf
     metric: str = ""
+    label: str = ""
+    unit: str = ""
+    may_be_log: bool = False
     is_prefix: bool = False
+
+    def axis_label(self, width: int = 18, *, log: bool = False) -> str:
+        """Label in lines of at most `width` characters, and in a line of its own the unit and a logarithmic scale."""
+        remarks = ", ".join(text for text in (self.unit, "log" if log else "") if text)
+        return "\n".join([*textwrap.wrap(self.label, width), *([f"({remarks})"] if remarks else [])])
 
     @property
     def is_bounded(self) -> bool:

@@ -9,11 +9,12 @@ from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.information.figures import (
     information_metric,
     information_profiles,
-    layer_curves,
     lens_heatmap,
     token_trajectories,
     tokens,
 )
+from internal_physics.families.information.figures.layer_curves import is_log
+from internal_physics.families.information.quantities import ALONG_DEPTH
 from internal_physics.figures import style
 from synthetic_tables import MODELS, SICK_STATUS
 
@@ -26,17 +27,15 @@ def information(n_models=2, n_prompts=4, n_layers=12, prompt_sets=(SET,), *, sic
     draw = np.random.default_rng(0)
     parts = []
     for (i, model), prompt_set, p, curve in itertools.product(
-        enumerate(MODELS[:n_models]), prompt_sets, range(1, n_prompts + 1), layer_curves.CURVES
+        enumerate(MODELS[:n_models]), prompt_sets, range(1, n_prompts + 1), ALONG_DEPTH
     ):
-        layers = np.arange(n_layers + (curve.quantity != "attention_entropy_nats"))
-        values = np.exp(draw.normal(2 - layers / 4, 0.3)) + (curve.quantity == "perplexity") + i
+        layers = np.arange(n_layers + (curve.name != "attention_entropy_nats"))
+        values = np.exp(draw.normal(2 - layers / 4, 0.3)) + (curve.name == "perplexity") + i
         is_sick = sick and p == 2
         keys = {"model": model, "condition": "baseline", "prompt_set": prompt_set, "prompt": f"{prompt_set}_{p:02d}"}
         values = np.full(len(layers), np.nan) if is_sick else values
         status = SICK_STATUS if is_sick else "ok"
-        parts.append(
-            pd.DataFrame({**keys, "layer": layers, "quantity": curve.quantity, "value": values, "status": status})
-        )
+        parts.append(pd.DataFrame({**keys, "layer": layers, "quantity": curve.name, "value": values, "status": status}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -122,13 +121,13 @@ def test_six_panels_a_model_and_one_axis_a_quantity():
 
 
 def test_an_axis_is_logarithmic_where_values_span_decades_above_zero():
-    surprisal = next(curve for curve in layer_curves.CURVES if curve.quantity == "surprisal_nats")
-    entropy = layer_curves.CURVES[0]
+    surprisal = next(curve for curve in ALONG_DEPTH if curve.name == "surprisal_nats")
+    entropy = ALONG_DEPTH[0]
     wide = np.array([0.1, 100.0])
-    assert surprisal.is_log(wide)
-    assert not surprisal.is_log(np.array([5.0, 10.0]))
-    assert not surprisal.is_log(np.array([0.0, 0.1, 100.0]))
-    assert not entropy.is_log(wide)
+    assert is_log(surprisal, wide)
+    assert not is_log(surprisal, np.array([5.0, 10.0]))
+    assert not is_log(surprisal, np.array([0.0, 0.1, 100.0]))
+    assert not is_log(entropy, wide)
 
 
 def test_what_is_left_out_is_named():

@@ -2,17 +2,12 @@
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
+from internal_physics.families.gradient_flow.quantities import GRADIENT_COSINE, GRADIENT_NORM, RELATIVE_CHANGE
 from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
-from internal_physics.tables.table import Quantity
 
 SCORES = "internal_physics.families.gradient_flow.scores"
 BY_SET = ("models", "prompt_sets")
-QUANTITIES = {
-    "ec": (Quantity("relative_gradient_change", low=0),),
-    "isc": (Quantity("gradient_norm", low=0),),
-    "isg": (),
-    "isa": (Quantity("gradient_cosine", low=-1, high=1),),
-}
+QUANTITIES = {"ec": (RELATIVE_CHANGE,), "isc": (GRADIENT_NORM,), "isg": (), "isa": (GRADIENT_COSINE,)}
 ALONG_DEPTH = (("ec",), ("isc",), ("isa",))
 
 FAMILY = Family(

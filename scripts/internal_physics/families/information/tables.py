@@ -1,31 +1,13 @@
 """The tables of the logit lens: information per layer, and predictions."""
 
 from internal_physics.families.information.followed_names import FOLLOWED
+from internal_physics.families.information.quantities import QUANTITIES
 from internal_physics.tables.columns import N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
-from internal_physics.tables.table import Quantity, Table
+from internal_physics.tables.table import Table
 
 ALL_KINDS = "all kinds"
 NO_KIND = "not given"
-QUANTITIES = (
-    Quantity("entropy_nats", low=0),
-    Quantity("perplexity", low=1),
-    Quantity("margin", low=0),
-    Quantity("kl_uniform_nats", low=0),
-    Quantity("surprisal_nats", low=0),
-    Quantity("attention_entropy_nats", low=0),
-    Quantity("attention_sink_mass", low=0, high=1),
-    Quantity("kl_final_nats", low=0),
-    Quantity("final_token_rank", low=1),
-    Quantity("final_token_probability", low=0, high=1),
-    Quantity("answer_rank", low=1),
-    Quantity("answer_probability", low=0, high=1),
-    Quantity("answer_margin_nats"),
-    Quantity("mean_entropy_nats", low=0),
-    Quantity("mean_surprisal_nats", low=0),
-    Quantity("settled_layer", low=0),
-    Quantity("probability of ", low=0, high=1, is_prefix=True),
-)
 
 INFORMATION = Table(
     "information",

@@ -1,12 +1,10 @@
 """What the family of the residual gain is."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per
+from internal_physics.families.residual_gain.quantities import QUANTITIES
 from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
-from internal_physics.families.residual_gain.variants import VARIANTS
-from internal_physics.tables.table import Quantity
 
 ASKED = (("residual_gain",),)
-QUANTITIES = tuple(Quantity(f"residual_{what}_{variant}", low=0) for what in ("norm", "gain") for variant in VARIANTS)
 
 FAMILY = Family(
     name="residual_gain",

@@ -9,46 +9,43 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
+from internal_physics.families.gradient_flow.quantities import GRADIENT_COSINE, GRADIENT_NORM, RELATIVE_CHANGE
+from internal_physics.families.information.quantities import ALONG_DEPTH as OF_INFORMATION
+from internal_physics.families.residual_gain.quantities import QUANTITIES as RESIDUAL_GAIN
 from internal_physics.figures import style
 from internal_physics.ground.names import BASELINE
+from internal_physics.tables.table import Quantity
 
 LEGEND_COLUMNS = 4
 LEGEND_ROW_INCHES = 0.28
 ROW_INCHES = 1.7
-LABELS_OF_LAYERS = {
-    "relative_gradient_change": "relative gradient\nchange $e_l$",
-    "gradient_cosine": "gradient cosine $c_l$",
-    "gradient_norm": "gradient norm\n(nats / residual unit)",
-    "residual_norm_whole": "residual norm",
-    "residual_gain_whole": "residual gain",
-}
-LABELS_OF_INFORMATION = {
-    "entropy_nats": "entropy\n(nats)",
-    "perplexity": "perplexity",
-    "margin": "margin of the top\ntwo logits",
-    "kl_uniform_nats": "KL from uniform\n(nats)",
-    "attention_entropy_nats": "attention entropy\n(nats)",
-    "surprisal_nats": "surprisal\n(nats)",
-}
-LABELS_OF_PROMPTS = {
-    "ec": "EC",
-    "isc": "ISC (1 / residual unit)",
-    "isg": "ISG",
-    "isa": "ISA",
-    "loss_nats": "loss (nats per predicted token)",
-}
-# Quantities that may need a logarithmic axis; an entropy of almost nothing is better read as zero.
-MAY_BE_LOG = (
-    *("relative_gradient_change", "gradient_norm", "residual_norm_whole", "residual_gain_whole"),
-    *("perplexity", "surprisal_nats"),
+WIDTH_OF_LABELS = 17
+# A figure shows one variant of the residual's norm and gain: the whole prompt's.
+OF_LAYERS = (
+    *(RELATIVE_CHANGE, GRADIENT_COSINE, GRADIENT_NORM),
+    *(quantity for quantity in RESIDUAL_GAIN if quantity.name.endswith("_whole")),
 )
-ALONG_DEPTH = {"layers": tuple(LABELS_OF_LAYERS), "information": tuple(LABELS_OF_INFORMATION)}  # by table
-LABELS = LABELS_OF_LAYERS | LABELS_OF_INFORMATION | LABELS_OF_PROMPTS
+ALONG_DEPTH = {  # by table
+    "layers": tuple(quantity.name for quantity in OF_LAYERS),
+    "information": tuple(quantity.name for quantity in OF_INFORMATION),
+}
+OF_PROMPTS = (
+    *(Quantity("ec", label="EC"), Quantity("isc", label="ISC", unit="1 / residual unit")),
+    *(Quantity("isg", label="ISG"), Quantity("isa", label="ISA")),
+    Quantity("loss_nats", label="loss", unit="nats per predicted token"),
+)
+QUANTITIES = {quantity.name: quantity for quantity in (*OF_LAYERS, *OF_INFORMATION, *OF_PROMPTS)}
 
 
-def label(quantity: str) -> str:
-    """Axis label of a quantity; its own name where none is written here."""
-    return LABELS.get(quantity, style.literal(quantity.replace("_", " ")))
+def label(quantity: str, width: int = WIDTH_OF_LABELS) -> str:
+    """Axis label of a quantity; its own name where it is not one of `QUANTITIES`."""
+    known = QUANTITIES.get(quantity)
+    return known.axis_label(width) if known else style.literal(quantity.replace("_", " "))
+
+
+def may_be_log(quantity: str) -> bool:
+    """Whether the axis of a quantity may be logarithmic."""
+    return quantity in QUANTITIES and QUANTITIES[quantity].may_be_log
 
 
 def steered_conditions(table: pd.DataFrame, prompt_set: str) -> list[str]:
@@ -67,7 +64,7 @@ def steered_conditions(table: pd.DataFrame, prompt_set: str) -> list[str]:
 def quantities_of(rows: pd.DataFrame) -> list[str]:
     """The quantities that have a label here, in its order (variants of one are in the tables); where none has, all."""
     present = list(rows["quantity"].drop_duplicates())
-    return [q for q in LABELS if q in present] or present
+    return [name for name in QUANTITIES if name in present] or present
 
 
 def legend_inches(n_models: int) -> float:

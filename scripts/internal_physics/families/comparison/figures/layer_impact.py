@@ -37,7 +37,7 @@ def draw(
     prompt_set: str,
     *,
     models: Sequence[str] | None = None,
-    quantities: Sequence[str] = tuple(beside.LABELS),
+    quantities: Sequence[str] = tuple(beside.QUANTITIES),
 ) -> Figure:
     """Draw the change of every quantity along depth: a row a quantity, a column a condition, a line a model.
 

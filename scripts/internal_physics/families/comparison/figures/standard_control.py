@@ -56,7 +56,9 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     with style.house_style():
         figure = _figure(usable, blocks, looks)
         n_prompts = plural(count_prompts(usable), "prompt")
-        what = "Information, standard" if set(usable["quantity"]) & set(beside.LABELS_OF_INFORMATION) else "Standard"
+        what = (
+            "Information, standard" if set(usable["quantity"]) & set(beside.ALONG_DEPTH["information"]) else "Standard"
+        )
         title = f"{what} beside control on {prompt_set} ({n_prompts})"
         return style.finish(figure, title, [NOTE, *left_out_notes(left_out)])
 
@@ -88,7 +90,7 @@ def _row(
 ) -> None:
     """One quantity in every condition of a block."""
     shown = rows[rows["condition"].isin(conditions)]
-    log = set(shown["quantity"]) <= set(beside.MAY_BE_LOG) and needs_log(shown["value"].to_numpy(dtype=float))
+    log = all(map(beside.may_be_log, shown["quantity"].unique())) and needs_log(shown["value"].to_numpy(dtype=float))
     for ax, condition in zip(panels, conditions, strict=True):
         here = rows[rows["condition"] == condition]
         for model, look in looks.items():

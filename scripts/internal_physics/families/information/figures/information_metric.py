@@ -6,12 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from internal_physics.families.information.figures.layer_curves import CURVES, Curve, draw_panel, make_log, notes
+from internal_physics.families.information.figures.layer_curves import draw_panel, is_log, make_log, notes
+from internal_physics.families.information.quantities import ALONG_DEPTH
 from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
 from internal_physics.tables.read import read_table
+from internal_physics.tables.table import Quantity
 
 MAX_COLUMNS = 4
 _ROW_INCHES = 1.3
@@ -35,7 +37,7 @@ def draw(
 
     Args:
         information: table `information`.
-        quantity: one of the six of `layer_curves.CURVES`.
+        quantity: one of `ALONG_DEPTH`.
         condition: which condition.
         models: their order, which fixes their looks; by name when not given.
         prompt_sets: their order from top to bottom; as they come when not given.
@@ -44,9 +46,9 @@ def draw(
         ValueError: columns are missing, or the quantity is unknown.
     """
     require_columns(information, ["model", "condition", "prompt_set", "quantity", "value", "status"])
-    curve = next((curve for curve in CURVES if curve.quantity == quantity), None)
-    if curve is None:
-        raise ValueError(f"unknown quantity {quantity!r}; known are {[curve.quantity for curve in CURVES]}")
+    shown = next((known for known in ALONG_DEPTH if known.name == quantity), None)
+    if shown is None:
+        raise ValueError(f"unknown quantity {quantity!r}; known are {[known.name for known in ALONG_DEPTH]}")
     rows = information[(information["quantity"] == quantity) & (information["condition"] == condition)]
     usable, left_out = split(rows, ["value"])
     models = order_models(information["model"], models)
@@ -64,12 +66,12 @@ def draw(
                 ax = figure.add_subplot(grid[len(prompt_sets) * block + row, column], sharey=shared)
                 shared = shared or ax
                 here = usable[(usable["model"] == model) & (usable["prompt_set"] == prompt_set)]
-                draw_panel(ax, here, curve, looks[model].color)
+                draw_panel(ax, here, shown, looks[model].color)
                 ax.set_title(style.wrap_name(model), fontweight="bold") if row == 0 else None
                 _dress(ax, prompt_set, is_last=row == len(prompt_sets) - 1, is_first_column=column == 0)
-        if (log := curve.is_log(usable["value"].to_numpy(dtype=float))) and shared is not None:
+        if (log := is_log(shown, usable["value"].to_numpy(dtype=float))) and shared is not None:
             make_log(shared)
-        return style.finish(figure, _title(curve, condition, log), [*notes([curve]), *left_out_notes(left_out)])
+        return style.finish(figure, _title(shown, condition, log), [*notes([shown]), *left_out_notes(left_out)])
 
 
 def _dress(ax: Axes, prompt_set: str, *, is_last: bool, is_first_column: bool) -> None:
@@ -83,7 +85,7 @@ def _dress(ax: Axes, prompt_set: str, *, is_last: bool, is_first_column: bool) -
         ax.tick_params(which="both", labelleft=False)
 
 
-def _title(curve: Curve, condition: str, log: bool) -> str:
+def _title(quantity: Quantity, condition: str, log: bool) -> str:
     where = "" if condition == "baseline" else f", condition {condition}"
-    label = curve.label(log).replace("\n", " ")
+    label = quantity.axis_label(log=log).replace("\n", " ")
     return f"{label[0].upper()}{label[1:]} along depth{where}"

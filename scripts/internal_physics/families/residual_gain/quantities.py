@@ -1,0 +1,10 @@
+"""What the metric residual_gain gives of each layer: names, ranges, and words for axes."""
+
+from internal_physics.families.residual_gain.variants import VARIANTS
+from internal_physics.tables.table import Quantity
+
+QUANTITIES = tuple(
+    Quantity(f"residual_{what}_{variant}", low=0, label=f"residual {what}", may_be_log=True)
+    for what in ("norm", "gain")
+    for variant in VARIANTS
+)
