@@ -73,6 +73,12 @@ def records_of(wildcards):
     return PLAN.listings(wildcards.model, wildcards.condition)
 
 
+def references_of(wildcards):
+    """The listings of the records that those of one model in one condition may be compared with."""
+    runs = PLAN.references(wildcards.model, wildcards.condition)
+    return [path for run in runs for path in PLAN.listings(*run)]
+
+
 def load_options(wildcards):
     """How a model is loaded."""
     return PLAN.load_options(wildcards.model)

@@ -8,7 +8,7 @@ COMPARATIVE_FIGURES = [name for name in PLAN.figures(Per.STEERED_SET) if name.en
 
 rule compare:
     input:
-        metrics=PLAN.metric_files(*PLAN.metrics),
+        metrics=PLAN.metric_files(*PLAN.metrics_between_conditions),
     output:
         **table_files("comparisons"),
     log:

@@ -14,6 +14,7 @@ Needs = tuple[tuple[str, ...], ...]
 CONDITIONS = "conditions"  # the config has steering conditions
 WATCH = "watch"  # the config follows chosen tokens along depth
 SEVERAL = "several models"  # at least two models of the config run the same prompt set
+FACTORS = "factors"  # at least one prompt set keeps exact weight gradients
 
 
 class Score(StrEnum):
@@ -48,6 +49,7 @@ class Metric:
         scores: names in table `scores` that every model and prompt set has.
         smaller_is_better: whether its score is zero or more and takes part in `scores_normalized`.
         in_layers: whether its rows by layer go into table `layers`; else the family has a table for them.
+        between_conditions: whether its rows are numbers of a run, which table `comparisons` compares with the baseline.
         layer_quantities: what those rows hold, and the ranges of their values.
         min_prompts: fewest prompts of a set that it is defined for.
         needs_weight_gradients: whether a record without norms or factors has nothing for it.
@@ -62,6 +64,7 @@ class Metric:
     scores: tuple[str, ...] = ()
     smaller_is_better: bool = False
     in_layers: bool = True
+    between_conditions: bool = True
     layer_quantities: tuple[Quantity, ...] = ()
     min_prompts: int = 1
     needs_weight_gradients: bool = False

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 
+from internal_physics.families.agreement.family import FAMILY as AGREEMENT
 from internal_physics.families.comparison.family import FAMILY as COMPARISON
 from internal_physics.families.family import Family, Figure, Metric, Per, Score, is_wanted
 from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
@@ -32,6 +33,7 @@ FAMILIES: tuple[Family, ...] = (
     INFORMATION,
     COMPARISON,
     RESIDUAL_GAIN,
+    AGREEMENT,
 )
 
 PAIRED = (Score.PROMPT, Score.SET)

@@ -13,7 +13,7 @@ from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS, SEVERAL, WATCH, Per
+from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, WATCH, Per
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
@@ -161,6 +161,7 @@ class RunPlan:
             CONDITIONS: self.config.conditions,
             WATCH: self.config.raw["information"]["watch"],
             SEVERAL: self.compared_sets,
+            FACTORS: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "factors"],
         }
         return frozenset([*self.metrics, *(name for name, given in features.items() if given)])
 
@@ -172,6 +173,24 @@ class RunPlan:
     def metric_files(self, *metrics: str) -> list[str]:
         """Files of these metrics, of every model in every condition that it is recorded in."""
         return self.for_runs("results/metrics/{metric}/{model}/{condition}.parquet", metric=list(metrics))
+
+    @property
+    def metrics_between_conditions(self) -> list[str]:
+        """Metrics whose rows table `comparisons` compares with those of the baseline."""
+        return [name for name in self.metrics if registry.METRICS[name].between_conditions]
+
+    def references(self, model: str, condition: str) -> list[tuple[str, str]]:
+        """Models and conditions that a run may be compared with, in the order of preference.
+
+        These are the model that the config names as the reference, else every model before it in the config, in the
+        same condition; and for another condition than the baseline the own baseline.
+        """
+        before = self.models[: self.models.index(model)]
+        others = before if self.config.reference is None else [self.config.reference]
+        task = self.config.models[model]["task"]
+        found = [(other, condition) for other in others if other != model and self.config.models[other]["task"] == task]
+        found += [] if condition == BASELINE else [(model, BASELINE)]
+        return [run for run in found if run in self.runs]
 
     @property
     def ranked_metrics(self) -> list[str]:

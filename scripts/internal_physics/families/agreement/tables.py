@@ -1,0 +1,56 @@
+"""The tables of agreement: every number of every prompt, and means over prompts."""
+
+from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
+from internal_physics.tables.table import Quantity, Table
+
+_REFERENCE = {
+    "reference": Column(TEXT, "", "model that it is compared with: the reference, or for a condition the same model"),
+    "reference_condition": CONDITION,
+}
+_NUMBER = {
+    "quantity": Column(
+        TEXT,
+        "",
+        "cosine with, or distance relative to, the reference: of residuals, their gradients and weight gradients; "
+        "kl_at_least_nats; best_token_agrees",
+    ),
+    "layer": Column("Int64", "block", "residual 0..L; of a weight its block, -1 before and L after them", low=-1),
+    "parameter": Column(TEXT, "", "the weight, in rows of a weight", is_optional=True),
+    "kind": Column(TEXT, "", "its kind of map", is_optional=True),
+}
+_WHERE = ("reference", "reference_condition", *_NUMBER)
+_COSINES = ("residual_cosine", "gradient_cosine", "weight_gradient_cosine")
+_DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance", "kl_at_least_nats")
+QUANTITIES = (
+    *(Quantity(name, low=-1, high=1, metric="agreement") for name in _COSINES),
+    *(Quantity(name, low=0, metric="agreement") for name in _DISTANCES),
+    Quantity("best_token_agrees", low=0, high=1, metric="agreement"),
+)
+
+AGREEMENT = Table(
+    "agreement",
+    columns=OF_PROMPT
+    | _REFERENCE
+    | _NUMBER
+    | {"value": Column("float64", "1, or nats", "the number; best_token_agrees is 1 or 0"), "status": STATUS},
+    key=[*PROMPT_KEY, *_WHERE],
+    finite=("value",),
+    quantities=QUANTITIES,
+)
+
+AGREEMENT_MEANS = Table(
+    "agreement_means",
+    columns=OF_SET
+    | _REFERENCE
+    | _NUMBER
+    | {
+        "mean": Column("float64", "1, or nats", "mean over prompts; of best_token_agrees the share of prompts"),
+        "ci_low": Column("float64", "1, or nats", "lower end of its interval (bootstrap; Wilson's of a share)"),
+        "ci_high": Column("float64", "1, or nats", "upper end of the interval"),
+        "n_prompts": N_PROMPTS,
+        "status": STATUS,
+    },
+    key=[*SET_KEY, *_WHERE],
+    finite=("mean", "ci_low", "ci_high"),
+)
