@@ -19,7 +19,7 @@ FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
 REPORTING = {"check_tables", "report"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
-FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
+FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
 WITH_NOTES = {
     "gains",
     "hypotheses",
@@ -37,6 +37,7 @@ def figures(*names):
 LAYER_CURVES = figures(*(name for name in registry.FIGURES if name.startswith("information_")))
 OF_WEIGHTS = ("pulls", "phase_map", "state_diagrams", "thermodynamics_heatmap", "thermodynamics_profile")
 COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
+AGREEMENT = figures("agreement_profile", "agreement_weights", "agreement_conditions")
 BESIDE = figures("standard_control", "standard_control_information")
 
 STALE = {
@@ -51,10 +52,13 @@ STALE = {
     "families/thermodynamics/change_points.py": {"phases"},
     "families/information/distribution.py": {"information"},
     "families/information/rows.py": {"information"},
+    "families/agreement/agreement.py": {"agreement"},
+    "families/agreement/pairs.py": {"agreement"},
     "families/information/followed.py": {"information"},
     # How a family's rows become tables.
     "families/scores/collect.py": {"collect"},
     "families/gradient_flow/isf_spectra.py": {"table:isf_spectra"},
+    "families/agreement/means.py": {"collect_agreement"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
     "families/pairs/model_pairs.py": {"model_pairs"},
@@ -89,6 +93,7 @@ STALE = {
     },
     "families/pairs/tables.py": {"model_pairs", *REPORTING},
     "families/pairs/apart.py": {"report"},
+    "families/agreement/tables.py": {"collect_agreement", *AGREEMENT, *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
@@ -117,12 +122,13 @@ STALE = {
         *("metric:isf", "collect", "correlate", "hypotheses", "decided", "model_pairs"),
         *figures("gain_panels"),
     },
-    "statistics/many_means.py": {"thermodynamics", "pulls"},
+    "statistics/many_means.py": {"thermodynamics", "pulls", "collect_agreement"},
+    "statistics/shares.py": {"collect_agreement"},
     "statistics/matched.py": {"model_pairs"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
-        *("run_tables", "information_package", "decided", "pulls", *REPORTING),
+        *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

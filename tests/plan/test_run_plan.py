@@ -12,7 +12,8 @@ HAPPY = {"vector": [1.0, -1.0], "models": ["m"], "prompt_sets": ["t"]}
 
 
 def plan(**options):
-    sets = {name: {"prompts": PROMPTS, "weight_gradients": "norms"} for name in "st"}
+    kept = {"s": "norms", "t": "factors"}
+    sets = {name: {"prompts": PROMPTS, "weight_gradients": keep} for name, keep in kept.items()}
     return RunPlan(load_config({"models": MODELS, "prompt_sets": sets} | options))
 
 
@@ -103,7 +104,7 @@ def test_a_metric_is_told_the_statistics_that_it_takes(steered):
 
 def test_metrics_that_can_be_ranked_are_those_of_the_benchmark(steered):
     assert steered.ranked_metrics == ["ec", "isc", "isg", "isa", "isf"]
-    assert set(steered.collected_metrics) == set(METRICS) - {"information"}
+    assert set(steered.collected_metrics) == set(METRICS) - {"information", "agreement"}
 
 
 def test_the_reference_stands_before_the_other_models():

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from internal_physics.families.pairs.model_pairs import pair_models
+from synthetic_agreement import agreement_tables
 
 MODELS = (
     "smollm2-fp32",
@@ -57,6 +58,7 @@ def make_tables(
     tables["comparisons"] = _comparisons(tables["prompts"])
     tables["gains"] = _gains(rng, tables["prompts"])
     tables["hypotheses"] = _hypotheses(rng, models, prompt_sets, n_prompts)
+    tables |= agreement_tables(tables["prompts"], n_layers)
     return _of_run(tables["prompts"], n_layers) | tables | _information(rng, tables["prompts"], n_layers)
 
 
