@@ -38,6 +38,14 @@ use rule figure_by_set as figure_by_steered_set with:
     localrule: True
 
 
+use rule figure_by_set as figure_by_compared_set with:
+    output:
+        PLAN.figure_outputs(Per.COMPARED_SET),
+    wildcard_constraints:
+        figure=any_of(PLAN.figures(Per.COMPARED_SET)),
+    localrule: True
+
+
 use rule figure_by_set as figure_by_model with:
     output:
         PLAN.figure_outputs(Per.MODEL),

@@ -36,8 +36,9 @@ def drawn(tables):
 
 def draw_all(tables, prompt_set="factual"):
     scores, correlated = tables["scores_normalized"], tables["correlations"]
-    return {
-        "radar": radar.draw(scores, prompt_set, show_flagged=True),
+    given = {name: tables[name] for name in ("scores", "model_pairs")}
+    several = scores["model"].nunique() > 1  # a radar compares
+    return ({"radar": radar.draw(scores, prompt_set, show_flagged=True, **given)} if several else {}) | {
         "layer_profiles": layer_profiles.draw(tables["layers"], prompt_set),
         "layer_heatmap": layer_heatmap.draw(tables["layers"], prompt_set),
         "correlation_matrix": correlation_matrix.draw(correlated, show_flagged=True),
@@ -208,9 +209,44 @@ def test_radar_draws_the_scores_closed_and_breaks_at_a_missing_one(tables):
     assert np.isnan(lines["smollm2-nf4"]).tolist() == [False] * 4 + [True, False]
     assert "smollm2-nf4 Field structure (ISF) (fit did not converge)" in style.notes_of(figure)
     assert "4 models shown, not of all" in style.notes_of(figure)
-    assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts); larger is better"
+    assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts)"
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert legend == sorted(MODELS[:4])
+
+
+def drawn_with_pairs(tables, **changed):
+    given = {name: tables[name] for name in ("scores", "model_pairs")}
+    return radar.draw(tables["scores_normalized"], "factual", show_flagged=True, **(given | changed))
+
+
+def test_radar_says_on_each_spoke_how_many_pairs_are_told_apart():
+    tables = make_tables(3, n_prompts=5, n_layers=6, flawed=False)
+    pairs = tables["model_pairs"]
+    pairs["p_adjusted"] = np.where(pairs["metric"] == "ec", 0.01, 0.5)
+    pairs.loc[pairs["metric"] == "isf", "p_adjusted"] = np.nan
+    figure = drawn_with_pairs(tables)
+    labels = {text.get_text(): text.get_color() for text in figure.axes[0].get_xticklabels()}
+    assert labels["Conservation (EC)\n3 of 3 pairs told apart"] == "black"
+    assert labels["Efficiency (ISC)\n0 of 3 pairs told apart"] == radar.UNDECIDED
+    assert labels["Field structure (ISF)\nnot tested"] == radar.UNDECIDED
+    assert "chance explains these shapes" not in style.notes_of(figure)
+    at_one_percent = drawn_with_pairs(tables, confidence_level=0.99)
+    assert "No two models are told apart on this set: chance explains these shapes." in style.notes_of(at_one_percent)
+
+
+def test_radar_draws_a_bar_for_every_model_but_the_outermost_where_pairs_are_known():
+    tables = make_tables(3, n_prompts=5, n_layers=6, flawed=False)
+    bars = [line for line in drawn_with_pairs(tables).axes[0].get_lines() if line.get_gid().startswith("bar ")]
+    assert len(bars) == 4 * 2  # ISF has no interval
+    for line in bars:
+        low, high = line.get_ydata()
+        assert 0 <= low <= high <= 1
+    assert not by_gid(radar.draw(tables["scores_normalized"], "factual").axes[0], "bar ec smollm2-fp32")
+
+
+def test_a_radar_of_one_model_is_refused():
+    with pytest.raises(ValueError, match="a radar compares models: only smollm2-fp32 has scores on factual"):
+        radar.draw(make_tables(1, 5, 6)["scores_normalized"], "factual")
 
 
 def test_radar_leaves_flagged_scores_out_and_names_them(drawn):

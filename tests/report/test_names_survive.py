@@ -50,7 +50,8 @@ def test_figures_and_report_show_every_name(folder):
     figures = {kind: {name: folder / f"{kind}-{name}.png" for name in SETS} for kind in KINDS}
     for kind, paths in figures.items():
         inputs = {name: folder / f"{name}.parquet" for name in FIGURES[kind].tables}
-        options = {"models": list(NAMES.values()), "prompt_sets": list(SETS)}
+        of_run = {"models": list(NAMES.values()), "prompt_sets": list(SETS), "statistics": {"confidence_level": 0.95}}
+        options = {name: of_run[name] for name in FIGURES[kind].params}
         draw_figures(figure_module(kind), inputs, map(str, paths.values()), options)
     read = {path.stem: read_table(path, TABLES[path.stem]) for path in folder.glob("*.parquet")}
     run = {

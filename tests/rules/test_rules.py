@@ -94,7 +94,7 @@ class TestNames:
         for name, rule in rules.items():
             assert rule["script"] == f"../scripts/{adapter_of(name)}.py"
         named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
-        kinds = ("by_set", "by_steered_set", "by_model", "of_run")
+        kinds = ("by_set", "by_steered_set", "by_compared_set", "by_model", "of_run")
         assert named == {"gradient_flow": "metric"} | {f"figure_{kind}": "figure" for kind in kinds}
         assert set(named.values()) == set(GENERIC) - {"table"}
 

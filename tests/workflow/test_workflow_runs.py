@@ -69,7 +69,8 @@ class TestBaseRun:
             assert (results / f"tables/{name}.csv").stat().st_size > 0
         for kind in ("png", "svg"):
             names = {path.name for path in (results / "figures").glob(f"*.{kind}")}
-            expected = {f"{f}-{s}" for f in FIGURES[Per.PROMPT_SET] for s in SETS} | set(FIGURES[Per.RUN])
+            of_sets = (*FIGURES[Per.PROMPT_SET], *FIGURES[Per.COMPARED_SET])
+            expected = {f"{f}-{s}" for f in of_sets for s in SETS} | set(FIGURES[Per.RUN])
             expected |= {f"{f}-{m}" for f in FIGURES[Per.MODEL] for m in MODELS}
             assert names == {f"{name}.{kind}" for name in expected}
             assert len(expected) > 30

@@ -20,6 +20,7 @@ from internal_physics.tables.table import Table
 _ANY_RUN = {
     Per.PROMPT_SET: {"prompt_set": "a prompt set"},
     Per.STEERED_SET: {"prompt_set": "a steered prompt set"},
+    Per.COMPARED_SET: {"prompt_set": "a prompt set"},
     Per.MODEL: {"model": "a model"},
     Per.RUN: {},
 }
@@ -27,6 +28,7 @@ _CAPTION = {"shows": "Shows", "reading": "How to read it", "computed": "How it i
 _PLACES = {
     Per.PROMPT_SET: "{prompt set}",
     Per.STEERED_SET: "{prompt set}",
+    Per.COMPARED_SET: "{prompt set}",
     Per.MODEL: "{model}",
     Per.RUN: "",
 }

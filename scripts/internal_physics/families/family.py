@@ -31,6 +31,7 @@ class Per(StrEnum):
 
     PROMPT_SET = "prompt set"
     STEERED_SET = "steered prompt set"
+    COMPARED_SET = "prompt set of several models"
     MODEL = "model"
     RUN = "run"
 

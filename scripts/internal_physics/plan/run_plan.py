@@ -218,9 +218,18 @@ class RunPlan:
 
     # --- figures ---
 
+    @property
+    def _sets_of(self) -> dict[Per, list[str]]:
+        """Kind of prompt sets that a figure is drawn for -> their names."""
+        return {
+            Per.PROMPT_SET: self.prompt_sets,
+            Per.STEERED_SET: self.steered_sets,
+            Per.COMPARED_SET: self.compared_sets,
+        }
+
     def figure_outputs(self, per: Per) -> list[str]:
         """Files of a kind of figure, which stays a wildcard {figure}."""
-        subjects = {Per.PROMPT_SET: self.prompt_sets, Per.STEERED_SET: self.steered_sets, Per.MODEL: self.models}
+        subjects = {**self._sets_of, Per.MODEL: self.models}
         names = [f"{{figure}}-{name}" for name in subjects[per]] if per in subjects else ["{figure}"]
         return [f"results/figures/{name}.{kind}" for name in names for kind in FIGURE_FORMATS]
 
@@ -242,7 +251,7 @@ class RunPlan:
     def figure_options(self, kind: str) -> dict[str, Any]:
         """What the kind's function `figures` is called with."""
         figure = registry.FIGURES[kind]
-        sets = self.steered_sets if figure.per == Per.STEERED_SET else self.prompt_sets
+        sets = self._sets_of.get(figure.per, self.prompt_sets)
         of_run: Mapping[str, Any] = {
             "models": self.models,
             "prompt_sets": sets,

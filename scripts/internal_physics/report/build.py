@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from internal_physics.families.family import Per
-from internal_physics.families.pairs.apart import Apart
+from internal_physics.families.pairs.apart import Apart, significance_of
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.words import plural
 from internal_physics.models.options import PRECISION
@@ -173,7 +173,7 @@ def _caption(texts: Texts, tables: Tables, kind: str, name: str, facts: Mapping[
 
 def _subject(per: Per | None, tables: Tables, name: str) -> dict[str, str]:
     """Name and number of prompts of what a figure is drawn for: a prompt set, a model, or the whole run."""
-    if per in (Per.PROMPT_SET, Per.STEERED_SET):
+    if per in (Per.PROMPT_SET, Per.STEERED_SET, Per.COMPARED_SET):
         scores = Preview.of(tables["scores"]).head
         n_prompts = span(scores.loc[scores["prompt_set"] == name, "n_prompts"])
         return {"prompt_set": name, "n_prompts": n_prompts}
@@ -221,7 +221,7 @@ def _confidence_level(run: Mapping[str, Any]) -> float:
 def _apart(tables: Tables, run: Mapping[str, Any]) -> Apart:
     """Which models are told apart; none in a run that compares none."""
     no_pairs = pd.DataFrame(columns=list(MODEL_PAIRS.columns))
-    return Apart(tables.get(MODEL_PAIRS.name, no_pairs), round(1 - _confidence_level(run), 12))
+    return Apart(tables.get(MODEL_PAIRS.name, no_pairs), significance_of(_confidence_level(run)))
 
 
 def _names(named: Any) -> list[str]:

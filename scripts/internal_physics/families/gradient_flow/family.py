@@ -1,6 +1,6 @@
 """What the family of the gradient flow is: the Internal Physics Benchmark."""
 
-from internal_physics.families.family import Family, Figure, Metric, Per, Score
+from internal_physics.families.family import SEVERAL, Family, Figure, Metric, Per, Score
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.quantities import GRADIENT_COSINE, GRADIENT_NORM, RELATIVE_CHANGE
 from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
@@ -43,10 +43,10 @@ FAMILY = Family(
     figures=(
         Figure(
             "radar",
-            Per.PROMPT_SET,
-            tables=("scores_normalized",),
-            params=BY_SET,
-            needs=(("ec", "isc", "isg", "isa", "isf"),),
+            Per.COMPARED_SET,
+            tables=("scores_normalized", "scores", "model_pairs"),
+            params=(*BY_SET, "statistics"),
+            needs=(("ec", "isc", "isg", "isa", "isf"), (SEVERAL,)),
         ),
         Figure("layer_profiles", Per.PROMPT_SET, tables=("layers",), params=BY_SET, needs=ALONG_DEPTH),
         Figure("layer_heatmap", Per.PROMPT_SET, tables=("layers",), params=BY_SET, needs=ALONG_DEPTH),

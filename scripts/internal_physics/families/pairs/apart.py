@@ -13,6 +13,11 @@ def fewest_prompts(significance: float) -> int:
     return next(n for n in range(2, 100) if 2.0 ** (1 - n) < significance)
 
 
+def significance_of(confidence_level: float) -> float:
+    """The significance that goes with intervals of this level: 0.05 for 0.95."""
+    return round(1 - confidence_level, 12)
+
+
 class Apart:
     """The pairs whose difference chance does not explain.
 

@@ -1,6 +1,9 @@
-"""Radar of the five normalized gradient-flow scores, one line a model; larger is better."""
+"""Radar of the five normalized gradient-flow scores, one line a model, and how far the models are told apart.
 
-from collections.abc import Iterable, Sequence
+By the benchmark's convention further out is better.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import Any, cast
@@ -11,13 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 
-from internal_physics.families.scores.tables import SCORES_NORMALIZED
+from internal_physics.families.gradient_flow.figures.radar_bars import Ends, bar_ends, draw_bars
+from internal_physics.families.pairs.apart import Apart, significance_of
+from internal_physics.families.pairs.tables import MODEL_PAIRS
+from internal_physics.families.scores.tables import SCORES, SCORES_NORMALIZED
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import Selection, require_columns, select
 from internal_physics.ground.words import plural
-from internal_physics.tables.read import TableBySet
+from internal_physics.statistics.options import CONFIDENCE_LEVEL
+from internal_physics.tables.read import TableBySet, read_table
 
 AXES = {
     "isc": "Efficiency (ISC)",
@@ -32,13 +39,22 @@ HOLE = 0.25
 LEGEND_COLUMNS = 4
 RADAR_INCHES = 4.4
 LEGEND_ROW_INCHES = 0.28
+FEWEST_MODELS = 2
+UNDECIDED = "#777777"
 MIDDLE = 0.1  # |sin| of an angle below which its label is centred on the spoke
 
 
-def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
+def figures(
+    inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], statistics: Mapping[str, Any]
+) -> Figures:
     """One figure for each prompt set; a score with a status is drawn and marked."""
     table = TableBySet(inputs["scores_normalized"], SCORES_NORMALIZED)
-    return by_set(partial(draw, show_flagged=True), table, models, prompt_sets)
+    given = {
+        "scores": read_table(inputs["scores"], SCORES),
+        "model_pairs": read_table(inputs["model_pairs"], MODEL_PAIRS),
+        "confidence_level": statistics["confidence_level"],
+    }
+    return by_set(partial(draw, show_flagged=True, **given), table, models, prompt_sets)
 
 
 def draw(
@@ -48,6 +64,9 @@ def draw(
     *,
     models: Sequence[str] | None = None,
     show_flagged: bool = False,
+    scores: pd.DataFrame | None = None,
+    model_pairs: pd.DataFrame | None = None,
+    confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Figure:
     """Draw the normalized scores of all models on one prompt set.
 
@@ -59,32 +78,88 @@ def draw(
         models: order of the models, which fixes their looks; by name when not given.
         show_flagged: draw a finite score whose status is not "ok" too, as a hollow marker, with its status
             in the note; else it is left out like one that is missing.
+        scores: table `scores`; with `model_pairs` it gives the bars.
+        model_pairs: table `model_pairs`; each spoke then says how many pairs of models it tells apart.
+        confidence_level: of the intervals in `model_pairs`.
 
     Returns:
         A figure with one line a model. A score that is not ok leaves a gap in its model's line and is named
         in the note beneath.
 
     Raises:
-        ValueError: columns are missing, or the table has no such prompt set and condition.
+        ValueError: columns are missing, the table has no such prompt set and condition, or only one model in it: a
+            radar compares.
     """
     require_columns(scores_normalized, ["metric"])
-    scores = scores_normalized[scores_normalized["metric"].isin(list(AXES))]
-    chosen = select(scores, prompt_set, condition, values=["score"], models=models, show_flagged=show_flagged)
+    shown = scores_normalized[scores_normalized["metric"].isin(list(AXES))]
+    chosen = select(shown, prompt_set, condition, values=["score"], models=models, show_flagged=show_flagged)
+    _refuse_one_model(chosen, prompt_set)
+    pairs = None if model_pairs is None else of_place(model_pairs, prompt_set, condition)
+    apart = None if pairs is None else Apart(pairs, significance_of(confidence_level))
     with style.house_style():
         legend_inches = LEGEND_ROW_INCHES * -(-len(chosen.models) // LEGEND_COLUMNS)
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, RADAR_INCHES + legend_inches)
         ax, below = _axes(figure, legend_inches)
+        if apart is not None:
+            _say_apart(ax, apart, prompt_set, condition)
         looks = style.model_styles(chosen.models)
         for model in [model for model in chosen.models if model in set(chosen.usable["model"])]:
             _line(ax, chosen.usable[chosen.usable["model"] == model], model, looks[model])
+        if pairs is not None and scores is not None:
+            draw_bars(ax, list(AXES), _bars_of(chosen, of_place(scores, prompt_set, condition), pairs), looks)
         if chosen.usable.empty:
             below.text(0.5, 0.5, "no usable scores", ha="center", va="center")
         else:
             lines = ax.get_legend_handles_labels()
             below.legend(*lines, loc="center", ncols=LEGEND_COLUMNS, handlelength=3.2, columnspacing=1.5)
         return style.finish(
-            figure, _title(prompt_set, condition, _n_prompts(scores_normalized, prompt_set)), _notes(chosen)
+            figure,
+            _title(prompt_set, condition, _n_prompts(scores_normalized, prompt_set)),
+            [*_notes_on_pairs(apart, prompt_set, condition), *_notes(chosen)],
         )
+
+
+def _refuse_one_model(chosen: Selection, prompt_set: str) -> None:
+    shown = set(chosen.usable["model"]) | set(chosen.left_out["model"])
+    if len(shown) < FEWEST_MODELS:
+        raise ValueError(f"a radar compares models: only {', '.join(shown)} has scores on {prompt_set}")
+
+
+def of_place(table: pd.DataFrame, prompt_set: str, condition: str) -> pd.DataFrame:
+    """The rows of one prompt set and condition."""
+    return table[(table["prompt_set"] == prompt_set) & (table["condition"] == condition)]
+
+
+def _bars_of(chosen: Selection, scores: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Ends]:
+    """Metric -> ends of the bars of the models that are shown."""
+    shown = scores.merge(chosen.usable[["model", "metric"]], on=["model", "metric"])
+    return {metric: bar_ends(shown[shown["metric"] == metric], pairs[pairs["metric"] == metric]) for metric in AXES}
+
+
+def _say_apart(ax: PolarAxes, apart: Apart, prompt_set: str, condition: str) -> None:
+    """Beneath the name of each spoke, how many pairs of models it tells apart; grey where it is none."""
+    places = [(prompt_set, condition, metric) for metric in AXES]
+    words = [
+        f"{apart.n_apart(place)} of {plural(apart.n_pairs(place), 'pair')} told apart"
+        if apart.is_tested(place)
+        else "not tested"
+        for place in places
+    ]
+    ax.set_xticks(_angles()[:-1], labels=[f"{name}\n{said}" for name, said in zip(AXES.values(), words, strict=True)])
+    for place, label in zip(places, ax.get_xticklabels(), strict=True):
+        label.set(color="black" if apart.n_apart(place) else UNDECIDED)
+
+
+def _notes_on_pairs(apart: Apart | None, prompt_set: str, condition: str) -> list[str]:
+    if apart is None:
+        return []
+    none_apart = not any(apart.n_apart((prompt_set, condition, metric)) for metric in AXES)
+    first = ["No two models are told apart on this set: chance explains these shapes."] if none_apart else []
+    return [
+        *first,
+        "Bars: paired interval of the difference from the outermost model of the spoke; one that reaches the outer "
+        f"ring includes a difference of zero. Told apart: adjusted p < {apart.significance:g}, prompt by prompt.",
+    ]
 
 
 def _axes(figure: Figure, legend_inches: float) -> tuple[PolarAxes, Axes]:
@@ -156,14 +231,14 @@ def _n_prompts(scores_normalized: pd.DataFrame, prompt_set: str) -> int | None:
 def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
     size = "" if n_prompts is None else f" ({plural(n_prompts, 'prompt')})"
     where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient-flow scores on {prompt_set}{size}{where}; larger is better"
+    return f"Gradient-flow scores on {prompt_set}{size}{where}"
 
 
 def _notes(chosen: Selection) -> list[str]:
     shown = chosen.usable["model"].nunique()
     notes = [
-        "Each axis is 1/(metric + 1e-9), then min-max over the models: 1 is the best and 0 the worst of the "
-        f"{plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
+        "Each axis is 1/(metric + 1e-9), then min-max over the models: 1 is the smallest value and 0 the largest of "
+        f"the {plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
     ]
     shown_status, why_not = (
         rows.set_index(["model", "metric"])["status"].to_dict() for rows in (chosen.usable, chosen.left_out)
