@@ -521,3 +521,11 @@ def test_an_added_special_token_is_marked():
     found = text_reader(checked(tokenizer=tokenizer)).read("a<turn>b", "p")
     assert found.tokens == ("a", "<turn>", "b")
     assert found.special == (1,)
+
+
+def test_whatever_a_damaged_tokenizer_raises_names_it_and_the_prompt():
+    tokenizer = sentencepiece()
+    tokenizer.model_max_length, tokenizer.name_or_path = "long", "folder/m"
+    with pytest.raises(PromptError, match="the tokenizer of folder/m fails: '>' not supported") as error:
+        encode(Prompt("p", "the cat"), tokenizer, "causal", None)
+    assert error.value.where == "prompt 'p' ('the cat')"

@@ -283,6 +283,37 @@ def test_what_does_not_fit_the_model_is_refused(anatomy, tmp_path):
     assert "not finite" in refused(anatomy, file=tmp_path / "nan.pt")
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(WIDTH, dtype=torch.complex64),
+        torch.ones(WIDTH).to_sparse(),
+        torch.empty(WIDTH, device="meta"),
+    ],
+    ids=["complex", "sparse", "meta"],
+)
+def test_a_tensor_without_real_numbers_is_refused(anatomy, tmp_path, tensor):
+    torch.save(tensor, tmp_path / "v.pt")
+    assert "found a tensor of torch." in refused(anatomy, file=tmp_path / "v.pt")
+
+
+def test_a_damaged_file_is_named(anatomy, tmp_path):
+    (tmp_path / "empty.pt").write_bytes(b"")
+    assert "empty.pt: it cannot be loaded with weights_only: EOFError" in refused(anatomy, file=tmp_path / "empty.pt")
+    save_file({"residual.4": torch.ones(WIDTH)}, str(tmp_path / "deep.safetensors"))
+    assert "deep.safetensors → layers: there is no layer 4" in refused(anatomy, file=tmp_path / "deep.safetensors")
+    entry = {"hookpoint": "layers.1", "steering_vector": torch.ones(WIDTH), "steering_coefficient": 1.0}
+    torch.save([entry | {"bias": torch.full((WIDTH,), torch.inf)}], tmp_path / "bias.pt")
+    assert "not finite" in refused(anatomy, file=tmp_path / "bias.pt")
+
+
+@pytest.mark.parametrize("feature", ["1.5", "-1", "nan", "1e0", "inf"])
+def test_a_feature_that_is_no_row_is_refused(anatomy, tmp_path, feature):
+    row = {"hookpoint": "layers.1", "feature_index": feature, "steering_coefficient": 1}
+    path = write_csv(tmp_path, [row | {"sparse_model": tmp_path / "coder"}])
+    assert f"no feature {feature}" in refused(anatomy, file=path)
+
+
 def test_wrong_hookpoints_are_refused(anatomy, tmp_path):
     entry = {"steering_vector": torch.ones(WIDTH), "steering_coefficient": 1.0}
     for hookpoint in ("layers.3", "layers.0.mlp", "h.0", "blocks.1.hook_resid_post"):

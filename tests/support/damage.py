@@ -109,3 +109,14 @@ def json_damaged(draw, content):
         key = draw(st.sampled_from(sorted(map(str, found))))
         text = f"{{{json.dumps(key)}: {json.dumps(draw(copied_junk()))}, {text[1:]}"
     return text.encode()
+
+
+def safetensors_damaged(content):
+    """A safetensors file whose header is damaged by meaning."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    return meaning_damaged(json.loads(content[8:end])).map(lambda tree: _safetensors(tree, content[end:]))
+
+
+def _safetensors(tree, body):
+    header = json.dumps(tree).encode()
+    return len(header).to_bytes(8, "little") + header + body

@@ -27,6 +27,7 @@ from internal_physics.models.checkpoint import weight_files
 from internal_physics.models.completeness import require_whole
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
+from internal_physics.models.plausible import require_plausible_depth, require_plausible_size
 from internal_physics.models.precision import (
     Precision,
     is_packed,
@@ -133,6 +134,8 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     require_known_method(stored, snapshot)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task, stored):
+        if not options.trust_remote_code:
+            require_plausible_size(snapshot, HEADS[options.task])
         arguments = _arguments(options, device, stored)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
     with reading("its tokenizer cannot be read", snapshot, ModelError):
@@ -195,10 +198,11 @@ def check_request(snapshot: str | Path, options: LoadOptions) -> StoredQuantizat
 
     Raises:
         SourceError: for an adapter, or a missing shard.
-        ModelError: for options that contradict what is stored.
+        ModelError: for options that contradict what is stored, or a config with more blocks than there are tensors.
     """
     refuse_adapter(snapshot, str(snapshot))
     weight_files(snapshot)
+    require_plausible_depth(snapshot)
     stored = stored_quantization(snapshot)
     require_agreement(options, stored, str(snapshot))
     return stored

@@ -10,6 +10,7 @@ from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import ModelError, PromptError
 from internal_physics.models.loading import LoadedModel
+from internal_physics.models.refusals import reading
 from internal_physics.recording.token_ids import Room, TextReader, TokenIds
 
 LOGGER = logging.getLogger("internal_physics")
@@ -50,10 +51,7 @@ def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextO
     encoded: list[Encoded] = []
     left_out: set[str] = set()
     for prompt in prompts:
-        where = _place(prompt)
-        found = reader.read(prompt.text, where)
-        left_out.update(found.left_out)
-        encoded.append(_encoded(prompt, found, reader, where))
+        encoded.append(_read(prompt, reader, left_out))
     if left_out:
         LOGGER.warning(
             "the tokenizer appends %s, which is left out: the prediction is read where the text ends",
@@ -76,7 +74,7 @@ def encode(
             `TextReader.read` refuses.
     """
     reader = TextReader(tokenizer, task, options or TextOptions(), Room(context_length))
-    return _encoded(prompt, reader.read(prompt.text, _place(prompt)), reader, _place(prompt))
+    return _read(prompt, reader, set())
 
 
 def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextReader:
@@ -92,6 +90,15 @@ def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextR
     n_logits = model.module.get_output_embeddings().weight.shape[0]
     room = Room(model.context_length, model.n_embeddings, n_logits)
     return TextReader(model.tokenizer, model.task, options or TextOptions(), room)
+
+
+def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
+    """A prompt ready to run; the tokenizer's tokens that are left out are added to `left_out`."""
+    where = _place(prompt)
+    with reading(f"the tokenizer of {reader.tokenizer.name_or_path} fails", where, PromptError):
+        found = reader.read(prompt.text, where)
+        left_out.update(found.left_out)
+        return _encoded(prompt, found, reader, where)
 
 
 def _encoded(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) -> Encoded:

@@ -93,7 +93,7 @@ def _from_pt(file: Path, anatomy: Anatomy, where: str) -> Direction | dict[int, 
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler may raise anything
         raise ConfigError(
-            f"it cannot be loaded with weights_only: {str(error).splitlines()[0]}",
+            f"it cannot be loaded with weights_only: {next(iter(str(error).splitlines()), type(error).__name__)}",
             where=where,
             expected="tensors, numbers, text, lists and mappings only",
         ) from error
@@ -125,12 +125,13 @@ def _sparse_feature(row: Mapping[str, str], where: str) -> dict[str, Any]:
             expected="loader sparsify, and sparse_model a folder on this machine",
             todo="download it first, or save the vector as a .pt file",
         )
-    tensors, feature = _tensors(coder, where), int(_number(row["feature_index"], where))
-    if "W_dec" not in tensors or not 0 <= feature < len(tensors["W_dec"]):
+    tensors, feature = _tensors(coder, where), row["feature_index"]
+    decoder = tensors.get("W_dec", torch.empty(0))
+    if not feature.isdecimal() or decoder.ndim != 2 or int(feature) >= len(decoder):
         raise ConfigError(f"no feature {feature} in {coder}", where=where, expected="a row of its W_dec")
     return {
         "hookpoint": row["hookpoint"],
-        "steering_vector": tensors["W_dec"][feature],
+        "steering_vector": decoder[int(feature)],
         "steering_coefficient": _number(row["steering_coefficient"], where),
         "action": row.get("action") or "add",
         "bias": tensors.get("b_dec"),
@@ -166,7 +167,8 @@ def _check(direction: Direction, anatomy: Anatomy, where: str) -> None:
                 where=where,
                 expected=f"{anatomy.width}, the width of the model's residual stream",
             )
-    numbers = np.append(direction.vector, direction.coefficient)
+    bias = np.zeros(0) if direction.bias is None else direction.bias
+    numbers = np.concatenate([direction.vector, bias, [direction.coefficient]])
     if not np.isfinite(numbers).all() or (direction.action == "clamp" and not direction.vector.any()):
         raise ConfigError("it is not finite, or a clamp along a zero vector", where=where, expected="finite numbers")
 
@@ -189,6 +191,9 @@ def _vector(tensor: Any, where: str) -> np.ndarray:
     if not isinstance(tensor, torch.Tensor) or tensor.ndim != 1:
         shape = f"shape {tuple(tensor.shape)}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
         raise ConfigError(f"found {shape}", where=where, expected="a vector: a tensor of one dimension")
+    if tensor.is_complex() or tensor.is_quantized or tensor.is_meta or tensor.layout != torch.strided:
+        kind = f"{tensor.dtype}, {tensor.layout}, {tensor.device}"
+        raise ConfigError(f"found a tensor of {kind}", where=where, expected="a vector of real numbers that are stored")
     return tensor.detach().double().numpy()
 
 

@@ -46,7 +46,8 @@ def build_steering(
         directions = read_directions(
             Path(str(file)), anatomy, f"{where} → {'file' if 'file' in options else 'contrast'}"
         )
-    weights = _weights(options, directions, anatomy, where)
+    place = where if "layers" in options or file is None else f"{where} → {file}"
+    weights = _weights(options, directions, anatomy, place)
     scale = float(options.get("scale", SteeringOptions.scale))
     edits = {layer: (_edit(_at(directions, layer, where), scale, weight),) for layer, weight in weights.items()}
     tokens = tuple(float(w) for w in options.get("tokens", (1.0,)))
