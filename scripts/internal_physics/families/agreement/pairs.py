@@ -20,8 +20,8 @@ from internal_physics.records.trace import Trace
 from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.measure import key_of
 
-_TYPES = {"layer": "Int64", "value": "float64"}
 COLUMNS = (*PROMPT_KEY, "reference", "reference_condition", *AgreementRow._fields)
+_TYPES = dict.fromkeys(COLUMNS, "str") | {"layer": "Int64", "value": "float64"}
 LOGGER = logging.getLogger(__name__)
 
 

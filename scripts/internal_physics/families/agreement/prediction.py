@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
+_NOTHING = 1e-15  # a probability below this is rounding
 _ROUNDING = 1e-7  # of probabilities that are kept as float32 logarithms
 
 
@@ -55,14 +56,11 @@ def kl_at_least(reference: Listed, model: Listed) -> float:
     _, at_reference, at_model = np.intersect1d(reference.ids, model.ids, return_indices=True)
     p_listed, q_listed = (np.exp(np.asarray(listed[1], dtype=np.float64)) for listed in (reference, model))
     p_open, q_open = _unlisted(p_listed, at_reference), _unlisted(q_listed, at_model)
-    ratio = _ratio_of_the_rest(p_open, q_open)
-    q_i = np.minimum(q_open.last, ratio * p_open.only_here)
-    p_j = np.minimum(p_open.last, q_open.only_here / ratio)
+    q_i, p_j = _closest(p_open, q_open)
     p = np.concatenate([p_listed[at_reference], p_open.only_here, p_j, [p_open.rest - p_j.sum()]])
     q = np.concatenate([q_listed[at_model], q_i, q_open.only_here, [q_open.rest - q_i.sum()]])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * np.log(p / q), 0.0)
-    return max(float(terms.sum()), 0.0)
+    is_there = (p > _NOTHING) & (q > _NOTHING)
+    return max(float(np.sum(p[is_there] * np.log(p[is_there] / q[is_there]))), 0.0)
 
 
 def _unlisted(listed: np.ndarray, shared: np.ndarray) -> _Unlisted:
@@ -70,17 +68,30 @@ def _unlisted(listed: np.ndarray, shared: np.ndarray) -> _Unlisted:
     return _Unlisted(np.delete(listed, shared), float(listed[-1]), rest)
 
 
-def _ratio_of_the_rest(p: _Unlisted, q: _Unlisted) -> float:
-    """Ratio q / p of the tokens that neither lists, where the divergence is smallest.
+def _closest(p: _Unlisted, q: _Unlisted) -> tuple[np.ndarray, np.ndarray]:
+    """The unknown q of tokens i and p of tokens j for which the divergence is smallest.
 
-    There, q_i = min(q_last, ratio · p_i) and p_j = min(p_last, q_j / ratio): an unknown that is not at its bound has
-    the ratio of the rest (conditions of Karush, Kuhn and Tucker). The ratio sought is the one for which these leave a
-    rest of just that ratio; the problem is convex, so there is one.
+    It is convex in them. With the ratio q / p of the tokens that neither lists, q_i = min(q_last, ratio · p_i) and
+    p_j = min(p_last, q_j / ratio): an unknown that is not at its bound has that same ratio (the conditions of Karush,
+    Kuhn and Tucker). Both must leave a rest, which bounds the ratio from above and below; in between there is one ratio
+    that their rests have. Where the bounds cross, nothing is left for other tokens.
     """
+    highest = _scale_that_fills(p.only_here, q.last, q.rest)
+    lowest = 1 / _scale_that_fills(q.only_here, p.last, p.rest)
 
     def excess(ratio: float) -> float:
         p_j = np.minimum(ratio * p.last, q.only_here).sum()
         q_i = np.minimum(q.last, ratio * p.only_here).sum()
         return float(ratio * p.rest - p_j - q.rest + q_i)
 
-    return float(brentq(excess, 0.0, 2 * (q.rest + q.only_here.sum()) / p.rest, rtol=1e-12))
+    if lowest < highest:
+        end = min(highest, 2 * (q.rest + q.only_here.sum()) / p.rest)
+        highest = lowest = brentq(excess, lowest, end, rtol=1e-12)
+    return np.minimum(q.last, highest * p.only_here), np.minimum(p.last, q.only_here / lowest)
+
+
+def _scale_that_fills(values: np.ndarray, most: float, total: float) -> float:
+    """The factor with Σ min(most, factor · values) = total; infinite where even the bounds leave something."""
+    if len(values) * most <= total:
+        return np.inf
+    return float(brentq(lambda factor: np.minimum(most, factor * values).sum() - total, 0.0, most / values.min()))
