@@ -229,9 +229,11 @@ def test_radar_says_on_each_spoke_how_many_pairs_are_told_apart():
     assert labels["Conservation (EC)\n3 of 3 pairs told apart"] == "black"
     assert labels["Efficiency (ISC)\n0 of 3 pairs told apart"] == radar.UNDECIDED
     assert labels["Field structure (ISF)\nnot tested"] == radar.UNDECIDED
-    assert "chance explains these shapes" not in style.notes_of(figure)
+    assert "chance may explain these shapes" not in style.notes_of(figure)
     at_one_percent = drawn_with_pairs(tables, confidence_level=0.99)
-    assert "No two models are told apart on this set: chance explains these shapes." in style.notes_of(at_one_percent)
+    assert "No two models are told apart on this set: chance may explain these shapes." in style.notes_of(
+        at_one_percent
+    )
 
 
 def test_radar_draws_a_bar_for_every_model_but_the_outermost_where_pairs_are_known():

@@ -91,8 +91,8 @@ STALE = {
         *BESIDE,
         *REPORTING,
     },
-    "families/pairs/tables.py": {"model_pairs", *figures("radar"), *REPORTING},
-    "families/pairs/apart.py": {"report", *figures("radar")},
+    "families/pairs/tables.py": {"model_pairs", *figures("radar", "model_differences"), *REPORTING},
+    "families/pairs/apart.py": {"report", *figures("radar", "model_differences")},
     "families/agreement/tables.py": {"collect_agreement", *AGREEMENT, *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
@@ -134,6 +134,7 @@ STALE = {
     "ground/errors.py": ALL,
     "ground/closure.py": set(),
     # Between the parts of the workflow, and beside it.
+    "families/pairs/findings.py": set(),
     "report/build.py": {"report"},
     "report/summary.py": {"report"},
     "plan/run_plan.py": set(),

@@ -382,6 +382,12 @@ def test_needed_tables_are_named(figures):
         render({}, figures)
 
 
+def test_every_metric_of_a_section_says_all_that_the_page_shows():
+    for section in TEXTS.sections:
+        for metric in section["metrics"]:
+            assert {"axis", "unit", "measures", "computed", "low", "high"} <= set(TEXTS.metrics[metric]), metric
+
+
 def test_every_kind_of_figure_metric_and_table_has_its_text_and_no_other_has():
     assert set(TEXTS.captions) == set(FIGURES)
     assert set(TEXTS.metrics) >= set(METRICS)

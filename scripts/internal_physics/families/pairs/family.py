@@ -1,6 +1,21 @@
 """What the family of pairs is: every two models on the same prompts."""
 
-from internal_physics.families.family import SEVERAL, Family
+from internal_physics.families.family import SEVERAL, Family, Figure, Needs, Per
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 
-FAMILY = Family(name="pairs", title="Models compared", tables={MODEL_PAIRS: ((SEVERAL,),)})
+COMPARED: Needs = ((SEVERAL,),)
+
+FAMILY = Family(
+    name="pairs",
+    title="Models compared",
+    tables={MODEL_PAIRS: COMPARED},
+    figures=(
+        Figure(
+            "model_differences",
+            Per.RUN,
+            tables=("model_pairs",),
+            params=("models", "statistics"),
+            needs=(*COMPARED, ("ec", "isc", "isg", "isa")),
+        ),
+    ),
+)

@@ -154,7 +154,7 @@ def _notes_on_pairs(apart: Apart | None, prompt_set: str, condition: str) -> lis
     if apart is None:
         return []
     none_apart = not any(apart.n_apart((prompt_set, condition, metric)) for metric in AXES)
-    first = ["No two models are told apart on this set: chance explains these shapes."] if none_apart else []
+    first = ["No two models are told apart on this set: chance may explain these shapes."] if none_apart else []
     return [
         *first,
         "Bars: paired interval of the difference from the outermost model of the spoke; one that reaches the outer "

@@ -1,0 +1,1 @@
+"""Figures of pairs of models."""
