@@ -15,6 +15,7 @@ from workflow_runs import (
     BELOW_LENS,
     BELOW_METRICS,
     BELOW_NOTES,
+    BELOW_PAIRS,
     BELOW_PHASES,
     BELOW_RECORDS,
     BELOW_STATES,
@@ -78,7 +79,12 @@ class TestPrompts:
         """Table prompts_read tells notes to all that need them; the footers of the records are read apart from them."""
         tree.edit(CONFIG, 'reason: "Counts up."', 'reason: "Counts up.", kind: counting')
         plan = tree.plan()
-        assert plan.labels == {"run_tables", *BELOW_NOTES, *figures_of("gains", "hypotheses", "decided"), *END}
+        assert plan.labels == {
+            "run_tables",
+            *BELOW_NOTES,
+            *figures_of("gains", "hypotheses", "decided", "model_pairs"),
+            *END,
+        }
 
     def test_an_added_prompt_records_its_own_set_again(self, tree):
         tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')
@@ -155,7 +161,8 @@ class TestModels:
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
         also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls"}
-        assert plan.labels == BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also
+        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also) - BELOW_PAIRS
+        assert plan.labels == of_one_model
 
     @staticmethod
     def add(tree, line):
@@ -219,7 +226,7 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, "thermodynamics", *BELOW_STATES}
+        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, *BELOW_PAIRS, "thermodynamics", *BELOW_STATES}
         assert tree.plan().labels == drawing | {"decided", "figure:decided"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
@@ -232,7 +239,7 @@ class TestOptions:
         tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")
         plan = tree.plan()
         assert not plan.labels & {*RECORDS, *OF_RECORDS}
-        assert plan.labels == {"collect"} | BELOW_COLLECT - {"figure:gain_panels"}
+        assert plan.labels == {"collect"} | BELOW_PAIRS | BELOW_COLLECT - {"figure:gain_panels"}
 
     @pytest.mark.parametrize(
         "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]
