@@ -1,5 +1,7 @@
 """Made-up tables of agreement: every model against the first one, on the prompts of a table."""
 
+from zlib import crc32
+
 import numpy as np
 import pandas as pd
 from internal_physics.families.agreement.means import agreement_means
@@ -16,7 +18,9 @@ def agreement_tables(prompts: pd.DataFrame, n_layers: int, *, with_weights: bool
         {**key, "reference": reference, "reference_condition": "baseline", **number}
         for rank, model in enumerate(others, start=1)
         for key in prompts.loc[prompts["model"] == model, _KEY].to_dict("records")
-        for number in _numbers(rank, n_layers, np.random.default_rng(len(key["prompt"]) + rank), with_weights)
+        for number in _numbers(
+            rank, n_layers, np.random.default_rng([crc32(key["prompt"].encode()), rank]), with_weights
+        )
     ]
     table = conform(pd.DataFrame(rows, columns=list(AGREEMENT.columns)).astype({"layer": "Int64"}), AGREEMENT)
     means = agreement_means(table, seed=0, n_resamples=99, confidence_level=0.95)

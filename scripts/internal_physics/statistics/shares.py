@@ -17,4 +17,4 @@ def share_interval(n_yes: int, n: int, confidence_level: float) -> tuple[float, 
         ValueError: a number is out of its range.
     """
     found = stats.binomtest(n_yes, n).proportion_ci(confidence_level, method="wilson")
-    return float(found.low), float(found.high)
+    return min(float(found.low), n_yes / n), max(float(found.high), n_yes / n)  # rounding, where all or none are so

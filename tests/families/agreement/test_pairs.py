@@ -132,10 +132,8 @@ def test_sets_that_keep_norms_have_a_status_in_the_means_too(collected):
     assert len(of_weights) == 2 * 2  # two quantities on each of two sets
     assert of_weights["status"].str.startswith("norms of weight gradients have no direction").all()
     assert (of_weights["n_prompts"] == 0).all()
-    assert set(means[means["quantity"].str.startswith("weight") & (means["model"] == "b")]["kind"]) >= {
-        "embedding",
-        "up",
-    }
+    kinds = means[means["quantity"].str.startswith("weight") & (means["model"] == "b")]["kind"]
+    assert set(kinds) == {"embedding", "other"}
 
 
 # --- what the plan asks for -------------------------------------------------------------------------
