@@ -4,14 +4,14 @@ import importlib
 
 __version__ = "0.1.0"
 _HOMES = {
-    "lens": "internal_physics.api",
-    "load": "internal_physics.api",
-    "record": "internal_physics.api",
-    "steer": "internal_physics.api",
-    "Trace": "internal_physics.records.trace",
-    "read_trace": "internal_physics.records.store",
+    "lens": "internal_physics.api.reading",
+    "load": "internal_physics.api.loading",
+    "record": "internal_physics.api.recording",
+    "steer": "internal_physics.api.steering",
+    "Trace": "internal_physics.api.trace",
+    "read_trace": "internal_physics.api.trace",
     "weight_spectra": "internal_physics.families.thermodynamics.spectra",
-    "write_trace": "internal_physics.records.store",
+    "write_trace": "internal_physics.api.trace",
 }
 NAMES = sorted(["metrics", *_HOMES])
 

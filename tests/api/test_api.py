@@ -10,6 +10,7 @@ import internal_physics as ip
 import numpy as np
 import pytest
 from cases import worst_difference
+from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import ConfigError, ModelError, PromptError, SourceError, StoreError
 from internal_physics.models.fetch import fetch
 from internal_physics.models.snapshot import MANIFEST
@@ -39,6 +40,7 @@ def test_a_text_gives_a_trace(trace):
     assert isinstance(trace, ip.Trace)
     assert (trace.info.text, trace.n_tokens, trace.n_layers) == ("hello world.", 12, 3)
     assert trace.info.tokens[:5] == tuple("hello")
+    assert (trace.text, trace.tokens) == (trace.info.text, trace.info.tokens)
     assert repr(trace).startswith("Trace('hello world.': 12 tokens, 3 layers, loss ")
 
 
@@ -87,7 +89,7 @@ def test_gradients_are_asked_for_by_parameter(trace):
 
 
 def test_an_unknown_parameter_is_named_with_some_that_exist(trace):
-    with pytest.raises(KeyError, match=r"no recorded parameter 'lm_head\.weight'; there are 22, e\.g\."):
+    with pytest.raises(StoreError, match=r"no recorded parameter 'lm_head\.weight'\n  expected: one of the 22 of"):
         trace.gradient("lm_head.weight")
 
 
@@ -142,7 +144,7 @@ def test_a_snapshot_of_the_workflow_is_loaded_where_it_is(folder, trace, tmp_pat
 
 def test_a_folder_is_read_where_it_lies(folder, trace, monkeypatch):
     """Not a byte of it is written anywhere, be it linked or copied."""
-    monkeypatch.setattr("internal_physics.api.fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr("internal_physics.api.loading.fetch", lambda *_: pytest.fail("fetched"))
     monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: pytest.fail("a temporary folder"))
     before = {path.name: path.stat().st_mtime_ns for path in folder.parent.rglob("*")}
     found = ip.record(ip.load(str(folder)), "hello world.")
@@ -257,3 +259,72 @@ def _environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": str(Path(ip.__file__).parents[1])}
+
+
+class TestPrompts:
+    """Names, answers and kinds of prompts, as texts, mappings and Prompt objects."""
+
+    def test_a_mapping_is_one_prompt_and_gives_one_trace(self, model):
+        trace = ip.record(model, {"name": "cat", "text": "the cat sat", "answer": "on", "kind": "pets"})
+        assert (trace.name, trace.text, trace.answer, trace.kind) == ("cat", "the cat sat", "on", "pets")
+
+    def test_forms_may_be_mixed(self, model):
+        prompts = ["a cat", {"text": "a dog"}, Prompt("third", "a mat", kind="things")]
+        traces = ip.record(model, prompts)
+        assert [(t.name, t.kind) for t in traces] == [("prompt_0", ""), ("prompt_1", ""), ("third", "things")]
+
+    def test_the_answer_of_a_masked_model_is_the_target_of_its_loss(self, tmp_path):
+        model = ip.load(str(save_snapshot(tmp_path / "bert", "bert")), task="masked")
+        own, other = (ip.record(model, {"text": "a [MASK] c", "answer": answer}) for answer in "ab")
+        assert own.loss_nats != other.loss_nats
+        assert (own.answer, other.answer) == ("a", "b")
+
+
+class TestTrace:
+    def test_logits_are_the_kept_tokens_most_probable_first(self, model, trace):
+        logits = trace.logits
+        assert list(logits) == ["token", "id", "probability", "log_probability"]
+        assert len(logits) == 10
+        assert logits["probability"].is_monotonic_decreasing
+        assert logits.attrs["units"] == {"log_probability": "nats"}
+        reading = ip.lens(trace, model)
+        assert np.allclose(logits["log_probability"], reading.final_log_p[logits["id"]], rtol=0, atol=1e-5)  # float32
+
+    def test_its_frame_has_every_residual_and_token(self, trace):
+        frame = trace.frame()
+        assert len(frame) == (trace.n_layers + 1) * trace.n_tokens
+        row = frame[(frame["layer"] == 2) & (frame["position"] == 5)].iloc[0]
+        a, b = (trace.residual(layer)[5].astype(float) for layer in (2, 3))
+        assert row["token"] == trace.tokens[5]
+        assert row["residual_norm"] == pytest.approx(np.linalg.norm(a), rel=1e-12)
+        assert row["gradient_norm"] == pytest.approx(np.linalg.norm(trace.residual_gradient(2)[5]), rel=1e-6)  # float32
+        assert row["cosine_to_next"] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-12)
+        assert frame.loc[frame["layer"] == trace.n_layers, "cosine_to_next"].isna().all()
+
+    def test_a_saved_trace_is_opened_again(self, trace, tmp_path):
+        read = ip.read_trace(trace.save(tmp_path / "deep" / "t.parquet"))
+        assert isinstance(read, ip.Trace)
+        assert read.frame().equals(trace.frame())
+
+
+class TestLens:
+    def test_its_tokens_are_texts_and_the_last_residual_says_what_the_model_says(self, model, trace):
+        reading = ip.lens(trace, model)
+        assert len(reading.tokens(0)) == trace.n_tokens
+        assert reading.tokens(trace.n_layers)[trace.info.read_position] == trace.logits["token"][0]
+        assert reading.final_token == trace.logits["token"][0]
+        assert len(reading.frame()) == (trace.n_layers + 1) * trace.n_tokens
+        with pytest.raises(StoreError, match="there is no residual 4"):
+            reading.tokens(4)
+
+    def test_settled_layers_are_the_first_from_which_on_the_last_token_stays(self, model, trace):
+        reading = ip.lens(trace, model)
+        assert reading.settled_layers.shape == (trace.n_tokens,)
+        for settled, column in zip(reading.settled_layers.astype(int), reading.top_ids.T, strict=True):
+            assert (column[settled:] == column[-1]).all()
+            assert settled == 0 or column[settled - 1] != column[-1]
+        assert reading.settled_layer == reading.settled_layers[trace.info.read_position]
+
+    def test_a_folder_reads_as_the_model_does(self, folder, model, trace):
+        of_folder = ip.lens(trace, str(folder))
+        assert of_folder.tokens(1) == ip.lens(trace, model).tokens(1)

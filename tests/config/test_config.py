@@ -206,17 +206,17 @@ def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, fo
         (config(record=None), "record", "None is not of type 'object'"),
         (config(statistics={"confidence_level": 95}), "statistics → confidence_level", "95 is greater than"),
         (config(statistics={"n_resamples": 10}), "statistics → n_resamples", "10 is less than the minimum of 99"),
-        (config(metrics=[]), "metrics", "[] should be non-empty"),
+        (config(metrics=[]), "metrics", "it is empty"),
         (config(metrics=["ec", "ec"]), "metrics", "has non-unique elements"),
-        (config(models={}), "models", "{} should be non-empty"),
+        (config(models={}), "models", "it is empty"),
         (config(models={"m": None}), "models → m", "None is not of type 'object'"),
         (config(models=[{"m": 1}]), "models", "is not of type 'object'"),
-        (with_model(device="gpu"), "models → m → device", "'gpu' does not match"),
-        (with_model(sha256="12"), "models → m → sha256", "'12' does not match"),
+        (with_model(device="tpu"), "models → m → device", "found 'tpu'"),
+        (with_model(sha256="12"), "models → m → sha256", "found '12'"),
         (with_model(sha256=12), "models → m → sha256", "12 is not of type 'string'"),
-        (with_model(source="pipy:x==1"), "models → m → source", "'pipy:x==1' does not match"),
-        (with_model(source="path:"), "models → m → source", "'path:' does not match"),
-        (with_set(prompts=[]), "prompt_sets → s → prompts", "[] should be non-empty"),
+        (with_model(source="pipy:x==1"), "models → m → source", "found 'pipy:x==1'"),
+        (with_model(source="path:"), "models → m → source", "found 'path:'"),
+        (with_set(prompts=[]), "prompt_sets → s → prompts", "it is empty"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, where, what):
@@ -225,6 +225,10 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
     assert what in error.what
     assert error.expected
     assert SEE_OPTIONS in error.todo
+
+
+def test_a_gpu_is_called_cuda():
+    assert refused(with_model(device="gpu")).todo == "did you mean 'cuda'?"
 
 
 @pytest.mark.parametrize("missing", ["models", "prompt_sets"])

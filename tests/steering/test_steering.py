@@ -407,7 +407,7 @@ OPENINGS = ("I woke up this morning and I feel so", "My day was", "The weather t
 
 @pytest.fixture(scope="module")
 def smollm2_model(smollm2):
-    from internal_physics.api import load as load_real
+    from internal_physics.api.loading import load as load_real
 
     return load_real(str(smollm2), attention="sdpa", device="cpu")
 

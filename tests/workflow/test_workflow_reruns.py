@@ -219,7 +219,7 @@ class TestCode:
         assert "fetch" not in plan.labels
 
     def test_what_only_the_python_api_uses_reruns_nothing(self, tree):
-        tree.append(f"{LIBRARY}/api.py", CODE)
+        tree.append(f"{LIBRARY}/api/recording.py", CODE)
         assert tree.plan().labels == set()
 
 

@@ -98,6 +98,27 @@ def plan_runs(
     return tuple(sorted(runs, key=lambda run: list(own).index(run.model)))
 
 
+def check_steering(options: Mapping[str, Any], where: str) -> None:
+    """Refuse what the schema cannot: numbers that are not finite, layers, a file that is not there, unpaired texts.
+
+    Args:
+        options: valid by the schema, defaults written in.
+        where: their place, for messages.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    for key in ("vector", "tokens"):
+        for i, number in enumerate(options.get(key, [])):
+            _finite(number, f"{where} → {key} → {i}")
+    _finite(options["scale"], f"{where} → scale")
+    layer_weights(options.get("layers"), f"{where} → layers")
+    if "file" in options:
+        _check_file(Path(options["file"]), f"{where} → file")
+    if "contrast" in options:
+        _check_contrast(options["contrast"], f"{where} → contrast")
+
+
 def layer_weights(layers: Any, where: str) -> dict[int, float] | None:
     """Layer → weight, from a list or a mapping; None where nothing is given.
 
@@ -140,15 +161,7 @@ def _condition(
 ) -> Condition:
     if name.lower() == BASELINE:
         raise ConfigError(f"the name {name!r} means no intervention", where=where, todo="choose another name")
-    for key in ("vector", "tokens"):
-        for i, number in enumerate(options.get(key, [])):
-            _finite(number, f"{where} → {key} → {i}")
-    _finite(options["scale"], f"{where} → scale")
-    layer_weights(options.get("layers"), f"{where} → layers")
-    if "file" in options:
-        _check_file(Path(options["file"]), f"{where} → file")
-    if "contrast" in options:
-        _check_contrast(options["contrast"], f"{where} → contrast")
+    check_steering(options, where)
     return Condition(
         name=name,
         steering={key: options[key] for key in names_of(SteeringOptions) if key in options},

@@ -1,7 +1,8 @@
 """Violations of the options' schema in plain words, and a check of options that come from Python."""
 
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema
@@ -25,16 +26,50 @@ def require_options(given: Mapping[str, Any], rules: Mapping[str, Any], where: s
         ConfigError: listing the options, or the values of one.
     """
     schema = {"type": "object", "additionalProperties": False, "properties": dict(rules)}
-    plain = {name: value.item() if _is_number_of_an_array(value) else value for name, value in given.items()}
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(plain))
+    values = {name: plain(value) for name, value in given.items()}
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(values))
     if error is not None:
         place = " → ".join([where, *(str(part) for part in error.absolute_path)])
         raise ConfigError(**explain(error), where=place)
+    refuse_not_finite(values, f"{where} → ")
 
 
-def _is_number_of_an_array(value: Any) -> bool:
-    """Whether it is a number of numpy or torch, which the schema does not take for one."""
-    return hasattr(value, "item") and getattr(value, "shape", None) == ()
+def plain(value: Any) -> Any:
+    """Numbers, arrays and tuples of Python, numpy and torch as the config would have them: numbers and lists."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {plain(key): plain(entry) for key, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list | tuple | range) else value
+
+
+def not_finite(value: Any) -> tuple[list[str], float] | None:
+    """Place and value of the first nan or infinity in options; the schema takes them for numbers within every bound."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ([], value)
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        entries = value.items()
+    elif isinstance(value, list):
+        entries = enumerate(value)
+    for key, entry in entries:
+        if (found := not_finite(entry)) is not None:
+            return [str(key), *found[0]], found[1]
+    return None
+
+
+def refuse_not_finite(value: Any, before: str) -> None:
+    """Refuse nan and infinity anywhere in options.
+
+    Args:
+        value: the options.
+        before: written before the place in them, for messages.
+
+    Raises:
+        ConfigError: naming the place of the first.
+    """
+    if (found := not_finite(value)) is not None:
+        raise ConfigError(f"found {found[1]!r}", where=before + " → ".join(found[0]), expected="a finite number")
 
 
 def explain(error: jsonschema.ValidationError) -> dict[str, str]:
@@ -58,6 +93,21 @@ def explain(error: jsonschema.ValidationError) -> dict[str, str]:
             "expected": f"one of {', '.join(allowed)}",
             "todo": f"did you mean {close[0]!r}?" if close else _SEE_OPTIONS,
         }
+    return _explain_value(error, hint)
+
+
+def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, str]:
+    """The same, of a value or a mapping that breaks one rule."""
+    if error.validator == "pattern":
+        likely_word = LIKELY.get(str(error.instance).lower())
+        todo = f"did you mean {likely_word!r}?" if likely_word else _SEE_OPTIONS
+        return {
+            "what": f"found {error.instance!r}",
+            "expected": hint or f"a match of {error.validator_value}",
+            "todo": todo,
+        }
+    if error.validator in ("minItems", "minProperties", "minLength") and not error.instance:
+        return {"what": "it is empty", "expected": hint, "todo": _SEE_OPTIONS}
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}

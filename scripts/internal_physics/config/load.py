@@ -16,7 +16,7 @@ import jsonschema
 import yaml
 
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
-from internal_physics.config.explain import explain
+from internal_physics.config.explain import explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
@@ -173,6 +173,7 @@ class _Validator:
     def check(self, config: dict[str, Any], where: str) -> None:
         error = jsonschema.exceptions.best_match(self._errors(config))
         if error is None:
+            refuse_not_finite(config, f"{where}: ")
             self._write_defaults(config, self.rules)
             return
         place = " → ".join(str(part) for part in error.absolute_path)

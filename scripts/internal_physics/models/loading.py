@@ -80,6 +80,14 @@ class LoadedModel:
     precision: Precision | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        of = self.anatomy
+        shape = f"{of.architecture}, {of.n_layers} layers, width {of.width}"
+        how = ", ".join(str(self.labels[key]) for key in ("dtype", "quantization") if key in self.labels)
+        return (
+            f"Model({self.labels.get('model', '')!r}: {shape}, {self.task}{f', {how}' if how else ''}, {self.device})"
+        )
+
     @property
     def device(self) -> torch.device:
         """Where token ids go: the device of the input embedding."""

@@ -23,7 +23,7 @@ _QUANTIZATIONS = {
     **dict.fromkeys(("int8", "8bit", "llm.int8"), "int8"),
 }
 # What may be meant by a word for which there are several: the usual one.
-LIKELY = dict.fromkeys(("int4", "4bit", "4-bit", "uint4", "q4"), "nf4")
+LIKELY = {**dict.fromkeys(("int4", "4bit", "4-bit", "uint4", "q4"), "nf4"), "gpu": "cuda"}
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,10 @@ class FactoredGradient:
     terms: tuple[Term, ...]
     transposed: bool = False
 
+    def __repr__(self) -> str:
+        tokens = " + ".join(str(len(term.output_gradient)) for term in self.terms)
+        return f"FactoredGradient({self.shape[0]} × {self.shape[1]}, from {tokens} tokens)"
+
     def norm(self) -> float:
         """Frobenius norm ‖G‖, without building G."""
         return float(np.sqrt(max(self.dot(self), 0.0)))

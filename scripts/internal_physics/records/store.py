@@ -80,7 +80,14 @@ def read_trace(path: str | Path) -> Trace:
     """
     path = Path(path)
     if not path.exists():
-        raise StoreError("there is no such file", where=str(path), todo="run the `record` rule first")
+        raise StoreError(
+            "there is no such file",
+            where=str(path),
+            expected="a record: results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, or a saved Trace",
+            todo="check the path",
+        )
+    if path.is_dir():
+        raise StoreError("this is a folder", where=str(path), expected="the .parquet file of one prompt")
     with _reading("this is not a complete Parquet file", path):
         footer = pq.read_metadata(path)
         metadata = footer.metadata or {}
@@ -97,7 +104,7 @@ def _require_trace(metadata: Mapping[bytes, bytes], path: Path) -> None:
         raise StoreError(
             "this Parquet file does not contain a trace",
             where=str(path),
-            expected="a file written by the `record` rule",
+            expected="a record of the workflow, or a saved Trace",
         )
     version_found = metadata.get(_SCHEMA, b"").decode(errors="replace")
     if version_found != str(SCHEMA_VERSION):

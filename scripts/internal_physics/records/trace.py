@@ -18,9 +18,10 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 
@@ -171,24 +172,49 @@ class Trace:
         """Shape, layer and uses of one parameter.
 
         Raises:
-            KeyError: naming the parameter and some that exist.
+            StoreError: naming the parameter, and one that exists.
         """
         if name not in self._parameters:
-            raise KeyError(
-                f"no recorded parameter {name!r}; there are {len(self.parameters)}, e.g. {self.parameters[:3]}"
+            close = difflib.get_close_matches(str(name), self.parameters, n=1, cutoff=0.5)
+            raise StoreError(
+                f"no recorded parameter {name!r}",
+                where=f"trace of {self.info.prompt!r}",
+                expected=f"one of the {len(self.parameters)} of trace.parameters",
+                todo=f"did you mean {close[0]!r}?" if close else "",
             )
         return self._parameters[name]
 
     def tensor(self, site: str, layer: int, quantity: str) -> np.ndarray:
-        """One tensor by its key; see the table at the top of this module."""
-        return self.tensors[Key(site, layer, quantity)]
+        """One tensor by its key; see the table at the top of this module.
+
+        Raises:
+            StoreError: if the record does not hold it.
+        """
+        try:
+            return self.tensors[Key(site, layer, quantity)]
+        except KeyError:
+            raise StoreError(
+                f"no tensor {quantity!r} of {site!r} at layer {layer}",
+                where=f"trace of {self.info.prompt!r}",
+                expected="one of trace.tensors",
+            ) from None
 
     def residual(self, layer: int) -> np.ndarray:
-        """residual[l], [T, d]: input of block l; at l = L the output of the last block, before the final norm."""
+        """residual[l], [T, d]: input of block l; at l = L the output of the last block, before the final norm.
+
+        Raises:
+            StoreError: for a layer that there is not.
+        """
+        self._require_residual(layer)
         return self.tensor("residual", layer, "activation")
 
     def residual_gradient(self, layer: int) -> np.ndarray:
-        """∂loss/∂residual[l], [T, d]."""
+        """∂loss/∂residual[l], [T, d].
+
+        Raises:
+            StoreError: for a layer that there is not.
+        """
+        self._require_residual(layer)
         if "residual_gradients" in self._remembered:
             return self._remembered["residual_gradients"][layer]
         return self.tensor("residual", layer, "gradient")
@@ -211,8 +237,7 @@ class Trace:
         """The exact gradient of the loss with respect to one 2-D parameter, as factors.
 
         Raises:
-            KeyError: if the parameter was not recorded.
-            StoreError: if the record kept no factors (`weight_gradients: norms` or `none`).
+            StoreError: if the parameter was not recorded, or the record keeps no factors (weight_gradients).
         """
         if self.info.weight_gradients != "factors":
             raise StoreError(
@@ -226,12 +251,20 @@ class Trace:
         """‖G‖ of one parameter: stored, or computed from its factors.
 
         Raises:
-            KeyError: if the parameter was not recorded.
-            StoreError: if the record keeps no weight gradients at all.
+            StoreError: if the parameter was not recorded, or no weight gradients were kept at all.
         """
         if self.info.weight_gradients == "norms":
             return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
         return self.gradient(parameter).norm()
+
+    def _require_residual(self, layer: object) -> None:
+        is_whole = isinstance(layer, int | np.integer) and not isinstance(layer, bool)
+        if not is_whole or not 0 <= cast(int, layer) <= self.n_layers:
+            raise StoreError(
+                f"there is no residual {layer!r}",
+                where=f"trace of {self.info.prompt!r}",
+                expected=f"0 to {self.n_layers}; this model has {self.n_layers} blocks",
+            )
 
     def _term(self, use: Use) -> Term:
         output_gradient = self.tensor(use.site, use.layer, "output_gradient")

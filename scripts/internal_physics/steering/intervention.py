@@ -16,6 +16,8 @@ import torch
 
 from internal_physics.ground.errors import ConfigError
 
+_LAYERS_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -49,6 +51,14 @@ class Steering:
     edits: Mapping[int, tuple[Edit, ...]]
     token_weights: tuple[float, ...] = (1.0,)
     description: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        lengths = {layer: max(float(np.linalg.norm(e.vector)) for e in edits) for layer, edits in self.edits.items()}
+        shown = ", ".join(f"{layer}: {length:.3g}" for layer, length in list(lengths.items())[:_LAYERS_SHOWN])
+        rest = len(lengths) - _LAYERS_SHOWN
+        kind = next((key for key in ("vector", "file", "contrast") if key in self.description), "direction")
+        more = f" and {rest} more" if rest > 0 else ""
+        return f"Steering({kind} at {len(lengths)} layers, length by layer {shown}{more})"
 
 
 class Intervention:

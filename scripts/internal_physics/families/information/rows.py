@@ -5,7 +5,7 @@ Index conventions: l residual position 0..L (attention: block 0..L-1), t token, 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,11 @@ class Lens:
     final_ids: np.ndarray
     final_probabilities: np.ndarray
     watched_probabilities: np.ndarray
-    final_log_p: np.ndarray = field(repr=False)
+    final_log_p: np.ndarray
+
+    def __repr__(self) -> str:
+        n_residuals, n_tokens = self.top_ids.shape
+        return f"Lens({n_residuals - 1} layers, {n_tokens} tokens, vocabulary of {self.vocabulary})"
 
 
 def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRow]:

@@ -29,6 +29,9 @@ class Gain:
     norms: np.ndarray
     status: str = OK
 
+    def __repr__(self) -> str:
+        return f"Gain({len(self.norms) - 1} blocks, last gain {self.last_gain:.4g}, status {self.status!r})"
+
     @property
     def gains(self) -> np.ndarray:
         """norms[l+1] / norms[l] of each block, [L], dimensionless, ≥ 0; not finite after a norm of zero or infinity."""

@@ -1,0 +1,1 @@
+"""The Python API: the same library as the workflow's, for a notebook. `exports` says which name is where."""
