@@ -9,6 +9,7 @@ import time
 import pytest
 from internal_physics.families.family import Per
 from workflow_runs import (
+    BELOW_AGREEMENT,
     BELOW_COLLECT,
     BELOW_GAINS,
     BELOW_INFORMATION,
@@ -182,6 +183,10 @@ class TestCode:
         assert done.jobs["metric:isf"] == len(MODELS)
         assert tree.plan().labels == set()
 
+    def test_a_changed_agreement_compares_again_and_computes_nothing_else(self, tree):
+        tree.append(f"{FAMILIES}/agreement/agreement.py", CODE)
+        assert tree.plan().labels == {"agreement"} | BELOW_AGREEMENT
+
     def test_what_the_gradient_flow_metrics_share_reruns_them_and_no_other(self, tree):
         tree.append(f"{FAMILIES}/gradient_flow/flow.py", CODE)
         plan = tree.plan()
@@ -226,7 +231,15 @@ class TestCode:
 class TestOptions:
     def test_another_seed_resamples_and_records_nothing(self, tree):
         tree.edit(CONFIG, "seed: 0", "seed: 1")
-        drawing = {"collect", *BELOW_COLLECT, *BELOW_GAINS, *BELOW_PAIRS, "thermodynamics", *BELOW_STATES}
+        drawing = {
+            "collect",
+            *BELOW_COLLECT,
+            *BELOW_GAINS,
+            *BELOW_PAIRS,
+            "thermodynamics",
+            *BELOW_STATES,
+            *BELOW_AGREEMENT,
+        }
         assert tree.plan().labels == drawing | {"decided", "figure:decided"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
@@ -234,6 +247,12 @@ class TestOptions:
         plan = tree.plan()
         assert plan.labels & {*RECORDS, *OF_RECORDS} == {"metric:isf", "thermodynamics"}
         assert "collect" in plan.labels
+
+    def test_another_reference_compares_again_and_records_nothing(self, tree):
+        tree.append(CONFIG, "reference: tiny-gpt2")
+        plan = tree.plan()
+        assert plan.labels == {"agreement"} | BELOW_AGREEMENT | BELOW_PAIRS
+        assert plan.jobs["agreement"] == len(MODELS)
 
     def test_fewer_metrics_compute_nothing_but_tables(self, tree):
         tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")

@@ -41,7 +41,7 @@ def figures_of(*tables: str) -> set[str]:
 
 # Jobs whose rows follow from the records alone, and what hangs below a rule, itself left out.
 FLOW = ("ec", "isc", "isg", "isa")
-OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information"}
+OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
 END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
@@ -59,6 +59,7 @@ BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypot
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
 BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
+BELOW_AGREEMENT = {"collect_agreement", *figures_of("agreement_means"), *END}
 BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
 BELOW_INFORMATION = {
     *("collect_information", "information_package", "decided"),
@@ -72,6 +73,7 @@ BELOW_RECORDS = {
     *BELOW_METRICS,
     *("gains", *BELOW_GAINS),
     *BELOW_STATES,
+    *BELOW_AGREEMENT,
     *BELOW_INFORMATION,
 }
 
