@@ -4,6 +4,10 @@ import importlib
 
 __version__ = "0.1.0"
 _HOMES = {
+    "Run": "internal_physics.api.run",
+    "compare": "internal_physics.api.comparing",
+    "generate": "internal_physics.api.generating",
+    "read_run": "internal_physics.api.run",
     "lens": "internal_physics.api.reading",
     "load": "internal_physics.api.loading",
     "record": "internal_physics.api.recording",

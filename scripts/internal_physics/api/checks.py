@@ -100,6 +100,21 @@ def require_model(model: object, where: str) -> None:
         raise ModelError(f"found {_short(model)}", where=f"{where} → model", expected="a model, from ip.load")
 
 
+def require_steering(steering: object, where: str) -> None:
+    """Refuse what `steer` has not returned; None is no steering.
+
+    Raises:
+        ConfigError: saying what was found.
+    """
+    if steering is not None and not hasattr(steering, "edits"):
+        raise ConfigError(
+            f"found a {type(steering).__name__}",
+            where=f"{where} → steering",
+            expected="an intervention",
+            todo="make one with ip.steer(model, ...)",
+        )
+
+
 def require_trace(trace: object, where: str) -> None:
     """Refuse what is not one trace.
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from internal_physics.api.checks import in_words, record_options, require_model
+from internal_physics.api.checks import in_words, record_options, require_model, require_steering
 from internal_physics.api.trace import Trace
 from internal_physics.config.options.record import RecordOptions, WeightGradients
 from internal_physics.config.options.text import SpecialTokens, TextOptions
 from internal_physics.config.prompts import Prompt, parse_prompts
-from internal_physics.ground.errors import ConfigError, PromptError
+from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.encoding import encode_prompts
 from internal_physics.recording.recorder import record_batches
@@ -71,7 +71,7 @@ def record(
         "chat_template": chat_template,
     }
     options, text = record_options(given, "record")
-    _require_steering(steering)
+    require_steering(steering, "record")
     is_one = isinstance(prompts, str | Prompt | Mapping)
     asked = read_prompts([prompts] if is_one else prompts)
     traces = _record(model, asked, options, text, steering)
@@ -116,13 +116,3 @@ def _entry(prompt: Any, i: int) -> dict[str, Any]:
     if not isinstance(prompt, str):
         raise PromptError(f"{prompt!r:.60} is not text", where=f"record → prompts → {i}", expected=_EXPECTED)
     return {"name": f"prompt_{i}", "text": prompt}
-
-
-def _require_steering(steering: object) -> None:
-    if steering is not None and not isinstance(steering, Steering):
-        raise ConfigError(
-            f"found a {type(steering).__name__}",
-            where="record → steering",
-            expected="an intervention",
-            todo="make one with ip.steer(model, ...)",
-        )
