@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from internal_physics.families.agreement.findings import least_agreement
+from internal_physics.families.agreement.findings import findings, least_agreement
 
 KEY = {"condition": "baseline", "prompt_set": "s", "reference": "fp32", "reference_condition": "baseline"}
 
@@ -28,24 +28,33 @@ def means():
 
 
 def test_the_sentence_has_model_depth_number_interval_and_n(means):
-    assert least_agreement(means, "s") == (
+    found = least_agreement(means, "s")
+    assert found.sentence == (
         "On s, the gradients of nf4 agree least with those of fp32 at residual 1: cosine 0.63 [0.57, 0.69], 20 prompts"
         "; the best next token is the same on 80 % of them."
     )
+    assert (found.value, found.ci_low, found.ci_high, found.n) == pytest.approx((0.63, 0.57, 0.69, 20))
+    assert (found.figure, found.table) == ("agreement_profile-s", "agreement_means")
+
+
+def test_the_set_with_the_most_prompts_speaks_for_the_run(means):
+    few = means["prompt_set"] == "s"
+    means.loc[few, "n_prompts"] = 5
+    assert [found.sentence.split(",")[0] for found in findings({"agreement_means": means})] == ["On other"]
+    assert findings({}) == findings({"agreement_means": means.iloc[:0]}) == []
 
 
 def test_nothing_is_said_where_models_agree_or_cannot_be_compared(means):
     alike = means[(means["prompt_set"] == "s") & (means["model"] == "bf16")].assign(mean=0.9995, ci_high=0.9999)
-    assert least_agreement(alike, "s") == ""
-    assert least_agreement(means, "no such set") == ""
-    assert least_agreement(means.assign(status="not comparable: 5 blocks, the reference has 2"), "s") == ""
-    assert least_agreement(means.iloc[:0], "s") == ""
+    assert least_agreement(alike, "s") is None
+    assert least_agreement(means, "no such set") is None
+    assert findings({"agreement_means": means.assign(status="not comparable: 5 blocks, the reference has 2")}) == []
 
 
 def test_conditions_are_not_models(means):
-    assert least_agreement(means[means["model"] == "fp32"], "s") == ""
+    assert least_agreement(means[means["model"] == "fp32"], "s") is None
 
 
 def test_without_predictions_the_sentence_ends_earlier(means):
     alone = means[means["quantity"] != "best_token_agrees"]
-    assert least_agreement(alone, "s").endswith("cosine 0.63 [0.57, 0.69], 20 prompts.")
+    assert least_agreement(alone, "s").sentence.endswith("cosine 0.63 [0.57, 0.69], 20 prompts.")
