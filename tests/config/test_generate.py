@@ -134,3 +134,9 @@ def test_what_is_written_down_reads_as_the_same_set(tmp_path):
 def test_templates_that_are_no_list_are_refused(templates):
     with pytest.raises(PromptError, match="not a template file"):
         parse_grammar(RAW | {"templates": templates}, "here")
+
+
+def test_two_templates_that_make_the_same_sentence_are_refused():
+    twice = parse_grammar(RAW | {"templates": [RAW["templates"][0], {"text": "the {a} is {b}.", "gap": "a"}]}, "here")
+    with pytest.raises(PromptError, match=r"template_. and template_. make the same sentence: 'The . is "):
+        generate(twice, sentences=12, task="causal", seed=0)

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import struct
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ import transformers as T
 from damage import json_damaged, safetensors_damaged
 from fuzz_kinds import Kind
 from gguf_files import write_gguf
+from hypothesis import strategies as st
 from tiny_models import build_tokenizer
 
 TEXT = "ab cab."
@@ -100,6 +102,31 @@ def _make_gguf(folder):
     return write_gguf(folder / "m.gguf")
 
 
+NUMBERS = (
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "attention.head_count",
+    "vocab_size",
+)
+NUMBERS = (*(f"llama.{name}" for name in NUMBERS), "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id")
+
+
+@st.composite
+def _gguf_meaning(draw, content):
+    """One or two whole numbers of the metadata, or the shape, type or place of a tensor, are others."""
+    found = bytearray(content)
+    for _ in range(draw(st.integers(1, 2))):
+        name = draw(st.sampled_from([*NUMBERS, "token_embd.weight", "blk.0.attn_q.weight"])).encode()
+        after = found.index(name) + len(name)
+        place = after + (4 * draw(st.integers(0, 7)) if name.endswith(b"weight") else 4)
+        found[place : place + 4] = struct.pack(
+            "<I", draw(st.sampled_from([0, 1, 2, 3, 7, 64, 10**4, 2**20, 2**31, 2**32 - 1]))
+        )
+    return bytes(found)
+
+
 def _gguf_metadata_end(content):
     return 0, content.index(b"token_embd.weight")
 
@@ -131,5 +158,5 @@ KINDS = (
     Kind(
         "index of shards", _maker("model.safetensors.index.json", "sharded"), _read_model, _json_meaning, n_examples=30
     ),
-    Kind("GGUF header", _make_gguf, _read_model, None, _gguf_metadata_end, n_examples=30),
+    Kind("GGUF header", _make_gguf, _read_model, _gguf_meaning, _gguf_metadata_end, n_examples=30),
 )

@@ -10,7 +10,8 @@ from gguf_files import N_LAYERS, TOKENS, write_gguf
 from internal_physics.ground.errors import SourceError
 from internal_physics.models import gguf
 from internal_physics.models.fetch import fetch
-from internal_physics.models.gguf import check_header
+from internal_physics.models.gguf_header import read_gguf_header
+from internal_physics.models.snapshot import Manifest, source_formats
 from internal_physics.models.sources import parse_source
 from safetensors.torch import load_file
 
@@ -107,8 +108,68 @@ def test_counts_that_would_be_read_for_hours(tmp_path, counts):
     assert "its header counts" in refused(path).what
 
 
-def test_a_whole_header_is_let_through(whole):
-    check_header(whole)
+def test_a_header_is_read_as_the_gguf_library_reads_it(whole):
+    found, theirs = read_gguf_header(whole), GGUFReader(whole)
+    assert [t.name for t in found.tensors] == [t.name for t in theirs.tensors]
+    assert [list(t.shape) for t in found.tensors] == [t.shape.tolist() for t in theirs.tensors]
+    assert [t.n_bytes for t in found.tensors] == [t.n_bytes for t in theirs.tensors]
+    assert {t.kind for t in found.tensors} == {"F32"}
+    assert found.metadata["general.architecture"] == "llama"
+    assert found.metadata["llama.block_count"] == N_LAYERS
+    assert found.n_numbers == sum(t.n_elements for t in theirs.tensors)
+
+
+@pytest.mark.parametrize("kind", ["Q4_1", "Q8_0", "BF16"])
+def test_what_the_file_stores_is_told_though_the_snapshot_is_float32(tmp_path, kind):
+    path = write_gguf(tmp_path / "m.gguf", kind=kind)
+    assert read_gguf_header(path).stored_as == f"{kind}, F32"
+    manifest = fetch(parse_source(f"path:{path}"), tmp_path / "snapshot")
+    assert manifest.stored_as == f"{kind}, F32"
+    assert {t.dtype for t in load_file(tmp_path / "snapshot" / "model.safetensors").values()} == {torch.float32}
+    trace = ip.record(ip.load(str(tmp_path / "snapshot")), "ab cab.")
+    assert (trace.info.labels["stored_as"], trace.info.labels["dtype"]) == (f"{kind}, F32", "float32")
+
+
+def test_a_gguf_snapshot_from_before_says_nothing_rather_than_float32(tmp_path):
+    old = Manifest({"kind": "pypi", "name": "m", "file": "a/m.GGUF"}, "", {})
+    assert source_formats(tmp_path, old) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("llama.block_count", 2**31, "its llama.block_count is 2147483648, and there are 21 tensors"),
+        ("llama.embedding_length", 2**20, "it describes a model of "),
+        ("llama.feed_forward_length", 2**30, "it describes a model of "),
+    ],
+)
+def test_a_header_that_asks_for_more_than_the_tensors_are(whole, tmp_path, name, value, what):
+    content = whole.read_bytes()
+    start = content.index(name.encode()) + len(name) + 4  # after its type, a whole number of 32 bits
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content[:start] + struct.pack("<I", value) + content[start + 4 :])
+    assert what in refused(path).what
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b"llama.block_count\4", b"llama.block_count\77", "an entry of its metadata has the unknown type 63"),
+        (
+            b"tokenizer.ggml.tokens\t\0\0\0\x08",
+            b"tokenizer.ggml.tokens\t\0\0\0\t",
+            "a list in its metadata has the unknown type 9",
+        ),
+        (b"output_norm.weight\1", b"output_norm.weight\7", "its tensor 'output_norm.weight' has 7 dimensions"),
+        (b"general.architecture\x08\0\0\0\5", b"general.architecture\x08\0\0\0\xff", "it is cut off, or a length"),
+    ],
+)
+def test_a_header_that_cannot_be(whole, tmp_path, old, new, what):
+    content = whole.read_bytes()
+    assert content.count(old) == 1
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content.replace(old, new))
+    assert what in refused(path).what
 
 
 @pytest.mark.parametrize(

@@ -58,3 +58,25 @@ def test_a_config_in_the_config_counts(tmp_path):
 
 def test_as_many_blocks_as_shared_tensors_allow():
     refuse_deep({"num_hidden_layers": 120, "num_hidden_groups": 1, "use_cache": True}, 25, "x")
+
+
+@pytest.mark.parametrize("n_tokens", [0, 1])
+def test_a_model_that_reads_no_two_tokens(whole, n_tokens):
+    path = whole["llama"] / "config.json"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"max_position_embeddings": n_tokens}))
+    with pytest.raises(ModelError, match=f"by its config it reads at most {n_tokens} tokens") as error:
+        ip.load(str(whole["llama"]))
+    path.write_text(before)
+    assert error.value.where == str(whole["llama"])
+
+
+def test_an_error_of_the_proof_names_the_folder(whole, monkeypatch):
+    def fail(_model):
+        raise ModelError("not finite", where="LlamaForCausalLM", todo="another dtype")
+
+    monkeypatch.setattr("internal_physics.recording.record.check_model", fail)
+    with pytest.raises(ModelError, match="not finite") as error:
+        ip.load(str(whole["llama"]))
+    assert error.value.where == f"{whole['llama']}: LlamaForCausalLM"
+    assert error.value.todo == "another dtype"

@@ -3,15 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-from gguf import GGUFWriter
+from gguf import GGMLQuantizationType, GGUFWriter
+from gguf.quants import quantize
 
 N_LAYERS, WIDTH, N_HIDDEN, N_HEADS = 2, 32, 64, 4
 TOKENS = ["<s>", "</s>", *(chr(code) for code in range(ord("a"), ord("z") + 1)), "Ġ", ".", "ab"]
 MERGES = ["a b"]
 
 
-def write_gguf(path: Path, architecture: str = "llama", *, seed: int = 0, tensors: bool = True) -> Path:
-    """A random model in float32; of another architecture, only a header that says so is worth anything."""
+def write_gguf(
+    path: Path, architecture: str = "llama", *, seed: int = 0, tensors: bool = True, kind: str = "F32"
+) -> Path:
+    """A random model whose matrices are stored as `kind`, the rest as F32.
+
+    Of another architecture, only a header that says so is worth anything.
+    """
     writer = GGUFWriter(str(path), architecture)
     writer.add_block_count(N_LAYERS)
     writer.add_context_length(64)
@@ -29,7 +35,9 @@ def write_gguf(path: Path, architecture: str = "llama", *, seed: int = 0, tensor
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)
     for name, shape in _shapes().items() if tensors else ():
-        writer.add_tensor(name, _values(name, shape, seed))
+        stored = GGMLQuantizationType[kind if len(shape) == 2 else "F32"]
+        values = _values(name, shape, seed)
+        writer.add_tensor(name, values if stored.name == "F32" else quantize(values, stored), raw_dtype=stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -5,6 +5,7 @@ of layers) is checked when the condition is recorded.
 """
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,7 @@ def files_behind(file: str | Path) -> list[str]:
         return [str(file)]
     rows = read_hookpoints(file, str(file))
     coders = {Path(row.get("sparse_model", "")) / row.get("hookpoint", "") / SPARSE_CODER for _, row in rows}
-    return [str(file), *sorted(str(path) for path in coders if path.is_file())]
+    return [str(file), *sorted(str(path) for path in coders if os.path.isfile(path))]
 
 
 def read_hookpoints(file: Path, where: str) -> list[tuple[str, dict[str, str]]]:
@@ -173,7 +174,7 @@ def _condition(
 def _check_file(path: Path, where: str) -> None:
     if path.suffix not in FILE_KINDS:
         raise ConfigError(f"a steering file ending in {path.suffix!r}", where=where, expected=", ".join(FILE_KINDS))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ConfigError(
             f"there is no file {path}", where=where, todo="check the path; it is relative to the working directory"
         )

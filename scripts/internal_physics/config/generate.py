@@ -6,6 +6,7 @@ No heavy imports: the Snakefile calls this while it is parsed, since the prompts
 """
 
 import math
+import os
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ def generate(grammar: Grammar, *, sentences: int, task: str, seed: int, where: s
         where: the place in the config, for messages.
 
     Raises:
-        PromptError: if the templates do not have so many different sentences.
+        PromptError: if the templates do not have so many sentences, or two of them are equal.
     """
     open_slots = [tuple(s for s in t.slots if task == "causal" or s != t.gap) for t in grammar.templates]
     counts = [math.prod(len(grammar.fillers[slot]) for slot in slots) for slots in open_slots]
@@ -76,7 +77,22 @@ def generate(grammar: Grammar, *, sentences: int, task: str, seed: int, where: s
         words = _words(rest, open_slots[template], grammar.fillers)
         answer = draw.choice(grammar.fillers[grammar.templates[template].gap]) if task == "masked" else None
         prompts.append(_prompt(f"sentence_{i:0{digits}d}", grammar.templates[template], words, answer, template))
+    _refuse_equal(prompts, where)
     return prompts
+
+
+def _refuse_equal(prompts: Sequence[Prompt], where: str) -> None:
+    """Two templates, or one that is given twice, can make the same sentence."""
+    first: dict[str, Prompt] = {}
+    for prompt in prompts:
+        other = first.setdefault(prompt.text, prompt)
+        if other is not prompt:
+            raise PromptError(
+                f"{other.kind} and {prompt.kind} make the same sentence: {prompt.text!r}",
+                where=where,
+                expected="templates whose sentences differ",
+                todo="change one of the templates, or their fillers",
+            )
 
 
 def read_grammar(template: str, where: str = "generate") -> Grammar:
@@ -87,7 +103,7 @@ def read_grammar(template: str, where: str = "generate") -> Grammar:
     """
     own = template.endswith((".yaml", ".yml"))
     path = Path(template) if own else TEMPLATES / f"{template}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         known = sorted(p.stem for p in TEMPLATES.glob("*.yaml"))
         raise PromptError(
             f"there is no template {template!r}", where=where, expected=f"{', '.join(known)}, or a .yaml file"

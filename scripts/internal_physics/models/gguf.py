@@ -1,7 +1,6 @@
 """GGUF → an ordinary float32 safetensors snapshot."""
 
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,30 +9,35 @@ from typing import Any
 import torch
 from gguf import GGUFReader
 from gguf.constants import TENSOR_NAMES
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
 from internal_physics.ground.errors import SourceError
+from internal_physics.models.gguf_header import read_gguf_header
+from internal_physics.models.plausible import refuse_deep, refuse_large
 from internal_physics.models.refusals import reading
 
-_MAGIC = b"GGUF"
-_VERSIONS = (2, 3)
-_MOST_ENTRIES = 1 << 20  # of metadata or tensors; a damaged count would be read for hours
 _NOT_ARCHITECTURES = ("general", "tokenizer")  # sections of the metadata that transformers lists beside them
 
 
-def convert(path: Path, destination: Path) -> None:
+def convert(path: Path, destination: Path) -> str:
     """De-quantise a GGUF model to float32 and save model and tokenizer into `destination`.
 
     A model loaded from GGUF refuses `save_pretrained`, so its weights move into a fresh model of the same
     config without the quantisation entry.
 
+    Returns:
+        The types that its tensors have in the file, that of most numbers first, such as "Q4_1, F32".
+
     Raises:
         SourceError: naming the file, where it is damaged or of an architecture that transformers does not read.
     """
-    check_header(path)
+    header = read_gguf_header(path)
     _refuse_part(path)
+    refuse_deep(header.metadata, len(header.tensors), str(path), SourceError)
     with reading("this GGUF file cannot be read", path), _known_architecture(path):
+        config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
+        refuse_large(config, AutoModelForCausalLM, header.n_numbers, str(path), SourceError)
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
         loaded = _load(path)
         config = loaded.config
@@ -44,6 +48,7 @@ def convert(path: Path, destination: Path) -> None:
         model.tie_weights()
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
+    return header.stored_as
 
 
 def _load(path: Path) -> PreTrainedModel:
@@ -68,29 +73,6 @@ def _is_known(name: str) -> bool:
     """Whether GGUF has a tensor of this name in any architecture; transformers leaves out those it does not know."""
     base = re.sub(r"^(\w+\.)?blk\.\d+\.", r"\1blk.{bid}.", name.removesuffix(".weight").removesuffix(".bias"))
     return base in set(TENSOR_NAMES.values()) or base in ("rope_freqs", "rope_factors_long", "rope_factors_short")
-
-
-def check_header(path: Path) -> None:
-    """Refuse a file that does not start as a GGUF file of a version in use does.
-
-    Raises:
-        SourceError: naming the file and what was found.
-    """
-    expected = f"a GGUF file of version {' or '.join(map(str, _VERSIONS))}"
-    with path.open("rb") as data:
-        start = data.read(24)
-    if len(start) < 24 or not start.startswith(_MAGIC):
-        raise SourceError("it does not start as a GGUF file does", where=str(path), expected=expected)
-    version, n_tensors, n_entries = struct.unpack("<IQQ", start[4:])
-    if version not in _VERSIONS:
-        raise SourceError(f"its version is {version}", where=str(path), expected=expected, todo="convert it again")
-    if max(n_tensors, n_entries) > _MOST_ENTRIES:
-        raise SourceError(
-            f"its header counts {n_tensors} tensors and {n_entries} entries of metadata",
-            where=str(path),
-            expected="a few thousand",
-            todo="fetch or copy the file again",
-        )
 
 
 def _refuse_part(path: Path) -> None:

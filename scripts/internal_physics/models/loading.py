@@ -153,7 +153,19 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
         _cast(module, getattr(torch, options.dtype))
     precision = precision_of(module, stored)
     require_what_was_asked(options, precision, str(snapshot))
-    return replace(wrap_model(module, tokenizer, options.task), precision=precision)
+    model = replace(wrap_model(module, tokenizer, options.task), precision=precision)
+    _require_context(model.context_length, snapshot)
+    return model
+
+
+def _require_context(n_tokens: int | None, snapshot: str | Path) -> None:
+    if n_tokens is not None and n_tokens < 2:
+        raise ModelError(
+            f"by its config it reads at most {n_tokens} tokens",
+            where=str(snapshot),
+            expected="a context of 2 tokens or more",
+            todo="check max_position_embeddings in config.json",
+        )
 
 
 @contextmanager

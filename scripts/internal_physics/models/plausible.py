@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from transformers import AutoConfig, PreTrainedConfig
 
-from internal_physics.ground.errors import ModelError
+from internal_physics.ground.errors import ModelError, UserError
 from internal_physics.models.checkpoint import CONFIG, read_config, stored_tensors
 from internal_physics.models.stored_quantization import stored_quantization
 
-_COUNTS_BLOCKS = re.compile(r"(^|_)(layers?|blocks?)$")
+_COUNTS_BLOCKS = re.compile(r"(^|[_.])(layers?|blocks?)(_count)?$")
 _SLACK_BLOCKS = 100
 _BLOCKS_PER_TENSOR = 10  # some architectures use the same block several times
 _SLACK_NUMBERS = 10**8
@@ -32,16 +32,16 @@ def require_plausible_depth(folder: str | Path) -> None:
     refuse_deep(read_config(folder), len(stored_tensors(folder)), str(Path(folder) / CONFIG))
 
 
-def refuse_deep(config: Mapping[str, Any], n_tensors: int, where: str) -> None:
+def refuse_deep(config: Mapping[str, Any], n_tensors: int, where: str, error: type[UserError] = ModelError) -> None:
     """Refuse entries of a config that count more blocks than `n_tensors` tensors can make up.
 
     Raises:
-        ModelError: naming the first.
+        UserError: of the kind `error`, naming the first.
     """
     most = _BLOCKS_PER_TENSOR * n_tensors + _SLACK_BLOCKS
     for name, number in _block_counts(config):
         if number > most:
-            raise ModelError(
+            raise error(
                 f"its {name} is {number}, and there are {n_tensors} tensors",
                 where=where,
                 expected="the config that belongs to the weights",
@@ -64,17 +64,19 @@ def require_plausible_size(folder: str | Path, auto: Any) -> None:
     refuse_large(AutoConfig.from_pretrained(str(folder)), auto, n_stored, str(Path(folder) / CONFIG))
 
 
-def refuse_large(config: PreTrainedConfig, auto: Any, n_stored: int, where: str) -> None:
+def refuse_large(
+    config: PreTrainedConfig, auto: Any, n_stored: int, where: str, error: type[UserError] = ModelError
+) -> None:
     """Refuse a config whose model has many more than `n_stored` numbers.
 
     Raises:
-        ModelError: with both numbers.
+        UserError: of the kind `error`, with both numbers.
     """
     with torch.device("meta"):
         module = auto.from_config(config)
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
     if n_parameters > n_stored + _SLACK_NUMBERS:
-        raise ModelError(
+        raise error(
             f"it describes a model of {n_parameters:,} numbers, and the weights are at most {n_stored:,}",
             where=where,
             expected="the config that belongs to the weights",

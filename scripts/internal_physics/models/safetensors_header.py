@@ -6,7 +6,8 @@ that a damaged file is named before anything is made of it.
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -74,6 +75,14 @@ def read_header(path: str | Path) -> list[StoredTensor]:
     tensors = [_tensor(name, entry, path) for name, entry in entries.items()]
     _check_places(list(entries.values()), tensors, n_bytes - 8 - length, path)
     return tensors
+
+
+def number_formats(tensors: Iterable[StoredTensor]) -> str:
+    """Types of tensors, that of most entries first: "BF16, F32"."""
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        sizes[tensor.dtype] += tensor.size
+    return ", ".join(dtype for dtype, _ in sizes.most_common())
 
 
 def _parse(header: bytes, path: Path) -> dict[str, Mapping[str, Any]]:

@@ -8,6 +8,7 @@ read gigabytes in every job. Those sizes and dates are kept beside the folder, i
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 from internal_physics.ground.errors import SourceError, StoreError
 from internal_physics.ground.files import write_text
+from internal_physics.models.checkpoint import stored_tensors
+from internal_physics.models.safetensors_header import number_formats
 from internal_physics.models.sources import Source
 from internal_physics.models.stored_quantization import StoredQuantization, stored_quantization
 
@@ -32,12 +35,15 @@ class Manifest:
         revision: resolved: package version, commit hash, or sha256 of the source file.
         files: size in bytes and sha256 of every file.
         quantization: how the weights are quantised, see `StoredQuantization`; None where they are not.
+        stored_as: number formats of the weights in the source's files, where the snapshot has others: "Q4_1, F32" of a
+            GGUF file, which is de-quantised when it is fetched.
     """
 
     source: dict[str, Any]
     revision: str
     files: dict[str, dict[str, Any]]
     quantization: dict[str, Any] | None = None
+    stored_as: str = ""
 
     @property
     def weight_bytes(self) -> int:
@@ -54,19 +60,19 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(folder: Path, source: Source, revision: str = "") -> Manifest:
+def write_manifest(folder: Path, source: Source, revision: str = "", stored_as: str = "") -> Manifest:
     """Describe every file of a finished snapshot folder, and write it down there.
 
     Raises:
         SourceError: as `describe`.
     """
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST]
-    manifest = describe(folder, files, source, revision)
+    manifest = describe(folder, files, source, revision, stored_as)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
     return manifest
 
 
-def describe(folder: Path, files: Iterable[Path], source: Source, revision: str = "") -> Manifest:
+def describe(folder: Path, files: Iterable[Path], source: Source, revision: str = "", stored_as: str = "") -> Manifest:
     """The manifest of a folder's files; the revision is the checksum of its first weights where none is given.
 
     Raises:
@@ -78,8 +84,24 @@ def describe(folder: Path, files: Iterable[Path], source: Source, revision: str 
     found = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
     quantization = stored_quantization(folder)
     return Manifest(
-        asdict(source), revision or _revision(found), found, None if quantization is None else asdict(quantization)
+        asdict(source),
+        revision or _revision(found),
+        found,
+        None if quantization is None else asdict(quantization),
+        stored_as,
     )
+
+
+def source_formats(folder: str | Path, manifest: Manifest) -> str:
+    """Number formats of the weights in the source's own files, that of most numbers first: "BF16", "Q4_1, F32".
+
+    "" for a GGUF file that was fetched before its types were kept.
+
+    Raises:
+        SourceError: for weights that cannot be read.
+    """
+    is_gguf = any(str(manifest.source.get(key)).lower().endswith(".gguf") for key in ("name", "file"))
+    return manifest.stored_as if manifest.stored_as or is_gguf else number_formats(stored_tensors(folder))
 
 
 def first_weights(names: Iterable[str]) -> str:
@@ -108,7 +130,7 @@ def read_manifest(folder: str | Path) -> Manifest:
         ) from error
     for name, entry in manifest.files.items():
         path = folder / name
-        if not path.exists() or path.stat().st_size != entry["bytes"]:
+        if not os.path.exists(path) or path.stat().st_size != entry["bytes"]:
             raise SourceError(
                 f"{name} is missing or truncated",
                 where=str(folder),

@@ -3,8 +3,9 @@
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from tqdm import tqdm
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
-from internal_physics.ground.errors import PromptError
+from internal_physics.ground.errors import PromptError, UserError
 from internal_physics.models.loading import LoadedModel, load_snapshot
 from internal_physics.models.options import LoadOptions
-from internal_physics.models.snapshot import Manifest, read_manifest
+from internal_physics.models.snapshot import Manifest, read_manifest, source_formats
 from internal_physics.recording.encoding import Encoded, encode_prompts
 from internal_physics.recording.recorder import record_batches
 from internal_physics.recording.selfcheck import check_model
@@ -90,6 +91,18 @@ def record_set(
     write_listing(_write_beside(traces, paths), listing)
 
 
+@contextmanager
+def _of_snapshot(snapshot: str | Path) -> Iterator[None]:
+    """Have every error name the snapshot: those of the proof know only the model's class."""
+    try:
+        yield
+    except UserError as error:
+        if str(snapshot) in str(error):
+            raise
+        where = f"{snapshot}: {error.where}" if error.where else str(snapshot)
+        raise type(error)(error.what, where=where, expected=error.expected, todo=error.todo) from error
+
+
 def checked_model(
     snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any], manifest: Manifest | None = None
 ) -> LoadedModel:
@@ -105,7 +118,8 @@ def checked_model(
         UserError: for a snapshot that is not whole, cannot be loaded, or whose anatomy does not check out.
     """
     manifest = manifest or read_manifest(snapshot)
-    checked = check_model(load_snapshot(snapshot, options))
+    with _of_snapshot(snapshot):
+        checked = check_model(load_snapshot(snapshot, options))
     if checked.unreached:
         LOGGER.warning(
             "no gradient is recorded for %d weights: %s", len(checked.unreached), ", ".join(checked.unreached)
@@ -116,6 +130,7 @@ def checked_model(
         **labels,
         "source": f"{source['kind']}:{source['name']}",
         "revision": manifest.revision,
+        "stored_as": source_formats(snapshot, manifest),
         "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
         **({} if precision is None else precision.labels()),
     }

@@ -9,6 +9,7 @@ Every page has a checksum, and so has the metadata: numbers that changed on disk
 import contextlib
 import hashlib
 import json
+import os
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,14 +80,14 @@ def read_trace(path: str | Path) -> Trace:
             it.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise StoreError(
             "there is no such file",
             where=str(path),
             expected="a record: results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, or a saved Trace",
             todo="check the path",
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         raise StoreError("this is a folder", where=str(path), expected="the .parquet file of one prompt")
     with _reading("this is not a complete Parquet file", path):
         footer = pq.read_metadata(path)

@@ -6,6 +6,7 @@ The hookpoint forms are those of lm-evaluation-harness' steered model: hookpoint
 steering_coefficient, action (add or clamp) and bias. They change the *output* of a block, the input of the next.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _sparse_feature(row: Mapping[str, str], where: str) -> dict[str, Any]:
     if missing:
         raise ConfigError(f"no {missing[0]}", where=where, expected="a value in this column")
     coder = Path(row["sparse_model"]) / row["hookpoint"] / SPARSE_CODER
-    if (row.get("loader") or "sparsify") != "sparsify" or not coder.is_file():
+    if (row.get("loader") or "sparsify") != "sparsify" or not os.path.isfile(coder):
         raise ConfigError(
             f"there is no local sparse coder {coder}",
             where=where,

@@ -93,6 +93,7 @@ def test_a_model_is_told_by_its_source_its_formats_and_its_size(tables, snapshot
     (row,) = tables["models"].itertuples()
     assert (row.source, row.revision, row.dtype, row.task) == ("path:here", "commit", "float32", "causal")
     assert (row.n_blocks, row.width) == (N_LAYERS, WIDTH)
+    assert row.stored_as == "F32"
     assert row.n_parameters == 3 * 4 + 5 + 2 * 2
     assert {name: getattr(row, name) for name in PRECISION} == PRECISION
     assert row.step is pd.NA
@@ -102,8 +103,10 @@ def test_a_model_is_told_by_its_source_its_formats_and_its_size(tables, snapshot
 def test_the_run_file_and_the_report_are_told_what_the_records_say(tables, tmp_path):
     path = tmp_path / "models.parquet"
     write_table(tables["models"], MODELS, csv=tmp_path / "models.csv", parquet=path)
-    assert precision_by_model(path) == {"m": PRECISION}
+    assert precision_by_model(path) == {"m": {"stored_as": "F32", **PRECISION}}
     assert {type(value) for value in precision_by_model(path)["m"].values()} == {int, str}
+    write_table(tables["models"].assign(stored_as=None), MODELS, csv=tmp_path / "models.csv", parquet=path)
+    assert precision_by_model(path) == {"m": PRECISION}
 
 
 def test_the_checksum_is_what_sha256sum_prints(tables, snapshot):

@@ -3,19 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from internal_physics.families.run.tables import MODELS
 from internal_physics.models.options import PRECISION
 from internal_physics.tables.read import read_table
 
 
 def precision_by_model(models: str | Path) -> dict[str, dict[str, Any]]:
-    """Model → dtype, quantization, quantization_method, bits and compute_dtype, as its records say that it ran.
+    """Model → stored_as (where it is known), dtype, quantization, quantization_method, bits and compute_dtype.
+
+    All but the first are as its records say that it ran.
 
     Args:
         models: Parquet file of table `models`.
     """
     rows = read_table(models, MODELS).set_index("model")
-    return {model: {name: _plain(row[name]) for name in PRECISION} for model, row in rows.iterrows()}
+    names = ("stored_as", *PRECISION)
+    return {m: {name: _plain(row[name]) for name in names if not pd.isna(row[name])} for m, row in rows.iterrows()}
 
 
 def _plain(value: Any) -> Any:

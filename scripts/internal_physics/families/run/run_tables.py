@@ -11,7 +11,7 @@ from internal_physics.families.run.conditions import conditions_table
 from internal_physics.ground.status import OK
 from internal_physics.models.checkpoint import stored_tensors
 from internal_physics.models.options import PRECISION
-from internal_physics.models.snapshot import Manifest, read_manifest
+from internal_physics.models.snapshot import Manifest, read_manifest, source_formats
 from internal_physics.tables.rows import read_rows
 
 NOTES = ("kind", "difficulty", "answer")
@@ -53,6 +53,7 @@ def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prom
         "model": model,
         **options,
         **{name: first[name] for name in PRECISION},
+        "stored_as": source_formats(snapshot, manifest) or None,
         "revision": manifest.revision,
         "sha256": weights_sha256(manifest),
         "step": None,

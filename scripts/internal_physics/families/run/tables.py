@@ -23,6 +23,10 @@ MODELS = Table(
         "source": Column(TEXT, "", "where its files come from, as the config says it"),
         "revision": Column(TEXT, "", "package version, commit, or SHA-256 of the source file"),
         "sha256": Column(TEXT, "", "of its weight files: what `sha256sum *.safetensors | sha256sum` gives"),
+        "stored_as": _note(
+            "number formats of the weights in the source's files, that of most numbers first; those of a GGUF file are "
+            "de-quantised when it is fetched; empty for a GGUF snapshot from before this column"
+        ),
         "dtype": _one_of(Dtype, "number format of everything that is not quantised, as it ran"),
         "quantization": Column(TEXT, "", "how the linear maps are quantised, as they ran, or none"),
         "quantization_method": Column(TEXT, "", "library or format behind it, or none"),
