@@ -57,6 +57,7 @@ rule table:
 rule normalize:
     input:
         scores="results/tables/scores.parquet",
+        scale=PLAN.score_scale,
     output:
         **table_files("scores_normalized"),
     log:

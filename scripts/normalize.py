@@ -8,5 +8,7 @@ from internal_physics.tables.write import write_table
 
 if __name__ == "__main__":
     with job(snakemake):
-        table = normalize_scores(read_table(snakemake.input.scores, SCORES), metrics=snakemake.params.metrics)
+        scales = [read_table(path, SCORES) for path in snakemake.input.get("scale", [])]
+        scores = read_table(snakemake.input.scores, SCORES)
+        table = normalize_scores(scores, metrics=snakemake.params.metrics, scale=scales[0] if scales else None)
         write_table(table, SCORES_NORMALIZED, csv=snakemake.output[0], parquet=snakemake.output[1])

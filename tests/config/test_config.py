@@ -328,10 +328,22 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
         "  expected: some of conditions, gpus_per_job, information, metrics, models, prompt_sets, provenance, record, "
-        "reference, seed, statistics, thermodynamics",
+        "reference, score_scale, seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"
+
+
+def test_the_scale_of_scores_is_a_table_that_is_there(tmp_path):
+    file = tmp_path / "scale.parquet"
+    error = refused(config(score_scale=str(file)))
+    assert (error.what, error.where) == (f"there is no such table: {str(file)!r}", "my.yaml: score_scale")
+    assert "copy that file" in error.todo
+    file.touch()
+    assert load_config(config(score_scale=str(file))).score_scale == str(file)
+    (tmp_path / "scale.csv").touch()
+    assert "scores.parquet" in refused(config(score_scale=str(tmp_path / "scale.csv"))).expected
+    assert load_config(config()).score_scale is None
 
 
 def test_without_a_reference_the_first_comparable_model_is_it():

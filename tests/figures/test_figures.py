@@ -189,7 +189,7 @@ def test_many_reasons_are_cut_short_with_their_number():
 
 def test_radar_axes_are_named_and_ordered(drawn):
     ax = drawn["radar"].axes[0]
-    assert [label.get_text() for label in ax.get_xticklabels()] == [
+    assert [label.get_text().split("\n")[0] for label in ax.get_xticklabels()] == [
         "Efficiency (ISC)",
         "Conservation (EC)",
         "Magnitude sync (ISG)",
@@ -208,7 +208,7 @@ def test_radar_draws_the_scores_closed_and_breaks_at_a_missing_one(tables):
     np.testing.assert_allclose(lines["smollm2-fp32"], whole[["isc", "ec", "isg", "isa", "isf", "isc"]])
     assert np.isnan(lines["smollm2-nf4"]).tolist() == [False] * 4 + [True, False]
     assert "smollm2-nf4 Field structure (ISF) (fit did not converge)" in style.notes_of(figure)
-    assert "4 models shown, not of all" in style.notes_of(figure)
+    assert "the largest and the smallest of the 4 models shown" in style.notes_of(figure)
     assert figure.get_suptitle() == "Gradient-flow scores on factual (5 prompts)"
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert legend == sorted(MODELS[:4])
@@ -225,10 +225,14 @@ def test_radar_says_on_each_spoke_how_many_pairs_are_told_apart():
     pairs["p_adjusted"] = np.where(pairs["metric"] == "ec", 0.01, 0.5)
     pairs.loc[pairs["metric"] == "isf", "p_adjusted"] = np.nan
     figure = drawn_with_pairs(tables)
-    labels = {text.get_text(): text.get_color() for text in figure.axes[0].get_xticklabels()}
-    assert labels["Conservation (EC)\n3 of 3 pairs told apart"] == "black"
-    assert labels["Efficiency (ISC)\n0 of 3 pairs told apart"] == radar.UNDECIDED
-    assert labels["Field structure (ISF)\nnot tested"] == radar.UNDECIDED
+    spokes = [text.get_text().split("\n") for text in figure.axes[0].get_xticklabels()]
+    colors = [text.get_color() for text in figure.axes[0].get_xticklabels()]
+    labels = {lines[-1]: (lines[0], color) for lines, color in zip(spokes, colors, strict=True)}
+    assert labels["3 of 3 pairs told apart"] == ("Conservation (EC)", "black")
+    assert labels["0 of 3 pairs told apart"][1] == radar.UNDECIDED
+    assert labels["not tested"] == ("Field structure (ISF)", radar.UNDECIDED)
+    ec = tables["scores"].query("metric == 'ec'")["value"]
+    assert f"0 = {ec.max():.4g}, 1 = {ec.min():.4g}" in [line for lines in spokes for line in lines]
     assert "chance may explain these shapes" not in style.notes_of(figure)
     at_one_percent = drawn_with_pairs(tables, confidence_level=0.99)
     assert "No two models are told apart on this set: chance may explain these shapes." in style.notes_of(

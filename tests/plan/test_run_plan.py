@@ -112,6 +112,12 @@ def test_the_reference_stands_before_the_other_models():
     assert plan(reference="n").reference_first == ["n", "m"]
 
 
+def test_the_scale_of_scores_is_an_input_where_one_is_named(tmp_path):
+    (tmp_path / "scale.parquet").touch()
+    assert plan().score_scale == []
+    assert plan(score_scale=str(tmp_path / "scale.parquet")).score_scale == [str(tmp_path / "scale.parquet")]
+
+
 def test_several_models_of_a_task_are_compared_on_the_sets_they_share():
     masked = {"source": "path:masked", "task": "masked"}
     gaps = {"task": "masked", "prompts": [{"name": "a", "text": "a [MASK]"}]}

@@ -200,7 +200,8 @@ def normalize(scores: pd.DataFrame) -> pd.DataFrame:
         reach = inverse.max() - inverse.min()
         score = (inverse - inverse.min()) / reach if reach > 0 else inverse * 0 + 0.5
         keys = ["model", "condition", "prompt_set", "metric"]
-        parts.append(group[keys].assign(score=score, n_prompts=group["n_prompts"], status=group["status"]))
+        ends = {"value_at_0": group["value"].max(), "value_at_1": group["value"].min()}
+        parts.append(group[keys].assign(score=score, **ends, n_prompts=group["n_prompts"], status=group["status"]))
     return pd.concat(parts, ignore_index=True)
 
 

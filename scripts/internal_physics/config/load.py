@@ -76,6 +76,11 @@ class Config:
         """The model that the others are compared with; None for the first of those that can be compared."""
         return self.raw.get("reference")
 
+    @property
+    def score_scale(self) -> str | None:
+        """Table `scores` of a finished run that sets the scale of the normalised scores; None for this run's own."""
+        return self.raw.get("score_scale")
+
     def lens_prompt(self, model: str) -> tuple[str, str]:
         """Set and name of the prompt whose lens is drawn: the one asked for, else the first that the model runs."""
         own = [s for s in self.prompt_sets.values() if s.task == self.models[model]["task"]]
@@ -131,6 +136,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     config = Config(resolved, sources, sets, conditions, runs)
     _refuse_unknown_prompt(config, where)
     _refuse_unknown_reference(config, where)
+    _refuse_missing_scale(config, where)
     return config
 
 
@@ -277,4 +283,15 @@ def _refuse_unknown_reference(config: Config, where: str) -> None:
         where=f"{where}: reference",
         expected=f"one of {', '.join(config.models)}",
         todo=f"did you mean {close[0]!r}?" if close else "name a model of this config",
+    )
+
+
+def _refuse_missing_scale(config: Config, where: str) -> None:
+    if config.score_scale is None or (config.score_scale.endswith(".parquet") and Path(config.score_scale).is_file()):
+        return
+    raise ConfigError(
+        f"there is no such table: {config.score_scale!r}",
+        where=f"{where}: score_scale",
+        expected="results/tables/scores.parquet of a finished run, kept under another name",
+        todo="copy that file from the run whose models set the scale, or remove the option",
     )

@@ -203,6 +203,11 @@ class RunPlan:
         return sorted(self.models, key=lambda model: model != self.config.reference)
 
     @property
+    def score_scale(self) -> list[str]:
+        """The file that sets the scale of the normalised scores, if the config names one."""
+        return [self.config.score_scale] if self.config.score_scale else []
+
+    @property
     def paired_metrics(self) -> list[str]:
         """Metrics that table `model_pairs` compares between models."""
         return registry.paired(self.metrics)

@@ -81,6 +81,7 @@ def render_report(
         "metric_texts": texts.metrics,
         "summary": summarize(tables["scores"], tables["scores_normalized"], apart, models, metrics),
         "significance": f"{apart.significance:g}",
+        "score_scale": run.get("score_scale"),
         "sections": _with_conditions(_sections(texts, tables, figures, names, facts), tables),
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,

@@ -7,8 +7,10 @@ import pytest
 from internal_physics.families.gradient_flow.figures.radar_bars import bar_ends
 
 
-def scores(**values):
-    return pd.DataFrame({"model": list(values), "value": list(values.values())})
+def scores(ends=None, **values):
+    at_1, at_0 = ends or (min(values.values()), max(values.values()))
+    numbers = {"value": list(values.values()), "value_at_0": at_0, "value_at_1": at_1}
+    return pd.DataFrame({"model": list(values), **numbers})
 
 
 def pair(model, reference, low, high):
@@ -36,6 +38,12 @@ def test_a_difference_that_may_be_zero_reaches_the_outer_ring():
 
 def test_an_interval_below_zero_ends_at_the_outer_ring():
     assert bar_ends(scores(a=1.0, b=2.0), pd.DataFrame([pair("b", "a", -5.0, 1.0)]))["b"] == (0.0, 1.0)
+
+
+def test_on_a_scale_of_another_run_the_outermost_model_is_not_at_the_ring():
+    # The scale's inverses run from 1/16 to 1: 2 is at 7/15, and the bar of the other one, 2 to 4, from 3/15 to 7/15.
+    found = bar_ends(scores(ends=(1.0, 16.0), a=2.0, b=3.0), pd.DataFrame([pair("b", "a", 0.0, 2.0)]))
+    assert found["b"] == (pytest.approx(3 / 15, abs=1e-8), pytest.approx(7 / 15, abs=1e-8))
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,40 @@ def test_a_status_that_came_with_a_score_is_kept():
     assert alone["status"].tolist() == ["one prompt: no interval; one model: nothing to compare with"]
 
 
+def test_the_values_at_both_ends_are_said():
+    result = normalize_scores(table([1.0, 2.0, math.nan, 4.0]))
+    assert result["value_at_0"].tolist() == [4.0] * 4
+    assert result["value_at_1"].tolist() == [1.0] * 4
+
+
+def test_a_scale_of_another_run_sets_both_ends():
+    # Inverses of the scale: 1/8 to 1. Of the models: 1/2, 1/4, and two beyond it.
+    result = normalize_scores(table([2.0, 4.0, 0.5, 16.0]), scale=table([1.0, 8.0, 3.0, math.nan]))
+    assert result["score"].tolist() == pytest.approx([3 / 7, 1 / 7, 1.0, 0.0], abs=1e-8)
+    assert result["status"].tolist() == ["ok", "ok", *["beyond the models of the scale"] * 2]
+    assert set(zip(result["value_at_0"], result["value_at_1"], strict=True)) == {(8.0, 1.0)}
+
+
+def test_a_model_alone_has_a_place_on_the_scale_of_another_run():
+    result = normalize_scores(table([2.0]), scale=table([1.0, 4.0]))
+    assert result["score"].tolist() == pytest.approx([1 / 3], abs=1e-8)
+    assert result["status"].tolist() == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "scale", [table([3.0, 3.0]), table([3.0]), table([1.0, 2.0], prompt_set="elsewhere"), table([])]
+)
+def test_where_the_scale_has_no_two_values_there_is_no_score(scale):
+    result = normalize_scores(table([1.0, 2.0]), scale=scale)
+    assert result["score"].isna().all()
+    assert set(result["status"]) == {"the scale has no two different values here: no score"}
+
+
+def test_a_negative_value_in_the_scale_is_refused():
+    with pytest.raises(ValueError, match="expected zero or more"):
+        normalize_scores(table([1.0, 2.0]), scale=table([-1.0, 2.0]))
+
+
 def test_negative_values_are_refused_by_name():
     with pytest.raises(ValueError, match=r"ec of b on factual \(baseline\) is -0.5: expected zero or more"):
         normalize_scores(table([1.0, -0.5]))

@@ -118,6 +118,9 @@ class Settings:
         seed: seed of everything that is drawn at random: resampling, permutation, sampling.
         reference: the model that the others are compared with, by its name in `models`. If it is not given: the first
             model of those that can be compared.
+        score_scale: a table `scores` (its .parquet file) of a finished run. Its models set the ends 0 and 1 of the
+            normalised scores, so that scores of several runs can be compared. If it is not given: the models of this
+            run.
         gpus_per_job: GPUs that a job which runs a model asks the scheduler for. The GPU of a workstation is used
             without asking, see `models.<name>.device`.
         provenance: written by the workflow into results/run.yaml; ignored when such a file is used as a config.
@@ -126,5 +129,6 @@ class Settings:
     statistics: StatisticsOptions = field(default_factory=StatisticsOptions)
     seed: NaturalNumber = 0
     reference: str | None = None
+    score_scale: str | None = None
     gpus_per_job: NaturalNumber = 0
     provenance: Mapping[str, Any] | None = None

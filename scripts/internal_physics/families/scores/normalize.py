@@ -13,7 +13,11 @@ _ALONE = "one model: nothing to compare with"
 
 
 def normalize_scores(
-    scores: pd.DataFrame, *, epsilon: float = 1e-9, metrics: Sequence[str] | None = None
+    scores: pd.DataFrame,
+    *,
+    epsilon: float = 1e-9,
+    metrics: Sequence[str] | None = None,
+    scale: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Turn metric values, smaller is better, into scores from 0 to 1, larger is better.
 
@@ -28,6 +32,9 @@ def normalize_scores(
         epsilon: above 0, in the unit of the values; keeps the inverse of zero finite.
         metrics: the metrics to normalize, all where it is not given. Others have no better and worse (a
             temperature), or can be negative (a free energy): they get no row.
+        scale: table `scores` of another run, whose models then set both ends instead of those of `scores`. A value
+            beyond them gets 0 or 1, and where the scale has not two different values, there is no score: the status
+            says so.
 
     Returns:
         Table `scores_normalized`, one row per row of `scores` (of these metrics) in the same order, index 0, 1,
@@ -44,14 +51,25 @@ def normalize_scores(
     table = wanted[["model", *_GROUP, "value", "n_prompts", "status"]].reset_index(drop=True)
     table["value"] = table["value"].astype("float64")
     _check(table)
+    if scale is not None:
+        _check(scale)
+    largest, smallest, count = _ends(table, table if scale is None else scale)
+    inverse, low, high = (1 / (values + epsilon) for values in (table["value"], largest, smallest))
     finite = np.isfinite(table["value"])
-    inverse = (1 / (table["value"] + epsilon)).where(finite)
-    over_models = inverse.groupby([table[name] for name in _GROUP], dropna=False)
-    low, high = over_models.transform("min"), over_models.transform("max")
-    alone = finite & (over_models.transform("count") == 1)
-    score = ((inverse - low) / (high - low)).where(high > low, 0.5).where(finite)
-    status = [_status(*row) for row in zip(table["status"], table["value"], alone, strict=True)]
-    return table.assign(score=score, status=pd.Series(status, dtype="str"))[list(SCORES_NORMALIZED.columns)]
+    score = ((inverse - low) / (high - low)).where(high > low, 0.5 if scale is None else np.nan).where(finite)
+    alone = finite & (count == 1) & (scale is None)
+    notes = [_note(*row) for row in zip(table["value"], alone, score, strict=True)]
+    status = [_status(*row) for row in zip(table["status"], notes, strict=True)]
+    table = table.assign(score=score.clip(0, 1), value_at_0=largest, value_at_1=smallest)
+    return table.assign(status=pd.Series(status, dtype="str"))[list(SCORES_NORMALIZED.columns)]
+
+
+def _ends(table: pd.DataFrame, scale: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Largest and smallest finite value of the scale and their number, for each row of the table; NaN for none."""
+    values = scale["value"].astype("float64")
+    of_scale = scale.assign(value=values.where(np.isfinite(values))).groupby(_GROUP, sort=False)["value"]
+    ends = table[_GROUP].merge(of_scale.agg(["max", "min", "count"]).reset_index(), on=_GROUP, how="left")
+    return ends["max"], ends["min"], ends["count"]
 
 
 def _check(table: pd.DataFrame) -> None:
@@ -69,9 +87,18 @@ def _place(row: pd.Series) -> str:
     return f"{row['model']} on {row['prompt_set']} ({row['condition']})"
 
 
-def _status(status: str, value: float, alone: bool) -> str:
-    note = _ALONE if alone else "" if math.isfinite(value) else f"value is {value}: no score"
+def _note(value: float, alone: bool, score: float) -> str:
+    if alone:
+        return _ALONE
+    if not math.isfinite(value):
+        return f"value is {value}: no score"
+    if math.isnan(score):
+        return "the scale has no two different values here: no score"
+    return "" if 0 <= score <= 1 else "beyond the models of the scale"
+
+
+def _status(status: str, note: str) -> str:
     if status == "ok":
         return note or "ok"
-    # A flagged row already says why its value is not finite; that it stands alone is news.
-    return f"{status}; {note}" if alone else status
+    # A flagged row already says why its value is not finite; anything else is news.
+    return status if not note or note.startswith("value is") else f"{status}; {note}"

@@ -47,10 +47,12 @@ SCORES_NORMALIZED = Table(
         "score": Column(
             "float64",
             "0 to 1",
-            "min-max over models of 1/(value + 1e-9); larger is better, 0.5 where all are equal",
+            "1/(value + 1e-9), stretched between the values at 0 and at 1; 0.5 where all models are equal",
             low=0,
             high=1,
         ),
+        "value_at_0": Column("float64", "see metric", "value with score 0: largest of the models, or of score_scale"),
+        "value_at_1": Column("float64", "see metric", "value with score 1: smallest of the models, or of score_scale"),
         "n_prompts": Column("int64", "prompts", "prompts that the score's value rests on", low=0),
         "status": STATUS,
     },

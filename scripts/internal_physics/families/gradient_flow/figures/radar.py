@@ -90,7 +90,7 @@ def draw(
         ValueError: columns are missing, the table has no such prompt set and condition, or only one model in it: a
             radar compares.
     """
-    require_columns(scores_normalized, ["metric"])
+    require_columns(scores_normalized, ["metric", "value_at_0", "value_at_1"])
     shown = scores_normalized[scores_normalized["metric"].isin(list(AXES))]
     chosen = select(shown, prompt_set, condition, values=["score"], models=models, show_flagged=show_flagged)
     _refuse_one_model(chosen, prompt_set)
@@ -100,8 +100,7 @@ def draw(
         legend_inches = LEGEND_ROW_INCHES * -(-len(chosen.models) // LEGEND_COLUMNS)
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, RADAR_INCHES + legend_inches)
         ax, below = _axes(figure, legend_inches)
-        if apart is not None:
-            _say_apart(ax, apart, prompt_set, condition)
+        _label_spokes(ax, chosen.usable, apart, prompt_set, condition)
         looks = style.model_styles(chosen.models)
         for model in [model for model in chosen.models if model in set(chosen.usable["model"])]:
             _line(ax, chosen.usable[chosen.usable["model"] == model], model, looks[model])
@@ -132,22 +131,27 @@ def of_place(table: pd.DataFrame, prompt_set: str, condition: str) -> pd.DataFra
 
 def _bars_of(chosen: Selection, scores: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Ends]:
     """Metric -> ends of the bars of the models that are shown."""
-    shown = scores.merge(chosen.usable[["model", "metric"]], on=["model", "metric"])
+    shown = scores.merge(chosen.usable[["model", "metric", "value_at_0", "value_at_1"]], on=["model", "metric"])
     return {metric: bar_ends(shown[shown["metric"] == metric], pairs[pairs["metric"] == metric]) for metric in AXES}
 
 
-def _say_apart(ax: PolarAxes, apart: Apart, prompt_set: str, condition: str) -> None:
-    """Beneath the name of each spoke, how many pairs of models it tells apart; grey where it is none."""
-    places = [(prompt_set, condition, metric) for metric in AXES]
-    words = [
-        f"{apart.n_apart(place)} of {plural(apart.n_pairs(place), 'pair')} told apart"
-        if apart.is_tested(place)
-        else "not tested"
-        for place in places
-    ]
-    ax.set_xticks(_angles()[:-1], labels=[f"{name}\n{said}" for name, said in zip(AXES.values(), words, strict=True)])
-    for place, label in zip(places, ax.get_xticklabels(), strict=True):
-        label.set(color="black" if apart.n_apart(place) else UNDECIDED)
+def _label_spokes(ax: PolarAxes, rows: pd.DataFrame, apart: Apart | None, prompt_set: str, condition: str) -> None:
+    """Beneath the name of each spoke its scale, and how many pairs of models it tells apart; grey where it is none."""
+    labels = []
+    for metric, name in AXES.items():
+        of_metric = rows[(rows["metric"] == metric) & rows["value_at_0"].notna()].head(1)
+        scale = [f"0 = {row.value_at_0:.4g}, 1 = {row.value_at_1:.4g}" for row in of_metric.itertuples()]
+        said = [] if apart is None else [_apart_words(apart, (prompt_set, condition, metric))]
+        labels.append("\n".join([name, *scale, *said]))
+    ax.set_xticks(_angles()[:-1], labels=labels)
+    for metric, label in zip(AXES, ax.get_xticklabels(), strict=True):
+        is_open = apart is not None and not apart.n_apart((prompt_set, condition, metric))
+        label.set(color=UNDECIDED if is_open else "black")
+
+
+def _apart_words(apart: Apart, place: tuple[str, str, str]) -> str:
+    n_pairs = plural(apart.n_pairs(place), "pair")
+    return f"{apart.n_apart(place)} of {n_pairs} told apart" if apart.is_tested(place) else "not tested"
 
 
 def _notes_on_pairs(apart: Apart | None, prompt_set: str, condition: str) -> list[str]:
@@ -157,8 +161,8 @@ def _notes_on_pairs(apart: Apart | None, prompt_set: str, condition: str) -> lis
     first = ["No two models are told apart on this set: chance may explain these shapes."] if none_apart else []
     return [
         *first,
-        "Bars: paired interval of the difference from the outermost model of the spoke; one that reaches the outer "
-        f"ring includes a difference of zero. Told apart: adjusted p < {apart.significance:g}, prompt by prompt.",
+        "Bars: paired interval of the difference from the outermost model of the spoke; one that reaches that model "
+        f"includes a difference of zero. Told apart: adjusted p < {apart.significance:g}, prompt by prompt.",
     ]
 
 
@@ -237,8 +241,8 @@ def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
 def _notes(chosen: Selection) -> list[str]:
     shown = chosen.usable["model"].nunique()
     notes = [
-        "Each axis is 1/(metric + 1e-9), then min-max over the models: 1 is the smallest value and 0 the largest of "
-        f"the {plural(shown, 'model')} shown, not of all models there are; 0.5 where all are equal."
+        "Each axis is 1/(metric + 1e-9), stretched between the values at 0 and 1 beneath its name: the largest and the "
+        f"smallest of the {plural(shown, 'model')} shown, or those of score_scale; 0.5 where all are equal."
     ]
     shown_status, why_not = (
         rows.set_index(["model", "metric"])["status"].to_dict() for rows in (chosen.usable, chosen.left_out)

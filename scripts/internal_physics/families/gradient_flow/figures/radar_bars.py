@@ -12,7 +12,6 @@ from internal_physics.figures.style import ModelStyle
 Ends = dict[str, tuple[float, float]]  # model -> ends of its bar on the normalised scale
 EPSILON = 1e-9  # as in the normalised score
 STEP = 0.045  # radians between the bars of neighbouring models
-_ON_A_SCALE = 2  # different values that a scale needs
 
 
 def draw_bars(ax: PolarAxes, metrics: Sequence[str], bars: Mapping[str, Ends], looks: Mapping[str, ModelStyle]) -> None:
@@ -37,22 +36,22 @@ def bar_ends(scores: pd.DataFrame, model_pairs: pd.DataFrame) -> Ends:
     """Ends of the models' bars, 0 to 1; models without an interval are absent.
 
     The outermost model has the smallest value and no bar. Both ends of another one's difference from it are put where a
-    model of that value would stand, and cut to the scale: a difference that may be zero reaches 1.
+    model of that value would stand, and cut to the scale: a difference that may be zero reaches the outermost model.
 
     Args:
-        scores: rows of table `scores`, one a model.
+        scores: model, value, and value_at_0 and value_at_1 of the scale, one row a model.
         model_pairs: rows of table `model_pairs`, one a pair of models.
     """
-    values = scores.set_index("model")["value"]
-    values = values[np.isfinite(values)]
-    if values.nunique() < _ON_A_SCALE:
+    scores = scores[np.isfinite(scores["value"])]
+    if scores.empty or not scores["value_at_0"].iloc[0] > scores["value_at_1"].iloc[0]:
         return {}
-    best, inverse = values.idxmin(), 1 / (values + EPSILON)
-    ends = {}
+    values = scores.set_index("model")["value"]
+    low, high = (1 / (scores[name].iloc[0] + EPSILON) for name in ("value_at_0", "value_at_1"))
+    best, ends = values.idxmin(), {}
     for row in model_pairs[(model_pairs["model"] == best) | (model_pairs["reference"] == best)].itertuples():
         model, sign = (row.reference, -1) if row.model == best else (row.model, 1)
         shifted = np.maximum(values[best] + sign * np.array([row.ci_low, row.ci_high]), 0.0)
-        places = np.clip((1 / (shifted + EPSILON) - inverse.min()) / (inverse.max() - inverse.min()), 0.0, 1.0)
+        places = np.clip((1 / (shifted + EPSILON) - low) / (high - low), 0.0, 1.0)
         if model in values.index and np.isfinite(places).all():
             ends[model] = (float(places.min()), float(places.max()))
     return ends
