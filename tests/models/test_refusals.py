@@ -1,8 +1,14 @@
 """What libraries raise: a UserError that names the file and, where one is missing, the package."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from foreign_tokenizers import write_sentencepiece, write_tiktoken
 from internal_physics.ground.errors import ModelError, SourceError
 from internal_physics.models.refusals import reading, reason_of
+from tiny_models import save_snapshot
 
 
 class PanicException(BaseException):
@@ -57,7 +63,7 @@ def test_the_kind_of_error_is_the_callers():
 def test_a_missing_package_is_named(problem, package):
     error = refused(problem)
     assert error.what == f"it cannot be read: that needs the package {package}, which is not installed"
-    assert error.todo == f"pip install {package}"
+    assert error.todo == f"pip install {package}{' protobuf' if package == 'sentencepiece' else ''}"
 
 
 def test_a_missing_package_is_found_behind_another_error():
@@ -81,3 +87,31 @@ def test_a_file_that_only_speaks_of_a_package_is_no_missing_package():
 )
 def test_reasons_are_short(problem, reason):
     assert reason_of(problem) == reason
+
+
+LOAD = """
+import sys
+sys.modules.update({name: None for name in ("sentencepiece", "tiktoken", "google.protobuf")})
+import internal_physics as ip
+from internal_physics.ground.errors import UserError
+try:
+    ip.load(sys.argv[1])
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("write", "package", "install"),
+    [(write_sentencepiece, "sentencepiece", "sentencepiece protobuf"), (write_tiktoken, "tiktoken", "tiktoken")],
+)
+def test_a_tokenizer_of_a_kind_that_cannot_be_read_here_names_the_package(tmp_path, write, package, install):
+    """In a process that lacks the packages, whatever is installed."""
+    folder = write(save_snapshot(tmp_path / "m"))
+    scripts = Path(__file__).parents[2] / "scripts"
+    command = [sys.executable, "-W", "ignore", "-c", LOAD, str(folder)]
+    said = subprocess.run(command, env={"PYTHONPATH": str(scripts)}, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        f"{folder}: its tokenizer cannot be read: that needs the package {package}, which is not installed",
+        f"  what to do: pip install {install}",
+    ]

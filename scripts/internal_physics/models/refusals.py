@@ -19,6 +19,8 @@ _PACKAGES = {
     "protobuf": "protobuf",
     "mistral": "mistral-common",
 }
+_WITH = {"sentencepiece": " protobuf"}  # what a package needs to read these files, and does not bring
+_PIECE = b"\x0a"  # a SentencePiece model begins with its first piece
 
 
 @contextmanager
@@ -47,12 +49,19 @@ def reading(failure: str, where: str | Path, error: type[UserError] = SourceErro
 
 def _refusal(failure: str, where: str | Path, problem: BaseException, error: type[UserError]) -> UserError:
     if package := _missing_package(problem):
+        package = "sentencepiece" if package == "tiktoken" and _has_sentencepiece_model(Path(where)) else package
         return error(
             f"{failure}: that needs the package {package}, which is not installed",
             where=str(where),
-            todo=f"pip install {package}",
+            todo=f"pip install {package}{_WITH.get(package, '')}",
         )
     return error(f"{failure}: {reason_of(problem)}", where=str(where), todo="fetch or copy it again, if it is damaged")
+
+
+def _has_sentencepiece_model(folder: Path) -> bool:
+    """Whether the tokenizer is a SentencePiece model; without that package transformers tries tiktoken, in vain."""
+    files = [path for pattern in ("*.model", "*.spm") for path in folder.glob(pattern)]
+    return any(path.read_bytes()[:1] == _PIECE for path in files)
 
 
 def reason_of(problem: BaseException) -> str:
