@@ -59,7 +59,7 @@ def draw(
     Returns:
         A figure of four panels along depth (distances on a log axis where they span more than a factor of 30), and
         below, the agreement of the predictions with its intervals. Rows without a number are left out and named
-        beneath. Where nothing is comparable, the panels say so.
+        beneath. Where nothing is comparable, a single panel says so.
 
     Raises:
         ValueError: columns are missing.
@@ -70,6 +70,8 @@ def draw(
     usable, left_out = split(shown, ["mean"], show_flagged=True)
     looks = line_looks(agreement_means, rows, models, between)
     with style.house_style():
+        if usable.empty:
+            return _empty(left_out, prompt_set, between)
         strip = 0.25 + 0.22 * max(len(looks), 1)
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, 4.6 + strip + 0.5)
         grid = figure.add_gridspec(3, 2, height_ratios=[2.3, 2.3, strip + 0.5])
@@ -84,6 +86,15 @@ def draw(
             ax.set_xlabel(PREDICTIONS[quantity])
         notes = [NOTE, *left_out_notes(left_out, what="number", count_of="quantity")]
         return style.finish(figure, _title(usable, prompt_set, between), notes)
+
+
+def _empty(left_out: pd.DataFrame, prompt_set: str, between: str) -> Figure:
+    figure = style.new_figure(0.65 * style.PAGE_WIDTH_INCHES, 1.2)
+    ax = figure.add_subplot()
+    style.empty_panel(ax, f"no {between} of this prompt set can be compared")
+    ax.set(xticks=[], yticks=[])
+    notes = left_out_notes(left_out, what="number", count_of="quantity")
+    return style.finish(figure, _title(left_out.iloc[:0], prompt_set, between), notes)
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
