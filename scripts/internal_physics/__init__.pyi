@@ -1,4 +1,5 @@
 # What type checkers and editors read in place of the lazy names of exports.py.
+from internal_physics import figures as figures
 from internal_physics import metrics as metrics
 from internal_physics.api.comparing import compare as compare
 from internal_physics.api.generating import generate as generate

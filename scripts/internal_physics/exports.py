@@ -17,12 +17,13 @@ _HOMES = {
     "weight_spectra": "internal_physics.families.thermodynamics.spectra",
     "write_trace": "internal_physics.api.trace",
 }
-NAMES = sorted(["metrics", *_HOMES])
+_MODULES = ("figures", "metrics")
+NAMES = sorted([*_MODULES, *_HOMES])
 
 
 def __getattr__(name: str) -> object:
-    if name == "metrics":
-        return importlib.import_module("internal_physics.metrics")
+    if name in _MODULES:
+        return importlib.import_module(f"internal_physics.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'internal_physics' has no attribute {name!r}")

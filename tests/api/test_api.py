@@ -247,7 +247,7 @@ def test_a_metric_needs_no_torch():
 
 def test_everything_the_package_offers_is_there():
     names = {"Run", "Trace", "compare", "generate", "lens", "load", "metrics", "read_run", "read_trace", "record"}
-    names |= {"steer", "weight_spectra", "write_trace"}
+    names |= {"figures", "steer", "weight_spectra", "write_trace"}
     assert set(ip.__all__) == set(dir(ip)) == names
     assert all(getattr(ip, name) is not None for name in ip.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

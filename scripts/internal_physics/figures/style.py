@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from internal_physics.figures.legible import NOTE, legible, make_legible
+from internal_physics.figures.look import current
 from internal_physics.ground.files import whole_file
 
 STYLE_FILE = Path(__file__).with_name("internal_physics.mplstyle")
@@ -74,13 +75,19 @@ class ModelStyle:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Apply the style file over matplotlib's defaults, ignoring any matplotlibrc; undo on leaving."""
+    """Apply the style file over matplotlib's defaults, ignoring any matplotlibrc; undo on leaving.
+
+    Settings of the present look (see `look`) count more; the workflow has none.
+    """
     with mpl.rc_context(fname=STYLE_FILE):
+        mpl.rcParams.update(current().settings)
         yield
 
 
 def model_styles(models: Sequence[str]) -> dict[str, ModelStyle]:
     """Give each model its look by its place in `models`, so that the same list always gives the same looks.
+
+    Where the present look (see `look`) has an order of models, a model has its place there, whoever is drawn.
 
     Past eight models the colors come again with other markers and lines: 64 different looks, then a cycle.
 
@@ -89,6 +96,7 @@ def model_styles(models: Sequence[str]) -> dict[str, ModelStyle]:
     """
     if len(set(models)) != len(models):
         raise ValueError(f"a model is named twice in {list(models)}")
+    order = current().models if set(models) <= set(current().models) else tuple(models)
     size = len(MODEL_COLORS)
     return {
         model: ModelStyle(
@@ -96,7 +104,7 @@ def model_styles(models: Sequence[str]) -> dict[str, ModelStyle]:
             MODEL_MARKERS[(index + index // size) % size],
             MODEL_LINESTYLES[(index + index // size) % size],
         )
-        for index, model in enumerate(models)
+        for model, index in ((model, order.index(model)) for model in models)
     }
 
 
@@ -130,15 +138,17 @@ def finish(figure: Figure, title: str, notes: Iterable[str] = ()) -> Figure:
     if make_legible(figure) or legible(title) != title:
         notes = [*notes, NOTE]
     width, height = figure.get_size_inches()
-    title_text = _wrap(title, width, _TITLE_POINTS, "bold")
-    note_text = "\n".join(_wrap(note, width, _NOTE_POINTS, "normal") for note in notes)
-    title_inches = _height_inches(title_text, _TITLE_POINTS) + 0.12
+    shown = current()
+    title_text = _wrap(title, width, _TITLE_POINTS, "bold") if shown.title else ""
+    note_text = "\n".join(_wrap(note, width, _NOTE_POINTS, "normal") for note in notes if shown.notes)
+    title_inches = _height_inches(title_text, _TITLE_POINTS) + 0.12 if title_text else 0.0
     note_inches = _height_inches(note_text, _NOTE_POINTS) + 0.1 if note_text else 0.0
     total = height + title_inches + note_inches
     figure.set_size_inches(width, total)
     layout_of(figure).set(rect=(0, note_inches / total, 1, height / total))
     left = _MARGIN_INCHES / width
-    figure.suptitle(title_text, x=left, y=1 - 0.05 / total, ha="left", va="top")
+    if title_text:
+        figure.suptitle(title_text, x=left, y=1 - 0.05 / total, ha="left", va="top")
     if note_text:
         figure.text(
             left,

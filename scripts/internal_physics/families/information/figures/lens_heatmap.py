@@ -49,6 +49,16 @@ def draw(positions: pd.DataFrame, model: str, prompt_set: str, prompt: str) -> F
     rows = positions[(positions["prompt_set"] == prompt_set) & (positions["prompt"] == prompt)]
     if rows.empty:
         raise ValueError(f"the lens of {model} has no prompt {prompt_set}/{prompt}")
+    return draw_positions(rows, f"Logit lens of {model} on {prompt_set}/{prompt}")
+
+
+def draw_positions(rows: pd.DataFrame, title: str) -> Figure:
+    """Draw the lens of one prompt from its rows alone.
+
+    Args:
+        rows: of one prompt (see rows.position_rows).
+        title: of the figure.
+    """
     shown = _shown(rows)
     n_positions, n_layers = shown["position"].nunique(), shown["layer"].nunique()
     with style.house_style():
@@ -57,7 +67,7 @@ def draw(positions: pd.DataFrame, model: str, prompt_set: str, prompt: str) -> F
         ax = figure.subplots()
         cell = min((width - _LEFT_INCHES - _RIGHT_INCHES) / n_positions, 1.2)
         _cells(figure, ax, shown, cell * 72 - 4)
-        return style.finish(figure, f"Logit lens of {model} on {prompt_set}/{prompt}", _notes(rows, shown))
+        return style.finish(figure, title, _notes(rows, shown))
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
