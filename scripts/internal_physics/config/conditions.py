@@ -1,6 +1,6 @@
 """Conditions: the baseline and the named steering interventions of the config, checked before any work.
 
-No heavy imports: the Snakefile calls this while it is parsed. What only the model can tell (its width, its number
+No heavy imports: the Snakefile calls this while it is parsed. What depends on the model (its width, its number
 of layers) is checked when the condition is recorded.
 """
 
@@ -83,24 +83,24 @@ def plan_runs(
     _refuse_idle(models, prompt_sets, own, where)
     runs = [Run(model, BASELINE, sets) for model, sets in own.items()]
     for condition in conditions.values():
-        found = [
+        runs_of_condition = [
             Run(model, condition.name, tuple(s for s in own[model] if s in condition.prompt_sets))
             for model in own
             if model in condition.models
         ]
-        found = [run for run in found if run.prompt_sets]
-        if not found:
+        runs_of_condition = [run for run in runs_of_condition if run.prompt_sets]
+        if not runs_of_condition:
             raise ConfigError(
                 "no model of its `models` runs any of its `prompt_sets`",
                 where=f"{where}: conditions → {condition.name}",
                 expected="a model and a prompt set of one task",
             )
-        runs += found
+        runs += runs_of_condition
     return tuple(sorted(runs, key=lambda run: list(own).index(run.model)))
 
 
 def check_steering(options: Mapping[str, Any], where: str) -> None:
-    """Refuse what the schema cannot: numbers that are not finite, layers, a file that is not there, unpaired texts.
+    """Refuse what the schema cannot: numbers that are not finite, wrong layers, a missing file, unpaired texts.
 
     Args:
         options: valid by the schema, defaults written in.
@@ -121,10 +121,10 @@ def check_steering(options: Mapping[str, Any], where: str) -> None:
 
 
 def layer_weights(layers: Any, where: str) -> dict[int, float] | None:
-    """Layer → weight, from a list or a mapping; None where nothing is given.
+    """Layer → weight, from a list or a mapping; None if nothing is given.
 
     Raises:
-        ConfigError: for a layer that is no whole number ≥ 0, a layer given twice, a weight that is not finite.
+        ConfigError: for a layer that is not a whole number ≥ 0, a layer given twice, a weight that is not finite.
     """
     if layers is None:
         return None
@@ -136,7 +136,7 @@ def layer_weights(layers: Any, where: str) -> dict[int, float] | None:
 
 
 def files_behind(file: str | Path) -> list[str]:
-    """A steering file and the local files that it points to (the sparse coders of a .csv), as far as they are there."""
+    """A steering file and the existing local files that it refers to (the sparse coders of a .csv)."""
     file = Path(file)
     if file.suffix != ".csv":
         return [str(file)]
@@ -149,7 +149,7 @@ def read_hookpoints(file: Path, where: str) -> list[tuple[str, dict[str, str]]]:
     """Rows of a steering file .csv, each with its place for messages.
 
     Raises:
-        ConfigError: for a file that is no such table, with its line.
+        ConfigError: for a file that is not such a table, with its line.
     """
     rows = read_csv(file, HOOKPOINT_COLUMNS, where=where)
     if not rows:

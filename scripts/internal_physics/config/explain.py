@@ -15,7 +15,7 @@ _SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 
 def require_options(given: Mapping[str, Any], rules: Mapping[str, Any], where: str) -> None:
-    """Refuse an option that there is not, or whose value cannot be, as the config would.
+    """Refuse an unknown option or an invalid value, as the config would.
 
     Args:
         given: name → value.
@@ -23,7 +23,7 @@ def require_options(given: Mapping[str, Any], rules: Mapping[str, Any], where: s
         where: the function that takes them, for messages.
 
     Raises:
-        ConfigError: listing the options, or the values of one.
+        ConfigError: listing the known options, or the allowed values.
     """
     schema = {"type": "object", "additionalProperties": False, "properties": dict(rules)}
     values = {name: plain(value) for name, value in given.items()}
@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:
 
 
 def not_finite(value: Any) -> tuple[list[str], float] | None:
-    """Place and value of the first nan or infinity in options; the schema takes them for numbers within every bound."""
+    """Place and value of the first nan or infinity in options; the schema accepts them within any bounds."""
     if isinstance(value, float):
         return None if math.isfinite(value) else ([], value)
     entries: Iterable[tuple[Any, Any]] = ()
@@ -53,8 +53,9 @@ def not_finite(value: Any) -> tuple[list[str], float] | None:
     elif isinstance(value, list):
         entries = enumerate(value)
     for key, entry in entries:
-        if (found := not_finite(entry)) is not None:
-            return [str(key), *found[0]], found[1]
+        if (place := not_finite(entry)) is not None:
+            path, number = place
+            return [str(key), *path], number
     return None
 
 
@@ -63,17 +64,17 @@ def refuse_not_finite(value: Any, before: str) -> None:
 
     Args:
         value: the options.
-        before: written before the place in them, for messages.
+        before: put before the place in messages.
 
     Raises:
         ConfigError: naming the place of the first.
     """
-    if (found := not_finite(value)) is not None:
-        raise ConfigError(f"found {found[1]!r}", where=before + " → ".join(found[0]), expected="a finite number")
+    if (place := not_finite(value)) is not None:
+        raise ConfigError(f"found {place[1]!r}", where=before + " → ".join(place[0]), expected="a finite number")
 
 
 def explain(error: jsonschema.ValidationError) -> dict[str, str]:
-    """Say what, expected and todo of a schema violation."""
+    """The words what, expected and todo of an error for a schema violation."""
     hint = error.schema.get("description", "")
     if "propertyNames" in error.absolute_schema_path:
         wrong, todo = ("cannot be used", "rename it") if isinstance(error.instance, str) else ("is not text", _QUOTES)
@@ -97,7 +98,7 @@ def explain(error: jsonschema.ValidationError) -> dict[str, str]:
 
 
 def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, str]:
-    """The same, of a value or a mapping that breaks one rule."""
+    """The same for a value or a mapping that breaks one rule."""
     if error.validator == "pattern":
         likely_word = LIKELY.get(str(error.instance).lower())
         todo = f"did you mean {likely_word!r}?" if likely_word else _SEE_OPTIONS

@@ -30,8 +30,8 @@ class Template:
 
     Attributes:
         text: with slots written {name}.
-        slots: slot names in the order of the text; none twice.
-        gap: the slot that a masked model has to guess.
+        slots: slot names in the order of the text; each once.
+        gap: the slot that a masked model has to fill.
     """
 
     text: str
@@ -58,7 +58,7 @@ def generate(grammar: Grammar, *, sentences: int, task: str, seed: int, where: s
         where: the place in the config, for messages.
 
     Raises:
-        PromptError: if the templates do not have so many sentences, or two of them are equal.
+        PromptError: if the templates do not give that many sentences, or two of them are equal.
     """
     open_slots = [tuple(s for s in t.slots if task == "causal" or s != t.gap) for t in grammar.templates]
     counts = [math.prod(len(grammar.fillers[slot]) for slot in slots) for slots in open_slots]
@@ -99,7 +99,7 @@ def read_grammar(template: str, where: str = "generate") -> Grammar:
     """Read a template file by its name in resources/templates, or by the path of a .yaml file.
 
     Raises:
-        PromptError: for an unknown name or path, a slot without fillers, a gap that is no slot.
+        PromptError: for an unknown name or path, a slot without fillers, a gap that is not a slot.
     """
     own = template.endswith((".yaml", ".yml"))
     path = Path(template) if own else TEMPLATES / f"{template}.yaml"

@@ -33,7 +33,7 @@ class PromptSet:
     """A prompt set as the workflow runs it.
 
     Attributes:
-        text: what it sets of TextOptions itself; the rest is the model's.
+        text: the TextOptions that it sets itself; the others come from the model.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Config:
         raw: the resolved mapping, every default written in.
         sources: model name → where it comes from.
         prompt_sets: set name → its prompts.
-        conditions: name → steering intervention; the baseline is none of them.
+        conditions: name → steering intervention; without the baseline.
         runs: every model in every condition, with the prompt sets it is recorded on.
     """
 
@@ -73,7 +73,7 @@ class Config:
 
     @property
     def reference(self) -> str | None:
-        """The model that the others are compared with; None for the first of those that can be compared."""
+        """The model that the others are compared with; None: the first that can be compared."""
         return self.raw.get("reference")
 
     @property
@@ -90,7 +90,7 @@ class Config:
         return own[0].name, own[0].prompts[0].name
 
     def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
-        """How a text becomes tokens of a model: TextOptions by name, the prompt set's own before the model's."""
+        """How a text becomes tokens of a model: TextOptions by name; those of the prompt set override the model's."""
         own = {} if prompt_set is None else self.prompt_sets[prompt_set].text
         return given_text_options(self.models[model]) | own
 
@@ -141,7 +141,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
 
 
 def check_duplicate_keys(paths: list[str]) -> None:
-    """Refuse config files that give a key twice, of which plain YAML would silently keep the second.
+    """Refuse config files that give a key twice; plain YAML would silently keep the second value.
 
     Raises:
         ConfigError: naming file, key and line.
@@ -158,7 +158,7 @@ def schema() -> dict[str, Any]:
 
 @lru_cache
 def _rules() -> dict[str, Any]:
-    """The schema, but for prompts: `parse_prompts` checks those of the config and of files alike."""
+    """The schema without the rules for prompts: `parse_prompts` checks those, in the config and in files."""
     return schema() | {"$defs": {**schema()["$defs"], "prompt": {"type": "object"}}}
 
 
@@ -200,7 +200,7 @@ class _Validator:
         if isinstance(rules.get("additionalProperties"), Mapping):
             for sub_value in value.values():
                 self._write_defaults(sub_value, rules["additionalProperties"])
-        elif "properties" in rules:  # else the keys are the user's own, and so is their order
+        elif "properties" in rules:  # otherwise the user chose the keys, and their order is kept
             _order_keys(value, rules["properties"])
 
 

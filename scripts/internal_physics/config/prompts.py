@@ -59,7 +59,7 @@ REQUIRED = tuple(field.name for field in fields(Prompt) if field.default is MISS
 def read_prompts(path: str | Path, where: str = "") -> list[Prompt]:
     """Read a prompt set from .yaml/.yml (a mapping with `prompts:`, or a list) or .csv (a header row).
 
-    How many prompts were read, and what looks as if a row was lost in another one's text, goes to the log.
+    The log says how many prompts were read, and which lines of a text look like a row of their own.
 
     Args:
         path: of the file.
@@ -111,7 +111,7 @@ def parse_prompts(raw: Any, where: str, places: Sequence[str] | None = None) -> 
         places: where each prompt stands in it; "prompt 1", "prompt 2", … if not given.
 
     Raises:
-        PromptError: naming the place and the prompt: none at all, unknown field, no text, unusable or repeated name.
+        PromptError: naming the place and the prompt: no prompts, unknown field, no text, unusable or repeated name.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
         raise PromptError("no prompts found", where=where, expected="a list of prompts, each with `name` and `text`")
@@ -166,7 +166,7 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
 
 
 def _refuse_blank_edges(entry: Mapping[str, str], where: str) -> None:
-    """Groups of prompts are compared by these words: "easy" and " easy" would be two, that look like one."""
+    """Groups of prompts are compared by these words: "easy" and " easy" would be two groups that look the same."""
     for field in ("kind", "difficulty"):
         if (word := entry.get(field, "")) != word.strip():
             raise PromptError(

@@ -34,7 +34,7 @@ def provenance(repository: str | Path) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Package -> version; what a broken installation left behind has no name and is passed over."""
+    """Package -> version; remains of a broken installation have no name and are skipped."""
     named = [(d.metadata["Name"], d.version) for d in distributions()]
     return dict(sorted((name.lower(), version) for name, version in named if name))
 

@@ -1,4 +1,4 @@
-"""How texts become tokens, by model and prompt set: what the config says together. No heavy imports."""
+"""How texts become tokens, by model and prompt set: as the config says. No heavy imports."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,16 +12,16 @@ Options = Mapping[str, Any]
 
 
 def given_text_options(options: Options) -> dict[str, Any]:
-    """What a model or prompt set says of TextOptions, by name."""
+    """The TextOptions that a model or prompt set sets, by name."""
     return {name: options[name] for name in names_of(TextOptions) if name in options}
 
 
 def refuse_chats(models: Mapping[str, Options], own: Mapping[str, Options], runs: Iterable[Run], where: str) -> None:
-    """Refuse a chat template where there is no chat: in a masked model, or without the tokens that it writes.
+    """Refuse a chat template that cannot be used: in a masked model, or without the special tokens that it writes.
 
     Args:
         models: name → options.
-        own: prompt set → what it says of TextOptions itself.
+        own: prompt set → the TextOptions that it sets itself.
         runs: which model runs which sets.
         where: the config's name, for messages.
 

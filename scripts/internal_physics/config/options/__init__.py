@@ -1,1 +1,1 @@
-"""Options of the config, a module for what changes together. Families have theirs in their own rooms."""
+"""Options of the config; those that change together share a module. Families keep theirs in their own folders."""

@@ -17,8 +17,10 @@ class RecordOptions:
             - factors: the exact gradients, factored; about 1.2 MB per token on a model of 135M parameters.
             - norms: the exact norm of each parameter's gradient.
             - none: nothing.
-        batch_size: most prompts per forward and backward pass. Changes speed and memory; results only by float noise.
-        batch_tokens: most tokens per pass, padding included; a longer prompt runs alone. Memory grows with it.
+        batch_size: largest number of prompts per forward and backward pass. Changes speed and memory; results change
+            only by rounding.
+        batch_tokens: largest number of tokens per pass, padding included; a longer prompt runs alone. Memory grows with
+            it.
         recompute: compute each block a second time in the backward pass instead of keeping its activations. Slower by
             a forward pass, but memory holds the activations of one block instead of all. For prompts of thousands of
             tokens, with weight_gradients norms or none.

@@ -1,4 +1,6 @@
-"""Options of a run that no record or metric imports: what a config names, how work is cut. No heavy imports."""
+"""Options of a run that no record or metric imports: what a config names, and how work is split. No heavy
+imports.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +41,7 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class ModelEntry(TextOptions, ModelOptions, SourceOptions):
-    """A mapping with `source` and whatever options differ from their defaults."""
+    """A mapping with `source` and the options that differ from their defaults."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class RecordSection(RecordOptions):
     """How prompts are run and what is kept of each.
 
     Attributes:
-        prompts_per_job: a longer prompt set is cut into jobs of this many prompts; each job loads the model once.
+        prompts_per_job: a longer prompt set is split into jobs of this many prompts; each job loads the model once.
     """
 
     prompts_per_job: Count = 256
@@ -112,7 +114,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What all of a run shares.
+    """What the whole run shares.
 
     Attributes:
         seed: seed of everything that is drawn at random: resampling, permutation, sampling.

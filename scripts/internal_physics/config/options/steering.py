@@ -12,7 +12,7 @@ SomeText = Annotated[str, Pattern(r"\S")]
 
 @dataclass(frozen=True)
 class ContrastOptions:
-    """The direction from texts, one vector per layer, at their last token (or their [MASK]).
+    """A direction derived from texts: one vector per layer, read at their last token (or their [MASK]).
 
     Attributes:
         positive: texts to steer towards.
@@ -30,7 +30,7 @@ class ContrastOptions:
 
 @dataclass(frozen=True)
 class SteeringOptions:
-    """What a condition adds to the residual stream: all of it that a record depends on.
+    """What a condition adds to the residual stream: everything that a record depends on.
 
     Attributes:
         vector: the direction as numbers; repeated to the width of the residual stream where it is shorter.
