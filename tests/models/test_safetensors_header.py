@@ -103,14 +103,14 @@ def test_what_a_header_cannot_say(tmp_path, entry):
     path = tmp_path / "f.safetensors"
     header = json.dumps({"t": entry}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(24))
-    assert refused(path).what == "its header says of 't' what cannot be"
+    assert refused(path).what == "its header has an impossible entry for 't'"
 
 
 def test_tensors_that_overlap(tmp_path):
     path = tmp_path / "f.safetensors"
     header = json.dumps({"a": ENTRY, "b": ENTRY | {"data_offsets": [12, 36]}}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(36))
-    assert refused(path).what == "its header says of 'b' what cannot be"
+    assert refused(path).what == "its header has an impossible entry for 'b'"
 
 
 @settings(

@@ -265,7 +265,7 @@ def test_codes_without_their_config_are_refused(folders, tmp_path):
     edit_tensors(folder, lambda tensors: [tensors.pop(name) for name in list(tensors) if name.endswith("SCB")])
     error = refusal(folder)
     assert "model.layers.0.mlp.down_proj.weight" in error.what
-    assert error.what.endswith("of it: stored as codes of a quantisation, of which config.json says nothing")
+    assert error.what.endswith("of it: stored as codes of a quantisation, which config.json does not mention")
 
 
 def test_packed_weights_without_their_config_are_refused_by_their_shape(folders, tmp_path):

@@ -147,7 +147,7 @@ class TestChecksums:
 def test_a_folder_without_a_manifest_of_ours_is_no_snapshot(folder, content):
     if content is not None:
         (folder / MANIFEST).write_text(content)
-    with pytest.raises(SourceError, match="this is no snapshot") as error:
+    with pytest.raises(SourceError, match="this is not a snapshot") as error:
         read_manifest(folder)
     assert error.value.where == str(folder)
     assert "`fetch` rule" in error.value.todo
@@ -172,6 +172,6 @@ def test_a_manifest_of_other_content_is_refused(folder, changes):
     write_manifest(folder, SOURCE, "rev")
     raw = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(raw | changes))
-    with pytest.raises(SourceError, match=r"this is no snapshot: its snapshot\.json is missing or damaged") as error:
+    with pytest.raises(SourceError, match=r"this is not a snapshot: its snapshot\.json is missing or damaged") as error:
         read_manifest(folder)
     assert error.value.where == str(folder)

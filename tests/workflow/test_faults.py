@@ -110,7 +110,7 @@ def test_a_damaged_snapshot_is_named_and_fetched_again(base, tree, harm):
         tree.snakemake(name)
     said = {
         "one bit": "model.safetensors has changed: its sha256 is",
-        "no manifest": "this is no snapshot",
+        "no manifest": "this is not a snapshot",
         "a folder for a file": "config.json is missing or truncated",
     }
     assert said[harm] in str(refused.value)

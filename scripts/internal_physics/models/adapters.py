@@ -16,12 +16,12 @@ def refuse_adapter(folder: str | Path, where: str) -> None:
     Raises:
         SourceError: naming the file, the kind of adapter and its base model.
     """
-    found = next(_adapters(Path(folder)), None)
-    if found is None:
+    adapter = next(_adapters(Path(folder)), None)
+    if adapter is None:
         return
-    name = found.relative_to(folder).as_posix()
+    name = adapter.relative_to(folder).as_posix()
     raise SourceError(
-        f"{name} is {_describe_adapter(found)}, which would not be applied",
+        f"{name} is {_describe_adapter(adapter)}, which would not be applied",
         where=where,
         expected="a whole model",
         todo="merge the adapter into its base model (peft: merge_and_unload), save that and use its folder; "

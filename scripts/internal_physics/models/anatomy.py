@@ -1,7 +1,7 @@
 """Where the parts of a model are, found from its module tree and not from a list of model names.
 
 Index conventions: l block 0..L-1; a site at layer -1 runs before the blocks, one at layer L after them.
-What is found here is a hypothesis; `selfcheck` proves it on a short pass before anything is recorded.
+The anatomy found here is a hypothesis; `recording.selfcheck` proves it on a short pass before anything is recorded.
 """
 
 import inspect

@@ -1,7 +1,7 @@
-"""A transformers folder: the files that loading uses, and whether they are whole. No heavy imports.
+"""A transformers folder: the files that loading uses, and whether they are complete. No heavy imports.
 
 Only these files count: they are fetched, described in the manifest, added up to the model's size, and make it stale
-when they change. A note beside the model, an optimizer's state or the same weights in another format does not.
+when they change. Other files do not count: notes, an optimizer's state, the same weights in another format.
 """
 
 import json
@@ -44,14 +44,14 @@ TOKENIZER_FILES = (
     "word_pronunciation.json",
     "word_shape.json",
 )
-REMOTE_CODE = ("*.py", "*.json", "*.txt")  # code of the model's own may read files of any name
+REMOTE_CODE = ("*.py", "*.json", "*.txt")  # a model's own code may read files of any name
 
 
 def used_files(folder: str | Path, *, trust_remote_code: bool = False) -> list[Path]:
     """The files of a folder that loading uses, sorted; its weights only where they are safetensors.
 
     Raises:
-        SourceError: for an index of shards that cannot be read or lists what is not there.
+        SourceError: for an index of shards that cannot be read or lists missing files.
     """
     folder = Path(folder)
     patterns = [*CONFIGS, *TOKENIZER_FILES, *(REMOTE_CODE if trust_remote_code else ())]
@@ -63,7 +63,7 @@ def used_files(folder: str | Path, *, trust_remote_code: bool = False) -> list[P
 
 
 def local_files(source: Source) -> list[str]:
-    """The files of a `path:` source that its snapshot is made of; of one that is damaged, all, so that it is tried."""
+    """The files of a `path:` source that its snapshot is made of; all files of a damaged one, so that it is tried."""
     path = Path(source.name).expanduser()
     if source.kind != "path" or not os.path.exists(path):
         return []
@@ -81,10 +81,10 @@ def _pickled(folder: Path) -> list[str]:
 
 
 def weight_files(folder: str | Path) -> list[Path]:
-    """The safetensors files that transformers takes a model's weights from; none where it finds none.
+    """The safetensors files that transformers takes a model's weights from; empty if it finds none.
 
     Raises:
-        SourceError: for an index of shards that cannot be read or lists what is not there.
+        SourceError: for an index of shards that cannot be read or lists missing files.
     """
     folder = Path(folder)
     missing = [path for path in named_weights(folder) if not os.path.isfile(path)]
@@ -99,7 +99,7 @@ def weight_files(folder: str | Path) -> list[Path]:
 
 
 def named_weights(folder: Path) -> list[Path]:
-    """The safetensors files that a folder's config, or its index of shards, names; there or not.
+    """The safetensors files that a folder's config, or its index of shards, names, whether they exist or not.
 
     The order is transformers': what config.json names as `transformers_weights`, one file, an index of shards.
 
@@ -129,7 +129,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """The model's config.json.
 
     Raises:
-        SourceError: where it is missing or no JSON.
+        SourceError: if it is missing or not JSON.
     """
     return read_mapping(Path(folder) / CONFIG)
 

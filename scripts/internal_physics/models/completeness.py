@@ -26,9 +26,10 @@ N_NAMED = 5
 def require_whole(module: PreTrainedModel, snapshot: str | Path, report: Mapping[str, Any], task: str) -> None:
     """Refuse a model that is not what its files hold.
 
-    Not missed are tensors that hold no weights (a mask, a count, a single number), that the model computes itself
-    (a buffer that is not saved), or that belong to another head which transformers knows of the same architecture (the
-    next-sentence head beside a masked one). What the architecture itself declares to do without is named in the log.
+    Tensors may be missing or unused if they hold no weights (a mask, a count, a single number), if the model computes
+    them itself (a buffer that is not saved), or if they belong to another head that transformers has for the same
+    architecture (the next-sentence head beside a masked one). The log names tensors that the architecture itself
+    declares as not needed.
 
     Args:
         module: as `from_pretrained` gave it.
@@ -55,25 +56,25 @@ def require_whole(module: PreTrainedModel, snapshot: str | Path, report: Mapping
     left_over = _left_over(module, stored, set(report["unexpected_keys"]))
     if left_over:
         raise ModelError(
-            f"a {kind} does not use {_named(left_over, 'tensor')} of it: another model would run than the one stored",
+            f"a {kind} does not use {_named(left_over, 'tensor')} of it: the model would not be the stored one",
             where=where,
             expected="files whose every tensor the model uses",
-            todo="check that config.json belongs to these weights; merge adapters; remove what is no part of the model",
+            todo="check that config.json belongs to these weights; merge adapters; remove tensors of other models",
         )
     _name_declared(module, stored, report["unexpected_keys"])
 
 
 def _left_over(module: PreTrainedModel, stored: list[NamedTensor], unexpected: set[str]) -> list[str]:
-    """Names of the tensors that are not used and would be missed."""
+    """Names of the unused tensors that the model should use."""
     missed = [t for t in stored if t.name in unexpected and not _is_harmless(module, t)]
     unknown = unexpected - {t.name for t in stored}
     return [t.key for t in _without_other_heads(module, missed)] + sorted(unknown)
 
 
 def _refuse_other_shapes(mismatched: Iterable[tuple], where: str, kind: str) -> None:
-    found = sorted((name, tuple(stored), tuple(expected)) for name, stored, expected in mismatched)
-    if found:
-        shapes = [f"{name} {stored} instead of {expected}" for name, stored, expected in found]
+    mismatches = sorted((name, tuple(stored), tuple(expected)) for name, stored, expected in mismatched)
+    if mismatches:
+        shapes = [f"{name} {stored} instead of {expected}" for name, stored, expected in mismatches]
         raise ModelError(
             f"{_named(shapes, 'tensor')} of it: another shape than a {kind} of its config has",
             where=where,
@@ -95,13 +96,13 @@ def _refuse_doubles(stored: list[NamedTensor], where: str) -> None:
 
 
 def _refuse_codes(module: PreTrainedModel, stored: list[NamedTensor], where: str) -> None:
-    """Codes of a quantised checkpoint whose config does not say so would be taken for values."""
+    """Refuse codes of a quantisation that the config does not mention: they would be taken for values."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     plain = {name for name in parameters if not is_quantized(module.get_submodule(name.rpartition(".")[0]))}
     codes = [t.key for t in stored if t.name in plain and not t.converted and t.is_code]
     if codes:
         raise ModelError(
-            f"{_named(codes, 'weight')} of it: stored as codes of a quantisation, of which config.json says nothing",
+            f"{_named(codes, 'weight')} of it: stored as codes of a quantisation, which config.json does not mention",
             where=where,
             expected="floating-point weights, or a quantization_config",
             todo="take the config that belongs to the weights",
@@ -113,7 +114,7 @@ def _is_harmless(module: PreTrainedModel, tensor: NamedTensor) -> bool:
 
 
 def _is_recomputed(module: nn.Module, name: str) -> bool:
-    """Whether the model computes it itself: a buffer that is not saved, be it at a new place (rotary_emb.inv_freq)."""
+    """Whether the model computes it itself: a buffer that is not saved, wherever it is now."""
     saved = module.state_dict().keys()
     recomputed = [buffer for buffer, _ in module.named_buffers() if buffer not in saved]
     return any(name == buffer or _last_two(name) == _last_two(buffer) for buffer in recomputed)

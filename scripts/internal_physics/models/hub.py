@@ -28,10 +28,10 @@ PICKLED = ("pytorch_model*.bin*",)
 def download(source: Source) -> Path:
     """Fetch the files that loading uses into the hub's own cache (resumable, shared).
 
-    The folder's name is the resolved commit. HF_HUB_OFFLINE is honoured: then only what the cache holds can be had.
+    The folder's name is the resolved commit. HF_HUB_OFFLINE is honoured: then only cached files are available.
 
     Raises:
-        SourceError: gated, missing, unknown revision, or out of reach; an index of shards that is damaged.
+        SourceError: gated, missing, unknown revision, or unreachable; an index of shards that is damaged.
     """
     small = [*CONFIGS, INDEX, *TOKENIZER_FILES, *(REMOTE_CODE if source.trust_remote_code else ())]
     folder = _download(source, source.revision, small)

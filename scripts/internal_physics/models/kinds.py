@@ -1,7 +1,7 @@
 """What a weight does in its model, from its parameter's name and place. No heavy imports.
 
 The names are those that the field's architectures use (llama, gpt2, gpt_neox, bloom, opt, phi3, bert, …). A name that
-none of them uses is "other": a guess would put unlike maps into one profile.
+none of them uses is "other": a guess would mix different maps in one profile.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Snapshot → readout, without the blocks: a skeleton on the meta device in which only what comes after them is loaded.
 
 What is loaded: final norm, head, their transforms, and whatever else stands outside the blocks. What is not: the
-blocks, and look-up tables (a tied table is the head's weight). It is what the recorded model has there: the same number
+blocks, and look-up tables (a tied table is the head's weight). It equals that of the recorded model: the same number
 format, and for a quantised model also the same quantisation of the few linear maps outside the blocks that bitsandbytes
 packs (BERT's transform; never the head or a norm).
 """
@@ -34,7 +34,7 @@ from internal_physics.models.refusals import reading
 def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
     """Load the readout of a snapshot as `load_snapshot` would load it, and nothing else.
 
-    A checkpoint whose readout is stored quantised is loaded whole: only transformers knows what to make of the codes.
+    A checkpoint whose readout is stored quantised is loaded whole: only transformers can decode the codes.
 
     Raises:
         ModelError: if a tensor of the readout is not in the snapshot, or transformers cannot build the model.
@@ -82,7 +82,7 @@ def _wanted(module: nn.Module, blocks_path: str) -> list[list[str]]:
 
 
 class _Blank(nn.Module):
-    """Stands in for an embedding table: rows of zeros, which the single block that follows ignores."""
+    """Replaces an embedding table: rows of zeros, which the single block that follows ignores."""
 
     weight: torch.Tensor
 
@@ -136,7 +136,7 @@ def _place(
 def _stored_names(module: PreTrainedModel, snapshot: Path) -> dict[str, NamedTensor]:
     """Name in the model → what is stored of it.
 
-    A weight that transformers makes out of several stored ones keeps its stored name, and so is not found: refused.
+    A weight that transformers combines from several stored ones keeps its stored name; it is not found, and refused.
     """
     return {t.key if t.converted else t.name: t for t in named_tensors(module, snapshot)}
 

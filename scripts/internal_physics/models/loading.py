@@ -95,7 +95,7 @@ class LoadedModel:
 
     @property
     def pad_id(self) -> int:
-        """The id padding positions are filled with; they are masked, so any that the embedding has a row for does."""
+        """The id padding positions are filled with; they are masked, so any id with a row in the embedding will do."""
         own = None if self.tokenizer is None else self.tokenizer.pad_token_id
         return own if own is not None and 0 <= own < self.n_embeddings else 0
 
@@ -129,11 +129,11 @@ def resolve_device(device: str) -> str:
 
 
 def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
-    """Load, freeze, and find the anatomy of a snapshot. `selfcheck.check_model` still has to prove it.
+    """Load, freeze, and find the anatomy of a snapshot. `recording.selfcheck` still has to prove it.
 
     Raises:
         SourceError: for an adapter, a damaged file or a missing one.
-        ModelError: if it cannot fit in memory, is not what its files hold or what was asked for, or transformers
+        ModelError: if it cannot fit in memory, differs from its files or from the options, or transformers
             cannot load it.
         ArchitectureError: if its parts are not found.
     """
@@ -170,7 +170,7 @@ def _require_context(n_tokens: int | None, snapshot: str | Path) -> None:
 
 @contextmanager
 def _known_reasons(snapshot: str | Path, task: str, stored: StoredQuantization | None) -> Iterator[None]:
-    """Where the model's own code, its head or its padding is the matter: what the config has to say."""
+    """Explain failures with a known cause: the model's own code, its head or its padding."""
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
@@ -189,12 +189,12 @@ def _known_reason(said: str, snapshot: str | Path, task: str) -> ModelError | No
         return ModelError(
             "pad_token_id in its config.json is a token that its embedding has no row for",
             where=str(snapshot),
-            expected="null, or a token of the model (RoBERTa and its kin number positions from it)",
-            todo="set pad_token_id in config.json; what the tokenizer says of padding may stay as it is",
+            expected="null, or a token of the model (RoBERTa and similar models number positions from it)",
+            todo="set pad_token_id in config.json; the tokenizer's padding token may stay as it is",
         )
     if "trust_remote_code" in said:
         return ModelError(
-            "the model needs Python code that came with it, which is not run unasked",
+            "the model needs Python code that came with it, which is not run without trust_remote_code",
             where=str(snapshot),
             expected="an architecture that transformers knows",
             todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
@@ -229,7 +229,7 @@ def check_request(snapshot: str | Path, options: LoadOptions) -> StoredQuantizat
 
 
 def _cast(module: nn.Module, dtype: torch.dtype) -> None:
-    """Give what is not quantised the number format asked for, but for what the architecture keeps in float32.
+    """Give what is not quantised the number format asked for, except what the architecture keeps in float32.
 
     transformers does so for other checkpoints; those that are already quantised keep the formats they are stored in.
     """

@@ -47,7 +47,7 @@ def estimate_memory(snapshot: str | Path, dtype: str, quantization: str) -> Memo
 
 
 def estimate_readout(snapshot: str | Path, dtype: str) -> MemoryEstimate:
-    """What the readout alone takes: the head, the largest tensor, is nearly all of it; twice while it is loaded."""
+    """Memory of the readout alone: nearly all of it is the head, the largest tensor; twice that while it is loaded."""
     largest = max((tensor.size for tensor in stored_tensors(snapshot)), default=0)
     weights = int(largest * BYTES_PER_WEIGHT[dtype])
     return MemoryEstimate(weights, 2 * weights + OVERHEAD_BYTES)

@@ -32,7 +32,7 @@ class NamedTensor:
 
     @property
     def is_code(self) -> bool:
-        """Whether it holds codes of a quantisation, or counts, and no values that torch computes with."""
+        """Whether it holds codes of a quantisation or counts, instead of values that torch computes with."""
         return self.dtype not in FLOATS
 
     def read(self) -> torch.Tensor:
@@ -49,17 +49,17 @@ def named_tensors(module: PreTrainedModel, snapshot: str | Path) -> list[NamedTe
         snapshot: its folder.
 
     Raises:
-        SourceError: for a file that is no safetensors file, or is cut off.
+        SourceError: for a file that is not a safetensors file, or is truncated.
     """
     transforms = get_model_conversion_mapping(module, hf_quantizer=getattr(module, "hf_quantizer", None))
     renamings = [t for t in transforms if isinstance(t, WeightRenaming)]
     converters = [t for t in transforms if isinstance(t, WeightConverter)]
-    state, found = module.state_dict(), []
+    state, tensors = module.state_dict(), []
     for file in weight_files(snapshot):
         for stored in read_header(file):
             key = stored.name
             name, pattern = rename_source_key(key, renamings, converters, module.base_model_prefix, state)
             if name not in state and key in state:
                 name, pattern = key, None
-            found.append(NamedTensor(name, file, key, pattern is not None, stored.dtype))
-    return found
+            tensors.append(NamedTensor(name, file, key, pattern is not None, stored.dtype))
+    return tensors

@@ -22,7 +22,7 @@ _QUANTIZATIONS = {
     "no": "none",
     **dict.fromkeys(("int8", "8bit", "llm.int8"), "int8"),
 }
-# What may be meant by a word for which there are several: the usual one.
+# Words with several possible meanings, and the usual one.
 LIKELY = {**dict.fromkeys(("int4", "4bit", "4-bit", "uint4", "q4"), "nf4"), "gpu": "cuda"}
 
 
@@ -82,7 +82,7 @@ class LoadOptions(ModelOptions):
 def spelled_dtype(dtype: Any) -> Any:
     """The name of a number format as options spell it: fp16, half, torch.float16 (text or type) are float16.
 
-    What is no known spelling stays as it is, to be refused where options are checked.
+    An unknown spelling is returned as it is, and refused where options are checked.
     """
     name = str(dtype).removeprefix("torch.").lower()
     return _SPELLINGS.get(name, name if name in get_args(Dtype) else dtype)
@@ -91,7 +91,7 @@ def spelled_dtype(dtype: Any) -> Any:
 def spelled_quantization(quantization: Any) -> Any:
     """The name of a quantisation as options spell it: NF4 and 8-bit are nf4 and int8.
 
-    What is no known spelling stays as it is, to be refused where options are checked.
+    An unknown spelling is returned as it is, and refused where options are checked.
     """
     if not isinstance(quantization, str):
         return quantization

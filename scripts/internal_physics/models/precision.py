@@ -20,7 +20,7 @@ HOW_INT8_MULTIPLIES = "int8"  # and columns with outliers in float16
 
 @dataclass(frozen=True)
 class Precision:
-    """What the linear maps of a model are stored and multiplied in, and all else.
+    """Number formats in which a model stores and multiplies its linear maps, and of everything else.
 
     Attributes:
         quantization: nf4, fp4, int8 or none; of a checkpoint that was de-quantised while it was loaded, its method and
@@ -54,14 +54,14 @@ def precision_of(module: nn.Module, stored: StoredQuantization | None = None) ->
         ModelError: for modules that are quantised in a way whose gradient cannot be recorded, or in several ways.
     """
     dtype = _most_common_dtype(module)
-    found = {_quantization_of(name, m) for name, m in module.named_modules() if is_quantized(m)}
-    if len(found) > 1:
-        kinds = " and ".join(sorted(f"{name} computed in {compute}" for name, _, compute in found))
+    kinds_found = {_quantization_of(name, m) for name, m in module.named_modules() if is_quantized(m)}
+    if len(kinds_found) > 1:
+        kinds = " and ".join(sorted(f"{name} computed in {compute}" for name, _, compute in kinds_found))
         raise ModelError(
             f"its linear maps are {kinds}", where=type(module).__name__, expected="one kind of quantisation"
         )
-    if found:
-        name, bits, compute = found.pop()
+    if kinds_found:
+        name, bits, compute = kinds_found.pop()
         return Precision(name, BITSANDBYTES, bits, compute, dtype)
     bits = torch.finfo(getattr(torch, dtype)).bits
     if stored is not None:
@@ -89,7 +89,7 @@ def require_what_was_asked(options: LoadOptions, ran: Precision, where: str) -> 
 
 
 def require_agreement(options: LoadOptions, stored: StoredQuantization | None, where: str) -> None:
-    """Refuse options that contradict how the checkpoint is quantised: transformers would not heed them.
+    """Refuse options that contradict how the checkpoint is quantised: transformers would ignore them.
 
     Raises:
         ModelError: with both values.
@@ -135,12 +135,12 @@ def _quantization_of(name: str, module: nn.Module) -> tuple[str, int, str]:
     )
 
 
-def _require_shape(name: str, module: nn.Module, found: torch.Size) -> None:
-    """Weights that are quantised while they are loaded are compared with their module by nobody else."""
+def _require_shape(name: str, module: nn.Module, shape: torch.Size) -> None:
+    """Weights that are quantised while they are loaded must have their module's shape; transformers does not check."""
     expected = (module.out_features, module.in_features)
-    if tuple(found) != expected:
+    if tuple(shape) != expected:
         raise ModelError(
-            f"{name}.weight has shape {tuple(found)}",
+            f"{name}.weight has shape {tuple(shape)}",
             expected=f"{expected}, as the config says",
             todo="check that config.json belongs to these weights",
         )

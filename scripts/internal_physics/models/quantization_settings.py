@@ -1,4 +1,4 @@
-"""What transformers is told about quantisation, and which ways of it do not run here."""
+"""Settings of transformers for quantisation, and the methods that are not supported here."""
 
 import inspect
 from pathlib import Path
@@ -49,7 +49,7 @@ def require_known_method(stored: StoredQuantization | None, snapshot: str | Path
 
 
 def other_method(stored: StoredQuantization, what: str, snapshot: str | Path) -> ModelError:
-    """The refusal of a checkpoint that is quantised in a way that does not run here; `what` says why."""
+    """The error for a checkpoint whose quantisation is not supported here; `what` says why."""
     return ModelError(
         f"it is quantised by {stored.method}, {what}",
         where=str(snapshot),

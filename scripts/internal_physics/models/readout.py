@@ -1,7 +1,7 @@
 """The readout of any architecture: final norm and head, as the model itself applies them to a residual.
 
 No architecture is named: the list of blocks is swapped for one block that returns a given residual, and the
-model is run. Soft-capping, logit scaling and masked-LM transforms come along by themselves.
+model is run. Soft-capping, logit scaling and masked-LM transforms are included automatically.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from internal_physics.models.anatomy import Anatomy, accepts, input_embedding
 
 
 class _Injector(nn.Module):
-    """Stands in for a block: returns the given residual, in the shape of output the real block has."""
+    """Replaces a block: returns the given residual, in the shape of output the real block has."""
 
     def __init__(self, stands_for: nn.Module, residual: torch.Tensor, in_tuple: bool) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """What libraries say about a file they cannot read, as an error that names the file. No heavy imports.
 
-transformers, tokenizers, torch, gguf and bitsandbytes raise whatever a damaged or foreign file leads them into. At the
-few places where such a file is handed to them, anything they raise means that the file, or a package, is not right.
+transformers, tokenizers, torch, gguf and bitsandbytes raise errors of any kind for a damaged or foreign file. Where
+such a file is passed to them, any error means that the file, or a package, is at fault.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from internal_physics.ground.errors import SourceError, UserError
 
 _LONGEST_REASON = 300  # characters
-# What stands in the libraries' messages → the package that is missing, as pip knows it.
+# Text in the libraries' messages → the missing package, by its name for pip.
 _PACKAGES = {
     "sentencepiece": "sentencepiece",
     "tiktoken": "tiktoken",
@@ -33,7 +33,7 @@ def reading(failure: str, where: str | Path, error: type[UserError] = SourceErro
         error: kind of error to raise.
 
     Raises:
-        UserError: as it comes, where the library code raises one itself; else of the kind `error`.
+        UserError: unchanged, if the library code raises one itself; otherwise of the kind `error`.
     """
     try:
         yield
@@ -65,14 +65,14 @@ def _has_sentencepiece_model(folder: Path) -> bool:
 
 
 def reason_of(problem: BaseException) -> str:
-    """The first sentence or so of an exception's message, in one line; its kind where it says nothing."""
+    """The first sentence or so of an exception's message, in one line; its type if it has no message."""
     text = " ".join(str(problem).split()) or type(problem).__name__
     text = f"no {text}" if isinstance(problem, KeyError) else text
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 def _missing_package(problem: BaseException | None) -> str:
-    """The package without which a file cannot be read, by what is said of it in a chain of exceptions; else ""."""
+    """The package that is needed to read a file, as named in a chain of exceptions; otherwise ""."""
     while problem is not None:
         said = str(problem).lower()
         for word, package in _PACKAGES.items():

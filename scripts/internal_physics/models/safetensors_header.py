@@ -1,7 +1,7 @@
 """The header of a safetensors file: which tensors it holds, of which type and shape. No heavy imports.
 
 Layout: 8 bytes of length, the header as JSON, then the tensors' bytes without gaps. A header is checked as a whole, so
-that a damaged file is named before anything is made of it.
+that a damaged file is named before any of it is used.
 """
 
 import json
@@ -24,14 +24,14 @@ BITS = {
     **dict.fromkeys(("I32", "U32", "F32"), 32),
     **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
 }
-FLOATS = ("F16", "BF16", "F32", "F64")  # what loading casts to the model's own type; all else stays as it is stored
+FLOATS = ("F16", "BF16", "F32", "F64")  # loading casts these to the model's own type, and no others
 _LONGEST_HEADER_BYTES = 100_000_000
 _POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as it lies in a file.
+    """A tensor as it is stored in a file.
 
     Attributes:
         name: its key.
@@ -58,7 +58,7 @@ def read_header(path: str | Path) -> list[StoredTensor]:
     """The tensors of a file in the order of its header; no tensor is read.
 
     Raises:
-        SourceError: naming the file, where it cannot be read, is not a safetensors file, or is not whole.
+        SourceError: naming the file, where it cannot be read, is not a safetensors file, or is not complete.
     """
     path = Path(path)
     try:
@@ -99,7 +99,7 @@ def _parse(header: bytes, path: Path) -> dict[str, Mapping[str, Any]]:
 def _tensor(name: str, entry: Any, path: Path) -> StoredTensor:
     known = isinstance(entry, Mapping) and str(entry.get("dtype")) in BITS
     if not known or not _naturals(entry.get("shape")) or not _naturals(entry.get("data_offsets")):
-        raise _damaged(f"its header says of {name!r} what cannot be", path)
+        raise _damaged(f"its header has an impossible entry for {name!r}", path)
     return StoredTensor(name, entry["dtype"], tuple(entry["shape"]))
 
 
@@ -115,7 +115,7 @@ def _check_places(
     places = [(entry["data_offsets"], tensor) for entry, tensor in zip(entries, tensors, strict=True)]
     for offsets, tensor in sorted(places, key=lambda place: place[0]):
         if len(offsets) != 2 or offsets[0] != end or offsets[1] - offsets[0] != tensor.n_bytes:
-            raise _damaged(f"its header says of {tensor.name!r} what cannot be", path)
+            raise _damaged(f"its header has an impossible entry for {tensor.name!r}", path)
         end = offsets[1]
     if end != n_bytes:
         raise SourceError(

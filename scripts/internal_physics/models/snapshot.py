@@ -1,8 +1,8 @@
 """Snapshots: a folder with config, tokenizer and safetensors, and a manifest that says what they are.
 
 The manifest holds no time stamp, so that equal sources give equal snapshots. Sizes are checked at every use. So are
-checksums, but for files whose size and date are those at which their checksum was last found right: computing it would
-read gigabytes in every job. Those sizes and dates are kept beside the folder, in `.{snapshot}.verified.json`.
+checksums, except those of files whose size and date have not changed since they were last verified: computing them
+would read gigabytes in every job. Those sizes and dates are kept beside the folder, in `.{snapshot}.verified.json`.
 """
 
 import contextlib
@@ -81,12 +81,12 @@ def describe(folder: Path, files: Iterable[Path], source: Source, revision: str 
     names = sorted(path.relative_to(folder).as_posix() for path in files)
     _require(names, "config.json", source)
     _require(names, ".safetensors", source)
-    found = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
+    entries = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
     quantization = stored_quantization(folder)
     return Manifest(
         asdict(source),
-        revision or _revision(found),
-        found,
+        revision or _revision(entries),
+        entries,
         None if quantization is None else asdict(quantization),
         stored_as,
     )
@@ -105,7 +105,7 @@ def source_formats(folder: str | Path, manifest: Manifest) -> str:
 
 
 def first_weights(names: Iterable[str]) -> str:
-    """The file by which weights in several are known: the first safetensors file by name."""
+    """The file whose checksum identifies weights in several files: the first safetensors file by name."""
     return min(name for name in names if name.endswith(".safetensors"))
 
 
@@ -124,7 +124,7 @@ def read_manifest(folder: str | Path) -> Manifest:
         manifest = _parsed(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SourceError(
-            f"this is no snapshot: its {MANIFEST} is missing or damaged",
+            f"this is not a snapshot: its {MANIFEST} is missing or damaged",
             where=str(folder),
             todo="delete the folder; the `fetch` rule makes it again",
         ) from error
@@ -145,7 +145,7 @@ def _parsed(raw: Any) -> Manifest:
     """The content of a manifest.
 
     Raises:
-        TypeError, ValueError: where it is another.
+        TypeError, ValueError: if it is not one of a snapshot.
     """
     manifest = Manifest(**raw)
     entries = manifest.files.values() if isinstance(manifest.files, dict) else [None]
@@ -162,7 +162,7 @@ def _parsed(raw: Any) -> Manifest:
 
 
 def note_verified(folder: str | Path, manifest: Manifest) -> None:
-    """Remember that the files have the manifest's checksums, as they are now; not where that cannot be written."""
+    """Note that the files, as they are now, have the manifest's checksums; skipped if the note cannot be written."""
     with contextlib.suppress(StoreError):
         write_text(_notes_of(Path(folder)), json.dumps(_states(Path(folder), manifest), indent=1) + "\n")
 
@@ -195,7 +195,7 @@ def _noted(folder: Path) -> dict[str, Any]:
 
 
 def _states(folder: Path, manifest: Manifest) -> dict[str, list[Any]]:
-    """What tells whether a file is still the one whose checksum was computed: checksum, size and date."""
+    """What identifies the state in which a file's checksum was computed: checksum, size and date."""
     return {
         name: [entry["sha256"], entry["bytes"], (folder / name).stat().st_mtime_ns]
         for name, entry in manifest.files.items()

@@ -17,7 +17,7 @@ class StoredQuantization:
 
     Attributes:
         method: of the config, such as bitsandbytes, gptq or fp8.
-        name: as the option `quantization` has it where it has it (nf4, fp4, int8), else the method.
+        name: as the option `quantization` spells it (nf4, fp4, int8); of any other, the method.
         bits: of a weight; None where the config does not say.
         compute_dtype: what 4-bit weights are multiplied in; "" where the config leaves that open.
     """
@@ -38,17 +38,17 @@ def stored_quantization(folder: str | Path) -> StoredQuantization | None:
     text_config = config.get("text_config")
     given = [config.get("quantization_config"), config.get("compression_config")]
     given += [text_config.get("quantization_config")] if isinstance(text_config, Mapping) else []
-    found = next((entry for entry in given if entry is not None), None)
-    if found is None:
+    settings = next((entry for entry in given if entry is not None), None)
+    if settings is None:
         return None
-    if not isinstance(found, Mapping):
+    if not isinstance(settings, Mapping):
         raise SourceError(
-            f"quantization_config is {found!r}",
+            f"quantization_config is {settings!r}",
             where=str(Path(folder) / CONFIG),
             expected="a mapping with a quant_method",
             todo="take the config that belongs to the weights",
         )
-    return _bitsandbytes(found) if _is_bitsandbytes(found) else _other(found, folder)
+    return _bitsandbytes(settings) if _is_bitsandbytes(settings) else _other(settings, folder)
 
 
 def _is_bitsandbytes(settings: Mapping[str, Any]) -> bool:

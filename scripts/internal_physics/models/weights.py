@@ -40,12 +40,12 @@ class Weight:
 def weights_of(module: nn.Module, anatomy: Anatomy) -> Iterator[Weight]:
     """Every 2-D weight once, in the order of the module tree."""
     seen = set()
-    for found in anatomy.maps:
-        if found.parameter in seen:
+    for used in anatomy.maps:
+        if used.parameter in seen:
             continue
-        seen.add(found.parameter)
-        kind = kind_of(found.parameter, layer=found.layer, n_layers=anatomy.n_layers, lookup=found.lookup)
-        yield Weight(found.parameter, found.layer, kind, found.shape, module.get_submodule(found.site))
+        seen.add(used.parameter)
+        kind = kind_of(used.parameter, layer=used.layer, n_layers=anatomy.n_layers, lookup=used.lookup)
+        yield Weight(used.parameter, used.layer, kind, used.shape, module.get_submodule(used.site))
 
 
 def dense_weight(module: nn.Module) -> torch.Tensor:
@@ -55,7 +55,7 @@ def dense_weight(module: nn.Module) -> torch.Tensor:
     value times the absmax of its block, rounded to the module's compute type where that is narrower than float32.
 
     Raises:
-        TypeError: for a quantised weight in a layout that is none of these.
+        TypeError: for a quantised weight in any other layout.
     """
     weight = cast(torch.Tensor, module.weight)
     with torch.no_grad():
@@ -90,9 +90,9 @@ def _from_4bit(module: nn.Module, weight: Any) -> torch.Tensor:
 def _from_packed_4bit(packed: torch.Tensor, state: Any) -> torch.Tensor:
     """The layout that bitsandbytes 0.50 repacks to in gradient-free passes on CPUs with AVX512-BF16.
 
-    Rows stand in groups of 32. For each pair of neighbouring columns, 32 bytes hold rows 0-15 of the group in their
-    low halves and rows 16-31 in their high ones. Scales are bfloat16, [in / block, out]. The library's own inverse
-    does not put unquantised scales back in order, so codes and scales are read here.
+    Rows are stored in groups of 32. For each pair of neighbouring columns, 32 bytes hold rows 0-15 of the group in
+    their low halves and rows 16-31 in their high ones. Scales are bfloat16, [in / block, out]. The library's own
+    inverse does not put unquantised scales back in order, so codes and scales are read here.
     """
     n_out, n_in = state.shape
     halves = packed.reshape(-1, 32)
