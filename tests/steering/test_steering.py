@@ -381,7 +381,7 @@ def test_a_masked_model_is_read_at_the_mask_or_at_the_last_token():
 
 
 def test_equal_texts_are_refused():
-    with pytest.raises(ConfigError, match="does not tell the positive from the negative"):
+    with pytest.raises(ConfigError, match="have the same states in the model"):
         derive_direction(load("llama"), {"positive": ["same"], "negative": ["same"]})
 
 

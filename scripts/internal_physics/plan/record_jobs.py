@@ -1,4 +1,4 @@
-"""Record jobs: prompt sets cut into jobs, each with the files it writes."""
+"""Record jobs: prompt sets split into jobs, each with the files it writes."""
 
 import os
 import re
@@ -36,7 +36,7 @@ class RecordJob:
 
 
 def record_jobs(prompt_sets: Iterable[PromptSet], prompts_per_job: int) -> list[RecordJob]:
-    """Cut every prompt set into jobs of at most `prompts_per_job` prompts."""
+    """Split every prompt set into jobs of at most `prompts_per_job` prompts."""
     return [
         _job(number, part, prompt_set, prompts)
         for number, prompt_set in enumerate(prompt_sets)
@@ -69,7 +69,9 @@ def _chunks(prompts: Sequence[Prompt], size: int) -> Iterator[Sequence[Prompt]]:
 
 
 def lost_tensors(runs: Iterable[Run], record_jobs: Sequence[RecordJob]) -> list[str]:
-    """Records that are listed but no longer there: to be asked for by name, since only listings are asked for else."""
+    """Records that are listed but no longer there: they must be requested by name, since rules otherwise request only
+    listings.
+    """
     return [
         path
         for run in runs

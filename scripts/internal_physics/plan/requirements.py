@@ -9,7 +9,7 @@ from internal_physics.ground.errors import ConfigError
 
 
 def refuse_unmet_requirements(config: Config, where: str) -> None:
-    """Refuse a config that asks for a metric which its prompt sets cannot give.
+    """Refuse a config with a metric that cannot be computed from its prompt sets.
 
     Args:
         config: checked.

@@ -1,6 +1,6 @@
 """What a config asks for: jobs, tables, figures, and the paths of their files, all relative to the working directory.
 
-The rules ask this plan; it knows no Snakemake. A path may keep wildcards in braces where a rule has them.
+The rules read this plan; it does not depend on Snakemake. A path may contain wildcards in braces where a rule has them.
 """
 
 from collections.abc import Mapping
@@ -122,12 +122,14 @@ class RunPlan:
         return {key: options[key] for key in names_of(ModelOptions)} | {"attention": attention}
 
     def model_descriptions(self) -> dict[str, dict[str, str]]:
-        """Model -> what of its options says what it is, and not where it runs; in what formats, its records say."""
+        """Model -> the options that describe the model itself and not where it runs; its records hold its number
+        formats.
+        """
         told = ("source", "task")
         return {name: {key: options[key] for key in told} for name, options in self.config.models.items()}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:
-        """What a record depends on besides model and prompts; how a set is cut into jobs changes none."""
+        """What a record depends on besides model and prompts; how a set is split into jobs does not matter."""
         options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}
         return options | {"weight_gradients": job.weight_gradients}
 
@@ -137,8 +139,8 @@ class RunPlan:
 
     def steering(self, condition: str) -> dict[str, Any] | None:
         """What a condition adds to the residual stream; None for the baseline."""
-        found = self.config.conditions.get(condition)
-        return None if found is None else dict(found.steering)
+        steered = self.config.conditions.get(condition)
+        return None if steered is None else dict(steered.steering)
 
     def steering_files(self, model: str, condition: str) -> list[str]:
         """The file with a condition's direction, first, and those it points to: the user's own, or a derived one."""
@@ -183,14 +185,16 @@ class RunPlan:
         """Models and conditions that a run may be compared with, in the order of preference.
 
         These are the model that the config names as the reference, else every model before it in the config, in the
-        same condition; and for another condition than the baseline the own baseline.
+        same condition; and, for a condition other than the baseline, the model's own baseline.
         """
         before = self.models[: self.models.index(model)]
         others = before if self.config.reference is None else [self.config.reference]
         task = self.config.models[model]["task"]
-        found = [(other, condition) for other in others if other != model and self.config.models[other]["task"] == task]
-        found += [] if condition == BASELINE else [(model, BASELINE)]
-        return [run for run in found if run in self.runs]
+        candidates = [
+            (other, condition) for other in others if other != model and self.config.models[other]["task"] == task
+        ]
+        candidates += [] if condition == BASELINE else [(model, BASELINE)]
+        return [run for run in candidates if run in self.runs]
 
     @property
     def ranked_metrics(self) -> list[str]:
@@ -218,7 +222,7 @@ class RunPlan:
         return registry.wanted_tables(self.asked)
 
     def metric_options(self, metric: str) -> dict[str, Any]:
-        """What of the config's `statistics` a metric takes."""
+        """The options of the config's `statistics` that a metric takes."""
         return {name: self.config.raw["statistics"][name] for name in registry.METRICS[metric].options}
 
     # --- figures ---
@@ -254,7 +258,7 @@ class RunPlan:
         return tables | {name: [p.format(model=m) for m in self.models] for name, p in figure.files.items()}
 
     def figure_options(self, kind: str) -> dict[str, Any]:
-        """What the kind's function `figures` is called with."""
+        """Arguments of the kind's function `figures`."""
         figure = registry.FIGURES[kind]
         sets = self._sets_of.get(figure.per, self.prompt_sets)
         of_run: Mapping[str, Any] = {

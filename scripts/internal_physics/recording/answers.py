@@ -1,7 +1,7 @@
 """A causal prompt's answer → the tokens with which the text would go on.
 
-The rule: the answer follows the text after one space where words are written apart, else at once. The tokens are what
-the tokenizer adds when it reads text and answer together.
+The rule: the answer follows the text after one space if words are separated by spaces, otherwise directly. The tokens
+are what the tokenizer adds when it reads text and answer together.
 """
 
 import unicodedata
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 _WRITTEN_TOGETHER = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")  # scripts without spaces
 _OPENING = ("Ps", "Pi", "Pd", "Sc")  # brackets, opening quotes, dashes, currencies
-_QUOTES = "\"'`*_"  # they open what stands between them only after white space
+_QUOTES = "\"'`*_"  # these open a pair only after white space
 _SLASHES = "/\\#@"
 
 

@@ -1,8 +1,8 @@
-"""What is kept of attention rows: their entropy, and whether they are distributions at all.
+"""What is kept of attention rows: their entropy, and whether they are distributions.
 
-A softmax row sums to 1. A row with a sink (an outcome of its own, to which a head may give mass instead of to a token)
-comes without it and sums to less: what is missing is the sink's, and counts as one outcome. A row of sigmoids sums to
-anything and has no entropy. What a model's rows are is found from the rows, not from its name.
+A softmax row sums to 1. A row with a sink (an extra outcome to which a head may give mass instead of to a token)
+is returned without it and sums to less: the missing mass is the sink's, and counts as one outcome. A row of sigmoids
+sums to anything and has no entropy. The kind of a model's rows is found from the rows, not from its name.
 
 Index conventions: b prompt of the batch, h head, t query token, s key token; one entry per layer.
 """
@@ -29,11 +29,11 @@ _RAISED = 30.0  # a logit with which a sink takes nearly all the mass
 
 
 class Rows(IntEnum):
-    """What the attention rows of one layer are; the larger one holds where two passes disagree."""
+    """Kind of the attention rows of one layer; if two passes disagree, the larger one is taken."""
 
     DISTRIBUTIONS = 0
     WITH_SINK = 1
-    WITHOUT_THEIR_SINK = 2  # it scales the output behind the rows, which sum to 1 all the same
+    WITHOUT_THEIR_SINK = 2  # it scales the output after the rows, which sum to 1 anyway
     NO_DISTRIBUTIONS = 3
 
 
@@ -47,7 +47,7 @@ class LayerRows:
     tolerance: float
 
     def kind(self, b: int | slice, n_tokens: int) -> Rows:
-        """What the rows of a prompt's own tokens are. A row that is not finite says nothing."""
+        """Kind of the rows of a prompt's own tokens. Rows that are not finite are ignored."""
         total, lowest = self.total[b, ..., :n_tokens], self.lowest[b, ..., :n_tokens]
         if bool((total > 1 + self.tolerance).any() or (lowest < -self.tolerance).any()):
             return Rows.NO_DISTRIBUTIONS
@@ -55,7 +55,7 @@ class LayerRows:
 
 
 def layer_rows(attentions: Sequence[torch.Tensor | None] | None, anatomy: Anatomy) -> list[LayerRows]:
-    """Sum up the rows [b, h, t, s] of every layer; nothing where the model returns no attention.
+    """Sum up the rows [b, h, t, s] of every layer; empty if the model returns no attention.
 
     Raises:
         ArchitectureError: for another number of attention tensors than of blocks.
@@ -85,11 +85,11 @@ def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: S
         rows: of the batch, per layer.
         b: the prompt.
         n_tokens: its length.
-        known: what the rows of each layer are known to be; empty for what these alone show.
+        known: the known kind of each layer's rows; if empty, it is read from these rows alone.
 
     Returns:
-        With a sink, entropies that have its mass as an outcome of their own; NaN where rows are no distributions, or
-        are given without their sink.
+        With a sink, entropies that count its mass as one more outcome; NaN if rows are not distributions, or are given
+        without their sink.
     """
     tensors = {}
     for layer, own in enumerate(rows):
@@ -106,10 +106,11 @@ def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: S
 
 
 def learn_attention_rows(model: LoadedModel) -> None:
-    """Find what a model's attention rows are on one short pass, once, and write it into `model.attention_rows`.
+    """Find the kind of a model's attention rows on one short pass, once, and write it into `model.attention_rows`.
 
     A short prompt alone may not show it: two sigmoids can sum to less than 1. Where rows sum to 1 and the layer has a
-    parameter that is called a sink, that is raised for one more pass: rows that do not feel it come without it.
+    parameter that is called a sink, the sink is raised for one more pass: rows that do not change are returned without
+    it.
     """
     if model.attention_rows:
         return
@@ -124,7 +125,7 @@ def learn_attention_rows(model: LoadedModel) -> None:
 
 
 def _kinds(model: LoadedModel) -> list[Rows]:
-    """What the rows of a few different tokens are. Embeddings need gradients, as in recording: see selfcheck."""
+    """Kind of the rows of a few different tokens. Embeddings need gradients, as in recording: see selfcheck."""
     n = model.n_embeddings
     ids = ((torch.arange(1, N_PROBE_TOKENS + 1) * n) // (N_PROBE_TOKENS + 2))[None].to(model.device)
     extra: dict[str, object] = {"use_cache": False} if accepts(model.module, "use_cache") else {}
@@ -136,12 +137,12 @@ def _kinds(model: LoadedModel) -> list[Rows]:
 
 def _sinks(model: LoadedModel) -> dict[int, list[nn.Parameter]]:
     """Layer → its parameters that are called sinks."""
-    found = {}
+    sinks = {}
     for layer, block in enumerate(model.anatomy.blocks(model.module)):
         named = [p for name, p in block.named_parameters() if "sink" in name and p.is_floating_point()]
         if named:
-            found[layer] = named
-    return found
+            sinks[layer] = named
+    return sinks
 
 
 @contextmanager

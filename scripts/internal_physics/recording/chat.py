@@ -18,12 +18,12 @@ def render(text: str, tokenizer: PreTrainedTokenizerBase, where: str) -> str:
     """The text in the tokenizer's chat template, with the beginning of the answer, special tokens written out.
 
     Raises:
-        PromptError: the tokenizer has no template, or it fails, does not hold the text, or ends without an answer's
-            beginning.
+        PromptError: the tokenizer has no template, or it fails, does not hold the text, or ends without the beginning
+            of an answer.
     """
     rendered, without = (_apply(text, tokenizer, begin, where) for begin in (True, False))
-    _, found, after = rendered.rpartition(text.strip())
-    if not found:
+    _, separator, after = rendered.rpartition(text.strip())
+    if not separator:
         raise PromptError(
             f"the model's chat template does not hold the text as it is: it makes {rendered!r}",
             where=where,
@@ -60,7 +60,7 @@ def _apply(text: str, tokenizer: PreTrainedTokenizerBase, begin_answer: bool, wh
                 add_generation_prompt=begin_answer,
             )
         )
-    except Exception as error:  # a template is a program of its own, and may raise anything
+    except Exception as error:  # a template is a program, and may raise any error
         raise PromptError(
             f"the model's chat template fails: {type(error).__name__}: {error}",
             where=where,
@@ -69,11 +69,11 @@ def _apply(text: str, tokenizer: PreTrainedTokenizerBase, begin_answer: bool, wh
 
 
 def _dates(template: str) -> str:
-    """A definition that makes every date of a template that of TODAY; empty where there is none to make."""
-    found = [form for _, form in _DATE_FORMAT.findall(template)]
-    if len(found) < template.count("strftime_now("):
+    """A definition that makes every date of a template that of TODAY; empty if the template writes no date."""
+    forms = [form for _, form in _DATE_FORMAT.findall(template)]
+    if len(forms) < template.count("strftime_now("):
         return ""
-    formats = dict.fromkeys(found)
+    formats = dict.fromkeys(forms)
     if not formats:
         return ""
     cases = "".join(f"{{%- if form == {form!r} -%}}{TODAY.strftime(form)}{{%- endif -%}}" for form in formats)

@@ -75,7 +75,7 @@ def derive_direction(
         where: the place in the config, for messages.
 
     Raises:
-        ConfigError: for a text that cannot be run, or texts that the model does not tell apart.
+        ConfigError: for a text that cannot be run, or texts whose states are the same in the model.
     """
     positive, negative = (
         last_states(model, _encode_side(model, contrast[side], text, f"{where} → {side}"), batch_size)
@@ -87,7 +87,7 @@ def derive_direction(
         vectors = positive.mean(axis=0) - negative.mean(axis=0)
     if not vectors.any():
         raise ConfigError(
-            "the model does not tell the positive from the negative texts",
+            "the positive and the negative texts have the same states in the model",
             where=where,
             expected="texts that differ",
         )
@@ -144,10 +144,12 @@ def _encode(reader: TextReader, text: str, number: int, where: str) -> Encoded:
         ConfigError: for a text that cannot be run.
     """
     try:
-        found = reader.read(text, where)
+        token_ids = reader.read(text, where)
     except PromptError as error:
         raise ConfigError(error.what, where=error.where, expected=error.expected, todo=error.todo) from None
     mask = reader.tokenizer.mask_token_id if reader.task == "masked" else None
-    masks = [t for t, token in enumerate(found.ids) if token == mask]
-    position = masks[0] if len(masks) == 1 else len(found.ids) - 1
-    return Encoded(Prompt(f"text_{number + 1}", text), found.ids, found.tokens, position, special=found.special)
+    masks = [t for t, token in enumerate(token_ids.ids) if token == mask]
+    position = masks[0] if len(masks) == 1 else len(token_ids.ids) - 1
+    return Encoded(
+        Prompt(f"text_{number + 1}", text), token_ids.ids, token_ids.tokens, position, special=token_ids.special
+    )

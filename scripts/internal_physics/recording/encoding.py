@@ -1,4 +1,4 @@
-"""Prompt → token ids, where its prediction is read and what is its answer, and the checks that need a tokenizer."""
+"""Prompt → token ids, the position of its prediction, its answer, and the checks that need a tokenizer."""
 
 import logging
 from collections.abc import Iterable
@@ -26,9 +26,9 @@ class Encoded:
         ids: token ids that run, special tokens included.
         tokens: their strings.
         read_position: the last token (causal) or the [MASK] (masked).
-        answer: token id of the answer at the read position, of a longer one its first; None where the prompt has no
+        answer: token id of the answer at the read position, the first of several; None where the prompt has no
             answer, and where no token of the model begins it (a word that it lacks, or a space of its own).
-        special: positions of special tokens; None where no tokenizer has told them.
+        special: positions of special tokens; None if no tokenizer has named them.
         n_answer_tokens: how many tokens the answer has; 0 where `answer` is None.
     """
 
@@ -42,7 +42,7 @@ class Encoded:
 
 
 def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextOptions | None = None) -> list[Encoded]:
-    """Tokenize prompts for a model and check that each can be run; what is left out of them is logged.
+    """Tokenize prompts for a model and check that each can be run; the log names tokens that are left out.
 
     Raises:
         PromptError: for the first that cannot, naming it.
@@ -67,7 +67,7 @@ def encode(
     context_length: int | None,
     options: TextOptions | None = None,
 ) -> Encoded:
-    """Tokenize one prompt without a model at hand, of which only the context is checked.
+    """Tokenize one prompt without a loaded model; of the model's limits only the context is checked.
 
     Raises:
         PromptError: longer than the context, a single token (no loss), not one [MASK], a long answer, and whatever
@@ -96,28 +96,30 @@ def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
     """A prompt ready to run; the tokenizer's tokens that are left out are added to `left_out`."""
     where = _place(prompt)
     with reading(f"the tokenizer of {reader.tokenizer.name_or_path} fails", where, PromptError):
-        found = reader.read(prompt.text, where)
-        left_out.update(found.left_out)
-        return _encoded(prompt, found, reader, where)
+        token_ids = reader.read(prompt.text, where)
+        left_out.update(token_ids.left_out)
+        return _encoded(prompt, token_ids, reader, where)
 
 
-def _encoded(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) -> Encoded:
+def _encoded(prompt: Prompt, token_ids: TokenIds, reader: TextReader, where: str) -> Encoded:
     if reader.task == "masked":
-        return _encode_masked(prompt, found, reader, where)
-    if len(found.ids) < 2:
+        return _encode_masked(prompt, token_ids, reader, where)
+    if len(token_ids.ids) < 2:
         raise PromptError(
-            f"{len(found.ids)} token: there is no next token to predict, so no loss",
+            f"{len(token_ids.ids)} token: there is no next token to predict, so no loss",
             where=where,
             expected="at least 2 tokens",
             todo="lengthen it",
         )
     answer = _tokens_after(prompt, reader, where)
     first = answer[0] if answer else None
-    return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1, first, found.special, len(answer))
+    return Encoded(
+        prompt, token_ids.ids, token_ids.tokens, len(token_ids.ids) - 1, first, token_ids.special, len(answer)
+    )
 
 
 def _tokens_after(prompt: Prompt, reader: TextReader, where: str) -> tuple[int, ...]:
-    """Tokens of a causal prompt's answer; none if it has no answer, or if the first token says nothing of it."""
+    """Tokens of a causal prompt's answer; none if it has no answer, or if the first token carries no text of it."""
     if prompt.answer is None:
         return ()
     if not prompt.answer.strip():
@@ -141,8 +143,8 @@ def _place(prompt: Prompt) -> str:
     return f"prompt {prompt.name!r} ({text!r})"
 
 
-def _encode_masked(prompt: Prompt, found: TokenIds, reader: TextReader, where: str) -> Encoded:
-    positions = [t for t, token in enumerate(found.ids) if token == reader.tokenizer.mask_token_id]
+def _encode_masked(prompt: Prompt, token_ids: TokenIds, reader: TextReader, where: str) -> Encoded:
+    positions = [t for t, token in enumerate(token_ids.ids) if token == reader.tokenizer.mask_token_id]
     if len(positions) != 1:
         raise PromptError(
             f"{len(positions)} masks",
@@ -155,11 +157,13 @@ def _encode_masked(prompt: Prompt, found: TokenIds, reader: TextReader, where: s
         answer = _answer_id(prompt, reader.tokenizer, where)
         reader.require_predicted(answer, prompt.answer, where)
     n_tokens = 0 if answer is None else 1
-    return Encoded(prompt, found.ids, found.tokens, positions[0], answer, found.special, n_tokens)
+    return Encoded(prompt, token_ids.ids, token_ids.tokens, positions[0], answer, token_ids.special, n_tokens)
 
 
 def _answer_id(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, where: str) -> int:
-    """The answer as one token; where a mask swallows the space before it (RoBERTa), its stand-in has that space."""
+    """The answer as one token; where a mask swallows the space before it (RoBERTa), its replacement includes that
+    space.
+    """
     mask = tokenizer.added_tokens_decoder.get(tokenizer.mask_token_id)
     follows_space = mask is not None and mask.lstrip and f" {MASK}" in prompt.text
     text = f" {prompt.answer}" if follows_space else str(prompt.answer)

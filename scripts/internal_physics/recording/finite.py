@@ -1,6 +1,6 @@
-"""Numbers that leave the range of their format on the self-check's own pass, told apart from a wrong anatomy.
+"""Numbers that leave the range of their format on the self-check's own pass, as distinct from a wrong anatomy.
 
-NaN equals nothing, itself included, so that every comparison of the self-check would blame the architecture.
+NaN is not equal to any number, so that every comparison of the self-check would blame the architecture.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def require_finite(
     Args:
         residuals: l → residual[l], what enters block l; at L what leaves the last block.
         logits: of the same pass.
-        model: its weights are looked at only where the pass is not finite.
+        model: its weights are examined only if the pass is not finite.
         architecture: its name, for the message.
 
     Raises:
@@ -44,7 +44,7 @@ def require_finite(
 
 
 def refuse_unfinite_weights(model: nn.Module, architecture: str) -> None:
-    """Refuse a model that holds a weight that is not finite; weights packed into bytes are passed over.
+    """Refuse a model that holds a weight that is not finite; weights packed into bytes are skipped.
 
     Raises:
         ModelError: naming the first such weight, how many of its numbers are not finite, and its format.

@@ -1,4 +1,4 @@
-"""Embeddings that do more than look rows up: which ids they really use, and by how much they scale the rows."""
+"""Embeddings that do more than look up rows: which ids they use, and by which factor they scale the rows."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from internal_physics.ground.errors import ArchitectureError
 
 
 class LookupSpy(TorchFunctionMode):
-    """Catches the ids with which an embedding's weight is really looked up.
+    """Catches the ids that an embedding looks up in its weight.
 
     Some embeddings compute them from other arguments (OPT adds an offset to positions). Wraps the module's call.
     """
@@ -24,12 +24,12 @@ class LookupSpy(TorchFunctionMode):
         self._watching = False
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Start watching."""
         self._watching = True
         self.__enter__()
 
     def stop(self) -> None:
-        """Stop watching; harmless where it does not watch."""
+        """Stop watching; does nothing if it was not started."""
         if self._watching:
             self._watching = False
             self.__exit__(None, None, None)
@@ -47,9 +47,9 @@ def scale_of_lookup(module: nn.Embedding, ids: torch.Tensor, output: torch.Tenso
     """The constant factor between looked-up rows and the module's output; NaN where the output is not finite.
 
     Raises:
-        ArchitectureError: where there is no such constant: the module does something else to its rows.
+        ArchitectureError: if there is no such constant: the module changes its rows in another way.
     """
-    if not torch.isfinite(output).all():  # overflow or a damaged weight: what flows on says so, not the architecture
+    if not torch.isfinite(output).all():  # overflow or a damaged weight: reported elsewhere
         return math.nan
     rows = functional.embedding(ids, module.weight).to(output.dtype)
     scale = float((output.detach() * rows).sum().double() / rows.square().sum().double())

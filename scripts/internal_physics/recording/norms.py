@@ -21,7 +21,7 @@ class NormKeeper:
     """Collects norms from the calls of one pass. A parameter used more than once is summed up at the end.
 
     Args:
-        flow: the pass; complete in its calls by the time the first gradient arrives.
+        flow: the pass; all its calls are known before the first gradient arrives.
         packing: which rows of a call belong to which prompt.
     """
 
@@ -32,7 +32,7 @@ class NormKeeper:
         self._waiting: dict[str, list[Call]] = {}
 
     def add(self, call: Call) -> None:
-        """Take in a call whose output gradient has just arrived; drop its factors if its norm is now known."""
+        """Add a call whose output gradient has just arrived; drop its factors if its norm is now known."""
         if self._uses is None:
             self._uses = Counter(c.map.parameter for c in self.flow.calls)
         name = call.map.parameter
@@ -63,7 +63,7 @@ class NormKeeper:
 
 
 def outer_norm(x: torch.Tensor, delta: torch.Tensor) -> float:
-    """‖Σ_t δ_t ⊗ x_t‖ in float64, by token Grams or by the matrix itself, whichever costs less.
+    """‖Σ_t δ_t ⊗ x_t‖ in float64, by token Gram matrices or by the dense gradient, whichever costs less.
 
     Args:
         x: [t, i], input.

@@ -25,7 +25,7 @@ class Packing:
         self.starts = [sum(lengths[:b]) for b in range(len(lengths) + 1)]
         places = [b * n_tokens + t for b, length in enumerate(lengths) for t in range(length)]
         self._places = torch.tensor(places)
-        # Forgotten with the padded tensor; packed again if that one was changed in place.
+        # Dropped together with the padded tensor; packed again if that tensor was changed in place.
         self._packed: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
     @property
@@ -43,7 +43,7 @@ class Packing:
         return packed
 
     def forget(self) -> None:
-        """Pack everything anew from now on: what is computed again needs a graph of its own."""
+        """Pack everything again from now on: a recomputed block needs its own graph."""
         self._packed.clear()
 
     def unpack(self, packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

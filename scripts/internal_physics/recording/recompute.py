@@ -1,6 +1,6 @@
-"""Blocks that are computed again in the backward pass, so that memory holds the activations of one block, not of all.
+"""Recompute blocks in the backward pass, so that memory holds the activations of one block, not of all.
 
-What stays is one residual per block. The price is a second forward pass. Source of the idea: Chen et al. 2016,
+One residual per block is kept. The cost is a second forward pass. Source of the idea: Chen et al. 2016,
 "Training deep nets with sublinear memory cost".
 """
 
@@ -19,11 +19,11 @@ C = TypeVar("C")  # a call of a linear map
 
 
 class Recompute(Generic[C]):
-    """Has blocks computed again, and knows which of the calls of the pass is being repeated.
+    """Makes blocks run again, and knows which call of the pass is being repeated.
 
     Args:
         calls: of the pass, one for every call of a linear map, filled in order while the forward pass runs.
-        before_again: what is to be done before a block is computed again.
+        before_again: called before a block is computed again.
     """
 
     def __init__(self, calls: Sequence[C], before_again: Callable[[], None]) -> None:
@@ -33,23 +33,23 @@ class Recompute(Generic[C]):
 
     @property
     def drops_inputs(self) -> bool:
-        """Whether what runs now will run again: its inputs need not be kept."""
+        """Whether the running block will run again, so that its inputs need not be kept."""
         return self._in_block
 
     @property
     def repeats(self) -> bool:
-        """Whether what runs now has run before."""
+        """Whether the running block has run before."""
         return self._repeated is not None
 
     def repeated_call(self) -> C | None:
-        """The call of the first time that the present one repeats; None if there were fewer, or nothing repeats."""
+        """The earlier call that the present one repeats; None if there is no such call, or nothing repeats."""
         return None if self._repeated is None else next(self._repeated, None)
 
     def wrap(self, block: nn.Module) -> Callable[[], None]:
-        """Have a block computed again.
+        """Make a block run again in the backward pass.
 
         Returns:
-            What undoes it.
+            A function that undoes it.
         """
         forward, own = block.forward, "forward" in vars(block)
         block.forward = partial(self._run, forward)
@@ -69,8 +69,8 @@ class Recompute(Generic[C]):
             forward,
             *args,
             use_reentrant=False,
-            preserve_rng_state=False,  # nothing is drawn: dropout is off
-            early_stop=False,  # every map of the block is to give its input
+            preserve_rng_state=False,  # no random numbers: dropout is off
+            early_stop=False,  # every map of the block must give its input
             context_fn=lambda: (self._first(calls), self._again(calls)),
             **kwargs,
         )
@@ -95,7 +95,7 @@ class Recompute(Generic[C]):
 
 
 def require_no_lookups(anatomy: Anatomy) -> None:
-    """Refuse a model with embeddings inside its blocks: the rows that they look up are leaves, made anew each time.
+    """Refuse a model with embeddings inside its blocks: the rows that they look up are leaves, created again each time.
 
     Raises:
         ArchitectureError: naming the first.

@@ -63,8 +63,8 @@ def record_set(
         text: options of TextOptions: how a text becomes tokens.
 
     Raises:
-        UserError: what is wrong with snapshot, model, prompt, steering or disk; all but the disk is checked before
-            the first pass.
+        UserError: what is wrong with snapshot, model, prompt, steering or disk; everything except the disk is checked
+            before the first pass.
     """
     torch.set_num_threads(threads)
     options = RecordOptions(**record)
@@ -109,13 +109,13 @@ def checked_model(
     """Load a snapshot and prove its anatomy; 2-D weights that no record will cover are named in the log.
 
     Args:
-        snapshot: its folder, or one that was found whole and is described by `manifest`.
+        snapshot: its folder, or one that was found complete and is described by `manifest`.
         options: how it is loaded.
         labels: model, condition and prompt set, for the records' metadata.
-        manifest: of a folder without one of its own.
+        manifest: for a folder that has no manifest file.
 
     Raises:
-        UserError: for a snapshot that is not whole, cannot be loaded, or whose anatomy does not check out.
+        UserError: for a snapshot that is incomplete or cannot be loaded, or whose anatomy fails the self-check.
     """
     manifest = manifest or read_manifest(snapshot)
     with _of_snapshot(snapshot):

@@ -53,7 +53,7 @@ def record_batch(
     """One forward and one backward pass of a right-padded batch, with an intervention on the residual stream if given.
 
     Raises:
-        ArchitectureError: where what flows through the model is not what its anatomy says.
+        ArchitectureError: if the pass does not match the model's anatomy.
     """
     lengths = [len(e.ids) for e in batch]
     taps = Taps(
@@ -72,7 +72,7 @@ def record_batch(
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         rows = layer_rows(getattr(output, "attentions", None), model.anatomy)
         predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
-        del output  # logits of every position: not to be held through the backward pass
+        del output  # logits of every position: must not be held through the backward pass
         losses.sum().backward()
     taps.verify()
     _require_complete(flow, model.anatomy)
@@ -93,7 +93,7 @@ def record_batch(
 
 
 def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entropy: bool) -> dict[str, object]:
-    """Arguments of the model's forward for a right-padded batch: ids, mask, positions, what to give back."""
+    """Arguments of the model's forward for a right-padded batch: ids, mask, positions, and which outputs to return."""
     n_tokens = max(len(e.ids) for e in batch)
     ids = torch.full((len(batch), n_tokens), model.pad_id)
     mask = torch.zeros((len(batch), n_tokens), dtype=torch.long)
@@ -152,7 +152,7 @@ def _logit_tensors(logits: torch.Tensor, n_layers: int, top_k: int) -> dict[Key,
 def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str, ...]:
     """Readable text of each most probable token; a part of a character decodes to the replacement sign.
 
-    Nothing where the model came without a tokenizer that can decode.
+    Empty if the model has no tokenizer that can decode.
     """
     decode = getattr(model.tokenizer, "decode", None)
     if decode is None:

@@ -38,11 +38,11 @@ class CheckedModel:
 
 
 def check_model(model: LoadedModel) -> CheckedModel:
-    """Run one short pass and compare what was caught with what the model says of itself.
+    """Run one short pass and compare what was caught with the model's own results.
 
     Checked: every block ran and reached the loss; the chain of residuals closes; readout(residual[L]) equals the
-    logits; every plain linear map is y = x Wᵀ + b; explicit positions and padding change nothing; tokens see each
-    other as the model's task supposes.
+    logits; every plain linear map is y = x Wᵀ + b; explicit positions and padding change nothing; tokens see each other
+    as the model's task requires.
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
@@ -56,7 +56,7 @@ def check_model(model: LoadedModel) -> CheckedModel:
         refuse_unfinite_weights(model.module, model.anatomy.architecture)
         raise
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        # What else an unforeseen architecture does to code that expects another one.
+        # Any other error that an unforeseen architecture causes in code that expects another one.
         raise _refusal(f"{type(error).__name__}: {error}", model.anatomy) from error
 
 
@@ -85,7 +85,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
 
 
 class _BlockOutputs:
-    """Catches what each block returns, to close the chain with what the next one is given."""
+    """Catches what each block returns, to compare it with the input of the next block."""
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
         self.blocks, self.in_tuple = anatomy.blocks(model), False
@@ -134,7 +134,7 @@ class _LinearCheck:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """Whether a map's weight is a matrix that it multiplies with as it is."""
+    """Whether a map multiplies with its weight as it is stored."""
     return cast(torch.Tensor, module.weight).ndim == 2 and not is_quantized(module)
 
 
@@ -195,7 +195,7 @@ def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
 def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> None:
     """A shorter prompt padded to the batch's length (linear maps leave padding out) must give its own logits.
 
-    So must the beginning of the longer one, in a causal model: what `sight` cannot see is a choice without a gradient.
+    So must the beginning of the longer one, in a causal model: `sight` cannot detect a choice that has no gradient.
     """
     if model.prompts_interact or _computed_in(model, logits) not in (torch.float32, torch.float64):
         return  # 16-bit products of another shape are rounded in another way, by more than a wrong mask might show
@@ -212,7 +212,9 @@ def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) 
 
 
 def _computed_in(model: LoadedModel, logits: torch.Tensor) -> torch.dtype:
-    """What the linear maps of the blocks are multiplied in; 4-bit ones often in fewer bits than the logits have."""
+    """Number format in which the blocks' linear maps are multiplied; for 4-bit ones often narrower than that of the
+    logits.
+    """
     return logits.dtype if model.precision is None else getattr(torch, model.precision.compute_dtype)
 
 

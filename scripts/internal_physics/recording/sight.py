@@ -1,9 +1,9 @@
-"""Which tokens a token sees: a causal model only those before it, a masked one all; what is neither is refused.
+"""Which tokens a token sees: in a causal model only those before it, in a masked model all; any other model is refused.
 
-The proof is a gradient. The residual of token t after the last block is pulled, and what reaches each token's embedding
-is compared. A token that t does not see gets exactly zero, in every number format: its weight in the attention is zero,
-and rounding makes nothing of a product with zero. So it holds for LLM.int8 too, where a changed later token may move
-earlier residuals by rounding, since outlier columns are found over all tokens of a pass.
+The proof is a gradient. The residual of token t after the last block is differentiated, and the gradients at each
+token's embedding are compared. A token that t does not see gets exactly zero, in every number format: its weight in the
+attention is zero, and a product with zero has no rounding. So it holds for LLM.int8 too, where a changed
+later token may move earlier residuals by rounding, since outlier columns are found over all tokens of a pass.
 """
 
 import torch
@@ -31,13 +31,13 @@ def sight(hidden: torch.Tensor, flow: Flow) -> str | None:
     return MASKED if seen.all() else None if seen.any() else CAUSAL
 
 
-def require_task(model: LoadedModel, found: str | None) -> None:
-    """Refuse a model whose tokens do not see each other as its task supposes.
+def require_task(model: LoadedModel, sight_of_model: str | None) -> None:
+    """Refuse a model whose tokens do not see each other as its task requires.
 
     Raises:
-        ArchitectureError: with the task to set, or that neither will do.
+        ArchitectureError: with the task to set, or a note that neither fits.
     """
-    if found == model.task:
+    if sight_of_model == model.task:
         return
     what, expected, todo = {
         MASKED: ("this model sees later tokens", "a causal model: a token sees those before it", "set task: masked"),
@@ -47,7 +47,7 @@ def require_task(model: LoadedModel, found: str | None) -> None:
             "a causal or a masked language model",
             "nothing was recorded; models of prefixes or of blocks of tokens are not supported",
         ),
-    }[found]
+    }[sight_of_model]
     where = f"{model.anatomy.architecture}, task: {model.task}"
     raise ArchitectureError(what, where=where, expected=expected, todo=todo)
 
@@ -55,7 +55,7 @@ def require_task(model: LoadedModel, found: str | None) -> None:
 def _seen(hidden: torch.Tensor, flow: Flow, position: int) -> torch.Tensor:
     """Whether the token at a position sees each token, [t]."""
     pull = torch.zeros_like(hidden)
-    pull[0, position] = torch.cos(torch.arange(hidden.shape[-1], device=hidden.device))  # a norm lets no constant pass
+    pull[0, position] = torch.cos(torch.arange(hidden.shape[-1], device=hidden.device))  # a norm cancels constants
     hidden.backward(pull, retain_graph=True)
     reaching = flow.residual_gradient.get(0, torch.zeros_like(hidden))[0].double().norm(dim=-1)
     flow.residual_gradient.clear()

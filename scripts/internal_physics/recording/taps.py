@@ -1,7 +1,7 @@
 """Taps: hooks that catch what flows through a model in one forward and backward pass.
 
 Nothing of the model is changed: weights stay frozen, embedding outputs become the leaves that need a
-gradient, and every hook is removed when the block ends.
+gradient, and every hook is removed at the end of the `with` block.
 
 Index conventions: b prompt of the batch, t token of the padded batch, n real token (prompt by prompt, see `packing`),
 d width; sites and layers as in `models.anatomy`.
@@ -28,9 +28,9 @@ class Call:
 
     Attributes:
         map: which module.
-        input: [n, in], or ids [n] of an embedding; None until the block that it is in was computed again.
+        input: [n, in], or ids [n] of an embedding; None until its block was computed again.
         scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
-        output_gradient: [n, out], once the backward pass has been there.
+        output_gradient: [n, out], once the backward pass has reached it.
         version: torch's count of in-place changes of `input` when it was caught; a later count means it was changed.
     """
 
@@ -41,9 +41,9 @@ class Call:
     version: int = 0
 
     def weight_side_gradient(self) -> torch.Tensor:
-        """∂loss/∂(W x) as the weight feels it, [n, out].
+        """∂loss/∂(W x) as it acts on the weight, [n, out].
 
-        A scaled embedding's rows feel the scaled gradient; autograd gives a padding row none at all.
+        A scaled embedding's rows get the scaled gradient; autograd gives a padding row no gradient.
         """
         gradient = _caught(self.output_gradient)
         gradient = gradient if self.scale == 1.0 else gradient * self.scale
@@ -53,10 +53,10 @@ class Call:
 
     @property
     def caught_input(self) -> torch.Tensor:
-        """`input`, of a call whose input has been caught.
+        """`input` of a call, after it was caught.
 
         Raises:
-            RuntimeError: it has not been; `Taps.verify` refuses such a pass.
+            RuntimeError: it was not caught; `Taps.verify` refuses such a pass.
         """
         return _caught(self.input)
 
@@ -68,13 +68,13 @@ class Call:
 
 def _caught(tensor: torch.Tensor | None) -> torch.Tensor:
     if tensor is None:
-        raise RuntimeError("a tensor of a call is asked for that was never caught")
+        raise RuntimeError("a tensor of a call was requested but never caught")
     return tensor
 
 
 @dataclass
 class Flow:
-    """All that one pass leaves behind.
+    """Everything that was caught in one pass.
 
     Attributes:
         calls: in order of execution.
@@ -187,7 +187,7 @@ class Taps:
         self._hook(block.register_forward_hook(after))
 
     def _keep_residual(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
-        """Change the residual where steering says so, and keep what comes of it: that is what flows on."""
+        """Change the residual where steering says so, and keep the result, which is what the next block gets."""
         if hidden.shape != (*self.shape, self.anatomy.width):
             raise ArchitectureError(
                 f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
@@ -280,7 +280,7 @@ class Taps:
         output.register_hook(keep)
 
     def _tell(self, call: Call) -> None:
-        """Say that a call is complete: by the time its gradient comes, its block may not have run again yet."""
+        """Report a call as complete: when its gradient arrives, its block may not have run again yet."""
         if self.flow.on_gradient is not None and call.input is not None and call.output_gradient is not None:
             self.flow.on_gradient(call)
 
@@ -288,9 +288,9 @@ class Taps:
         """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
         n_prompts, n_tokens = self.shape
         if ids is None or tuple(ids.shape) not in ((n_tokens,), (1, n_tokens), (n_prompts, n_tokens)):
-            found = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
+            problem = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
             raise ArchitectureError(
-                f"{linear_map.site} makes {found}",
+                f"{linear_map.site} makes {problem}",
                 where=self.anatomy.architecture,
                 expected=f"one row per token, {self.shape}",
             )

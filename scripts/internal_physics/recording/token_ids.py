@@ -1,7 +1,7 @@
-"""A text → the token ids that run, with its special tokens known; or a refusal in words.
+"""A text → the token ids that run and their special tokens; or an error in words.
 
-A tokenizer puts special tokens around a text, and reads those that the text itself writes. Both together double them,
-and one appended at the end moves the place where the prediction is read.
+A tokenizer puts special tokens around a text, and reads those that the text itself writes. If both write them they are
+doubled, and one appended at the end moves the position where the prediction is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ _WRITE_YOURSELF = "set special_tokens: explicit, with which a text has those tha
 
 @dataclass(frozen=True)
 class Room:
-    """What a model has room for; None where there is no limit.
+    """Limits of a model; None where there is no limit.
 
     Attributes:
         n_positions: tokens of one prompt.
@@ -78,13 +78,13 @@ class TextReader:
         if self.task == "masked":
             text = text.replace(MASK, self.tokenizer.mask_token or MASK)
         if self.options.chat_template:
-            found = self._templated(text, where)
+            token_ids = self._templated(text, where)
         elif self.options.special_tokens == "tokenizer":
-            found = self._as_the_tokenizer_does(text, where)
+            token_ids = self._as_the_tokenizer_does(text, where)
         else:
-            found = self._as_written(text, where)
-        self._require_room(found, where)
-        return found
+            token_ids = self._as_written(text, where)
+        self._require_room(token_ids, where)
+        return token_ids
 
     def tokens_after(self, text: str, answer: str, where: str) -> tuple[int, ...]:
         """Token ids of an answer as it would follow a causal text; see recording.answers for the rule."""
@@ -104,14 +104,14 @@ class TextReader:
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
-        """Ids of special tokens; that of unknown words only where it is another one too, as in GPT-2."""
+        """Ids of special tokens; that of unknown words only if it has another role too, as in GPT-2."""
         names = ("bos", "eos", "cls", "sep", "pad", "mask")
         named = {i for name in names if (i := getattr(self.tokenizer, f"{name}_token_id", None)) is not None}
         added = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         return frozenset((set(self.tokenizer.all_special_ids) | added) - {self.tokenizer.unk_token_id} | named)
 
     def _as_the_tokenizer_does(self, text: str, where: str) -> TokenIds:
-        """What the tokenizer puts before a text, and for a masked model after it, belongs to it."""
+        """Keep what the tokenizer puts before a text, and for a masked model after it."""
         own, whole = self._ids(text, where), self._ids(text, where, special=True)
         before, after = _around(own, whole)
         self._refuse_doubled([token for token in own if token in before], where)
@@ -156,7 +156,7 @@ class TextReader:
         return self._named(self._ids(render(text, self.tokenizer, where), where, as_text=False))
 
     def _ids(self, text: str, where: str, *, special: bool = False, as_text: bool | None = None) -> list[int]:
-        """Ids of a whole text: a truncation or padding that was saved with the tokenizer has no say.
+        """Ids of a whole text: a truncation or padding that was saved with the tokenizer is ignored.
 
         Args:
             text: the text.
@@ -222,7 +222,7 @@ class TextReader:
 
 
 def _around(own: Sequence[int], whole: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """What stands before and after a text's own ids; nothing for a tokenizer that changes them."""
+    """The ids before and after a text's own ids; empty for a tokenizer that changes those."""
     places = [n for n in range(len(whole) - len(own) + 1) if whole[n : n + len(own)] == own]
     if not places:
         return [], []
@@ -230,7 +230,7 @@ def _around(own: Sequence[int], whole: Sequence[int]) -> tuple[Sequence[int], Se
 
 
 def _refuse_half_characters(text: str, where: str) -> None:
-    """Refuse a lone surrogate, as a YAML file may write it: no tokenizer takes it."""
+    """Refuse a lone surrogate, as a YAML file may contain: no tokenizer accepts it."""
     half = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
     if half is not None:
         raise PromptError(

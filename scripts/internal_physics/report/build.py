@@ -27,8 +27,8 @@ TEMPLATE = "report.html.j2"
 OF_RUN = ""  # in place of a name: a figure of the whole run
 NEEDED = ("scores", "scores_normalized")
 WHOLE = (*NEEDED, MODEL_PAIRS.name)  # of which the report reads every row
-REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not said again
-# Only these options of a model are shown: whatever else a config holds stays out of a file that is passed on.
+REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not repeated
+# Only these options of a model are shown: other entries of a config stay out of a file that is passed on.
 MODEL_OPTIONS = ("stored_as", *PRECISION, "task", "source", "file", "revision", "sha256")
 NO_CAPTION = {
     "title": "{{ kind }}{% if name %} of {{ name }}{% endif %}",
@@ -57,7 +57,7 @@ def render_report(
         template_dir: folder with report.html.j2 and report.css.
 
     Returns:
-        HTML with styles and figures inside; it loads nothing from anywhere.
+        HTML with styles and figures inside; it loads no other file.
 
     Raises:
         ValueError: a needed table is missing.
@@ -119,7 +119,7 @@ def _sections(
     names: Sequence[str],
     facts: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """The sections with their figures, numbered through; kinds that no section names get one of their own.
+    """The sections with their figures, numbered through; kinds that no section lists get a section of their own.
 
     Only the first figure of a kind is open, and says how it is read where that is the same for all.
     """
@@ -208,7 +208,7 @@ def _flat(value: Any) -> str:
 
 
 def _model_options(run: Mapping[str, Any], name: str) -> dict[str, str]:
-    """What the config says of a model, and what its records say that it ran in."""
+    """Options of a model in the config, and the number formats in which it ran by its records."""
     models = run["models"]
     options = dict(models.get(name, {})) if isinstance(models, Mapping) else {}
     options |= run["provenance"].get("models", {}).get(name, {})

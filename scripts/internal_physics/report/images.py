@@ -17,7 +17,7 @@ def data_uri(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        PIL.UnidentifiedImageError: if it is no image.
+        PIL.UnidentifiedImageError: if it is not an image.
     """
     original = Path(path).read_bytes()
     with Image.open(io.BytesIO(original)) as image:

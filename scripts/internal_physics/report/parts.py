@@ -66,7 +66,7 @@ def describe_conditions(conditions: pd.DataFrame) -> list[str]:
 
 
 def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
-    """Rows of any table whose status is not "ok", those that share place and status counted together.
+    """Rows of any table whose status is not "ok", rows that share place and status are counted together.
 
     The place is model, condition, prompt set, prompt, level; metrics and pairs of one place are listed in it.
 

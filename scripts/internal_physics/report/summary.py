@@ -1,4 +1,4 @@
-"""The summary of the scores, and what it says of differences between models. Pure, no I/O."""
+"""The summary of the scores, and its statements about differences between models. Pure, no I/O."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def summarize(
         Blocks {prompt_set, condition, n, is_compared, verdict, rows: [{model, cells}], flags}. A block of one model is
         not compared and has an empty verdict. A cell is None where the table has no row, else {value, interval, score,
         is_best, is_apart, is_flagged}. Best is the model whose value is smaller than that of every other one and told
-        apart from it; apart is one that is told apart from any other. Flags say in words which cells are not "ok".
+        apart from it; apart is one that is told apart from any other. Flags list in words the cells that are not "ok".
     """
     keys = ["prompt_set", "condition", "model", "metric"]
     points = normalized.set_index(keys)["score"].to_dict()

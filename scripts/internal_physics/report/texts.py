@@ -1,4 +1,4 @@
-"""What the report says: the words of every family, put together in the order of the report."""
+"""Texts of the report: the words of every family, put together in the order of the report."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ WORDS = "words.yaml"
 
 @dataclass(frozen=True)
 class Texts:
-    """Everything that a report says and that does not depend on its run.
+    """Every text of a report that does not depend on its run.
 
     Attributes:
         sections: id, title, intro, figures (kinds in their order), metrics (names), and if given notes, optional (left

@@ -1,4 +1,4 @@
-"""Whether tables hold what they promise: columns, types and ranges; finite or flagged; every asked-for row, once."""
+"""Whether tables match their descriptions: columns, types and ranges; finite or flagged; every requested row, once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -31,9 +31,9 @@ def check_tables(
 
     Args:
         frames: name → table, whole or in parts (see table_parts; the rows of a group are in one part). Each one is
-            judged in full: a table that was not asked for is not among them.
+            checked in full; tables that were not requested are not included.
         tables: their descriptions, and possibly others.
-        metrics: all that the config asks for.
+        metrics: all that the config requests.
         prompts: prompt set → names of its prompts.
         runs: every model in every condition, and the names of the prompt sets that must be there.
 
@@ -76,13 +76,13 @@ def parts_of(inputs: Any, tables: Mapping[str, Table]) -> dict[str, Iterable[pd.
 
 
 def table_problems(frame: pd.DataFrame, table: Table) -> list[str]:
-    """What is wrong with a table by itself; its rows are judged only if its columns are right."""
+    """Problems of a table by itself; its rows are checked only if its columns are right."""
     frame = frame.reset_index(drop=True)
     return _failures(column_schema(table), frame) or _failures(row_schema(table), frame)
 
 
 def column_schema(table: Table) -> pa.DataFrameSchema:
-    """Columns in order, types and ranges; a number may be missing, which `row_schema` judges by the status."""
+    """Columns in order, types and ranges; a number may be missing; `row_schema` checks that against the status."""
     columns = {
         name: pa.Column(column.dtype, _column_checks(column), nullable=column.is_nullable)
         for name, column in table.columns.items()
@@ -91,7 +91,7 @@ def column_schema(table: Table) -> pa.DataFrameSchema:
 
 
 def row_schema(table: Table) -> pa.DataFrameSchema:
-    """What columns say of one another: the key, what is finite under which status, and the ranges of quantities."""
+    """Rules across columns: the key, which columns are finite under which status, and the ranges of quantities."""
     finite = {"status": table.finite} | dict(table.finite_under)
     checks = [_finite_check(column, status) for status, columns in finite.items() for column in columns]
     columns = {}
@@ -135,7 +135,9 @@ def _quantity_check(quantity: Quantity, column: str) -> pa.Check:
 
 
 def _is_in_range(frame: pd.DataFrame, quantity: Quantity, column: str) -> bool:
-    """Whatever the status, a number lies in its quantity's range; of one that is not finite the status speaks."""
+    """A number lies in its quantity's range, whatever the status; numbers that are not finite are left to the
+    status.
+    """
     names = frame[column]
     values = frame.loc[names.str.startswith(quantity.name) if quantity.is_prefix else names == quantity.name, "value"]
     return bool(values[np.isfinite(values)].between(quantity.low, quantity.high).all())
@@ -154,17 +156,17 @@ def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> list[str]:
 
 
 def _failure(case: Any) -> str:
-    """One failure in words; a check of whole rows says it all by itself."""
+    """One failure in words; the name of a check of whole rows is already the message."""
     return case.check if case.failure_case is False else f"{case.column}: {case.check} fails for {case.failure_case!r}"
 
 
 def _missing_metrics(part: pd.DataFrame, table: Table, metrics: Sequence[str]) -> list[str]:
-    """A column named as a metric that was asked for: it holds numbers, else a row says why not."""
+    """Columns of requested metrics without numbers: allowed only if a row's status says why."""
     asked_for = [metric for metric in metrics if metric in table.columns]
     return [_not_finite(metric) for metric in asked_for if not _is_finite(part, metric)]
 
 
 def _counted_first(names: Iterable[str], tables: Mapping[str, Table]) -> list[str]:
-    """The names; first those of tables whose rows others are counted against."""
+    """The names; first those of tables that other tables' row counts are compared with."""
     counted = {tables[name].rows_as_in for name in names}
     return sorted(names, key=lambda name: name not in counted)

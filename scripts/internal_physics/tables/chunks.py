@@ -1,7 +1,7 @@
 """Rows that are written and read chunk by chunk, so that no job holds a whole run in memory.
 
 A chunk becomes one row group of a Parquet file. Chunks follow one another in the order of models, conditions, prompt
-sets and prompts, so that the statistics of row groups let a reader skip those that hold nothing of what it asks for.
+sets and prompts, so that the statistics of row groups let a reader skip groups without the rows that it needs.
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ Chunks = Iterable[tuple[str, pd.DataFrame]]  # which file, and its next rows
 
 
 class FileWriter(AbstractContextManager):
-    """Files that are in place after the writer was left without an error, and not before."""
+    """Files that appear only when the writer is closed without an error."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
@@ -57,7 +57,7 @@ class RowsWriter(FileWriter):
     """One Parquet file of rows between two rules, a row group per chunk; the first chunk sets the columns' types.
 
     Raises:
-        ValueError: on leaving it if nothing, not even an empty chunk, was appended.
+        ValueError: on closing it if nothing, not even an empty chunk, was appended.
     """
 
     def __init__(self, path: str | Path, to_arrow: Callable[[pd.DataFrame], pa.Table] | None = None) -> None:
@@ -102,7 +102,7 @@ def write_chunks(chunks: Iterable[pd.DataFrame], path: str | Path) -> None:
 
 
 def write_each(chunks: Chunks, writers: Mapping[str, FileWriter]) -> None:
-    """Append every chunk to the writer of its name; their files are in place afterwards, or none is."""
+    """Append every chunk to the writer of its name; afterwards all files are in place, or none."""
     with ExitStack() as stack:
         opened = {name: stack.enter_context(writer) for name, writer in writers.items()}
         for name, chunk in chunks:

@@ -1,4 +1,4 @@
-"""What a column of a table is, and the columns that most tables share."""
+"""Columns of tables, and the columns that most tables share."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class Column:
         dtype: of pandas.
         unit: "" where there is none.
         meaning: in words.
-        low, high: the range, bounds included; None where it is open.
-        allowed: the only texts that it may hold; empty where any may stand there.
+        low, high: the range, bounds included; None for no bound.
+        allowed: the only texts that it may hold; empty if any text is allowed.
         is_optional: whether a text may be missing.
     """
 

@@ -1,4 +1,4 @@
-"""What collecting metric files has in common: the files of a model together, and rows by layer."""
+"""Shared steps of collecting metric files: grouping files by model, and rows by layer."""
 
 from collections.abc import Sequence
 from itertools import groupby

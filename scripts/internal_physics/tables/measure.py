@@ -1,6 +1,6 @@
 """Rows of metrics over many traces: the content of results/metrics/{metric}/{model}/{condition}.parquet.
 
-A metric module says what it measures in one of two mappings: PER_PROMPT, metric -> function of a Trace, or PER_SET,
+A metric module declares what it measures in one of two mappings: PER_PROMPT, metric -> function of a Trace, or PER_SET,
 metric -> function of the traces of one prompt set. Both functions return MetricRows.
 """
 
@@ -48,7 +48,7 @@ def measure(module: str, traces: Iterable[Trace], **options: Any) -> Iterator[tu
 
 
 def key_of(trace: Trace) -> dict[str, str]:
-    """What says which prompt of which model and condition a trace is of: the columns PROMPT_KEY."""
+    """The columns PROMPT_KEY of a trace: its model, condition, prompt set and prompt."""
     return {**dict(zip(SET_KEY, _set_of(trace), strict=True)), "prompt": trace.info.prompt}
 
 
@@ -82,12 +82,12 @@ def per_prompt_chunks(
 def _per_set_tables(
     traces: Iterable[Trace], metrics: Mapping[str, Callable[[Sequence[Trace]], list[MetricRow]]]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    found: dict[str, list[tuple]] = {name: [] for name in metrics}
+    rows_by_metric: dict[str, list[tuple]] = {name: [] for name in metrics}
     for keys, group in groupby(traces, key=_set_of):
         of_set = list(group)
         for name, rows in metrics.items():
-            found[name] += [(*keys, None, None, None, *_cells(row)) for row in rows(of_set)]
-    for name, of_metric in found.items():
+            rows_by_metric[name] += [(*keys, None, None, None, *_cells(row)) for row in rows(of_set)]
+    for name, of_metric in rows_by_metric.items():
         yield name, _table(of_metric)
 
 

@@ -1,4 +1,4 @@
-"""Tidy rows, the one shape in which every metric hands on its numbers."""
+"""Tidy rows: the one format in which every metric returns its numbers."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ class MetricRow(NamedTuple):
 
     Attributes:
         quantity: what it is; the metric's own name for its score.
-        value: the number; may be not finite, and then status says why.
+        value: the number; if it is not finite, status says why.
         layer: block or residual position; None for a number of the whole prompt or set.
         rank: 1-based place in a spectrum; None elsewhere.
         status: "ok", or a plain phrase.

@@ -30,7 +30,9 @@ class Presence:
         self._n_rows: dict[str, dict[str, int]] = {}  # table → model → its rows
 
     def check(self, table: Table, part: pd.DataFrame) -> list[str]:
-        """What is wrong with the groups of a part; a table that others are counted against comes before them."""
+        """Problems of the groups of a part; a table must come before the tables whose row counts are compared with
+        it.
+        """
         if "model" in part:
             counts = self._n_rows.setdefault(table.name, {})
             for model, n_rows in part["model"].value_counts().items():
@@ -45,12 +47,12 @@ class Presence:
         return problems
 
     def finish(self, table: Table) -> list[str]:
-        """Groups that no part had."""
+        """Problems of groups that were in no part."""
         if table.members is None:
             return []
         left = self._waiting.get(table.name, self._groups(table))
-        nothing = pd.DataFrame(columns=list(table.columns))
-        return [problem for key in left for problem in self._of_group(table, key, nothing, asked_for=True)]
+        no_rows = pd.DataFrame(columns=list(table.columns))
+        return [problem for key in left for problem in self._of_group(table, key, no_rows, asked_for=True)]
 
     def _groups(self, table: Table) -> dict[tuple, None]:
         return dict.fromkeys(tuple(place[column] for column in table.group) for place in self._places)
@@ -101,7 +103,7 @@ def _members(rows: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, int]:
 
 
 def _without_optional(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The rows without those of quantities that may be there or not."""
+    """The rows without those of optional quantities."""
     prefixes = tuple(quantity.name for quantity in table.quantities if quantity.is_prefix)
     is_judged = table.quantity_column in (table.members or ()) and prefixes
     return rows[~rows[table.quantity_column].str.startswith(prefixes)] if is_judged else rows

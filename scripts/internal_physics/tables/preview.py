@@ -1,4 +1,4 @@
-"""What a reader needs to see of a large table: its first rows and all that is flagged."""
+"""Preview of a large table: its first rows and all flagged rows."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -24,8 +24,8 @@ def read_table(
     Args:
         path: of its Parquet file.
         table: its description.
-        filters: which rows, all where it is not given.
-        columns: which columns, likewise.
+        filters: which rows; all if not given.
+        columns: which columns; all if not given.
 
     Raises:
         StoreError: if the file is missing, damaged or of other columns; the error names it.
@@ -53,7 +53,7 @@ def table_parts(
 ) -> Iterator[pd.DataFrame]:
     """A table in parts of about `n_rows` rows (by default, two million cells); a small table is a single part.
 
-    Rows that agree in the columns `by` (those that the table has) are in one part, however many they are.
+    Rows that agree in the columns `by` (those that the table has) are in one part, however many there are.
 
     Raises:
         StoreError: naming the file that cannot be read, or in which a row lacks one of these columns' values.
@@ -73,7 +73,7 @@ class TableBySet:
     Args:
         path: of its Parquet file.
         table: its description.
-        filters: which of its rows, all where it is not given.
+        filters: which of its rows; all if not given.
         columns: which of its columns, likewise; always those of `SET_KEY`.
     """
 

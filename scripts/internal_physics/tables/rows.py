@@ -1,4 +1,4 @@
-"""Rows between two rules, and metric files: Parquet whose columns are the first rows' own. No table is known here."""
+"""Rows between two rules, and metric files: Parquet with the columns of the first rows. This module knows no table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ Filters: TypeAlias = "pc.Expression | _Conditions | None"
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """Have whatever a reader raises for a damaged file name the file.
+    """Turn any error of a reader of a damaged file into one that names the file.
 
     Raises:
         StoreError: if the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""What a table is: its columns, its key, and what must hold for its rows.
+"""Description of a table: its columns, its key, and what must hold for its rows.
 
 A table is described once, in tables.py of its family. Reading, writing, checks, report and documentation take the
 description. No pandas here.

@@ -66,7 +66,7 @@ def write_tables(chunks: Chunks, outputs: Any, tables: Iterable[Table]) -> None:
 
 
 def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
-    """A frame that conforms, with unit and meaning in the metadata of each field."""
+    """A conforming frame with unit and meaning in the metadata of each field."""
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     for i, (name, column) in enumerate(table.columns.items()):
         described = arrow.field(name).with_metadata({"unit": column.unit, "meaning": column.meaning})
