@@ -179,7 +179,11 @@ def test_a_header_that_cannot_be(whole, tmp_path, old, new, what):
         (b"blk.1.attn_norm.weight", b"blk.3.attn_norm.weight", "it lacks model.layers.1.input_layernorm.weight"),
         (b"token_embd.weight", b"token_embq.weight", "it lacks model.embed_tokens.weight"),
         # Without it transformers takes the embedding for the head, and says nothing.
-        (b"\x0d\0\0\0\0\0\0\0output.weight", b"\x0d\0\0\0\0\0\0\0outpuq.weight", "its tensor 'outpuq.weight' is none"),
+        (
+            b"\x0d\0\0\0\0\0\0\0output.weight",
+            b"\x0d\0\0\0\0\0\0\0outpuq.weight",
+            "tensor 'outpuq.weight' is unknown to GGUF",
+        ),
     ],
 )
 def test_a_weight_that_is_not_there_is_not_drawn_at_random(whole, tmp_path, name, other, what):
