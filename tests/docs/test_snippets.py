@@ -91,9 +91,22 @@ def folder(tmp_path_factory):
     (folder / "results" / "tables").mkdir()
     scores = pa.table({"model": ["m"], "metric": ["ec"], "value": [1.0]}, schema)
     pq.write_table(scores, folder / "results/tables/scores.parquet")
-    models = pa.table({"model": ["m"], "n_parameters": [7], "quantization": ["none"]})
+    scores.to_pandas().to_csv(folder / "results/tables/scores.csv", index=False)
+    models = pa.table({"model": ["smollm2-nf4"], "n_parameters": [7], "quantization": ["none"]})
     pq.write_table(models, folder / "results/tables/models.parquet")
+    pq.write_table(pa.Table.from_pylist(_layer_rows()), folder / "results/tables/layers.parquet")
+    (folder / "results/findings.json").write_text('[{"sentence": "No model differs."}]', encoding="utf-8")
     return folder
+
+
+def _layer_rows():
+    of = {"model": "smollm2-nf4", "condition": "baseline", "prompt_set": "ipb_probes", "value": 0.5, "status": "ok"}
+    return [
+        of | {"prompt": prompt, "layer": layer, "quantity": quantity}
+        for prompt in ("probe_1", "probe_2")
+        for layer in range(3)
+        for quantity in ("relative_gradient_change", "gradient_cosine")
+    ]
 
 
 class TestCommands:
