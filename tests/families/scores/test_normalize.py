@@ -145,6 +145,12 @@ def test_where_the_scale_has_no_two_values_there_is_no_score(scale):
     assert set(result["status"]) == {"the scale has no two different values here: no score"}
 
 
+def test_of_the_scale_only_the_metrics_that_are_normalized_count():
+    scale = pd.concat([table([1.0, 4.0]), table([-20.0, -30.0], metric="free_energy")])
+    result = normalize_scores(table([2.0]), metrics=["ec"], scale=scale)
+    assert result["score"].tolist() == pytest.approx([1 / 3], abs=1e-8)
+
+
 def test_a_negative_value_in_the_scale_is_refused():
     with pytest.raises(ValueError, match="expected zero or more"):
         normalize_scores(table([1.0, 2.0]), scale=table([-1.0, 2.0]))

@@ -52,6 +52,7 @@ def normalize_scores(
     table["value"] = table["value"].astype("float64")
     _check(table)
     if scale is not None:
+        scale = scale[scale["metric"].isin(set(table["metric"]))]
         _check(scale)
     largest, smallest, count = _ends(table, table if scale is None else scale)
     inverse, low, high = (1 / (values + epsilon) for values in (table["value"], largest, smallest))
