@@ -132,20 +132,20 @@ def _gguf_metadata_end(content):
 
 
 KINDS = (
-    Kind("config.json", _maker("config.json"), _read_model, _json_meaning, n_examples=50),
-    Kind("config.json of GPT-2", _maker("config.json", "gpt2"), _read_model, _json_meaning, n_examples=50),
-    Kind("generation_config.json", _maker("generation_config.json"), _read_model, _json_meaning, n_examples=30),
-    Kind("tokenizer.json", _maker("tokenizer.json"), _read_model, _json_meaning, n_examples=50),
-    Kind("tokenizer_config.json", _maker("tokenizer_config.json"), _read_model, _json_meaning, n_examples=50),
-    Kind("special_tokens_map.json", _maker("special_tokens_map.json"), _read_model, _json_meaning, n_examples=30),
-    Kind("added_tokens.json", _maker("added_tokens.json"), _read_model, _json_meaning, n_examples=30),
+    Kind("config.json", _maker("config.json"), _read_model, _json_meaning, n_examples=20),
+    Kind("config.json of GPT-2", _maker("config.json", "gpt2"), _read_model, _json_meaning, n_examples=20),
+    Kind("generation_config.json", _maker("generation_config.json"), _read_model, _json_meaning, n_examples=12),
+    Kind("tokenizer.json", _maker("tokenizer.json"), _read_model, _json_meaning, n_examples=20),
+    Kind("tokenizer_config.json", _maker("tokenizer_config.json"), _read_model, _json_meaning, n_examples=20),
+    Kind("special_tokens_map.json", _maker("special_tokens_map.json"), _read_model, _json_meaning, n_examples=12),
+    Kind("added_tokens.json", _maker("added_tokens.json"), _read_model, _json_meaning, n_examples=12),
     Kind(
         "safetensors header",
         _maker("model.safetensors"),
         _read_model,
         safetensors_damaged,
         lambda content: (0, 8 + _header_length(content)),
-        n_examples=50,
+        n_examples=20,
     ),
     Kind(
         "safetensors body",
@@ -153,10 +153,10 @@ KINDS = (
         _read_model,
         None,
         lambda content: (8 + _header_length(content), len(content)),
-        n_examples=30,
+        n_examples=12,
     ),
     Kind(
-        "index of shards", _maker("model.safetensors.index.json", "sharded"), _read_model, _json_meaning, n_examples=30
+        "index of shards", _maker("model.safetensors.index.json", "sharded"), _read_model, _json_meaning, n_examples=12
     ),
-    Kind("GGUF header", _make_gguf, _read_model, _gguf_meaning, _gguf_metadata_end, n_examples=30),
+    Kind("GGUF header", _make_gguf, _read_model, _gguf_meaning, _gguf_metadata_end, n_examples=12),
 )

@@ -33,7 +33,7 @@ class Kind:
     meaning: Callable[[bytes], st.SearchStrategy[bytes]] | None
     within: Callable[[bytes], tuple[int, int]] | None = None
     named: tuple[str, ...] = ()
-    n_examples: int = 60
+    n_examples: int = 40
 
 
 def outcome(kind: Kind, path: Path, damaged: bytes) -> str:
