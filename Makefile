@@ -24,8 +24,8 @@ $(READY): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $(READY)
 
-run: $(READY)  ## run config.yaml; leaves results/report.html
-	$(BIN)/snakemake --cores $(CORES)
+run: $(READY)  ## run CONFIG=config.yaml; leaves results/report.html
+	@PYTHONPATH=scripts $(BIN)/python -m internal_physics run $(CONFIG) --cores $(CORES)
 
 fetch: $(READY)  ## only fetch the models of CONFIG=config.yaml, for machines whose jobs have no internet
 	$(BIN)/snakemake --cores $(CORES) --configfile=$(CONFIG) --until fetch

@@ -32,15 +32,8 @@ rule all:
     input:
         "results/report.html",
         "results/run.yaml",
-        "results/tables/checked.txt",
+        "results/manifest.txt",
         PLAN.all_listings(),
         PLAN.lost_tensors(),
-        expand("results/prompts/{set}.yaml", set=PLAN.generated_sets),
-        RESIDUAL_GAIN_RESULTS,
-        expand("results/thermodynamics/{model}.csv", model=PLAN.models) if "thermodynamics" in PLAN.metrics else [],
-        [
-            f"results/information/{part}"
-            for part in ["standard", "control", "comparative"]
-            if "information" in PLAN.metrics
-        ],
+        PLAN.outputs(),
     localrule: True

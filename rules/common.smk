@@ -19,7 +19,7 @@ from internal_physics.ground.errors import UserError
 from internal_physics.ground.joblog import forward
 from internal_physics.models.checkpoint import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout
-from internal_physics.plan.requirements import refuse_unmet_requirements
+from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
 
@@ -31,6 +31,7 @@ try:
     CONFIG_NAME = os.path.relpath((workflow.configfiles or ["config"])[-1])
     CONFIG = load_config(config, CONFIG_NAME)
     refuse_unmet_requirements(CONFIG, CONFIG_NAME)
+    refuse_missing_models(CONFIG, CONFIG_NAME, "results/snapshots")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

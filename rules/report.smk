@@ -5,6 +5,7 @@
 rule provenance:
     input:
         **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
+        manifest="results/manifest.txt",
     output:
         run="results/run.yaml",
     log:

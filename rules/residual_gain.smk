@@ -5,10 +5,6 @@
 # Is the residual stream's gain driven by the input? From the records alone: no new pass through a model.
 # Only for runs whose `metrics` name residual_gain.
 
-RESIDUAL_GAIN_RESULTS = expand(
-    "results/residual_gain/{model}.json", model=PLAN.models if "residual_gain" in PLAN.metrics else []
-)
-
 
 rule gains:
     input:

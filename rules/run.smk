@@ -1,7 +1,32 @@
 # INPUTS   results/tensors/{model}/baseline/{prompt_set}/{prompt}.parquet (footers alone), results/snapshots/{snapshot}/, the config
 # OUTPUTS  results/prompts_read/{model}.parquet, and results/tables/models.*, prompts_read.*, conditions.*: what the names in all
 #          other tables stand for
+#          results/manifest.txt, what this config makes; what other configs left is moved to results/aside
 # The footers are read apart from the config's notes, so that a changed note of a prompt reads no record again.
+
+
+rule manifest:
+    output:
+        manifest="results/manifest.txt",
+    log:
+        "results/logs/manifest.log",
+    benchmark:
+        "results/benchmarks/manifest.tsv"
+    priority: 100  # what another config left goes away before this run fills the same folders
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        outputs=PLAN.outputs(),
+        config_checksum=PLAN.config_checksum,
+        of_run=["results/report.html", "results/run.yaml"],
+        code=code("manifest"),
+    message:
+        "Listing what this run makes"
+    script:
+        "../scripts/manifest.py"
 
 
 rule prompts_read:

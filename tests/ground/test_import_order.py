@@ -20,8 +20,8 @@ ORDER = (
     "figures",
     "families",
 )
-ORDER += ("plan", "report", "docs", "api", "metrics", "exports")
-LIGHT = ("ground", "statistics", "config", "records", "tables", "figures", "families", "plan", "report", "docs")
+ORDER += ("plan", "report", "docs", "api", "metrics", "exports", "cli", "__main__")
+LIGHT = ("ground", "statistics", "config", "records", "tables", "figures", "families", "plan", "report", "docs", "cli")
 WITH_TORCH = {"families/thermodynamics/spectra.py"} | {
     f"families/information/{name}.py" for name in ("information", "lens", "distribution")
 }

@@ -28,6 +28,8 @@ def dump(tmp_path_factory):
     """Cores -> all rules, the modules that reading the workflow loads, and what all jobs together may take."""
     folder = tmp_path_factory.mktemp("rules")
     config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | ALSO
+    for model in ("llama", "gpt2"):  # that the config's local models are there is checked while it is read
+        (folder / "results" / "tiny_models" / model).mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     return cache(lambda cores: run("dump_rules.py", ROOT / "Snakefile", folder / "config.yaml", cores, cwd=folder))
 

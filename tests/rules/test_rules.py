@@ -278,6 +278,8 @@ def third_party(file: Path) -> set[str]:
 
 
 def test_snakemakes_own_linter_is_content(tmp_path):
+    for model in ("llama", "gpt2"):  # the config's local models
+        (tmp_path / "results" / "tiny_models" / model).mkdir(parents=True)
     files = [f"--snakefile={ROOT / 'Snakefile'}", f"--configfile={ROOT / 'config' / 'tiny.yaml'}"]
     command = [sys.executable, "-m", "snakemake", "--lint", *files]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -212,6 +212,24 @@ class TestReadyConfigs:
         assert plan.records() == {(model, name) for model in asked.models for name in asked.prompt_sets}
 
 
+class TestManifest:
+    def test_outputs_of_an_earlier_config_are_moved_aside_and_come_back_with_it(self, tree):
+        text = tree.path(CONFIG).read_text()
+        one_set_less = text[: text.index("  words:")] + text[text.index("\nstatistics:") :]
+        own, others = "results/figures/radar-counting.png", "results/figures/radar-words.png"
+        tree.path(CONFIG).write_text(one_set_less)
+        said = tree.snakemake("results/manifest.txt")
+        assert "an output of another config was moved to results/aside/figures/radar-words.png" in said
+        assert tree.path(own).exists() and not tree.path(others).exists()
+        assert tree.path("results/aside/figures/radar-words.png").exists()
+        assert not tree.path("results/report.html").exists()  # it showed both sets
+        assert others not in tree.path("results/manifest.txt").read_text()
+        tree.path(CONFIG).write_text(text)
+        plan = tree.plan()
+        assert plan.jobs["figure:radar"] == 1 and plan.records() == set()
+        assert "report" in plan.labels
+
+
 class TestRefusals:
     def test_a_config_error_is_told_at_once_and_no_job_starts(self, fresh, tmp_path):
         tree = fresh.copy(tmp_path / "tree")

@@ -54,6 +54,7 @@ class Metric:
         layer_quantities: what those rows hold, and the ranges of their values.
         min_prompts: fewest prompts of a set that it is defined for.
         needs_weight_gradients: whether a record without norms or factors has nothing for it.
+        published: files and folders beside tables and figures, in a published form; {model} is each model's name.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Metric:
     layer_quantities: tuple[Quantity, ...] = ()
     min_prompts: int = 1
     needs_weight_gradients: bool = False
+    published: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,34 @@
-"""What the metrics of a config require of its prompt sets, as their families declare it; checked before any work."""
+"""What a config requires, checked before any work: of prompt sets, as the metrics declare it, and of local models."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from internal_physics.config.load import Config
 from internal_physics.families.family import Metric
 from internal_physics.families.registry import METRICS
-from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.errors import ConfigError, SourceError
+
+
+def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
+    """Refuse a local model that is not there, unless its snapshot was made before.
+
+    Args:
+        config: checked.
+        where: the config's name, for messages.
+        snapshots: folder of the snapshots.
+
+    Raises:
+        SourceError: for a `path:` source without such a file or folder.
+    """
+    for name, source in config.sources.items():
+        path = Path(source.name).expanduser()
+        if source.kind == "path" and not path.exists() and not Path(snapshots, source.snapshot).is_dir():
+            raise SourceError(
+                f"there is no file or folder {source.name}",
+                where=f"{where}: models → {name} → source",
+                expected=f"a path from the folder {Path.cwd()}, or an absolute one",
+                todo="correct the path",
+            )
 
 
 def refuse_unmet_requirements(config: Config, where: str) -> None:

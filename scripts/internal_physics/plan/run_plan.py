@@ -3,6 +3,8 @@
 The rules read this plan; it does not depend on Snakemake. A path may contain wildcards in braces where a rule has them.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -269,6 +271,20 @@ class RunPlan:
             "lens_prompts": {model: self.config.lens_prompt(model) for model in self.models},
         }
         return {name: of_run[name] for name in figure.params} | dict(figure.options)
+
+    # --- the run as a whole ---
+
+    def outputs(self) -> list[str]:
+        """Files and folders for people that the config makes: tables, figures, published forms, prompts."""
+        paths = [*table_files(*self.tables).values(), "results/tables/checked.txt", *self.figure_files(*self.figures())]
+        paths += [f"results/prompts/{name}.yaml" for name in self.generated_sets]
+        published = [path for name in self.metrics for path in registry.METRICS[name].published]
+        return paths + list(dict.fromkeys(path.format(model=model) for path in published for model in self.models))
+
+    @cached_property
+    def config_checksum(self) -> str:
+        """SHA-256 of the config with all its defaults."""
+        return hashlib.sha256(json.dumps(self.config.resolved(), sort_keys=True).encode()).hexdigest()
 
 
 def table_files(*names: str) -> dict[str, str]:

@@ -40,7 +40,15 @@ FAMILY = Family(
     name="information",
     title="Information along depth",
     options=InformationOptions,
-    metrics=(Metric("information", "Information", rule="information", in_layers=False),),
+    metrics=(
+        Metric(
+            "information",
+            "Information",
+            rule="information",
+            in_layers=False,
+            published=tuple(f"results/information/{part}" for part in ("standard", "control", "comparative")),
+        ),
+    ),
     tables=dict.fromkeys((INFORMATION, DECIDED, DECIDED_MEANS, PREDICTIONS), ASKED),
     figures=(
         Figure("decided", Per.PROMPT_SET, tables=("information", "decided"), params=BY_SET, needs=ASKED, mem_mb=2000),

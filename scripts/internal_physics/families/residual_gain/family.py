@@ -15,6 +15,7 @@ FAMILY = Family(
             "Residual gain",
             "internal_physics.families.residual_gain.residual_gain",
             layer_quantities=QUANTITIES,
+            published=("results/residual_gain/{model}.json",),
         ),
     ),
     caption_facts="internal_physics.families.residual_gain.sentences",

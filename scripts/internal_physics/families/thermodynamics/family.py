@@ -27,6 +27,7 @@ FAMILY = Family(
             score=Score.QUANTITIES,
             scores=("temperature", "entropy_nats", "energy", "free_energy"),
             needs_weight_gradients=True,
+            published=("results/thermodynamics/{model}.csv",),
         ),
     ),
     tables=dict.fromkeys(

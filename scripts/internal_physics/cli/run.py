@@ -1,0 +1,86 @@
+"""Verb `run`: a checked config, Snakemake's output with the time left, and at the end what failed and its log."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from internal_physics.cli.progress import Progress, failures
+from internal_physics.config.load import load_config
+from internal_physics.ground.errors import ConfigError, UserError
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
+
+INTERRUPTED = 130  # as shells report SIGINT
+
+
+def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
+    """Run a config in the working directory.
+
+    Args:
+        config: its path.
+        cores: a number, or all.
+        further: options for Snakemake.
+        say: takes each piece of output; by default it goes to the standard output.
+
+    Returns:
+        The exit status: Snakemake's, 1 for a config that is refused, 130 after Ctrl-C.
+    """
+    say = say or _print
+    try:
+        check(config)
+    except UserError as error:
+        say(f"{error}\n")
+        return 1
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, f"--configfile={config}", *further]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+    ) as snakemake:
+        assert snakemake.stdout is not None
+        progress = Progress()
+        try:
+            for line in snakemake.stdout:
+                say(progress.read(line))
+        except KeyboardInterrupt:
+            _end(snakemake)
+            say("\nInterrupted. What is finished is kept: start again with the same command.\n")
+            return INTERRUPTED
+    if snakemake.returncode:
+        say(closing_words(progress.logs))
+    return snakemake.returncode
+
+
+def check(config: str) -> None:
+    """Refuse a config that cannot run, before anything does.
+
+    Raises:
+        UserError: with file and line of a YAML error, or the place in the config.
+    """
+    if not Path(config).is_file():
+        raise ConfigError("there is no such file", where=config, todo="check the path; config.yaml is the default")
+    checked = load_config(load_yaml(config), config)
+    refuse_unmet_requirements(checked, config)
+    refuse_missing_models(checked, config, "results/snapshots")
+
+
+def closing_words(logs: Iterable[str]) -> str:
+    """The distinct messages of the jobs that failed, each with the log of the first; for the end of a failed run."""
+    messages = failures(logs)
+    if not messages:
+        return "\nThe run failed: see the messages above.\n"
+    return "".join(f"\nFailed: {message}\n  log: {log}\n" for message, log in messages.items())
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Let Snakemake, which got the same signal, end its jobs; what it says of that is not shown."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.communicate()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
