@@ -18,7 +18,7 @@ from internal_physics.ground.closure import code_checksum
 from internal_physics.ground.errors import UserError
 from internal_physics.ground.joblog import forward
 from internal_physics.models.checkpoint import local_files
-from internal_physics.models.memory import estimate_memory, estimate_readout
+from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
@@ -100,10 +100,18 @@ def source_of(wildcards):
     return vars(CONFIG.snapshots[wildcards.snapshot])
 
 
-def record_mem_mb(wildcards, input, attempt):
-    """Memory for a job that runs a model, from the weights' headers; a retry asks for more."""
+def model_mem_mb(wildcards, input, attempt, job=None):
+    """Memory for a job that runs a model, from its weights' headers and the job's prompts; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
-    return estimate_memory(input.snapshot, options["dtype"], options["quantization"]).total_mb * attempt
+    how = (options["dtype"], options["quantization"], PLAN.largest_pass(input.snapshot, job))
+    return estimate_memory(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).total_mb * attempt
+
+
+def spectra_mem_mb(wildcards, input, attempt, threads):
+    """Memory for a job that decomposes a model's weights, as many at a time as it has threads."""
+    options = CONFIG.models[wildcards.model]
+    how = (options["dtype"], options["quantization"], threads)
+    return estimate_spectra(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).total_mb * attempt
 
 
 def readout_mem_mb(wildcards, input, attempt):

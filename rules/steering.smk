@@ -15,7 +15,7 @@ rule derive_direction:
         "../envs/extract.yaml"
     threads: 8
     resources:
-        mem_mb=record_mem_mb,
+        mem_mb=model_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],
     params:
         contrast=lambda wildcards: CONFIG.conditions[wildcards.contrast].steering["contrast"],

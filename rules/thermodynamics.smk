@@ -18,7 +18,7 @@ rule spectra:
         "../envs/extract.yaml"
     threads: 8
     resources:
-        mem_mb=record_mem_mb,
+        mem_mb=spectra_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],
     params:
         load=load_options,

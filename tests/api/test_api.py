@@ -329,3 +329,11 @@ class TestLens:
     def test_a_folder_reads_as_the_model_does(self, folder, model, trace):
         of_folder = ip.lens(trace, str(folder))
         assert of_folder.tokens(1) == ip.lens(trace, model).tokens(1)
+
+
+def test_a_folder_of_safetensors_is_read_where_it_lies(folder, tmp_path, monkeypatch):
+    """Nothing is copied or linked: no temporary folder is made, and the files have no second name."""
+    copy = Path(shutil.copytree(folder, tmp_path / "model"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no-such-folder"))  # a temporary folder could not be made
+    ip.load(str(copy))
+    assert (copy / "model.safetensors").stat().st_nlink == 1

@@ -1,5 +1,6 @@
 """Memory: known from the headers of the weights before anything is loaded, close to what loading takes."""
 
+import json
 import shutil
 
 import pytest
@@ -7,7 +8,15 @@ import torch
 from checkpoints import write_index, write_safetensors
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.loading import LoadOptions, load_snapshot, resolve_device
-from internal_physics.models.memory import MemoryEstimate, estimate_memory, require_fits
+from internal_physics.models.memory import (
+    CUDA_BYTES,
+    LIBRARY_BYTES,
+    MemoryEstimate,
+    estimate_memory,
+    estimate_spectra,
+    require_fits,
+)
+from internal_physics.models.passes import Pass, blocks_and_heads, largest_pass
 from tiny_models import ARCHITECTURES, build_model, save_snapshot, task_of
 
 # Of the bytes of all parameters. Buffers are left out of the estimate; tied weights may be stored twice.
@@ -66,19 +75,74 @@ def test_shards_are_added_up_and_no_weight_is_read(tmp_path):
     assert estimate_memory(tmp_path, "bfloat16", "none").weights == 3 * 10**9 * 2
 
 
-def test_the_total_covers_weights_and_working_memory(snapshots):
+def test_the_total_is_the_libraries_and_the_larger_of_loading_and_recording(snapshots):
     estimate = estimate_memory(snapshots["llama"], "float32", "none")
-    assert estimate.total > estimate.weights
+    assert estimate.loading == 0  # it is used where it lies
+    assert estimate.recording > estimate.weights / 2
+    assert estimate.total == LIBRARY_BYTES + estimate.recording
+    converted = estimate_memory(snapshots["llama"], "float64", "none", Pass(0, 0))
+    assert converted.loading == converted.weights + estimate.weights
+    assert converted.total == LIBRARY_BYTES + converted.loading
+    on_gpu = estimate_memory(snapshots["llama"], "float32", "none", gpu=True)
+    assert on_gpu.total == estimate.total + CUDA_BYTES
     assert estimate.total_mb * 1_000_000 >= estimate.total > (estimate.total_mb - 1) * 1_000_000
 
 
+def test_stored_types_count_and_not_the_requested_ones(tmp_path):
+    """4-bit codes stay as they are stored; FP8 and MXFP4 become weights of dtype, and their scales vanish."""
+    codes = {"up.weight": ("U8", [128, 1]), "up.weight.absmax": ("F32", [4]), "norm.weight": ("F32", [64])}
+    folder = quantised(tmp_path / "nf4", {"quant_method": "bitsandbytes", "load_in_4bit": True}, codes)
+    assert estimate_memory(folder, "float32", "auto").weights == 128 + 4 * 4 + 64 * 4
+    fp8 = {"up.weight": ("F8_E4M3", [128, 64]), "up.weight_scale_inv": ("F32", [2, 1])}
+    folder = quantised(tmp_path / "fp8", {"quant_method": "fp8"}, fp8)
+    assert estimate_memory(folder, "bfloat16", "auto").weights == 128 * 64 * 2
+    fours = {"experts.up_blocks": ("U8", [2, 64, 4, 16]), "experts.up_scales": ("U8", [2, 64, 4])}
+    folder = quantised(tmp_path / "mxfp4", {"quant_method": "mxfp4"}, fours)
+    assert estimate_memory(folder, "bfloat16", "auto").weights == 2 * 64 * 4 * 16 * 2 * 2
+
+
+def quantised(folder, settings, tensors):
+    write_safetensors(folder / "model.safetensors", **tensors)
+    (folder / "config.json").write_text(json.dumps({"quantization_config": settings}))
+    return folder
+
+
+def test_the_largest_pass_follows_from_texts_and_options():
+    short, long = "a" * 30, "a" * 3000
+    assert largest_pass([short] * 4, batch_size=2, batch_tokens=1024).n_tokens == 2 * 12
+    assert largest_pass([short, long], batch_size=16, batch_tokens=100).n_tokens == 1002
+    plain = largest_pass([short], batch_size=1, batch_tokens=100, recorded=False)
+    again = largest_pass([short], batch_size=1, batch_tokens=100, recorded=False, recompute=True, n_layers=4)
+    assert (plain.copies, again.copies) == (1, 0.25)
+    assert largest_pass([short], batch_size=1, batch_tokens=100, n_rows=6).attention_rows == 6 * 12
+    assert largest_pass([], batch_size=1, batch_tokens=100) == Pass(0, 0)
+
+
+def test_attention_rows_are_counted_from_the_config(snapshots, tmp_path):
+    assert blocks_and_heads(snapshots["llama"]) == (3, 4)
+    assert blocks_and_heads(snapshots["gpt2"]) == (3, 4)
+    assert blocks_and_heads(tmp_path) == (1, 0)
+    without, kept = (
+        estimate_memory(snapshots["llama"], "float32", "none", Pass(1000, 1000, n_rows=n)).recording for n in (0, 12)
+    )
+    assert kept - without == 4 * 1000 * 1000 * 12
+
+
+def test_spectra_take_as_many_matrices_as_there_are_threads(tmp_path):
+    write_safetensors(tmp_path / "model.safetensors", a=[1000, 100], b=[1000, 100], c=[10, 10])
+    one, two = (estimate_spectra(tmp_path, "float32", "none", threads).recording for threads in (1, 2))
+    assert two - one == 12 * 1000 * 100
+
+
 def test_a_model_that_fits_is_let_through():
-    require_fits(MemoryEstimate(10, 10**9), available=10, place="cpu")
+    require_fits(MemoryEstimate(10, 10**9, 10**9), available=10, place="cpu")
 
 
 def test_a_model_too_large_is_refused_with_both_sizes():
     with pytest.raises(ModelError) as error:
-        require_fits(MemoryEstimate(14_000_000_000, 20_000_000_000), available=8_100_000_000, place="cuda")
+        require_fits(
+            MemoryEstimate(14_000_000_000, 20_000_000_000, 20_000_000_000), available=8_100_000_000, place="cuda"
+        )
     assert error.value.what == "its weights take 14.0 GB and 8.1 GB are free on cuda"
     assert error.value.expected == "a model that fits"
     assert "quantization: nf4 or int8" in error.value.todo

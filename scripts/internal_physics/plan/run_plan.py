@@ -19,6 +19,7 @@ from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, WATCH
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
+from internal_physics.models.passes import DEFAULT_PASS, Pass, blocks_and_heads, largest_pass
 from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs
 
 FIGURE_FORMATS = ("png", "svg")
@@ -134,6 +135,22 @@ class RunPlan:
         """What a record depends on besides model and prompts; how a set is split into jobs does not matter."""
         options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}
         return options | {"weight_gradients": job.weight_gradients}
+
+    def largest_pass(self, snapshot: str, job: RecordJob | None = None) -> Pass:
+        """The largest pass of a record job through the model in a snapshot folder; a usual one without a job."""
+        if job is None:
+            return DEFAULT_PASS
+        options = RecordOptions(**self.record_options(job))
+        n_layers, n_heads = blocks_and_heads(snapshot)
+        return largest_pass(
+            [prompt["text"] for prompt in job.prompts],
+            batch_size=options.batch_size,
+            batch_tokens=options.batch_tokens,
+            recorded=options.weight_gradients == "factors",
+            recompute=options.recompute,
+            n_layers=n_layers,
+            n_rows=n_layers * n_heads if options.attention_entropy else 0,
+        )
 
     def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
         """How texts become tokens of a model: those of a prompt set, or of a contrast."""
