@@ -26,7 +26,8 @@ for record_job in PLAN.record_jobs:
             "../envs/extract.yaml"
         threads: site_threads("record", recording_threads())
         resources:
-            **{"mem_mb": partial(model_mem_mb, job=record_job), "gpu": CONFIG.raw["gpus_per_job"]} | site_resources("record"),
+            **{"mem_mb": partial(model_mem_mb, job=record_job), "gpu": CONFIG.raw["gpus_per_job"]}
+            | site_resources("record"),
         params:
             prompt_set=record_job.prompt_set,
             n_prompts=len(record_job.prompts),
