@@ -45,7 +45,7 @@ def figure_named(name: str) -> Callable[..., "Figure"]:
 
 
 def trace_profile(traces: Trace | Iterable[Trace] | Mapping[str, Trace], quantity: str = "residual_norm") -> "Figure":
-    """Draw the norm of the residual stream, or of its gradient, along depth: one line a trace.
+    """Draw the norm of the residual stream, or of its gradient, along depth: one line per trace.
 
     Args:
         traces: one, several, or a mapping from label to trace.

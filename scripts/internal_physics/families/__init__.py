@@ -1,1 +1,1 @@
-"""Families: one room each for what a family computes, its tables, its figures and its words."""
+"""Families: one folder each for what a family computes, its tables, its figures and its words."""

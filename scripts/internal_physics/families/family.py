@@ -1,4 +1,4 @@
-"""What a family says of itself: plain data that the Snakefile, the checks, the report and the documentation read.
+"""Description of a family: plain data that the Snakefile, the checks, the report and the documentation read.
 
 No pandas, no torch. A metric's or figure's own module never imports this: a new family must not make it stale.
 """
@@ -102,7 +102,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Family:
-    """A room of the house: what it computes, its tables and its figures.
+    """A family: what it computes, its tables and its figures.
 
     Attributes:
         name: its folder in families.

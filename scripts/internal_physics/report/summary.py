@@ -16,7 +16,7 @@ NOBODY = "No model is best on this set."
 def summarize(
     scores: pd.DataFrame, normalized: pd.DataFrame, apart: Apart, models: Sequence[str], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """One block for each prompt set and condition: a row a model, a cell a metric.
+    """One block for each prompt set and condition: a row per model, a cell per metric.
 
     Args:
         scores: table `scores`.

@@ -26,11 +26,11 @@ QUANTITIES = (*OF_RESIDUALS, *OF_GRADIENTS, *OF_WEIGHTS, *OF_PREDICTIONS)
 
 
 class AgreementRow(NamedTuple):
-    """One number that tells how far two records of a prompt agree.
+    """One number that measures how far two records of a prompt agree.
 
     Attributes:
         quantity: one of QUANTITIES.
-        value: dimensionless, but for nats; NaN where there is none, and then status says why.
+        value: dimensionless, or in nats; NaN if there is none, and then status says why.
         layer: residual position 0..L; of a weight its block (-1 before the blocks, L after them); None for the prompt.
         parameter: the weight; None elsewhere.
         kind: its kind of map; None elsewhere.

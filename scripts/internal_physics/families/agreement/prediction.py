@@ -25,7 +25,7 @@ class Listed(NamedTuple):
 
 
 class _Unlisted(NamedTuple):
-    """What two lists leave open.
+    """What two lists do not determine.
 
     Attributes:
         only_here: probabilities of the tokens that the other list does not have.

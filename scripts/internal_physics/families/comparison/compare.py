@@ -1,6 +1,6 @@
 """Rule compare: metric rows of all conditions → the table `comparisons`, every condition against the baseline.
 
-It knows no metric by name: whatever has one number per prompt (and layer), or per prompt set, is compared.
+It knows no metric by name: every quantity with one number per prompt (and layer), or per prompt set, is compared.
 """
 
 import math
@@ -22,7 +22,7 @@ from internal_physics.tables.loss_rows import with_loss
 from internal_physics.tables.rows import read_metrics
 
 _NUMBER = ["metric", "quantity", "layer"]
-_WHOLE = -1  # stands for "no layer" while numbers are lined up: an index cannot hold missing values
+_WHOLE = -1  # means "no layer" while numbers are aligned: an index cannot hold missing values
 _INTERVALS = ("_ci_low", "_ci_high")
 
 

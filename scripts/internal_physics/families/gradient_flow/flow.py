@@ -1,7 +1,7 @@
-"""What a block does to the gradient that flows back through it: the ground that EC, ISC, ISG and ISA share.
+"""What a block does to the gradient that flows back through it: the basis that EC, ISC, ISG and ISA share.
 
-For block l, ΔB = residual_gradient[l+1] arrives from above and ΔA = residual_gradient[l] leaves below.
-Index conventions: l block 0..L-1, t token, d width. Float64 throughout; all results are dimensionless but norms.
+For block l, ΔB = residual_gradient[l+1] enters its backward pass and ΔA = residual_gradient[l] leaves it.
+Index conventions: l block 0..L-1, t token, d width. Float64 throughout; all results except norms are dimensionless.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def _gradient_flow(trace: Trace) -> GradientFlow:
 
 
 def flow_status(flow: GradientFlow) -> str:
-    """Say "ok", or which layer went first."""
+    """The status: "ok", or the first block, from the top, whose gradient is zero or not finite."""
     layer = flow.first_bad_layer
     if layer is None:
         return "ok"

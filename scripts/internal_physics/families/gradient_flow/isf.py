@@ -52,8 +52,9 @@ def gradient_gram(traces: Sequence[Trace]) -> np.ndarray:
     """Inner products of the prompts' gradients, [P, P], float64.
 
     A prompt's row is every ΔA_l = residual_gradient[l], l < L, in one vector, positions zero-padded to the longest
-    prompt. Products add up block by block, so no row is ever whole: memory is [P, T, d], whatever the depth. As many
-    blocks as fit `_BYTES_AT_ONCE` are read together: more prompts than files may be open are opened anew each time.
+    prompt. Products are summed block by block, so no full row is in memory: it is [P, T, d], whatever the depth. As
+    many blocks as fit `_BYTES_AT_ONCE` are read together: if there are more prompts than files may be open, each is
+    opened again each time.
     """
     n_tokens, n_layers = max(t.n_tokens for t in traces), traces[0].n_layers
     gram = np.zeros((len(traces), len(traces)))

@@ -1,4 +1,4 @@
-"""What the gradient-flow metrics give of each layer: names, ranges, and words for axes."""
+"""Quantities of the gradient-flow metrics at each layer: names, ranges, and words for axes."""
 
 from internal_physics.tables.table import Quantity
 

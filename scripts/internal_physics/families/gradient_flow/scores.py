@@ -1,6 +1,6 @@
 """EC, ISC, ISG and ISA: four scores of one prompt's gradient flow. Source: Internal Physics Benchmark.
 
-Each has a function of a Trace that gives the number, and one that gives its tidy rows. All stand on
+Each has a function of a Trace that gives the number, and one that gives its tidy rows. All use
 `flow.gradient_flow`, which is computed once per trace, so that one reading of a record serves all four.
 """
 
@@ -76,7 +76,7 @@ def isa_rows(trace: Trace) -> list[MetricRow]:
 
 
 def _score_row(metric: str, value: float, trace: Trace) -> MetricRow:
-    """The score of one prompt; where it is not finite, the status names the first block that is to blame."""
+    """The score of one prompt; if it is not finite, the status names the first block that caused it."""
     if np.isfinite(value):
         return MetricRow(metric, value)
     flow: GradientFlow = gradient_flow(trace)

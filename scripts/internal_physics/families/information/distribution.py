@@ -1,4 +1,4 @@
-"""What can be said of next-token distributions: pure functions of logits and log-probabilities, in nats.
+"""Properties of next-token distributions: pure functions of logits and log-probabilities, in nats.
 
 Index conventions: n distribution, v vocabulary entry, k rank. Everything is float64, in log space: a probability that
 underflows to 0 contributes 0, and a distribution that is not finite (NaN logits) gives NaN, never an exception.

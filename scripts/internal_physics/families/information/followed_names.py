@@ -1,3 +1,3 @@
-"""Whose way through depth is told: the words of the column `followed`. What reads a model imports no table."""
+"""Values of the column `followed`, in a module of its own: code that reads a model imports no table."""
 
 FOLLOWED = (ANSWER, OWN_TOKEN) = ("answer", "own token")

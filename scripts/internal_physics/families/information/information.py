@@ -36,8 +36,8 @@ from internal_physics.records.trace import Trace
 from internal_physics.tables.measure import key_of, per_prompt_table
 
 LOGGER = logging.getLogger("internal_physics")
-# Largest difference of a log-probability or entropy, in nats. What reads differs from what ran only in how many rows
-# are multiplied at once; half precision rounds logits of 30 to steps of 0.02 (float16) or 0.1 (bfloat16).
+# Largest difference of a log-probability or entropy, in nats. Reading differs from the recorded pass only in how many
+# rows are multiplied at once; half precision rounds logits of 30 to steps of 0.02 (float16) or 0.1 (bfloat16).
 TOLERANCE_NATS = {"float64": 1e-9, "float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
 
 
@@ -70,7 +70,7 @@ def information_chunks(
 
     Yields:
         Of every trace: metric (rows of tables.measure), positions and tokens (of the lens), followed (the token whose
-        way through depth is told in the metric's `answer_…`), predictions (its table).
+        values along depth are the metric's `answer_…`), predictions (its table).
 
     Raises:
         ModelError: if the readout cannot be loaded, or does not give what was recorded.

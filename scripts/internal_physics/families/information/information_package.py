@@ -114,7 +114,7 @@ def published_predictions(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def write_folder(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> None:
-    """Write tables below a folder, which gets all nine parts of the layout whether they hold something or not."""
+    """Write tables below a folder, which gets all nine parts of the layout even if some are empty."""
     for analysis in ANALYSES:
         for part in ("data", "plots", "predictions"):
             (Path(folder) / analysis / part).mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def _groups(rows: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> Iter
 
 
 def _per_sentence(rows: pd.DataFrame) -> dict[tuple, tuple[str, dict[int, float]]]:
-    """Prompt → (sentence, layer → value), in the order of the rows; every prompt apart, even with equal texts."""
+    """Prompt → (sentence, layer → value), in the order of the rows; each prompt separately, even with equal texts."""
     return {
         key: (key[-1], dict(zip(group.layer, group.value, strict=True)))
         for key, group in rows.groupby(_SENTENCE, sort=False)

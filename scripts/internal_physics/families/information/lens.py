@@ -1,4 +1,4 @@
-"""The logit lens: what the readout makes of every residual of one trace.
+"""The logit lens: the prediction that the readout gives for every residual of one trace.
 
 Index conventions: l residual position 0..L, t token 0..T-1, n rows of a chunk, v vocabulary entry, k rank, d width.
 """
@@ -21,7 +21,7 @@ _COPIES = 3
 
 
 class ReadsOut(Protocol):
-    """What a lens needs of a model (models.readout.Readout has it)."""
+    """What a lens needs from a model, as provided by `models.readout.Readout`."""
 
     @property
     def vocabulary(self) -> int:

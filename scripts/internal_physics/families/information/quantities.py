@@ -1,4 +1,4 @@
-"""What the logit lens gives of each layer and prompt: names, ranges, and words for axes."""
+"""Quantities of the logit lens for each layer and prompt: names, ranges, and words for axes."""
 
 from internal_physics.tables.table import Quantity
 

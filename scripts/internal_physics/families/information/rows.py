@@ -1,4 +1,4 @@
-"""Information per layer: a Lens → tidy rows. Pure, no torch; what a lens is stands in lens.py.
+"""Information per layer: a Lens → tidy rows. Pure, no torch; lens.py defines a lens.
 
 Index conventions: l residual position 0..L (attention: block 0..L-1), t token, h head, k rank from 1.
 """
@@ -43,7 +43,7 @@ N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is foll
 
 @dataclass(frozen=True)
 class Lens:
-    """All that was read; every array is float64 or int64.
+    """Results of reading one trace; every array is float64 or int64.
 
     Attributes:
         vocabulary: V.
@@ -131,7 +131,7 @@ def settled_layer(ranks: np.ndarray) -> float:
 
 
 def position_rows(trace: Trace, lens: Lens, text_of: Callable[[int], str]) -> Iterator[Row]:
-    """Rows of every residual and position: what is read, what is expected, how sure.
+    """Rows of every residual and position: the most probable token, the expected token, and the entropy.
 
     At the read position of a causal model, whose text ends there, the answer is expected if the prompt has one.
     """

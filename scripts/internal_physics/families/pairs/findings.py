@@ -25,7 +25,7 @@ def findings(tables: Mapping[str, pd.DataFrame], confidence_level: float = CONFI
     Where no model is told apart there is no sentence: of runs in which no two models differ, 5 % have any.
 
     Args:
-        tables: with `model_pairs`; without it, or with an empty one, nothing is found.
+        tables: with `model_pairs`; without it, or with an empty one, there are no findings.
         confidence_level: of the intervals; 1 minus it is the largest adjusted p that counts.
     """
     table = tables.get(MODEL_PAIRS.name)

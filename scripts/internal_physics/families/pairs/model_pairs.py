@@ -1,6 +1,6 @@
 """Rule model_pairs: metric rows of all models → the table `model_pairs`, every two models on the same prompts.
 
-It knows no metric by name: whatever has one number per prompt, or per prompt set, is compared, and so is the loss.
+It knows no metric by name: every metric with one number per prompt, or per prompt set, is compared, and so is the loss.
 """
 
 import math
@@ -101,7 +101,7 @@ def _of_set(rows: pd.DataFrame, pairs: Sequence[Pair], n_ranks: int, settings: M
 
 
 def _of_prompts(rows: pd.DataFrame, pairs: Sequence[Pair], settings: Mapping[str, Any]) -> Rows:
-    """What is said of each pair, from one number per prompt; a prompt without it in one of the models is left out."""
+    """Row of each pair, from one number per prompt; a prompt without it in one of the models is left out."""
     lined_up = rows.assign(value=rows["value"].where(rows["status"] == OK), ran=True)
     wide = lined_up.pivot(index=_PLACE, columns="model", values=["value", "ran"])
     values, ran = wide["value"].astype("float64"), wide["ran"].notna()
@@ -132,7 +132,7 @@ def _row(compared: Matched, q: int, n_asked: int) -> dict[str, Any]:
 
 
 def _of_whole(rows: pd.DataFrame, pairs: Sequence[Pair], n_prompts: int) -> Rows:
-    """What is said of each pair, from one number of the whole set: no interval, no p-value, and the status says so."""
+    """Row of each pair, from one number of the whole set: no interval, no p-value, and the status says so."""
     values = rows.set_index("model")["value"]
     for model, reference in pairs:
         x, y = float(values.get(model, math.nan)), float(values.get(reference, math.nan))

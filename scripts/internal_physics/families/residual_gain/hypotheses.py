@@ -1,8 +1,8 @@
 """Rule hypotheses: table `gains` → table `hypotheses`, every conjecture about residual gain with its verdict.
 
 Hypotheses, by the column of that name: `entropy_gain` (is the last gain driven by uncertainty?), `contraction` (does
-the last block shrink the stream on prompts of a kind?), `nested_grammar` (is a Schachtelsatz as easy as a fact?) and
-`contrast` (do two kinds differ in last gain?). The rules of the verdicts are in verdicts.py.
+the last block shrink the stream on prompts of a kind?), `nested_grammar` (is a centre-embedded sentence as easy as a
+fact?) and `contrast` (do two kinds differ in last gain?). The rules of the verdicts are in verdicts.py.
 """
 
 from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ def judge_hypotheses(
     Args:
         gains: table `gains` with a column `text` (see `gains_with_text`), whole or in parts, in which the rows of a
             model and condition are together.
-        seed: of all that is drawn; each row draws by its own name, whatever else is tested.
+        seed: of all random draws; each row has its own, derived from its name.
         n_resamples: bootstrap resamples and permutations of each row.
         confidence_level: of the intervals.
 
@@ -99,7 +99,7 @@ def _adjust(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judge(table: pd.DataFrame, found: list[dict]) -> pd.DataFrame:
-    """Give our verdict: those that need the adjusted p here, the others as their test found it."""
+    """Give our verdict: those that need the adjusted p here, the others as their test gave it."""
     words = {ENTROPY_GAIN: (verdicts.SUPPORTED, verdicts.INVERSE), CONTRAST: (verdicts.HIGHER, verdicts.LOWER)}
     judged = [
         verdicts.signed_verdict(row.p_adjusted, row.ci_low, row.ci_high, words[row.hypothesis])

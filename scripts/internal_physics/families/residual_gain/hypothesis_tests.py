@@ -44,7 +44,7 @@ class Settings:
     confidence_level: float
 
     def named(self, *names: str) -> "Settings":
-        """The same with a seed of its own for these names."""
+        """The same with a separate seed for these names."""
         return replace(self, seed=seed_of(self.seed, *names))
 
 

@@ -1,4 +1,4 @@
-"""What the metric residual_gain gives of each layer: names, ranges, and words for axes."""
+"""Quantities of the metric residual_gain at each layer: names, ranges, and words for axes."""
 
 from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.tables.table import Quantity

@@ -75,7 +75,7 @@ def residual_gain(trace: Trace, variant: Variant = "whole") -> Gain:
     Args:
         trace: of one prompt.
         variant: which positions the norm runs over: "whole" (all of them, as published; the first token's massive
-            activation can rule it), "last_position" (the one that the prediction is read at, so the [MASK] of a
+            activation can dominate it), "last_position" (the one that the prediction is read at, so the [MASK] of a
             masked model), or "excluding_first" (all but the first; undefined for a prompt of one token).
 
     Raises:
@@ -151,7 +151,7 @@ def _root_sum_square(by_position: np.ndarray) -> np.ndarray:
 
 
 def _status(norms: np.ndarray) -> str:
-    """Say "ok", or which residual, from the embedding up, has no usable norm first."""
+    """The status: "ok", or the first residual, from the embedding up, without a usable norm."""
     bad = ~(np.isfinite(norms) & (norms > 0))
     if not bad.any():
         return OK

@@ -1,4 +1,4 @@
-"""Rule residual_gain_result: one JSON per model, shaped like the published result file, to be laid beside it."""
+"""Rule residual_gain_result: one JSON per model, in the format of the published result file, for comparison with it."""
 
 import math
 from collections import Counter

@@ -61,7 +61,7 @@ def variants_sentence(hypotheses: pd.DataFrame, model: str, condition: str = "ba
 
 
 def nested_sentence(hypotheses: pd.DataFrame, model: str, variant: str = "whole", condition: str = "baseline") -> str:
-    """The verdict on nested grammar: do nested sentences and facts both contract, alike?"""
+    """The verdict on nested grammar: do nested sentences and facts both contract, and similarly?"""
     row = _rows(hypotheses, "nested_grammar", model, variant, condition).iloc[0]
     sizes = f"{row['n_x']} {NESTED_KINDS[0]} and {row['n_y']} {NESTED_KINDS[1]} prompts"
     if not math.isfinite(row["value"]):

@@ -10,7 +10,7 @@ CONTRACTS, EXPANDS = "contracts", "expands"
 ALL_SETS = "all sets"  # prompts of all sets together; no name of a prompt set may have a blank
 NOT_GIVEN = "not given"  # kind or difficulty of a prompt that has none: an empty cell reads as missing in a CSV
 NEUTRAL = "neutral"  # what the last gain of a kind is compared with: 1
-NESTED_KINDS = ("syntactic", "factual")  # of the Schachtelsatz test: hard for people, sure for a model
+NESTED_KINDS = ("syntactic", "factual")  # of the test of centre-embedded sentences: hard for people, easy for a model
 
 PUBLISHED_R, PUBLISHED_P = 0.5, 0.1
 ALPHA = 0.05
@@ -65,7 +65,7 @@ def contraction_verdict(low: float, high: float) -> str:
 
 
 def published_nested_verdict(mean_syntactic: float, mean_factual: float) -> str:
-    """The published rule of the Schachtelsatz test: both means contract and their ratio is within 0.3 of 1."""
+    """The published rule for centre-embedded sentences: both means contract and their ratio is within 0.3 of 1."""
     if math.isnan(mean_syntactic) or math.isnan(mean_factual):
         return UNTESTED
     alike = abs(mean_syntactic / mean_factual - 1) <= RATIO_TOLERANCE
@@ -73,7 +73,7 @@ def published_nested_verdict(mean_syntactic: float, mean_factual: float) -> str:
 
 
 def nested_verdict(syntactic: str, factual: str, low: float, high: float) -> str:
-    """Our rule: intervals in place of points, so that "alike" has to be shown and is not the want of evidence.
+    """Our rule: intervals in place of points, so that similarity must be demonstrated.
 
     Args:
         syntactic: `contraction_verdict` of the nested sentences.

@@ -1,4 +1,4 @@
-"""What the family of the run's own tables is: which models, prompts and conditions all others speak of."""
+"""What the family of the run's own tables is: the models, prompts and conditions that all other tables refer to."""
 
 from internal_physics.families.family import Family
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ

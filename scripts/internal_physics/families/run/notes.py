@@ -1,4 +1,4 @@
-"""What table `prompts_read` says of the prompts of another table's rows."""
+"""Columns of table `prompts_read` for the prompts of another table's rows."""
 
 from collections.abc import Sequence
 

@@ -24,7 +24,7 @@ def collect_files(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of the three tables from metric files, in the order of the files.
 
-    No more is held than the numbers of the prompts of one model, and one chunk of rows by layer.
+    Memory holds only the numbers of one model's prompts and one chunk of rows by layer.
     """
     for path in paths:
         for chunk in read_chunks(path):
@@ -70,7 +70,7 @@ def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
 def scores_table(
     rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> pd.DataFrame:
-    """Scores with intervals: means over prompts (BCa bootstrap), and ISF as its own rule found it (jackknife).
+    """Scores with intervals: means over prompts (BCa bootstrap), and ISF as its own rule computed it (jackknife).
 
     Prompts whose value is not finite are left out of the mean and counted in the status, never dropped in silence.
     """

@@ -58,7 +58,7 @@ def correlate_metrics(
         seed: of the permutations.
         n_resamples: permutations per pair; see `correlate_pair`.
         quantities: columns of `prompts`, at the level "prompt".
-        metrics: metrics of `scores`, at the level "model"; one without rows has no pairs: status "absent".
+        metrics: metrics of `scores`, at the level "model"; one without rows has pairs with the status "absent".
 
     Returns:
         Table `correlations`: the pairs of each level in the given order, x before y. `p_adjusted` is
@@ -120,7 +120,7 @@ def _standardize(name: str, wide: pd.DataFrame, expected: np.ndarray) -> _Observ
 
     Population standard deviation. A column that does not vary is left out, and so is a cell that is not
     finite; an observation with no cell left is NaN. Both are noted, unless there are too few observations
-    to correlate at all. `expected` says which cells must hold a value; the others are missing rightly.
+    to correlate at all. `expected` says which cells must hold a value; the other cells are expected to be empty.
     """
     table = wide.astype("float64")
     table = table.where(np.isfinite(table))

@@ -24,7 +24,7 @@ def collect_thermodynamics_files(
     layers: Iterable[str],
     counts: Iterable[str],
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of the five tables, in the order of the files; no more is held than the states of one prompt set.
+    """Chunks of the five tables, in the order of the files; memory holds only the states of one prompt set.
 
     Raises:
         StoreError: if the flags are not those of the states.

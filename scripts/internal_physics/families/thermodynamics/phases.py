@@ -23,7 +23,7 @@ _BATCH_ELEMENTS = 2**21
 
 
 class Phases(NamedTuple):
-    """What the rule computes.
+    """Results of the rule.
 
     Attributes:
         flags: one row per row of the states, in their order: prompt_set, prompt, parameter and the four flags.
@@ -154,7 +154,7 @@ def _series(states: pd.DataFrame, order: str) -> Iterator[_Series]:
 
 
 def _layer_rows(series: _Series, phase: str, share: np.ndarray, expected: float) -> list[dict[str, Any]]:
-    """Rows of the places that have a derivative, which the two ends have not."""
+    """Rows of the places that have a derivative, which the two ends do not have."""
     status = OK if np.isfinite(expected) else "no baseline"
     inner = zip(series.parameters[1:-1], share[1:-1], strict=True)
     return [
@@ -164,7 +164,7 @@ def _layer_rows(series: _Series, phase: str, share: np.ndarray, expected: float)
 
 
 def _count_row(kind: str, phase: str, parts: list[tuple[float, int, np.ndarray]]) -> dict[str, Any]:
-    """Sum over the sequences of a kind; the p-value is two-sided and counts the observed order in."""
+    """Sum over the sequences of a kind; the p-value is two-sided and includes the observed order."""
     observed, n_layers = sum(part[0] for part in parts), sum(part[1] for part in parts)
     shuffled = np.sum([part[2] for part in parts], axis=0)
     # Counts are means over prompts: what differs by less than a millionth of a flag is rounding.

@@ -26,7 +26,7 @@ _WEIGHT = ["parameter", "layer", "kind"]
 def pulls_files(
     paths: Iterable[str | Path], *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of both tables, one per prompt set of each file; no more than the states of one prompt set are held.
+    """Chunks of both tables, one per prompt set of each file; memory holds only the states of one prompt set.
 
     Args:
         paths: files results/thermodynamics/{model}/{condition}/states.parquet.

@@ -101,7 +101,7 @@ def decompose_stack(stack: torch.Tensor) -> list[tuple[float, Spectrum]]:
     """Norm and spectrum of each matrix of a stack [b, rows, columns] in float64, on the device it is on.
 
     The Gram route for all at once; a matrix for which it fails or is not exact enough goes on alone, to the
-    routes of `metrics.spectrum` on the CPU.
+    routes of `spectrum` on the CPU.
     """
     tall = stack if stack.shape[1] >= stack.shape[2] else stack.transpose(1, 2)
     norms = torch.linalg.matrix_norm(stack).tolist()

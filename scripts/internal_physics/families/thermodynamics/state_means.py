@@ -1,4 +1,4 @@
-"""Means over the prompts of a set of what a weight's state depends on the prompt for, with bootstrap intervals."""
+"""Means over the prompts of a set of the prompt-dependent part of a weight's state, with bootstrap intervals."""
 
 import numpy as np
 import pandas as pd

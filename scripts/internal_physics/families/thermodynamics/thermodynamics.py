@@ -42,8 +42,8 @@ COLUMNS = (
 ZERO_GRADIENT = "zero gradient: temperature is ‖W‖ / 1e-8"
 
 
-class Found(NamedTuple):
-    """What the rule computes: a row per prompt and weight, and tidy score rows per prompt."""
+class StatesAndScores(NamedTuple):
+    """Results of the rule: a row per prompt and weight, and tidy score rows per prompt."""
 
     states: pd.DataFrame
     scores: pd.DataFrame
@@ -65,7 +65,7 @@ def thermodynamics(trace: Trace, weights: pd.DataFrame, order: str = "depth") ->
 
     Args:
         trace: with factors or norms of the weight gradients.
-        weights: one row per 2-D weight, as `models.spectra.weight_spectra` gives them.
+        weights: one row per 2-D weight, as `spectra.weight_spectra` gives them.
         order: "depth" or "name", see depth.py.
 
     Returns:
@@ -80,13 +80,13 @@ def thermodynamics(trace: Trace, weights: pd.DataFrame, order: str = "depth") ->
 
 
 def weight_states(weights: pd.DataFrame) -> pd.DataFrame:
-    """What does not depend on the prompt: parameter, layer, kind, weight_norm, entropy_nats, energy, status."""
+    """Columns that do not depend on the prompt: parameter, layer, kind, weight_norm, entropy_nats, energy, status."""
     static = weights[["parameter", "layer", "kind", "weight_norm", "status"]].reset_index(drop=True)
     values = [np.asarray(v, dtype=np.float64) for v in weights["singular_values"]]
     return static.assign(entropy_nats=[entropy_nats(v) for v in values], energy=[energy(v) for v in values])
 
 
-def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str = "depth") -> Found:
+def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str = "depth") -> StatesAndScores:
     """All traces of one model and condition; each trace is read once.
 
     Raises:
@@ -101,7 +101,7 @@ def thermodynamics_of(traces: Iterable[Trace], weights: pd.DataFrame, order: str
         return score_rows(frames[-1])
 
     scores = per_prompt_table(traces, rows)
-    return Found(pd.concat(frames, ignore_index=True), scores)
+    return StatesAndScores(pd.concat(frames, ignore_index=True), scores)
 
 
 def thermodynamics_chunks(

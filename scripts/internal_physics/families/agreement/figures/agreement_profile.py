@@ -47,14 +47,14 @@ def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]
 def draw(
     agreement_means: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None, between: str = "models"
 ) -> Figure:
-    """Draw how far models agree with the reference along depth: a panel a quantity, a line a model.
+    """Draw how far models agree with the reference along depth: a panel per quantity, a line per model.
 
     Args:
         agreement_means: table `agreement_means`.
         prompt_set: which prompt set.
         models: order of the models, which fixes their looks; by name when not given.
         between: "models": every model in the baseline against its reference; "conditions": every steered condition
-            against the baseline of the same model, a line a condition.
+            against the baseline of the same model, a line per condition.
 
     Returns:
         A figure of four panels along depth (distances on a log axis where they span more than a factor of 30), and

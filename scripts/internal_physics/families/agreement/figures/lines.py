@@ -1,4 +1,4 @@
-"""What the figures of agreement share: which rows they show, and the name and look of each line."""
+"""Shared by the figures of agreement: which rows they show, and the name and look of each line."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the figures of conditions share: order and names of conditions, labels of quantities, a legend of models."""
+"""Shared by the figures of conditions: order and names of conditions, labels of quantities, a legend of models."""
 
 from collections.abc import Mapping, Sequence
 
@@ -91,7 +91,7 @@ def blocks_of(names: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def draw_legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
-    """Fill an axes of its own with one entry a model."""
+    """Fill a separate axes with one entry per model."""
     ax.set_axis_off()
     handles = [ax.plot([], [], **looks[model].line(), label=style.wrap_name(model, 18))[0] for model in looks]
     ax.legend(handles=handles, loc="center", ncols=LEGEND_COLUMNS, handlelength=3.2, columnspacing=1.5)

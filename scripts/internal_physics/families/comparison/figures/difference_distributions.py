@@ -29,7 +29,7 @@ def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]
 
 
 def draw(prompts: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:
-    """Draw steered minus baseline of every prompt: a panel a number, a row of dots and a box a model and condition.
+    """Draw steered minus baseline of every prompt: a panel per number, a row of dots and a box per model and condition.
 
     Args:
         prompts: table `prompts`; metrics that were not computed are empty columns and get no panel.

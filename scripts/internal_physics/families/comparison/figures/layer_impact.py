@@ -18,7 +18,7 @@ from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 4
 COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "value", "ci_low", "ci_high", "status")
-# In percent of the baseline, but for what crosses zero, where a percentage means nothing.
+# In percent of the baseline, except quantities that cross zero, for which a percentage is meaningless.
 AS_DIFFERENCE = ("gradient_cosine", "margin")
 NOTE = (
     "0 is the baseline on the same prompts. Lines: change of the mean over prompts. Bands: intervals over prompts "
@@ -39,7 +39,7 @@ def draw(
     models: Sequence[str] | None = None,
     quantities: Sequence[str] = tuple(beside.QUANTITIES),
 ) -> Figure:
-    """Draw the change of every quantity along depth: a row a quantity, a column a condition, a line a model.
+    """Draw the change of every quantity along depth: a row per quantity, a column per condition, a line per model.
 
     Args:
         comparisons: table `comparisons`.

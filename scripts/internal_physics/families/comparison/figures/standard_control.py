@@ -1,4 +1,4 @@
-"""Standard beside control: quantities along depth in the baseline and, at its right, in each condition."""
+"""Baseline and conditions: quantities along depth in the baseline and, at its right, in each condition."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,7 +33,7 @@ def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]
 
 
 def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None = None) -> Figure:
-    """Draw every quantity of `layers`: a row a quantity, a column a condition, a line a model.
+    """Draw every quantity of `layers`: a row per quantity, a column per condition, a line per model.
 
     Args:
         layers: table `layers` or `information`: rows (model, condition, prompt_set, prompt, layer, quantity, value,
@@ -56,10 +56,13 @@ def draw(layers: pd.DataFrame, prompt_set: str, *, models: Sequence[str] | None 
     with style.house_style():
         figure = _figure(usable, blocks, looks)
         n_prompts = plural(count_prompts(usable), "prompt")
+        is_information = set(usable["quantity"]) & set(beside.ALONG_DEPTH["information"])
         what = (
-            "Information, standard" if set(usable["quantity"]) & set(beside.ALONG_DEPTH["information"]) else "Standard"
+            "Information in the baseline and the steered conditions"
+            if is_information
+            else "Baseline and steered conditions"
         )
-        title = f"{what} beside control on {prompt_set} ({n_prompts})"
+        title = f"{what} on {prompt_set} ({n_prompts})"
         return style.finish(figure, title, [NOTE, *left_out_notes(left_out)])
 
 

@@ -25,7 +25,7 @@ _ROW_INCHES, _LEGEND_INCHES, _SPREAD = 0.42, 0.35, 0.5
 _ROOM = 3.0  # at the ends of the axis, as a factor
 NOTE = (
     "Probability of the token right after the prompt (at the [MASK]), mean over prompts. Rings: baseline. Filled: "
-    "steered, with the {interval} interval of the change over prompts (paired bootstrap), set beside the baseline. An "
+    "steered, with the {interval} interval of the change over prompts (paired bootstrap), added to the baseline. An "
     "interval that does not reach the ring: the condition moves the token. An interval that includes 0 runs to the "
     "left edge."
 )
@@ -43,7 +43,7 @@ def draw(
     models: Sequence[str] | None = None,
     confidence: float = CONFIDENCE_LEVEL,
 ) -> Figure:
-    """Draw the final probability of every watched token: a panel a model, a row a token, a mark a condition.
+    """Draw the final probability of every watched token: a panel per model, a row per token, a mark per condition.
 
     Args:
         comparisons: table `comparisons`, with rows of watched tokens along depth; the last layer is drawn.

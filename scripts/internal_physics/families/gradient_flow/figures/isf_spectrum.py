@@ -46,7 +46,7 @@ def draw(
         models: order of the models, which fixes their looks; by name when not given.
 
     Returns:
-        A figure with one panel a model on shared axes, eigenvalues and fit divided by the model's first
+        A figure with one panel per model on shared axes, eigenvalues and fit divided by the model's first
         eigenvalue. Eigenvalues below 1e-9 of the first cannot be shown and are counted beneath. A model
         with no usable rows has an empty panel.
 
@@ -141,7 +141,7 @@ def _notes(hidden: dict[str, int]) -> list[str]:
     notes = [
         "Markers: eigenvalues of the covariance of the concatenated gradients over prompts, divided by the "
         "model's first. Dashed: least-squares fit a·k⁻ᵇ over all ranks, in linear space, so the large "
-        f"eigenvalues rule it. ISF = RMSE / (max {style.MINUS} min)."
+        f"eigenvalues dominate it. ISF = RMSE / (max {style.MINUS} min)."
     ]
     if any(hidden.values()):
         counts = sorted({count for count in hidden.values() if count})

@@ -75,7 +75,7 @@ def draw(
         models: order of the models from top to bottom; by name when not given.
 
     Returns:
-        A figure with one panel a quantity. e_l has a logarithmic color scale when its means span more than a
+        A figure with one panel per quantity. e_l has a logarithmic color scale when its means span more than a
         factor of 10; c_l a diverging one when its means change sign. Cells without a value (a shallower
         model, no usable row, a mean norm of 0) are hatched grey and explained beneath.
 

@@ -1,4 +1,4 @@
-"""How the gradient changes from block to block: e_l and c_l along depth, one column a model."""
+"""How the gradient changes from block to block: e_l and c_l along depth, one column per model."""
 
 from collections.abc import Sequence
 

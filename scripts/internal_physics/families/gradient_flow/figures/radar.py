@@ -1,4 +1,4 @@
-"""Radar of the five normalized gradient-flow scores, one line a model, and how far the models are told apart.
+"""Radar of the five normalized gradient-flow scores, one line per model, and which models are told apart.
 
 By the benchmark's convention further out is better.
 """
@@ -83,7 +83,7 @@ def draw(
         confidence_level: of the intervals in `model_pairs`.
 
     Returns:
-        A figure with one line a model. A score that is not ok leaves a gap in its model's line and is named
+        A figure with one line per model. A score that is not ok leaves a gap in its model's line and is named
         in the note beneath.
 
     Raises:
@@ -136,7 +136,9 @@ def _bars_of(chosen: Selection, scores: pd.DataFrame, pairs: pd.DataFrame) -> di
 
 
 def _label_spokes(ax: PolarAxes, rows: pd.DataFrame, apart: Apart | None, prompt_set: str, condition: str) -> None:
-    """Beneath the name of each spoke its scale, and how many pairs of models it tells apart; grey where it is none."""
+    """Beneath the name of each spoke its scale, and how many pairs of models it tells apart; grey if it tells no pair
+    apart.
+    """
     labels = []
     for metric, name in AXES.items():
         of_metric = rows[(rows["metric"] == metric) & rows["value_at_0"].notna()].head(1)

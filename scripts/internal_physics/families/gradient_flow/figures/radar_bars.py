@@ -39,7 +39,7 @@ def bar_ends(scores: pd.DataFrame, model_pairs: pd.DataFrame) -> Ends:
     model of that value would stand, and cut to the scale: a difference that may be zero reaches the outermost model.
 
     Args:
-        scores: model, value, and value_at_0 and value_at_1 of the scale, one row a model.
+        scores: model, value, and value_at_0 and value_at_1 of the scale, one row per model.
         model_pairs: rows of table `model_pairs`, one a pair of models.
     """
     scores = scores[np.isfinite(scores["value"])]

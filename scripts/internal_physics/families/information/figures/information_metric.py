@@ -1,4 +1,4 @@
-"""One information quantity along depth: one row a prompt set and one column a model."""
+"""One information quantity along depth: one row per prompt set and one column per model."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Small multiples: the six information quantities along depth, one row a quantity and one column a model."""
+"""Small multiples: the six information quantities along depth, one row per quantity and one column per model."""
 
 from collections.abc import Sequence
 

@@ -27,7 +27,7 @@ def is_log(quantity: Quantity, values: np.ndarray) -> bool:
 
 
 def notes(quantities: Sequence[Quantity]) -> list[str]:
-    """What a reader has to know of these quantities."""
+    """Notes that explain these quantities to a reader."""
     own = " ".join(NOTES[quantity.name] for quantity in quantities if quantity.name in NOTES)
     return [
         f"At the read position: the last token, or the [MASK]. {own}".strip(),

@@ -1,4 +1,4 @@
-"""Probability of the model's most probable final tokens along depth, one panel a model."""
+"""Probability of the model's most probable final tokens along depth, one panel per model."""
 
 from collections.abc import Mapping
 

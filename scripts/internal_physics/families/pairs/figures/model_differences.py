@@ -1,4 +1,4 @@
-"""Difference of every model from its reference on each prompt set, with paired intervals: a panel a score."""
+"""Difference of every model from its reference on each prompt set, with paired intervals: a panel per score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

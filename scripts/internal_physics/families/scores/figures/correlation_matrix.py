@@ -45,7 +45,7 @@ def draw(correlations: pd.DataFrame, *, show_flagged: bool = False) -> Figure:
             else it is left out like one that is missing.
 
     Returns:
-        A figure with one panel a level that the table has. A pair whose r is not usable is a grey cell "n/a".
+        A figure with one panel per level that the table has. A pair whose r is not usable is a grey cell "n/a".
 
     Raises:
         ValueError: columns are missing, a level is unknown, or a pair occurs twice in a level.

@@ -1,4 +1,4 @@
-"""Phase map: at which layers of which models the flags are raised and plateaus begin, one panel a phase."""
+"""Phase map: at which layers of which models the flags are raised and plateaus begin, one panel per phase."""
 
 from collections.abc import Sequence
 
@@ -132,8 +132,8 @@ def _prompts(rows: pd.DataFrame) -> str:
 
 def _notes(tables: dict[str, np.ndarray]) -> list[str]:
     notes = [
-        "Right of each row: mean share over all layers and, in brackets, the same when layers are shuffled. What does "
-        "not exceed the brackets says nothing about depth."
+        "Right of each row: mean share over all layers and, in brackets, the same when layers are shuffled. A share "
+        "that does not exceed the brackets says nothing about depth."
     ]
     if any(np.isnan(table).any() for table in tables.values()):
         notes.append("Hatched grey: no derivative (first and last block), or the model has fewer blocks.")

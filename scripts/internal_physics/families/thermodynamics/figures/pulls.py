@@ -1,4 +1,4 @@
-"""What a prompt set pulls at: share of the squared gradient by layer and kind of map, an image a model."""
+"""What a prompt set pulls at: share of the squared gradient by layer and kind of map, an image per model."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from internal_physics.figures.selection import left_out_notes, order_models, req
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
-COLORMAP, LOWEST_SHARE = "magma", 1e-4  # what is less has the darkest color
+COLORMAP, LOWEST_SHARE = "magma", 1e-4  # smaller shares have the darkest color
 _ROW_INCHES, _MODEL_INCHES = 0.19, 0.5
 
 

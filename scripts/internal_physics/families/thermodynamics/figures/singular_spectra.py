@@ -1,4 +1,6 @@
-"""Singular spectra of a model's weights: a panel a kind of map, layers as a color ramp, and power laws of the tails."""
+"""Singular spectra of a model's weights: a panel per kind of map, layers as a color ramp, and power laws of the
+tails.
+"""
 
 from collections.abc import Sequence
 
@@ -40,7 +42,7 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
         model: its name, for the title.
 
     Returns:
-        A figure with one panel a kind on shared axes. Dashed: where the power law that was fitted to the density of
+        A figure with one panel per kind on shared axes. Dashed: where the power law that was fitted to the density of
         σ² says the singular values of the tail lie, for the first, middle and last layer that have one. Singular values
         below their own error bound are rounding and not drawn.
 
@@ -102,7 +104,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, ramp: Normalize) -> None:
 
 
 def _reach(usable: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the σ axis. A spectrum ends in a plunge of many decades; an axis that shows it all shows nothing else."""
+    """Ends of the σ axis. A spectrum ends with a drop of many decades, which would fill an axis that shows it all."""
     spectra = [v[v > 0] for v in usable["singular_values"].map(np.asarray) if (v > 0).any()]
     if not spectra:
         return 0.1, 10.0

@@ -44,7 +44,7 @@ def draw(
     *,
     models: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw every map of every block as a point: S against T above, T against -F below, a column a model.
+    """Draw every map of every block as a point: S against T above, T against -F below, a column per model.
 
     Args:
         thermodynamics: table `thermodynamics`.
@@ -80,7 +80,7 @@ def draw(
 
 
 def mean_states(usable: pd.DataFrame) -> pd.DataFrame:
-    """Means over prompts of T, S and -F, and the share of the prompts that raise each flag: a row a weight."""
+    """Means over prompts of T, S and -F, and the share of the prompts that raise each flag: a row per weight."""
     columns = ["temperature", "entropy_nats", "free_energy", *MARKS]
     keys = ["model", "kind", "parameter", "layer"]
     means = usable.groupby(keys, sort=False)[columns].mean().reset_index()

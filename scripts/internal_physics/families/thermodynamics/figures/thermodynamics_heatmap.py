@@ -1,4 +1,4 @@
-"""Layer × kind heatmaps of temperature, entropy, energy and free energy, one row a model."""
+"""Layer × kind heatmaps of temperature, entropy, energy and free energy, one row per model."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def draw(
     *,
     models: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw the means over prompts as images, [kind, layer] each: a row a model, a column a quantity.
+    """Draw the means over prompts as images, [kind, layer] each: a row per model, a column per quantity.
 
     Args:
         thermodynamics: table `thermodynamics`.
@@ -120,7 +120,7 @@ def _norm(values: np.ndarray) -> Normalize:
 
 def _notes(tables: dict[tuple[str, str], np.ndarray]) -> list[str]:
     notes = [
-        f"T = ‖W‖ / ‖G‖, S entropy of σ/Σσ, E = Σσ² / Σσ, F = E {style.MINUS} T·S; one color scale a column. "
+        f"T = ‖W‖ / ‖G‖, S entropy of σ/Σσ, E = Σσ² / Σσ, F = E {style.MINUS} T·S; one color scale per column. "
         f"{weights.HOT} {weights.OUTSIDE}"
     ]
     if any(np.isnan(table).any() for table in tables.values()):

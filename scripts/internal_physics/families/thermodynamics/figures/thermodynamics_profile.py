@@ -1,4 +1,4 @@
-"""Temperature, entropy, energy and free energy of the weights along depth, by kind of map, one column a model."""
+"""Temperature, entropy, energy and free energy of the weights along depth, by kind of map, one column per model."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def draw(
     *,
     models: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw T, S, E and F against the block for every model, a line a kind of map, mean over prompts.
+    """Draw T, S, E and F against the block for every model, a line per kind of map, mean over prompts.
 
     Args:
         thermodynamics: table `thermodynamics`.

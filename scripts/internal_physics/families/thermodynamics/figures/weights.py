@@ -1,4 +1,4 @@
-"""What the figures of the weights share: which rows, looks of the kinds of maps, names of the quantities."""
+"""Shared by the figures of the weights: selection of rows, looks of the kinds of maps, names of the quantities."""
 
 from collections.abc import Iterable, Sequence
 
@@ -36,7 +36,7 @@ def select_weights(
     values: Sequence[str],
     models: Sequence[str] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
-    """Rows of the maps inside the blocks, apart those that cannot be shown, and the models in order.
+    """Rows of the maps inside the blocks, separately those that cannot be shown, and the models in order.
 
     A row with a finite value and a status is shown: a zero gradient has a temperature by definition.
 
@@ -86,7 +86,7 @@ def _legend_rows(n_entries: int) -> int:
 
 
 def kind_legend(ax: Axes, looks: dict[str, style.ModelStyle], extra: Iterable[Line2D] = ()) -> None:
-    """One legend of the kinds, and of whatever else is marked, in a strip of its own."""
+    """One legend of the kinds, and of other marks, in a separate strip."""
     handles = [
         Line2D([], [], color=look.color, marker=look.marker, markersize=4, linewidth=1.0, label=kind_label(kind))
         for kind, look in looks.items()
@@ -109,7 +109,7 @@ def grid_of_models(
 ) -> tuple[Figure, Axes, list[list[Axes]]]:
     """A figure with a strip for the legend and axes [model][row].
 
-    A column a model, at most four side by side; a row's axes share y over all models.
+    A column per model, at most four side by side; a row's axes share y over all models.
     """
     columns = min(MAX_COLUMNS, n_models)
     blocks = -(-n_models // columns)
