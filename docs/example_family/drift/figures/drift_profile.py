@@ -1,4 +1,4 @@
-"""Cosine of every residual with the embedding, along depth: one line a model."""
+"""Cosine of every residual with the embedding, along depth: one line per model."""
 
 from collections.abc import Sequence
 
