@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# A config on the command line (--configfile) stands for itself; the default is not merged beneath it.
+# A config on the command line (--configfile) replaces the default; the two are not merged.
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"

@@ -2,7 +2,7 @@
 #          results/records/{model}/{condition}/ lists them
 # OUTPUTS  results/metrics/agreement/{model}/{condition}.parquet; results/tables/agreement.* and agreement_means.*
 #          results/figures/agreement_profile-{prompt_set}.*, agreement_conditions-{prompt_set}.*, agreement_weights.*
-# How far does a model agree inside with its reference, and a steered condition with the baseline? From the records alone.
+# How far do a model and its reference agree inside, and a steered condition and the baseline? From the records alone.
 
 
 rule agreement:

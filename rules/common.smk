@@ -23,7 +23,7 @@ from internal_physics.plan.requirements import refuse_missing_models, refuse_unm
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
 
-# What the library says while the workflow is read, such as how many prompts a file holds: once, not in every job.
+# Messages of the library while the workflow is read, such as the number of prompts in a file: once, not in every job.
 forward(logger if workflow.is_main_process else None)
 
 try:
@@ -35,7 +35,7 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# Of a workstation; a cluster knows itself what fits where, and its jobs have their share already.
+# Only on a workstation: a cluster schedules by itself, and its jobs already have their share.
 CORES = workflow.resource_settings.cores if workflow.is_main_process and not workflow.resource_settings.nodes else None
 if CORES and "mem_mb" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 10**6)  # jobs side by side have to fit
@@ -120,7 +120,7 @@ def readout_mem_mb(wildcards, input, attempt):
 
 
 def site_resources(rule):
-    """What a profile's `set-resources` says of `rule`: the rules of a loop have names that no profile can know."""
+    """The `set-resources` of a profile for `rule`: the rules of a loop have names that no profile can know."""
     asked = workflow.resource_settings.overwrite_resources.get(rule, {})
     return {name: partial(evaluate_resource, value) for name, value in asked.items()}
 
@@ -131,7 +131,7 @@ def evaluate_resource(resource, wildcards, **given):
 
 
 def site_threads(rule, default):
-    """What a profile's `set-threads` says of `rule`, else `default`."""
+    """The `set-threads` of a profile for `rule`, otherwise `default`."""
     return workflow.resource_settings.overwrite_threads.get(rule, default)
 
 

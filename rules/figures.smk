@@ -1,7 +1,7 @@
 # INPUTS   results/tables/{table}.parquet, and for some kinds results/weights/ or results/lens/
 # OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and .svg
-# Which kinds there are, what each reads and when it is drawn stands in family.py of each family.
-# `use rule` takes everything over but `localrule`, which is said again.
+# The kinds, what each reads and when it is drawn are declared in family.py of each family.
+# `use rule` copies everything except `localrule`, which is repeated.
 
 
 rule figure_by_set:

@@ -1,7 +1,7 @@
 # INPUTS   results/tensors/{model}/{condition}/{prompt_set}/{prompt}.parquet, all prompts of a model and condition, as
 #          results/records/{model}/{condition}/ lists them
 # OUTPUTS  results/metrics/{metric}/{model}/{condition}.parquet, tidy rows (see tables/measure.py of the library)
-# Metrics that follow from the records alone. EC, ISC, ISG and ISA stand on the same quantities: one reading serves all.
+# Metrics that need only the records. EC, ISC, ISG and ISA use the same quantities, so that one reading serves all.
 
 
 rule gradient_flow:

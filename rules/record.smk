@@ -3,7 +3,7 @@
 #          results/records/{model}/{condition}/{prompt_set}.part{n}.sha256, what a job recorded: all that follows depends on it
 # The unit of work is a prompt set (or a part of prompts_per_job prompts of a long one): a job loads the model once.
 # Each gets a rule of its own, since the prompts are its outputs: record_{number}_{prompt_set}. In a profile's
-# `set-resources` and `set-threads` the name `record` speaks to all of them.
+# `set-resources` and `set-threads` the name `record` applies to all of them.
 
 for record_job in PLAN.record_jobs:
 

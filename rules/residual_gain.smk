@@ -1,6 +1,6 @@
 # INPUTS   results/metrics/residual_gain/{model}/{condition}.parquet, results/tables/prompts_read.parquet
 # OUTPUTS  results/tables/gains.csv and .parquet, results/tables/hypotheses.csv and .parquet
-#          results/residual_gain/{model}.json, shaped like the published result file
+#          results/residual_gain/{model}.json, in the format of the published result file
 #          results/figures/gain_panels-{model}.png and .svg, results/figures/gain_heatmap.png and .svg
 # Is the residual stream's gain driven by the input? From the records alone: no new pass through a model.
 # Only for runs whose `metrics` name residual_gain.

@@ -1,6 +1,6 @@
 # INPUTS   results/metrics/{metric}/{model}/{condition}.parquet, all of them
 # OUTPUTS  results/tables/{table}.csv and .parquet (columns: tables.py of each family), and results/tables/checked.txt,
-#          which is there only if every table holds what it promises
+#          which exists only if every table matches its description
 
 
 rule collect:

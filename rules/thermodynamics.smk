@@ -2,7 +2,7 @@
 # OUTPUTS  results/weights/{model}.parquet (all singular values), results/thermodynamics/{model}/{condition}/ and
 #          results/phases/{model}/{condition}/ (rows of one model), results/tables/{table}.csv and .parquet,
 #          results/thermodynamics/{model}.csv (under the published column names)
-# A spectrum does not depend on prompts, a state not on thresholds: adding the one or changing the other redoes neither.
+# A spectrum does not depend on prompts, a state not on thresholds: so adding prompts or changing thresholds recomputes neither.
 
 
 rule spectra:
