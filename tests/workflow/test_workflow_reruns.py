@@ -77,7 +77,7 @@ class TestPrompts:
         assert tree.plan().labels == {"provenance", "report"}
 
     def test_a_changed_note_records_nothing_and_reads_no_record(self, tree):
-        """Table prompts_read tells notes to all that need them; the footers of the records are read apart from them."""
+        """Table prompts_read passes notes to its readers; the footers of the records are read apart from them."""
         tree.edit(CONFIG, 'reason: "Counts up."', 'reason: "Counts up.", kind: counting')
         plan = tree.plan()
         assert plan.labels == {

@@ -25,7 +25,7 @@ def compare(a: Trace, b: Trace) -> "pd.DataFrame":
         Rows (quantity, value, layer, parameter, kind, status). By residual l: residual_cosine, residual_distance
         (‖a − b‖ / ‖b‖), gradient_cosine, gradient_distance. By weight, where both records keep factors:
         weight_gradient_cosine, weight_gradient_distance. Of the prompt: kl_at_least_nats, KL(b ‖ a) of the predictions
-        as far as the recorded tokens tell it, and best_token_agrees. A value that is missing has a status.
+        as far as the recorded tokens show it, and best_token_agrees. A value that is missing has a status.
 
     Raises:
         StoreError: for traces that cannot be compared, saying why.

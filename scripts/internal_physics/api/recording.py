@@ -100,7 +100,7 @@ def read_prompts(given: Any) -> list[Prompt]:
     """Texts, mappings and prompts as checked prompts; those without a name are named by their place.
 
     Raises:
-        PromptError: for one that is none, or a name that is used twice.
+        PromptError: for one that is not a prompt, or a name that is used twice.
     """
     if not isinstance(given, Iterable):
         raise PromptError(f"{given!r} is not text", where="record → prompts", expected=_EXPECTED)

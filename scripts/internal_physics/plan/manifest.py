@@ -36,7 +36,7 @@ def strangers(outputs: Iterable[str], places: Iterable[str] = PLACES) -> list[Pa
 
 
 def move_aside(paths: Iterable[Path], aside: str = ASIDE) -> list[Path]:
-    """Move files of results/ to the same place beneath `aside`, over what lies there; returns where they are now."""
+    """Move files of results/ to the same place beneath `aside`, overwriting files there; returns their new paths."""
     moved = []
     for path in paths:
         place = Path(aside) / path.relative_to("results")

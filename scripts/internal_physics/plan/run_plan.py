@@ -128,8 +128,8 @@ class RunPlan:
         """Model -> the options that describe the model itself and not where it runs; its records hold its number
         formats.
         """
-        told = ("source", "task")
-        return {name: {key: options[key] for key in told} for name, options in self.config.models.items()}
+        described = ("source", "task")
+        return {name: {key: options[key] for key in described} for name, options in self.config.models.items()}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:
         """What a record depends on besides model and prompts; how a set is split into jobs does not matter."""

@@ -10,7 +10,7 @@ from internal_physics.families.pairs.apart import Apart, fewest_prompts
 from internal_physics.ground.words import plural
 from internal_physics.report.parts import number, span
 
-NOBODY = "No model is best on this set."
+NO_BEST = "No model is best on this set."
 
 
 def summarize(
@@ -62,7 +62,7 @@ def _verdict(group: pd.DataFrame, apart: Apart, metrics: Sequence[str]) -> str:
     prompt_set, condition = group[["prompt_set", "condition"]].iloc[0]
     places = {metric: (prompt_set, condition, metric) for metric in metrics if metric in set(group["metric"])}
     tested = {metric.upper(): place for metric, place in places.items() if apart.is_tested(place)}
-    parts = [] if any(apart.smallest(place) for place in places.values()) else [NOBODY]
+    parts = [] if any(apart.smallest(place) for place in places.values()) else [NO_BEST]
     if counts := [f"{apart.n_apart(place)} in {metric}" for metric, place in tested.items()]:
         n_pairs = max(map(apart.n_pairs, tested.values()))
         parts.append(f"Told apart, of {plural(n_pairs, 'pair')} of models: {', '.join(counts)}.")
