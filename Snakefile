@@ -32,6 +32,7 @@ rule all:
     input:
         "results/report.html",
         "results/run.yaml",
+        "results/findings.json",
         "results/manifest.txt",
         PLAN.all_listings(),
         PLAN.lost_tensors(),

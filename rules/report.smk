@@ -1,5 +1,6 @@
 # INPUTS   results/tables/*.parquet, results/figures/*.png
-# OUTPUTS  results/run.yaml (what made the run; replays it) and results/report.html (self-contained, opens offline)
+# OUTPUTS  results/run.yaml (what made the run; replays it) results/findings.json
+#          and results/report.html (self-contained, opens offline)
 
 
 rule provenance:
@@ -26,10 +27,34 @@ rule provenance:
         "../scripts/provenance.py"
 
 
+rule findings:
+    input:
+        **{name: f"results/tables/{name}.parquet" for names in PLAN.findings_modules.values() for name in names},
+    output:
+        findings="results/findings.json",
+    log:
+        "results/logs/findings.log",
+    benchmark:
+        "results/benchmarks/findings.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        modules=PLAN.findings_modules,
+        code=code("findings", *PLAN.findings_modules),
+    message:
+        "Putting what was found into sentences"
+    script:
+        "../scripts/findings.py"
+
+
 rule report:
     input:
         **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
         run="results/run.yaml",
+        findings="results/findings.json",
         checked="results/tables/checked.txt",
         figures=PLAN.figure_files(*PLAN.figures(), formats=("png",)),
         template=REPORT_TEMPLATE,

@@ -1,5 +1,6 @@
 """Rule report: tables, figures and run file -> one self-contained HTML page."""
 
+import json
 from pathlib import Path
 
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
@@ -18,6 +19,7 @@ if __name__ == "__main__":
             tables=read_previews(snakemake.input, TABLES, {*WHOLE, *texts.whole}, MAX_ROWS),
             figures=figure_paths(snakemake.input.figures),
             run=load_yaml(snakemake.input.run),
+            findings=json.loads(Path(snakemake.input.findings).read_text(encoding="utf-8")),
             texts=texts,
             template_dir=Path(snakemake.input.template[0]).parent,
         )

@@ -26,7 +26,7 @@ WITH_TORCH = {"families/thermodynamics/spectra.py"} | {
     f"families/information/{name}.py" for name in ("information", "lens", "distribution")
 }
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "gguf", "safetensors", "tokenizers"}
-MAY_IMPORT_THE_REGISTRY = {"api", "plan", "docs", "report", "check_tables"}
+MAY_IMPORT_THE_REGISTRY = {"api", "plan", "docs", "report", "check_tables", "findings"}
 FILES = sorted(LIBRARY.rglob("*.py"))
 
 

@@ -16,7 +16,7 @@ from rule_code import SCRIPTS, jobs
 LIBRARY = ROOT / "internal_physics"
 ALL = frozenset(jobs())
 FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
-REPORTING = {"check_tables", "report"}  # they know all families
+REPORTING = {"check_tables", "findings", "report"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
@@ -92,7 +92,7 @@ STALE = {
         *REPORTING,
     },
     "families/pairs/tables.py": {"model_pairs", *figures("radar", "model_differences"), *REPORTING},
-    "families/pairs/apart.py": {"report", *figures("radar", "model_differences")},
+    "families/pairs/apart.py": {"findings", "report", *figures("radar", "model_differences")},
     "families/agreement/tables.py": {"collect_agreement", *AGREEMENT, *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
@@ -134,7 +134,7 @@ STALE = {
     "ground/errors.py": ALL,
     "ground/closure.py": set(),
     # Between the parts of the workflow, and beside it.
-    "families/pairs/findings.py": set(),
+    "families/pairs/findings.py": {"findings"},
     "report/build.py": {"report"},
     "report/summary.py": {"report"},
     "plan/run_plan.py": set(),

@@ -27,6 +27,10 @@ def jobs() -> dict[str, tuple[str, ...]]:
     """Label → its script's name and the modules that it loads by name."""
     own = {path.stem: (path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in GENERIC}
     own["report"] = ("report", *(family.caption_facts for family in registry.FAMILIES if family.caption_facts))
+    own["findings"] = (
+        "findings",
+        *registry.findings_modules(table.name for f in registry.FAMILIES for table in f.tables),
+    )
     figures = {f"figure:{name}": ("figure", registry.figure_module(name)) for name in registry.FIGURES}
     tables = {f"table:{name}": ("table", registry.table_module(name)) for name in registry.FROM_METRIC}
     return own | _metrics() | figures | tables

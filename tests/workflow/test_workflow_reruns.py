@@ -161,7 +161,7 @@ class TestModels:
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
-        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls"}
+        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls", "findings"}
         of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also) - BELOW_PAIRS
         assert plan.labels == of_one_model
 
@@ -240,7 +240,7 @@ class TestOptions:
             *BELOW_STATES,
             *BELOW_AGREEMENT,
         }
-        assert tree.plan().labels == drawing | {"decided", "figure:decided"}
+        assert tree.plan().labels == drawing | {"decided", "figure:decided", "findings"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")

@@ -45,7 +45,7 @@ OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodyna
 END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
-BELOW_PAIRS = {"model_pairs", *figures_of("model_pairs")}
+BELOW_PAIRS = {"model_pairs", "findings", *figures_of("model_pairs")}
 BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra"), *BELOW_PAIRS}
 BELOW_NOTES = {
     "gains",
@@ -54,15 +54,16 @@ BELOW_NOTES = {
     "information_package",
     "decided",
     "model_pairs",
+    "findings",
 }  # what reads table prompts_read
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}
-BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
-BELOW_AGREEMENT = {"collect_agreement", *figures_of("agreement_means"), *END}
+BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", "findings", *figures_of("pulls_means")}
+BELOW_AGREEMENT = {"collect_agreement", "findings", *figures_of("agreement_means"), *END}
 BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
 BELOW_INFORMATION = {
-    *("collect_information", "information_package", "decided"),
+    *("collect_information", "information_package", "decided", "findings"),
     *figures_of("information", "predictions", "decided"),
     *BELOW_LENS,
     *END,

@@ -1,5 +1,6 @@
 """Verb `run`: a checked config, Snakemake's output with the time left, and at the end what failed and its log."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 
+FINDINGS = "results/findings.json"
 INTERRUPTED = 130  # as shells report SIGINT
 
 
@@ -46,8 +48,7 @@ def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str
             _end(snakemake)
             say("\nInterrupted. What is finished is kept: start again with the same command.\n")
             return INTERRUPTED
-    if snakemake.returncode:
-        say(closing_words(progress.logs))
+    say(closing_words(progress.logs) if snakemake.returncode else what_was_found(FINDINGS))
     return snakemake.returncode
 
 
@@ -62,6 +63,13 @@ def check(config: str) -> None:
     checked = load_config(load_yaml(config), config)
     refuse_unmet_requirements(checked, config)
     refuse_missing_models(checked, config, "results/snapshots")
+
+
+def what_was_found(file: str) -> str:
+    """The sentences of a run's findings, for its end; "" where there are none."""
+    findings = json.loads(Path(file).read_text(encoding="utf-8")) if Path(file).is_file() else []
+    lines = [f"  {number}. {finding['sentence']}" for number, finding in enumerate(findings, 1)]
+    return "\n".join(["\nWhat this run found:", *lines, "The whole report: results/report.html\n"]) if lines else ""
 
 
 def closing_words(logs: Iterable[str]) -> str:

@@ -116,6 +116,7 @@ class Family:
         caption_facts: a module whose `caption_facts(tables, name)` gives further placeholders to the captions of its
             figures; `name` is the model or prompt set of a figure, or "" for one of the run.
         caption_tables: the tables that it reads, whole.
+        findings_tables: tables from which its module findings.py makes sentences for the top of the report.
     """
 
     name: str
@@ -127,10 +128,16 @@ class Family:
     options: type | None = None
     caption_facts: str = ""
     caption_tables: tuple[str, ...] = ()
+    findings_tables: tuple[str, ...] = ()
 
     def table_module(self, table: str) -> str:
         """Dotted name of the module that makes a table of `from_metric`."""
         return f"internal_physics.families.{self.name}.{table}"
+
+    @property
+    def findings_module(self) -> str:
+        """Dotted name of the module that makes its findings."""
+        return f"internal_physics.families.{self.name}.findings"
 
     def module_of(self, figure: Figure) -> str:
         """Dotted name of the module that draws a figure."""

@@ -72,6 +72,16 @@ def figure_module(name: str) -> str:
     return module
 
 
+# Families whose findings open the report, in the order of their sentences.
+WITH_FINDINGS = (PAIRS, AGREEMENT, INFORMATION, THERMODYNAMICS)
+
+
+def findings_modules(tables: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Dotted names of the modules that make findings of a run with these tables -> the tables that each reads."""
+    made = set(tables)
+    return {f.findings_module: f.findings_tables for f in WITH_FINDINGS if made.issuperset(f.findings_tables)}
+
+
 FROM_METRIC: dict[str, str] = {table: metric for family in FAMILIES for table, metric in family.from_metric.items()}
 
 

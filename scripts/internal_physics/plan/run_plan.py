@@ -240,6 +240,11 @@ class RunPlan:
         """Names of the tables that are made."""
         return registry.wanted_tables(self.asked)
 
+    @cached_property
+    def findings_modules(self) -> dict[str, tuple[str, ...]]:
+        """Modules that make findings -> the tables that each reads."""
+        return registry.findings_modules(self.tables)
+
     def metric_options(self, metric: str) -> dict[str, Any]:
         """The options of the config's `statistics` that a metric takes."""
         return {name: self.config.raw["statistics"][name] for name in registry.METRICS[metric].options}

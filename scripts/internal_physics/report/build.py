@@ -43,6 +43,7 @@ def render_report(
     run: Mapping[str, Any],
     texts: Texts,
     template_dir: str | Path,
+    findings: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Render the report.
 
@@ -55,6 +56,7 @@ def render_report(
             the number formats in which it ran).
         texts: what it says.
         template_dir: folder with report.html.j2 and report.css.
+        findings: sentences that it opens with, each {"sentence", "figure", …} as families.findings makes them.
 
     Returns:
         HTML with styles and figures inside; it loads no other file.
@@ -73,8 +75,10 @@ def render_report(
     apart = _apart(tables, run)
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
+    sections = _with_conditions(_sections(texts, tables, figures, names, facts), tables)
     page = {
         **facts,
+        "findings": _linked(findings, sections),
         "models": [{"name": name, "options": _model_options(run, name)} for name in models],
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
@@ -82,7 +86,7 @@ def render_report(
         "summary": summarize(tables["scores"], tables["scores_normalized"], apart, models, metrics),
         "significance": f"{apart.significance:g}",
         "score_scale": run.get("score_scale"),
-        "sections": _with_conditions(_sections(texts, tables, figures, names, facts), tables),
+        "sections": sections,
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,
         "n_more_flagged": n_more_flagged,
@@ -97,6 +101,12 @@ def render_report(
     )
     environment.globals["plural"] = plural
     return environment.get_template(TEMPLATE).render(page)
+
+
+def _linked(findings: Sequence[Mapping[str, Any]], sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Sentences, each with the number of the figure that shows it; None where this run has no such figure."""
+    numbers = {figure["file"]: figure["number"] for section in sections for figure in section["figures"]}
+    return [{"sentence": finding["sentence"], "number": numbers.get(finding["figure"])} for finding in findings]
 
 
 def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
@@ -137,7 +147,15 @@ def _sections(
             for name in _in_order(names, figures.get(kind, {})):
                 caption = _caption(texts, tables, kind, name, facts)
                 said = {part for part in REPEATED if caption.get(part) == first.get(part)}
-                figure = {"number": next_number, "kind": kind, "caption": caption, "is_first": not first, "said": said}
+                file = f"{kind}-{name}" if name else kind
+                figure = {
+                    "number": next_number,
+                    "kind": kind,
+                    "file": file,
+                    "caption": caption,
+                    "is_first": not first,
+                    "said": said,
+                }
                 shown.append({**figure, "uri": data_uri(figures[kind][name])})
                 first = first or caption
                 next_number += 1

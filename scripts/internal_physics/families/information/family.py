@@ -39,6 +39,7 @@ class InformationOptions(ReadingOptions):
 FAMILY = Family(
     name="information",
     title="Information along depth",
+    findings_tables=("decided", "decided_means"),
     options=InformationOptions,
     metrics=(
         Metric(

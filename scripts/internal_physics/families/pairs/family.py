@@ -8,6 +8,7 @@ COMPARED: Needs = ((SEVERAL,),)
 FAMILY = Family(
     name="pairs",
     title="Models compared",
+    findings_tables=("model_pairs",),
     tables={MODEL_PAIRS: COMPARED},
     figures=(
         Figure(

@@ -18,6 +18,7 @@ BY_SET = ("models", "prompt_sets")
 FAMILY = Family(
     name="thermodynamics",
     title="Thermodynamics of the weights",
+    findings_tables=("pulls_means",),
     options=PhaseOptions,
     metrics=(
         Metric(
