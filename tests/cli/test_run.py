@@ -136,3 +136,10 @@ def test_a_run_that_ends_well_says_so_with_its_status(tmp_path):
     said, _ = run.communicate(timeout=120)
     assert run.returncode == 0
     assert "1 of 1 steps (100%) done, the last one" in said
+
+
+def test_a_run_ends_with_what_it_found(tmp_path):
+    (tmp_path / "findings.json").write_text('[{"sentence": "a differs from b."}, {"sentence": "c is decided."}]')
+    said = verb.what_was_found(str(tmp_path / "findings.json"))
+    assert said.startswith("\nWhat this run found:\n  1. a differs from b.\n  2. c is decided.\n")
+    assert verb.what_was_found(str(tmp_path / "no.json")) == ""

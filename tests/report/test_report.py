@@ -101,8 +101,9 @@ def test_a_model_is_described_by_what_ran_and_not_by_what_was_asked_for(tables, 
     assert html.count('<span class="fact">dtype <code>float32</code></span>') == len(MODELS[:4]) - 1
 
 
-def render(tables, figures, run=None, texts=TEXTS):
-    return render_report(tables=tables, figures=figures, run=run or make_run(), texts=texts, template_dir=TEMPLATE_DIR)
+def render(tables, figures, run=None, texts=TEXTS, **further):
+    given = {"run": run or make_run(), "texts": texts, "template_dir": TEMPLATE_DIR, **further}
+    return render_report(tables=tables, figures=figures, **given)
 
 
 def with_caption(kind, **parts):
@@ -466,3 +467,26 @@ def test_flags_of_pairs_and_missing_places_are_kept():
     table = pd.DataFrame({"x": ["ec"], "y": ["isc"], "level": ["model"], "status": ["constant"]})
     (entry,), _ = report_parts.flagged_rows({"correlations": table})
     assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
+
+
+def test_it_opens_with_what_was_found_each_with_its_figure(tables, figures):
+    found = [
+        {"sentence": "a differs from <b>.", "figure": "radar-factual"},
+        {"sentence": "No figure shows this.", "figure": "decided-factual"},
+    ]
+    html = render(tables, figures, findings=found)
+    head, findings, rest = html.index("</header>"), html.index('id="findings"'), html.index('id="summary"')
+    assert head < findings < rest
+    opening = html[findings:rest]
+    assert 'a differs from &lt;b&gt;. <a href="#figure-1">Figure 1</a></li>' in opening
+    assert "No figure shows this.</li>" in opening
+    Page(html)  # every tag is closed
+
+
+def test_without_findings_it_opens_with_the_scores(tables, figures):
+    assert 'id="findings"' not in render(tables, figures)
+
+
+def test_what_models_are_made_from_comes_last(tables, figures):
+    html = render(tables, figures)
+    assert html.index("Made from") > html.index('id="provenance"')
