@@ -60,6 +60,8 @@ def tree(tmp_path_factory):
     shutil.copytree(ROOT / "benchmarks", tree.path("benchmarks"))
     tree.path("tests").mkdir()
     shutil.copy2(ROOT / "tests" / "tiny_models.py", tree.path("tests"))
+    for name in ("llama", "gpt2"):  # tests/tiny_models.py fills them
+        tree.path(f"results/tiny_models/{name}").mkdir(parents=True)
     tree.path(".venv").symlink_to(sys.prefix)
     (first, *_) = [s for s in in_language("yaml") if s.page.name == "README.md"]
     model = tree.path("my-model")

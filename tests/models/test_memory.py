@@ -150,6 +150,7 @@ def test_a_model_too_large_is_refused_with_both_sizes():
 
 def test_a_model_too_large_is_refused_before_it_is_read(tmp_path):
     write_safetensors(tmp_path / "model.safetensors", **{"up_proj.weight": [10**6, 10**6]})
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(ModelError, match=r"its weights take 4000\.0 GB"):
         load_snapshot(tmp_path, LoadOptions(device="cpu"))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states, spectra_table
 from internal_physics.families.thermodynamics.phases import PhaseOptions, phases
+from internal_physics.families.thermodynamics.pulls import pulls_means, top_pulls, with_measures
 from internal_physics.families.thermodynamics.spectrum import effective_rank, spectrum, stable_rank
 from internal_physics.families.thermodynamics.state_means import state_means
 from internal_physics.families.thermodynamics.tail import tail_exponent
@@ -71,3 +72,10 @@ def make_weight_tables(n_models=2, n_prompts=3, n_layers=12, maps=MAPS, seed=0):
         "flags": flags,
         "weights": weights,
     }
+
+
+def with_pulls(tables):
+    """Tables of `make_weight_tables`, and `pulls` and `pulls_means` of the same weights and prompts."""
+    measured = with_measures(tables["thermodynamics"])
+    means = pulls_means(measured, seed=0, n_resamples=99, confidence_level=0.95)
+    return tables | {"pulls": top_pulls(measured), "pulls_means": means}

@@ -94,7 +94,8 @@ def test_records_table_run_file_and_report_tell_the_number_formats_that_ran(run)
         "causal": {**{"dtype": "float32", "quantization": "nf4"}, **{"quantization_method": "bitsandbytes", "bits": 4}},
         "masked": {**{"dtype": "float32", "quantization": "none"}, **{"quantization_method": "none", "bits": 32}},
     }
-    ran = {model: formats | {"compute_dtype": "float32"} for model, formats in ran.items()}
+    stored = {"causal": "U8, F32", "masked": "F32"}
+    ran = {m: formats | {"compute_dtype": "float32", "stored_as": stored[m]} for m, formats in ran.items()}
     told = yaml.safe_load((run / "results/run.yaml").read_text())
     assert told["provenance"]["models"] == ran
     assert told["models"]["causal"]["quantization"] == "auto"

@@ -29,11 +29,13 @@ TARGETS = (
 def write_config(folder, kinds=KINDS, **options):
     prompts = [{"name": f"p{i}", "text": f"text {i}", "kind": kind} for i, kind in enumerate(kinds)]
     config = {
-        "models": {model: {"source": f"path:/none/{model}"} for model in MODELS},
+        "models": {model: {"source": f"path:none/{model}"} for model in MODELS},
         "prompt_sets": {"s": {"prompts": prompts}},
         "statistics": {"n_resamples": 99},
         **options,
     }
+    for model in MODELS:
+        (folder / "none" / model).mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     write_prompts_read(folder, prompts)
 

@@ -190,7 +190,7 @@ class TestCode:
     def test_what_the_gradient_flow_metrics_share_reruns_them_and_no_other(self, tree):
         tree.append(f"{FAMILIES}/gradient_flow/flow.py", CODE)
         plan = tree.plan()
-        assert plan.labels == {"gradient_flow", "collect"} | BELOW_COLLECT
+        assert plan.labels == {"gradient_flow", "collect"} | BELOW_COLLECT | BELOW_PAIRS
         assert plan.jobs["gradient_flow"] == len(MODELS)
 
     @pytest.mark.parametrize("figure", ["radar", "layer_heatmap"])

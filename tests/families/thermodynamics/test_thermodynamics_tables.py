@@ -19,7 +19,7 @@ from internal_physics.tables.conform import conform
 from internal_physics.tables.presence import Presence
 from internal_physics.tables.read import read_table
 from internal_physics.tables.write import write_table
-from synthetic_weights import make_weight_tables
+from synthetic_weights import make_weight_tables, with_pulls
 
 PUBLISHED = [
     *("name", "temperature", "entropy", "energy", "free_energy", "W_norm", "G_norm"),
@@ -30,7 +30,7 @@ PUBLISHED = [
 
 @pytest.fixture(scope="module")
 def made():
-    return make_weight_tables(n_models=2, n_prompts=3, n_layers=12)
+    return with_pulls(make_weight_tables(n_models=2, n_prompts=3, n_layers=12))
 
 
 def test_every_table_of_the_weights_is_written_and_read(made, tmp_path):
