@@ -78,7 +78,7 @@ DECIDED = Table(
         "settled_depth": Column(
             "float64", "1", "settled_layer / L, to compare models of different depth", low=0, high=1
         ),
-        "final_rank": Column("float64", "", "place of the token in the last residual's readout; 1 is the top", low=1),
+        "final_rank": Column("float64", "place", "of the token in the last residual's readout; 1 is the top", low=1),
         "final_probability": Column("float64", "1", "its probability there", low=0, high=1),
         "final_margin_nats": Column(
             "float64", "nats", "its ln p less that of the best other token; above 0 where it is on top"
