@@ -55,6 +55,7 @@ def test_the_time_left_stands_beside_the_steps():
     progress = Progress(lambda: now[0])
     now[0] = 30.0
     assert progress.read("1 of 5 steps (20%) done\n") == "1 of 5 steps (20%) done, about 2 min left\n"
+    assert progress.read("1 of 11 steps (9%) done\n") == "1 of 11 steps (9%) done\n"  # too early to tell
     now[0] = 40.0
     assert progress.read("4 of 5 steps (80%) done\n") == "4 of 5 steps (80%) done, about 10 s left\n"
     assert progress.read("5 of 5 steps (100%) done\n").endswith("done, the last one\n")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+FIRST = 0.1  # share of the steps
 _STEPS = re.compile(r"^(\d+) of (\d+) steps \(\d+%\) done$")
 _LOG = re.compile(r"^ {4}log: (\S+) \(check log file")
 _ENTRY = re.compile(r"^\d\d:\d\d:\d\d ", flags=re.MULTILINE)
@@ -30,13 +31,15 @@ class Progress:
             self.logs.append(log[1])
             self._in_error = False
         if steps := _STEPS.match(text):
-            return f"{text}, {self._left(int(steps[1]), int(steps[2]))}\n"
+            return f"{text}{self._left(int(steps[1]), int(steps[2]))}\n"
         return line
 
     def _left(self, done: int, total: int) -> str:
-        """As if the steps left took as long as those done."""
+        """As if the steps left took as long as those done; nothing before `FIRST` of them tell anything."""
+        if total == done:
+            return ", the last one"
         seconds = (self._clock() - self._start) / done * (total - done)
-        return "the last one" if total == done else f"about {words_of(seconds)} left"
+        return f", about {words_of(seconds)} left" if done >= FIRST * total else ""
 
 
 def words_of(seconds: float) -> str:
