@@ -104,19 +104,19 @@ def model_mem_mb(wildcards, input, attempt, job=None):
     """Memory for a job that runs a model, from its weights' headers and the job's prompts; a retry asks for more."""
     options = CONFIG.models[wildcards.model]
     how = (options["dtype"], options["quantization"], PLAN.largest_pass(input.snapshot, job))
-    return estimate_memory(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).total_mb * attempt
+    return estimate_memory(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).job_mb * attempt
 
 
 def spectra_mem_mb(wildcards, input, attempt, threads):
     """Memory for a job that decomposes a model's weights, as many at a time as it has threads."""
     options = CONFIG.models[wildcards.model]
     how = (options["dtype"], options["quantization"], threads)
-    return estimate_spectra(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).total_mb * attempt
+    return estimate_spectra(input.snapshot, *how, gpu=CONFIG.raw["gpus_per_job"] > 0).job_mb * attempt
 
 
 def readout_mem_mb(wildcards, input, attempt):
     """Memory for a job that reads residuals: the head, not the blocks."""
-    return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).total_mb * attempt
+    return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).job_mb * attempt
 
 
 def site_resources(rule):

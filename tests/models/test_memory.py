@@ -85,6 +85,7 @@ def test_the_total_is_the_libraries_and_the_larger_of_loading_and_recording(snap
     assert converted.total == LIBRARY_BYTES + converted.loading
     on_gpu = estimate_memory(snapshots["llama"], "float32", "none", gpu=True)
     assert on_gpu.total == estimate.total + CUDA_BYTES
+    assert estimate.job_mb == estimate.total_mb + 500  # Snakemake's own processes are counted to a job on a cluster
     assert estimate.total_mb * 1_000_000 >= estimate.total > (estimate.total_mb - 1) * 1_000_000
 
 

@@ -6,7 +6,7 @@ from workflow_runs import MODELS, RECORDS
 
 GPU_RULES = {*RECORDS, "spectra", "information"}
 # Of each model; rule `metric` runs for isf and for residual_gain.
-CPU_JOBS = ("gradient_flow", "metric", "metric", "prompts_read", "thermodynamics", "phases")
+CPU_JOBS = ("agreement", "gradient_flow", "metric", "metric", "prompts_read", "thermodynamics", "phases")
 
 
 @pytest.fixture(scope="module")

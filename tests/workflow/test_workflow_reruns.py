@@ -162,7 +162,9 @@ class TestModels:
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
         also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls", "findings"}
-        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also) - BELOW_PAIRS
+        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also) - (
+            BELOW_PAIRS - {"findings"}
+        )
         assert plan.labels == of_one_model
 
     @staticmethod

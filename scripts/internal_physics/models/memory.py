@@ -23,6 +23,7 @@ from internal_physics.models.passes import DEFAULT_PASS, Pass
 
 # Python, torch, transformers, bitsandbytes and pyarrow, once a model of no size has been recorded.
 LIBRARY_BYTES = 480_000_000
+WORKFLOW_BYTES = 500_000_000  # Snakemake's own two processes, which a cluster counts to a job
 CUDA_BYTES = 1_500_000_000  # allowance for the host's side of CUDA; not measured
 LENS_BYTES = 1_500_000_000  # libraries and residuals of a job that reads records through the readout
 # Working arrays of bitsandbytes while it quantises one matrix, bytes per entry: nf4 scales it and finds the levels as
@@ -62,6 +63,11 @@ class MemoryEstimate:
     def total_mb(self) -> int:
         """Total in MB (10^6 bytes), rounded up."""
         return -(-self.total // 1_000_000)
+
+    @property
+    def job_mb(self) -> int:
+        """What a job of the workflow asks for, in MB: the total and Snakemake's processes."""
+        return self.total_mb + WORKFLOW_BYTES // 1_000_000
 
 
 def estimate_memory(
