@@ -2,7 +2,6 @@
 
 import getpass
 import platform
-import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -32,8 +31,6 @@ def git(folder, *arguments):
 
 @pytest.fixture
 def repository(tmp_path):
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
     git(tmp_path, "init", "--quiet")
     (tmp_path / "tracked").write_text("1")
     git(tmp_path, "add", "tracked")

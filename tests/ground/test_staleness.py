@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from internal_physics.families import registry
 from internal_physics.ground.closure import ROOT, script_files
-from rule_code import SCRIPTS, jobs
+from rule_code import FROM_RECORDS, SCRIPTS, WITH_NOTES, jobs
 
 LIBRARY = ROOT / "internal_physics"
 ALL = frozenset(jobs())
@@ -19,15 +19,6 @@ FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
 REPORTING = {"check_tables", "findings", "report"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
-FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
-WITH_NOTES = {
-    "gains",
-    "hypotheses",
-    "residual_gain_result",
-    "information_package",
-    "decided",
-    "model_pairs",
-}  # they read table prompts_read
 
 
 def figures(*names):

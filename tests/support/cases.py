@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import torch
+import transformers as T
 from internal_physics.config.prompts import Prompt
 from internal_physics.models.loading import LoadedModel, wrap_model
 from internal_physics.recording.encoding import Encoded
@@ -17,6 +18,8 @@ from tiny_models import ARCHITECTURES, FLOAT32_INSIDE, N_VOCABULARY, build_model
 from torch import nn
 
 DTYPES = ("float32", "float64")
+SIZES = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+LLAMA = {**SIZES, "num_key_value_heads": 2, "attn_implementation": "eager"}
 EVERY = [(name, dtype) for name in ARCHITECTURES for dtype in DTYPES]
 EVERY_ID = [f"{name}-{dtype}" for name, dtype in EVERY]
 FIRST_ORDINARY_ID = 5  # below are the special tokens; 0 pads
@@ -53,6 +56,16 @@ def case(name: str, dtype: str = "float32") -> Case:
 
 
 _LENGTHS = {"short": 3, "repeats": 7, "long": 11, "pad_inside": 5, "same_length": 7}
+
+
+def check(module: nn.Module, task: str = "causal") -> CheckedModel:
+    """A module in memory, with its anatomy proven."""
+    return check_model(wrap_model(module, None, task))
+
+
+def llama(cls: type = T.LlamaForCausalLM, **changes: object) -> nn.Module:
+    torch.manual_seed(0)
+    return cls(T.LlamaConfig(**LLAMA, **changes))
 
 
 def encoded(name: str, ids: Sequence[int], task: str = "causal") -> Encoded:

@@ -17,6 +17,7 @@ from internal_physics.families import registry
 from internal_physics.families.family import Per
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.run_plan import RunPlan
+from rule_code import FROM_RECORDS, WITH_NOTES
 
 ROOT = Path(__file__).parents[2]
 TREE = ("Snakefile", "config.yaml", "config", "envs", "profiles", "report", "resources", "rules", "scripts")
@@ -41,21 +42,13 @@ def figures_of(*tables: str) -> set[str]:
 
 # Jobs whose rows follow from the records alone, and what hangs below a rule, itself left out.
 FLOW = ("ec", "isc", "isg", "isa")
-OF_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
+OF_RECORDS = FROM_RECORDS
 END = {"check_tables", "provenance", "report"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
 BELOW_PAIRS = {"model_pairs", "findings", *figures_of("model_pairs")}
 BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra"), *BELOW_PAIRS}
-BELOW_NOTES = {
-    "gains",
-    "hypotheses",
-    "residual_gain_result",
-    "information_package",
-    "decided",
-    "model_pairs",
-    "findings",
-}  # what reads table prompts_read
+BELOW_NOTES = {*WITH_NOTES, "findings"}
 BELOW_GAINS = {"hypotheses", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
 BELOW_PHASES = {"collect_thermodynamics", *figures_of(*WEIGHT_TABLES), *END}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from internal_physics.families.family import Per
 from internal_physics.families.pairs.apart import Apart, significance_of
@@ -92,15 +92,20 @@ def render_report(
         "n_more_flagged": n_more_flagged,
         **_provenance(run),
     }
+    return _template(template_dir).render(page)
+
+
+def _template(folder: str | Path) -> Template:
+    """The page's template: strict about names, and every text escaped."""
     environment = Environment(
-        loader=FileSystemLoader(template_dir),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals["plural"] = plural
-    return environment.get_template(TEMPLATE).render(page)
+    return environment.get_template(TEMPLATE)
 
 
 def _linked(findings: Sequence[Mapping[str, Any]], sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

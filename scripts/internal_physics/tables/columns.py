@@ -41,3 +41,8 @@ STATUS = Column(TEXT, "", "ok, or why a value is missing or to be read with care
 OF_SET = {"model": MODEL, "condition": CONDITION, "prompt_set": PROMPT_SET}
 OF_PROMPT = OF_SET | {"prompt": PROMPT}
 N_PROMPTS = Column("int64", "prompts", "prompts that the row rests on", low=0)
+
+
+def p_value(meaning: str) -> Column:
+    """A probability under a null hypothesis; `meaning` names the test."""
+    return Column("float64", "1", meaning, low=0, high=1)

@@ -17,7 +17,7 @@ from internal_physics.families.information.information_package import (
 )
 from internal_physics.statistics.paired import paired_changes, resampling_weights
 from internal_physics.tables.conform import conform
-from scipy import stats
+from scipy_intervals import RESAMPLING, SEED, paired_bca
 
 OPTIONS = {"seed": 0, "n_resamples": 999, "confidence_level": 0.95}
 RNG = np.random.default_rng(0)
@@ -45,19 +45,10 @@ MEASURES = {
 def test_intervals_are_those_of_scipys_paired_bootstrap(measure):
     baseline = RNG.gamma(2.0, size=(40, 3))
     steered = 1.2 * baseline + 0.3 * RNG.standard_normal(baseline.shape)
-    found = paired_changes(baseline, steered, seed=3, n_resamples=999, confidence_level=0.9)[measure]
+    found = paired_changes(baseline, steered, seed=SEED, **RESAMPLING)[measure]
     for q in range(3):
-        expected = stats.bootstrap(
-            (baseline[:, q], steered[:, q]),
-            MEASURES[measure],
-            paired=True,
-            vectorized=True,
-            n_resamples=999,
-            confidence_level=0.9,
-            rng=np.random.default_rng(3),
-            method="BCa",
-        ).confidence_interval
-        assert (found.low[q], found.high[q]) == pytest.approx((expected.low, expected.high), rel=1e-9)
+        expected = paired_bca(baseline[:, q], steered[:, q], MEASURES[measure])
+        assert (found.low[q], found.high[q]) == pytest.approx(expected, rel=1e-9)
 
 
 def test_about_95_of_100_intervals_hold_the_truth():

@@ -1,6 +1,6 @@
 """The table of pairs: two models on the same prompts."""
 
-from internal_physics.tables.columns import MODEL, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import MODEL, OF_SET, STATUS, TEXT, Column, p_value
 from internal_physics.tables.keys import SET_KEY
 from internal_physics.tables.table import Quantity, Table
 
@@ -10,10 +10,6 @@ LOSS = Quantity("loss", low=0)  # named as in tables.loss_rows, which needs pand
 
 def _number(unit: str, meaning: str) -> Column:
     return Column("float64", unit, meaning)
-
-
-def _p_value(meaning: str) -> Column:
-    return Column("float64", "1", meaning, low=0, high=1)
 
 
 MODEL_PAIRS = Table(
@@ -31,8 +27,8 @@ MODEL_PAIRS = Table(
         "ratio": Column("float64", "1", "value / reference_value; empty where a number is not above 0", low=0),
         "ratio_ci_low": Column("float64", "1", "lower end of the paired BCa bootstrap interval of the ratio", low=0),
         "ratio_ci_high": Column("float64", "1", "upper end of the interval", low=0),
-        "p": _p_value("two-sided sign-flip p-value of the difference, exact where there are few prompts"),
-        "p_adjusted": _p_value(
+        "p": p_value("two-sided sign-flip p-value of the difference, exact where there are few prompts"),
+        "p_adjusted": p_value(
             "p adjusted over all rows of the table for the false-discovery rate (Benjamini-Hochberg)"
         ),
         "n_prompts": Column("int64", "prompts", "prompts that have the number in both models", low=0),

@@ -3,7 +3,7 @@
 Which metrics have rows in `scores` and `layers`, and the ranges of their values, each metric says in its family.
 """
 
-from internal_physics.tables.columns import OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import OF_PROMPT, OF_SET, STATUS, TEXT, Column, p_value
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -12,10 +12,6 @@ _METRIC = Column(TEXT, "", "ec, isc, isg, isa, isf, or a median over the weights
 
 def _correlation(meaning: str) -> Column:
     return Column("float64", "1", meaning, low=-1, high=1)
-
-
-def _p_value(meaning: str) -> Column:
-    return Column("float64", "1", meaning, low=0, high=1)
 
 
 SCORES = Table(
@@ -125,10 +121,10 @@ CORRELATIONS = Table(
         ),
         "n": Column("int64", "observations", "pairs the correlation rests on", low=0),
         "pearson_r": _correlation("Pearson correlation"),
-        "pearson_p": _p_value("two-sided permutation p-value of pearson_r"),
+        "pearson_p": p_value("two-sided permutation p-value of pearson_r"),
         "spearman_rho": _correlation("Spearman rank correlation"),
-        "spearman_p": _p_value("two-sided permutation p-value of spearman_rho"),
-        "p_adjusted": _p_value("pearson_p adjusted within its level for the false-discovery rate (Benjamini-Hochberg)"),
+        "spearman_p": p_value("two-sided permutation p-value of spearman_rho"),
+        "p_adjusted": p_value("pearson_p adjusted within its level for the false-discovery rate (Benjamini-Hochberg)"),
         "status": STATUS,
     },
     key=["x", "y", "level"],
