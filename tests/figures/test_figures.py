@@ -147,6 +147,11 @@ def test_a_missing_column_is_named(tables):
 
 
 def test_many_reasons_are_cut_short_with_their_number():
-    left_out = pd.DataFrame({"model": [f"m{i}" for i in range(9)], "status": "bad", "prompt": "p"})
+    left_out = pd.DataFrame({"model": "m", "status": [f"bad {i}" for i in range(9)], "prompt": "p"})
     (note,) = selection.left_out_notes(left_out)
-    assert "m4, 1 prompt (bad); and 4 more" in note
+    assert "m, 1 prompt (bad 4); and 4 more" in note
+
+
+def test_models_left_out_alike_share_one_entry():
+    left_out = pd.DataFrame({"model": ["a", "a", "b", "b", "c"], "status": "bad", "prompt": ["p", "q", "p", "q", "p"]})
+    assert selection.left_out_notes(left_out) == ["Left out: a, b, 2 prompts each (bad); c, 1 prompt (bad)."]

@@ -94,7 +94,7 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
 
 
 def left_out_notes(left_out: pd.DataFrame, what: str = "prompt", count_of: str = "prompt") -> list[str]:
-    """One sentence naming who is left out and why; no sentence when nobody is.
+    """One sentence naming who is left out and why, models alike in both together; no sentence when nobody is.
 
     Args:
         left_out: rows with columns model, status and, where there is one, `count_of`.
@@ -103,13 +103,18 @@ def left_out_notes(left_out: pd.DataFrame, what: str = "prompt", count_of: str =
     """
     if left_out.empty:
         return []
-    entries = []
-    for (model, status), rows in left_out.groupby(["model", "status"], sort=True):
-        count = rows[count_of].nunique() if count_of in rows.columns else len(rows)
-        entries.append(f"{model}, {plural(count, what)} ({status})")
+    counted = left_out.groupby(["model", "status"], sort=True)
+    counts = counted[count_of].nunique() if count_of in left_out.columns else counted.size()
+    alike = counts.rename("count").reset_index().groupby(["status", "count"], sort=False)["model"]
+    entries = [_who(list(models), plural(int(count), what), status) for (status, count), models in alike]
     shown, rest = entries[:MAX_REASONS], len(entries) - MAX_REASONS
     more = f"; and {rest} more, see the status column of the table" if rest > 0 else ""
     return [f"Left out: {'; '.join(shown)}{more}."]
+
+
+def _who(models: Sequence[str], counted: str, reason: str) -> str:
+    each = " each" if len(models) > 1 else ""
+    return f"{', '.join(models)}, {counted}{each} ({reason})"
 
 
 def count_prompts(rows: pd.DataFrame) -> int:

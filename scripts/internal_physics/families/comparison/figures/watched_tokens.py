@@ -24,10 +24,10 @@ COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "
 _ROW_INCHES, _LEGEND_INCHES, _SPREAD = 0.42, 0.35, 0.5
 _ROOM = 3.0  # at the ends of the axis, as a factor
 NOTE = (
-    "Probability of the token right after the prompt (at the [MASK]), mean over prompts. Rings: baseline. Filled: "
-    "steered, with the {interval} interval of the change over prompts (paired bootstrap), added to the baseline. An "
-    "interval that does not reach the ring: the condition moves the token. An interval that includes 0 runs to the "
-    "left edge."
+    "Probability of the token right after the prompt (masked models: at the [MASK]), mean over prompts. Rings: "
+    "baseline. Filled: steered, with the {interval} interval of the change over prompts (paired bootstrap), added to "
+    "the baseline. An interval that does not reach the ring: the condition moves the token. An interval that includes "
+    "0 runs to the left edge."
 )
 
 

@@ -94,7 +94,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) 
 def _notes(left_out: pd.DataFrame) -> list[str]:
     notes = [
         "The probability that the readout of each residual gives to the tokens that the whole model finds most "
-        f"probable next (or at the [MASK]). l = 0 is the embedding. A word's leading space is not "
+        f"probable next (masked models: at the [MASK]). l = 0 is the embedding. A word's leading space is not "
         f"shown. {NOTE}"
     ]
     return notes + left_out_notes(left_out)
