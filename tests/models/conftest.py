@@ -1,0 +1,18 @@
+"""Fixtures of the tests of fetching: a folder to fetch from, and where its snapshot goes."""
+
+import pytest
+from fetched import FILES
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model's folder as somebody else made it."""
+    (tmp_path / "theirs").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / "theirs" / name).write_bytes(content)
+    return tmp_path / "theirs"
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    return tmp_path / "results" / "snapshots" / "x"
