@@ -1,4 +1,4 @@
-"""Which rows a figure shows, and the words for those that it leaves out."""
+"""Which rows a figure shows, and the sentences on those that it leaves out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Selection:
     Attributes:
         usable: rows whose values are all finite, with status "ok" unless flagged ones were asked for.
         left_out: the others; their `status` is never "ok".
-        models: every model of the whole table, in the order that fixes colors and places.
+        models: every model of the whole table, in the order that fixes their colors and places.
     """
 
     usable: pd.DataFrame
@@ -35,7 +35,7 @@ def select(
     models: Sequence[str] | None = None,
     show_flagged: bool = False,
 ) -> Selection:
-    """Take the rows of one prompt set and condition, apart those that cannot be shown.
+    """Take the rows of one prompt set and condition, and separate those that cannot be shown.
 
     Args:
         table: with columns model, condition, prompt_set, status and `values`.
@@ -49,21 +49,31 @@ def select(
         ValueError: a column is missing, the table has no rows for the prompt set and condition, or `models`
             does not name a model of the table.
     """
-    require_columns(table, ["model", "condition", "prompt_set", "status", *values])
+    rows = rows_of(table, prompt_set, condition, columns=["model", "status", *values])
+    usable, left_out = split(rows, values, show_flagged=show_flagged)
+    return Selection(usable, left_out, order_models(table["model"], models))
+
+
+def rows_of(table: pd.DataFrame, prompt_set: str, condition: str, *, columns: Iterable[str]) -> pd.DataFrame:
+    """The rows of one prompt set and condition.
+
+    Raises:
+        ValueError: one of `columns` (or prompt_set or condition) is missing, or there are no such rows.
+    """
+    require_columns(table, ["prompt_set", "condition", *columns])
     rows = table[(table["prompt_set"] == prompt_set) & (table["condition"] == condition)]
     if rows.empty:
         known = sorted(set(zip(table["prompt_set"], table["condition"], strict=True)))
         raise ValueError(f"no rows for prompt set {prompt_set!r}, condition {condition!r}; the table has {known}")
-    usable, left_out = split(rows, values, show_flagged=show_flagged)
-    return Selection(usable, left_out, order_models(table["model"], models))
+    return rows
 
 
 def split(
     rows: pd.DataFrame, values: Sequence[str], *, show_flagged: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part rows into (usable, left out); a status "ok" beside a value that is not finite becomes a reason.
+    """Split rows into (usable, left out); where a value is not finite, a status "ok" is replaced by that reason.
 
-    With `show_flagged`, a finite value is usable whatever its status, as of a mean over fewer prompts.
+    With `show_flagged`, a finite value is usable whatever its status, for example a mean over fewer prompts.
     """
     finite = np.isfinite(rows[list(values)].to_numpy(dtype=float)).all(axis=1)
     is_ok = (rows["status"] == "ok").to_numpy()
@@ -74,7 +84,7 @@ def split(
 
 
 def order_models(present: Iterable[str], models: Sequence[str] | None) -> tuple[str, ...]:
-    """The models in the order wanted, or sorted by name.
+    """The models in the given order, or sorted by name.
 
     Raises:
         ValueError: a present model is missing from the order.
@@ -94,7 +104,9 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
 
 
 def left_out_notes(left_out: pd.DataFrame, what: str = "prompt", count_of: str = "prompt") -> list[str]:
-    """One sentence naming who is left out and why, models alike in both together; no sentence when nobody is.
+    """One sentence that names the models with rows left out, and why; empty where no row is left out.
+
+    Models with the same count and reason are named together.
 
     Args:
         left_out: rows with columns model, status and, where there is one, `count_of`.

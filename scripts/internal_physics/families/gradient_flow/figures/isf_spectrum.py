@@ -13,6 +13,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, select
+from internal_physics.figures.titles import in_condition
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
@@ -133,8 +134,7 @@ def _title(usable: pd.DataFrame, prompt_set: str, condition: str) -> str:
     if len(sizes):
         low, high = int(sizes.min()), int(sizes.max())
         size = f" ({low} to {high} prompts)" if low != high else f" ({plural(high, 'prompt')})"
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient spectrum over prompts and its power-law fit on {prompt_set}{size}{where}"
+    return f"Gradient spectrum over prompts and its power-law fit on {prompt_set}{size}{in_condition(condition)}"
 
 
 def _notes(hidden: dict[str, int]) -> list[str]:

@@ -8,15 +8,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.heatmaps import draw_image, separate_rows
 from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
+from internal_physics.figures.titles import in_condition
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
@@ -119,24 +120,15 @@ def color_scale(values: np.ndarray, panel: Panel) -> tuple[Normalize, str]:
 
 def _panel(figure: Figure, ax: Axes, means: pd.DataFrame, panel: Panel, models: Sequence[str]) -> None:
     ax.set_title(panel.title)
-    ax.grid(False)
     ax.set_yticks(range(len(models)), labels=[style.wrap_name(model, 26) for model in models])
-    ax.tick_params(axis="y", length=0)
     values = means.to_numpy()
     if not np.isfinite(values).any():
         ax.set_xticks([])
         style.empty_panel(ax)
         return
-    n_models, n_layers = values.shape
-    blank = Rectangle((-0.5, -0.5), n_layers, n_models, facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH)
-    ax.add_patch(blank).set(linewidth=0, zorder=0)
     norm, colormap = color_scale(values, panel)
-    image = ax.imshow(np.ma.masked_invalid(values), aspect="auto", norm=norm, cmap=colormap, zorder=1)
-    ax.set_yticks(np.arange(0.5, n_models - 1), minor=True)
-    ax.grid(which="minor", axis="y", color="white", linewidth=1.5)
-    ax.set_axisbelow(False)
-    ax.tick_params(which="minor", length=0)
-    ax.spines[["left", "bottom"]].set_visible(False)
+    image = draw_image(ax, values, norm, colormap)
+    separate_rows(ax, len(models))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     bar = figure.colorbar(image, ax=ax, pad=0.01, fraction=0.05, aspect=12)
     bar.set_label(panel.label)
@@ -145,9 +137,8 @@ def _panel(figure: Figure, ax: Axes, means: pd.DataFrame, panel: Panel, models: 
 
 
 def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
-    n = count_prompts(chosen.usable)
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient flow of each model by layer on {prompt_set} (mean over {plural(n, 'prompt')}){where}"
+    prompts = plural(count_prompts(chosen.usable), "prompt")
+    return f"Gradient flow of each model by layer on {prompt_set} (mean over {prompts}){in_condition(condition)}"
 
 
 def _notes(chosen: Selection, means: dict[str, pd.DataFrame]) -> list[str]:

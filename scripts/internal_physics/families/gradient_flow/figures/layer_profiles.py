@@ -12,8 +12,10 @@ from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.grids import columns_and_blocks, model_panels
 from internal_physics.figures.scales import needs_log
 from internal_physics.figures.selection import Selection, count_prompts, left_out_notes, select
+from internal_physics.figures.titles import about_set
 from internal_physics.ground.words import plural
 from internal_physics.tables.read import TableBySet
 
@@ -21,7 +23,6 @@ LABELS = {
     "relative_gradient_change": f"relative gradient change\n$e_l$ = ‖ΔA{style.MINUS}ΔB‖ / ‖ΔB‖\n(dimensionless)",
     "gradient_cosine": "gradient cosine\n$c_l$ = cos(ΔA, ΔB)\n(dimensionless)",
 }
-MAX_COLUMNS = 4
 
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
@@ -55,26 +56,21 @@ def draw(
     wanted = layers[layers["quantity"].isin(list(LABELS))]
     chosen = select(wanted, prompt_set, condition, values=["value"], models=models)
     looks = style.model_styles(chosen.models)
-    columns = min(MAX_COLUMNS, len(chosen.models))
-    blocks = -(-len(chosen.models) // columns)
+    columns, blocks = columns_and_blocks(len(chosen.models))
     log = needs_log(_values(chosen.usable, "relative_gradient_change"))
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES if columns > 1 else 0.65 * style.PAGE_WIDTH_INCHES
         figure = style.new_figure(width, 3.3 * blocks)
-        grid = figure.add_gridspec(2 * blocks, columns)
-        shared: dict[str, Axes] = {}
-        for index, model in enumerate(chosen.models):
-            block, column = divmod(index, columns)
-            for offset, quantity in enumerate(LABELS):
-                cell = grid[2 * block + offset, column]
-                ax = figure.add_subplot(cell, sharey=shared.get(quantity))
-                shared.setdefault(quantity, ax)
-                rows = chosen.usable[chosen.usable["model"] == model]
+        panels = model_panels(figure, figure.add_gridspec(2 * blocks, columns), len(chosen.models), 2)
+        for model, axes in zip(chosen.models, panels, strict=True):
+            rows = chosen.usable[chosen.usable["model"] == model]
+            for ax, quantity in zip(axes, LABELS, strict=True):
                 _panel(ax, rows[rows["quantity"] == quantity], looks[model])
-                _dress(ax, model, quantity, is_first_column=column == 0)
+                _dress(ax, model, quantity)
         if log:
-            shared["relative_gradient_change"].set_yscale("log")
-            style.plain_log_labels(shared["relative_gradient_change"].yaxis)
+            changes = panels[0][0]
+            changes.set_yscale("log")
+            style.plain_log_labels(changes.yaxis)
         return style.finish(figure, _title(chosen, prompt_set, condition), _notes(chosen, log))
 
 
@@ -113,22 +109,19 @@ def _every(n_layers: int) -> int:
     return max(1, n_layers // 8)
 
 
-def _dress(ax: Axes, model: str, quantity: str, *, is_first_column: bool) -> None:
+def _dress(ax: Axes, model: str, quantity: str) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     if quantity == "relative_gradient_change":
         ax.set_title(style.wrap_name(model), fontweight="bold")
     else:
         ax.set_xlabel("block l (0 = first)")
-    if is_first_column:
+    if style.column_of(ax) == 0:
         ax.set_ylabel(LABELS[quantity])
-    else:
-        ax.tick_params(which="both", labelleft=False)
 
 
 def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
-    n = count_prompts(chosen.usable)
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Change of the gradient across each block on {prompt_set} ({plural(n, 'prompt')}){where}"
+    about = about_set(prompt_set, count_prompts(chosen.usable), condition)
+    return f"Change of the gradient across each block on {about}"
 
 
 def _notes(chosen: Selection, log: bool) -> list[str]:

@@ -22,6 +22,7 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import Selection, require_columns, select
+from internal_physics.figures.titles import in_condition
 from internal_physics.ground.words import plural
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.read import TableBySet, read_table
@@ -236,15 +237,15 @@ def _n_prompts(scores_normalized: pd.DataFrame, prompt_set: str) -> int | None:
 
 def _title(prompt_set: str, condition: str, n_prompts: int | None) -> str:
     size = "" if n_prompts is None else f" ({plural(n_prompts, 'prompt')})"
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Gradient-flow scores on {prompt_set}{size}{where}"
+    return f"Gradient-flow scores on {prompt_set}{size}{in_condition(condition)}"
 
 
 def _notes(chosen: Selection) -> list[str]:
     shown = chosen.usable["model"].nunique()
     notes = [
         "Each axis is 1/(metric + 1e-9), stretched between the values at 0 and 1 beneath its name: the largest and the "
-        f"smallest of the {plural(shown, 'model')} shown, or those of score_scale; 0.5 where all are equal."
+        f"smallest of the {plural(shown, 'model')} shown here, not of all models that exist (or those of score_scale); "
+        "0.5 where all are equal."
     ]
     shown_status, why_not = (
         rows.set_index(["model", "metric"])["status"].to_dict() for rows in (chosen.usable, chosen.left_out)

@@ -11,11 +11,12 @@ from internal_physics.families.information.quantities import ALONG_DEPTH
 from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.grids import columns_and_blocks, model_panels
 from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
+from internal_physics.figures.titles import in_condition
 from internal_physics.tables.read import read_table
 from internal_physics.tables.table import Quantity
 
-MAX_COLUMNS = 4
 _ROW_INCHES = 1.3
 
 
@@ -53,39 +54,32 @@ def draw(
     usable, left_out = split(rows, ["value"])
     models = order_models(information["model"], models)
     prompt_sets = list(prompt_sets or information["prompt_set"].unique())
-    looks, columns = style.model_styles(models), min(MAX_COLUMNS, len(models))
-    blocks = -(-len(models) // columns)
+    looks, (columns, blocks) = style.model_styles(models), columns_and_blocks(len(models))
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES if columns > 1 else 0.65 * style.PAGE_WIDTH_INCHES
         figure = style.new_figure(width, (_ROW_INCHES * len(prompt_sets) + 0.3) * blocks)
         grid = figure.add_gridspec(len(prompt_sets) * blocks, columns)
-        shared: Axes | None = None
-        for index, model in enumerate(models):
-            block, column = divmod(index, columns)
-            for row, prompt_set in enumerate(prompt_sets):
-                ax = figure.add_subplot(grid[len(prompt_sets) * block + row, column], sharey=shared)
-                shared = shared or ax
+        panels = model_panels(figure, grid, len(models), len(prompt_sets), one_scale=True)
+        for model, axes in zip(models, panels, strict=True):
+            axes[0].set_title(style.wrap_name(model), fontweight="bold")
+            for ax, prompt_set in zip(axes, prompt_sets, strict=True):
                 here = usable[(usable["model"] == model) & (usable["prompt_set"] == prompt_set)]
                 draw_panel(ax, here, shown, looks[model].color)
-                ax.set_title(style.wrap_name(model), fontweight="bold") if row == 0 else None
-                _dress(ax, prompt_set, is_last=row == len(prompt_sets) - 1, is_first_column=column == 0)
-        if (log := is_log(shown, usable["value"].to_numpy(dtype=float))) and shared is not None:
-            make_log(shared)
+                _dress(ax, prompt_set, is_last=ax is axes[-1])
+        if log := is_log(shown, usable["value"].to_numpy(dtype=float)):
+            make_log(panels[0][0])
         return style.finish(figure, _title(shown, condition, log), [*notes([shown]), *left_out_notes(left_out)])
 
 
-def _dress(ax: Axes, prompt_set: str, *, is_last: bool, is_first_column: bool) -> None:
+def _dress(ax: Axes, prompt_set: str, *, is_last: bool) -> None:
     if is_last:
         ax.set_xlabel("residual l (0 = embedding)")
     else:
         ax.tick_params(labelbottom=False)
-    if is_first_column:
+    if style.column_of(ax) == 0:
         ax.set_ylabel(style.wrap_name(prompt_set.replace("_", " "), 14))
-    else:
-        ax.tick_params(which="both", labelleft=False)
 
 
 def _title(quantity: Quantity, condition: str, log: bool) -> str:
-    where = "" if condition == "baseline" else f", condition {condition}"
     label = quantity.axis_label(log=log).replace("\n", " ")
-    return f"{label[0].upper()}{label[1:]} along depth{where}"
+    return f"{label[0].upper()}{label[1:]} along depth{in_condition(condition)}"

@@ -1,6 +1,7 @@
 """Small multiples: the six information quantities along depth, one row per quantity and one column per model."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.grids import columns_and_blocks, model_panels
 from internal_physics.figures.selection import count_prompts, left_out_notes, select
-from internal_physics.ground.words import plural
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 from internal_physics.tables.table import Quantity
 
-MAX_COLUMNS = 4
 _ROW_INCHES = 1.12
 WIDTH_OF_LABELS = 13
 
@@ -53,49 +54,34 @@ def draw(
     wanted = information[information["quantity"].isin([quantity.name for quantity in ALONG_DEPTH])]
     chosen = select(wanted, prompt_set, condition, values=["value"], models=models)
     looks = style.model_styles(chosen.models)
-    columns = min(MAX_COLUMNS, len(chosen.models))
-    blocks = -(-len(chosen.models) // columns)
+    columns, blocks = columns_and_blocks(len(chosen.models))
     with style.house_style():
         width = style.PAGE_WIDTH_INCHES * (1 if columns > 2 else 0.4 + 0.3 * columns - 0.1)
         figure = style.new_figure(width, _ROW_INCHES * len(ALONG_DEPTH) * blocks + 0.3)
         grid = figure.add_gridspec(len(ALONG_DEPTH) * blocks, columns)
-        shared: dict[str, Axes] = {}
-        log = {shown.name: is_log(shown, _values(chosen.usable, shown)) for shown in ALONG_DEPTH}
-        for index, model in enumerate(chosen.models):
-            block, column = divmod(index, columns)
+        panels = model_panels(figure, grid, len(chosen.models), len(ALONG_DEPTH), share_x=True)
+        log = [is_log(shown, _values(chosen.usable, shown)) for shown in ALONG_DEPTH]
+        for model, axes in zip(chosen.models, panels, strict=True):
             of_model = chosen.usable[chosen.usable["model"] == model]
-            first = None
-            for row, shown in enumerate(ALONG_DEPTH):
-                cell = grid[len(ALONG_DEPTH) * block + row, column]
-                ax = figure.add_subplot(cell, sharey=shared.get(shown.name), sharex=first)
-                first = first or ax
-                shared.setdefault(shown.name, ax)
+            axes[0].set_title(style.wrap_name(model), fontweight="bold")
+            for ax, shown, is_log_axis in zip(axes, ALONG_DEPTH, log, strict=True):
                 draw_panel(ax, of_model[of_model["quantity"] == shown.name], shown, looks[model].color)
-                _dress(ax, model, row, column, log[shown.name])
-        for quantity in filter(log.get, log):
-            make_log(shared[quantity])
+                _dress(ax, shown, is_log_axis, is_last=ax is axes[-1])
+        for ax in compress(panels[0], log):
+            make_log(ax)
         below = [*notes(ALONG_DEPTH), *left_out_notes(chosen.left_out)]
-        return style.finish(figure, _title(chosen.usable, prompt_set, condition), below)
+        about = about_set(prompt_set, count_prompts(chosen.usable), condition)
+        return style.finish(figure, f"Information along depth on {about}", below)
 
 
 def _values(usable: pd.DataFrame, quantity: Quantity) -> np.ndarray:
     return usable.loc[usable["quantity"] == quantity.name, "value"].to_numpy(dtype=float)
 
 
-def _dress(ax: Axes, model: str, row: int, column: int, log: bool) -> None:
-    if row == 0:
-        ax.set_title(style.wrap_name(model), fontweight="bold")
-    if row == len(ALONG_DEPTH) - 1:
+def _dress(ax: Axes, quantity: Quantity, log: bool, *, is_last: bool) -> None:
+    if is_last:
         ax.set_xlabel("residual l (0 = embedding)")
     else:
         ax.tick_params(labelbottom=False)
-    if column == 0:
-        ax.set_ylabel(ALONG_DEPTH[row].axis_label(WIDTH_OF_LABELS, log=log))
-    else:
-        ax.tick_params(which="both", labelleft=False)
-
-
-def _title(usable: pd.DataFrame, prompt_set: str, condition: str) -> str:
-    n = count_prompts(usable)
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"Information along depth on {prompt_set} ({plural(n, 'prompt')}){where}"
+    if style.column_of(ax) == 0:
+        ax.set_ylabel(quantity.axis_label(WIDTH_OF_LABELS, log=log))

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from internal_physics.families.information.figures.tokens import NOTE, fitted, readable
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.heatmaps import draw_ground
 from internal_physics.figures.selection import require_columns
 from internal_physics.ground.words import plural
 from internal_physics.tables.rows import read_rows
@@ -83,9 +84,7 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
 def _cells(figure: Figure, ax: Axes, shown: pd.DataFrame, width_points: float) -> None:
     entropy = shown.pivot(index="layer", columns="position", values="entropy_nats").sort_index()
     values = np.ma.masked_invalid(entropy.to_numpy(dtype=float))
-    n_layers, n_positions = values.shape
-    blank = Rectangle((-0.5, -0.5), n_positions, n_layers, facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH)
-    ax.add_patch(blank).set(linewidth=0, zorder=0)
+    draw_ground(ax, *values.shape)
     highest = float(values.max()) if values.count() else 1.0
     norm = Normalize(0.0, highest if highest > 0 else 1.0)
     image = ax.imshow(values, aspect="auto", origin="lower", norm=norm, cmap=COLORMAP, zorder=1)
@@ -106,8 +105,6 @@ def _cells(figure: Figure, ax: Axes, shown: pd.DataFrame, width_points: float) -
 
 def _dress(ax: Axes, shown: pd.DataFrame, layers: list[int], positions: list[int], width_points: float) -> None:
     first = shown[shown["layer"] == layers[0]].set_index("position")
-    ax.grid(False)
-    ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
     ax.set_yticks(range(len(layers)), labels=[str(layer) for layer in layers])
     ax.set_ylabel("residual l (0 = embedding)")

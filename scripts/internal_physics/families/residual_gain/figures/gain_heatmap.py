@@ -14,7 +14,9 @@ from internal_physics.families.residual_gain.sentences import summary_over_model
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.heatmaps import draw_ground
 from internal_physics.figures.selection import order_models, require_columns
+from internal_physics.figures.titles import in_condition
 from internal_physics.tables.read import read_table
 
 POSITIONS = {
@@ -69,10 +71,8 @@ def draw(hypotheses: pd.DataFrame, condition: str = "baseline", *, models: Seque
         bar.ax.minorticks_off()
         ticks = [1 / reach, 1 / np.sqrt(reach), 1.0, np.sqrt(reach), reach]
         bar.set_ticks(ticks, labels=[f"{tick:.2f}" for tick in ticks])
-        where = "" if condition == "baseline" else f", condition {condition}"
-        return style.finish(
-            figure, f"Mean last gain by model and kind of prompt{where}", _notes(rows, hypotheses, condition)
-        )
+        title = f"Mean last gain by model and kind of prompt{in_condition(condition)}"
+        return style.finish(figure, title, _notes(rows, hypotheses, condition))
 
 
 def _reach(values: np.ndarray) -> float:
@@ -82,10 +82,7 @@ def _reach(values: np.ndarray) -> float:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, models: Sequence[str], kinds: Sequence[str], norm: LogNorm) -> None:
-    blank = Rectangle(
-        (-0.5, -0.5), len(kinds), len(models), facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH, linewidth=0
-    )
-    ax.add_patch(blank).set_zorder(0)
+    draw_ground(ax, len(models), len(kinds))
     colors = ScalarMappable(norm, COLORMAP)
     for row in rows.itertuples():
         if not (np.isfinite(row.value) and row.value > 0):
@@ -99,8 +96,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, models: Sequence[str], kinds: Sequence[
     ax.set(xlim=(-0.5, len(kinds) - 0.5), ylim=(len(models) - 0.5, -0.5))
     ax.set_yticks(range(len(models)), labels=[style.wrap_name(model, 26) for model in models])
     ax.tick_params(length=0)
-    ax.grid(False)
-    ax.spines[["left", "bottom"]].set_visible(False)
 
 
 def _kind_label(rows: pd.DataFrame, kind: str) -> str:

@@ -17,6 +17,7 @@ from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import left_out_notes, require_columns, split
+from internal_physics.figures.titles import in_condition
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.words import plural
 from internal_physics.statistics.bootstrap import mean_interval
@@ -106,7 +107,7 @@ def draw(
         title = f"{model}: residual gain against uncertainty ({sample})"
         verdict = entropy_gain_sentence(hypotheses, model, variant, ALL_SETS, condition)
         notes = [_legend_note(confidence_level), verdict, *left_out_notes(left_out)]
-        return style.finish(figure, title if condition == "baseline" else f"{title}, condition {condition}", notes)
+        return style.finish(figure, title + in_condition(condition), notes)
 
 
 def trend(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.thermodynamics.figures.weights import in_blocks
@@ -16,8 +15,9 @@ from internal_physics.families.thermodynamics.tables import PHASES
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
-from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
-from internal_physics.ground.words import plural
+from internal_physics.figures.heatmaps import draw_image, separate_rows
+from internal_physics.figures.selection import left_out_notes, order_models, rows_of, split
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 TITLES = {
@@ -65,10 +65,7 @@ def draw(
     Raises:
         ValueError: columns are missing, or the table has no such prompt set and condition.
     """
-    require_columns(phases, ["model", "condition", "prompt_set", "layer", "kind", "phase", "share", "status"])
-    rows = phases[(phases["prompt_set"] == prompt_set) & (phases["condition"] == condition)]
-    if rows.empty:
-        raise ValueError(f"no rows for prompt set {prompt_set!r}, condition {condition!r}")
+    rows = rows_of(phases, prompt_set, condition, columns=["model", "layer", "kind", "phase", "share", "status"])
     usable, left_out = split(in_blocks(rows), ["share"])
     order = order_models(phases["model"], models)
     tables = {phase: _table(usable[usable["phase"] == phase], order, _n_layers(usable)) for phase in TITLES}
@@ -85,9 +82,8 @@ def draw(
         axes[-1].set_xlabel("block (0 = first)")
         bar = figure.colorbar(ScalarMappable(norm, COLORMAP), ax=axes, aspect=40, pad=0.02)
         bar.set_label("share of prompts, mean over kinds of maps (0 to 1)")
-        title = f"Phase map of the models on {prompt_set} ({_prompts(rows)})"
-        where = "" if condition == "baseline" else f", condition {condition}"
-        return style.finish(figure, title + where, [*_notes(tables), *left_out_notes(left_out, "weight", "parameter")])
+        title = f"Phase map of the models on {about_set(prompt_set, int(rows['n_prompts'].max()), condition)}"
+        return style.finish(figure, title, [*_notes(tables), *left_out_notes(left_out, "weight", "parameter")])
 
 
 def _n_layers(rows: pd.DataFrame) -> int:
@@ -101,18 +97,9 @@ def _table(rows: pd.DataFrame, order: Sequence[str], n_layers: int) -> np.ndarra
 
 
 def _panel(ax: Axes, table: np.ndarray, norm: Normalize, order: Sequence[str]) -> None:
-    n_models, n_layers = table.shape
-    ax.grid(False)
-    ax.set_yticks(range(n_models), labels=[style.wrap_name(model, 26) for model in order])
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    blank = Rectangle((-0.5, -0.5), n_layers, n_models, facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH)
-    ax.add_patch(blank).set(linewidth=0, zorder=0)
-    ax.imshow(np.ma.masked_invalid(table), aspect="auto", norm=norm, cmap=COLORMAP, zorder=1)
-    ax.set_yticks(np.arange(0.5, n_models - 1), minor=True)
-    ax.grid(which="minor", axis="y", color="white", linewidth=1.5)
-    ax.set_axisbelow(False)
-    ax.tick_params(which="minor", length=0)
+    ax.set_yticks(range(len(order)), labels=[style.wrap_name(model, 26) for model in order])
+    draw_image(ax, table, norm, COLORMAP)
+    separate_rows(ax, len(order))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
 
 
@@ -124,10 +111,6 @@ def _expected(ax: Axes, rows: pd.DataFrame, order: Sequence[str]) -> None:
             text = f"{of_model['share'].mean():.2f} ({of_model['expected_share'].mean():.2f})"
             ax.annotate(text, (1.0, place), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                         va="center", annotation_clip=False, gid="expected")  # fmt: skip
-
-
-def _prompts(rows: pd.DataFrame) -> str:
-    return plural(int(rows["n_prompts"].max()), "prompt")
 
 
 def _notes(tables: dict[str, np.ndarray]) -> list[str]:

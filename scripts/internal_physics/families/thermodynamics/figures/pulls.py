@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.thermodynamics.figures import weights
@@ -16,8 +15,9 @@ from internal_physics.families.thermodynamics.tables import GRADIENT_SHARE, PULL
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
-from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
-from internal_physics.ground.words import plural
+from internal_physics.figures.heatmaps import draw_image
+from internal_physics.figures.selection import left_out_notes, order_models, require_columns, rows_of, split
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 COLORMAP, LOWEST_SHARE = "magma", 1e-4  # smaller shares have the darkest color
@@ -44,11 +44,9 @@ def draw(
     Raises:
         ValueError: columns are missing, or the table has no such prompt set and condition.
     """
-    require_columns(pulls_means, ["model", "condition", "prompt_set", "measure", "mean", "rank", "n_prompts", "status"])
-    here = pulls_means[(pulls_means["prompt_set"] == prompt_set) & (pulls_means["condition"] == condition)]
-    rows = here[here["measure"] == GRADIENT_SHARE]
-    if rows.empty:
-        raise ValueError(f"no rows for prompt set {prompt_set!r}, condition {condition!r}")
+    require_columns(pulls_means, ["measure"])
+    shares = pulls_means[pulls_means["measure"] == GRADIENT_SHARE]
+    rows = rows_of(shares, prompt_set, condition, columns=["model", "mean", "rank", "n_prompts", "status"])
     usable, left_out = split(rows, ["mean"], show_flagged=True)
     order = order_models(rows["model"], models)
     inside = weights.in_blocks(usable)
@@ -63,9 +61,8 @@ def draw(
             _panel(ax, inside[inside["model"] == model], kinds, n_layers, norm)
             ax.set_title(style.wrap_name(model, 40) + _outside(usable[usable["model"] == model]), fontweight="bold")
         _dress(figure, axes, kinds)
-        n_prompts = plural(int(rows["n_prompts"].max()), "prompt")
-        where = "" if condition == "baseline" else f", condition {condition}"
-        title = f"Which weights the loss pulls at on {prompt_set} ({n_prompts}){where}"
+        about = about_set(prompt_set, int(rows["n_prompts"].max()), condition)
+        title = f"Which weights the loss pulls at on {about}"
         return style.finish(figure, title, [_NOTE, *left_out_notes(left_out, "weight", "parameter")])
 
 
@@ -83,17 +80,11 @@ def share_table(rows: pd.DataFrame, kinds: Sequence[str], n_layers: int) -> np.n
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str], n_layers: int, norm: Normalize) -> None:
-    ax.grid(False)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
     if rows.empty:
         style.empty_panel(ax)
         return
     table = share_table(rows, kinds, n_layers)
-    blank = Rectangle((-0.5, -0.5), n_layers, len(kinds), facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH)
-    ax.add_patch(blank).set(linewidth=0, zorder=0)
-    shown = np.ma.masked_invalid(np.where(table < LOWEST_SHARE, LOWEST_SHARE, table))
-    ax.imshow(shown, aspect="auto", norm=norm, cmap=COLORMAP, zorder=1)
+    draw_image(ax, np.where(table < LOWEST_SHARE, LOWEST_SHARE, table), norm, COLORMAP)
     for weight in rows[rows["rank"] <= TOP].sort_values("rank").drop_duplicates(["layer", "kind"]).itertuples():
         row = list(kinds).index(weight.kind)
         color = "black" if norm(table[row, weight.layer]) > 0.6 else "white"

@@ -12,7 +12,8 @@ from internal_physics.families.thermodynamics.tables import THERMODYNAMICS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
-from internal_physics.figures.selection import left_out_notes
+from internal_physics.figures.selection import count_prompts, left_out_notes
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 # Flag → marker around (or, for the frequent one, within) the layer's own.
@@ -75,7 +76,7 @@ def draw(
         _dress(grid, points)
         marks = [Line2D([], [], **_mark(flag), linestyle="none", label=LEGEND[flag]) for flag in MARKS]
         weights.kind_legend(legend, looks, marks)
-        title = f"State diagrams of the weights on {weights.about_set(usable, prompt_set, condition)}"
+        title = f"State diagrams of the weights on {about_set(prompt_set, count_prompts(usable), condition)}"
         return style.finish(figure, title, [_note(), *left_out_notes(left_out)])
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from internal_physics.families.thermodynamics.figures import weights
@@ -15,8 +14,10 @@ from internal_physics.families.thermodynamics.tables import THERMODYNAMICS
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
+from internal_physics.figures.heatmaps import draw_image
 from internal_physics.figures.scales import COLORS_FROM_RATIO, needs_log
-from internal_physics.figures.selection import left_out_notes
+from internal_physics.figures.selection import count_prompts, left_out_notes
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
@@ -76,7 +77,7 @@ def draw(
             labels = [weights.kind_label(kind) for kind in kinds]
             axes[row, 0].set_yticks(range(len(kinds)), labels=labels)
             axes[row, 0].set_title(style.wrap_name(model, 26), fontweight="bold")
-        title = f"Weights by layer and kind of map on {weights.about_set(usable, prompt_set, condition)}"
+        title = f"Weights by layer and kind of map on {about_set(prompt_set, count_prompts(usable), condition)}"
         return style.finish(figure, title, [*_notes(tables), *left_out_notes(left_out)])
 
 
@@ -89,14 +90,8 @@ def _table(rows: pd.DataFrame, quantity: str, kinds: Sequence[str], n_layers: in
 def _column(figure: Figure, axes: Sequence[Axes], tables: Sequence[np.ndarray], quantity: str) -> None:
     norm = _norm(np.stack(tables))
     for ax, table in zip(axes, tables, strict=True):
-        n_kinds, n_layers = table.shape
-        ax.grid(False)
         ax.set_yticks([])
-        ax.spines[["left", "bottom"]].set_visible(False)
-        blank = Rectangle((-0.5, -0.5), n_layers, n_kinds, facecolor=style.BLANK_COLOR, hatch=style.BLANK_HATCH)
-        ax.add_patch(blank).set(linewidth=0, zorder=0)
-        image = ax.imshow(np.ma.masked_invalid(table), aspect="auto", norm=norm, cmap=COLORMAPS[quantity], zorder=1)
-        ax.tick_params(axis="y", length=0)
+        image = draw_image(ax, table, norm, COLORMAPS[quantity])
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes[-1].set_xlabel("block")
     bar = figure.colorbar(image, ax=list(axes), location="bottom", pad=0.02, aspect=20, fraction=0.06)

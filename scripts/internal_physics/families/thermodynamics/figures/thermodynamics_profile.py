@@ -13,7 +13,8 @@ from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.scales import needs_log
-from internal_physics.figures.selection import left_out_notes
+from internal_physics.figures.selection import count_prompts, left_out_notes
+from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 PANEL_INCHES = 1.45
@@ -64,7 +65,9 @@ def draw(
                 ax.tick_params(labelbottom=False)
         _dress(figure, usable, negated)
         weights.kind_legend(legend, looks)
-        title = f"Thermodynamics of the weights along depth on {weights.about_set(usable, prompt_set, condition)}"
+        title = (
+            f"Thermodynamics of the weights along depth on {about_set(prompt_set, count_prompts(usable), condition)}"
+        )
         return style.finish(figure, title, [_note(), *left_out_notes(left_out)])
 
 

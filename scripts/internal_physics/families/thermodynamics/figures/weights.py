@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from internal_physics.figures import style
-from internal_physics.figures.selection import order_models, require_columns, split
-from internal_physics.ground.words import plural
+from internal_physics.figures.grids import columns_and_blocks, model_panels
+from internal_physics.figures.selection import order_models, rows_of, split
 from internal_physics.models.kinds import KINDS
 
 QUANTITIES = ("temperature", "entropy_nats", "energy", "free_energy")
@@ -24,7 +24,6 @@ NEGATED = f"minus free energy\n{style.MINUS}F = T·S {style.MINUS} E"
 HOT = "High temperature: the loss hardly pulls at this weight. Low temperature: it pulls strongly."
 OUTSIDE = "Maps outside the blocks (embeddings, readout) have no depth and are not drawn."
 OUTSIDE_KINDS = ("embedding", "position", "segment", "readout")
-MAX_COLUMNS = 4
 LEGEND_COLUMNS = 7
 
 
@@ -43,10 +42,7 @@ def select_weights(
     Raises:
         ValueError: columns are missing, or there are no rows for the prompt set and condition.
     """
-    require_columns(table, ["model", "condition", "prompt_set", "layer", "kind", "status", *values])
-    rows = table[(table["prompt_set"] == prompt_set) & (table["condition"] == condition)]
-    if rows.empty:
-        raise ValueError(f"no rows for prompt set {prompt_set!r}, condition {condition!r}")
+    rows = rows_of(table, prompt_set, condition, columns=["model", "layer", "kind", "status", *values])
     usable, left_out = split(in_blocks(rows), values, show_flagged=True)
     return usable, left_out, order_models(table["model"], models)
 
@@ -111,34 +107,17 @@ def grid_of_models(
 
     A column per model, at most four side by side; a row's axes share y over all models.
     """
-    columns = min(MAX_COLUMNS, n_models)
-    blocks = -(-n_models // columns)
+    columns, blocks = columns_and_blocks(n_models)
     strip = legend_inches(n_entries)
     height = strip + panel_inches * n_rows * blocks
     figure = style.new_figure(style.PAGE_WIDTH_INCHES, height)
     ratios = [strip / panel_inches] + [1.0] * (n_rows * blocks)
     grid = figure.add_gridspec(1 + n_rows * blocks, columns, height_ratios=ratios)
-    shared: dict[int, Axes] = {}
-    found = []
-    for index in range(n_models):
-        block, column = divmod(index, columns)
-        axes = []
-        for row in range(n_rows):
-            ax = figure.add_subplot(grid[1 + n_rows * block + row, column], sharey=shared.get(row))
-            shared.setdefault(row, ax)
-            ax.tick_params(which="both", labelleft=column == 0)
-            axes.append(ax)
-        found.append(axes)
-    return figure, figure.add_subplot(grid[0, :]), found
+    panels = model_panels(figure, grid, n_models, n_rows, first_row=1)
+    return figure, figure.add_subplot(grid[0, :]), panels
 
 
 def log_values(values: np.ndarray) -> bool:
     """Whether all finite values are above 0, so that a log axis shows them all."""
     finite = values[np.isfinite(values)]
     return finite.size > 0 and bool((finite > 0).all())
-
-
-def about_set(rows: pd.DataFrame, prompt_set: str, condition: str) -> str:
-    """'factual (20 prompts)', with the condition where it is not the baseline."""
-    where = "" if condition == "baseline" else f", condition {condition}"
-    return f"{prompt_set} ({plural(int(rows['prompt'].nunique()), 'prompt')}){where}"
