@@ -8,10 +8,10 @@ READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch check test test-slurm test-gpu measure bench lint format docs docs-site clean
+.PHONY: help setup run fetch check test test-slurm test-gpu measure bench architectures lint format docs docs-site clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## build .venv from requirements.lock
 
@@ -51,6 +51,10 @@ measure: $(READY)  ## measure the default run in a fresh clone, for the numbers 
 
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks
+
+architectures: $(READY)  ## try every model class of transformers and write docs/architectures.md
+	$(BIN)/python -m benchmarks.architectures --workers $(WORKERS) --write docs/measured/architectures.json
+	$(MAKE) docs
 
 lint: $(READY)  ## ruff, mypy, snakefmt, snakemake --lint, and a strict build of the documentation
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from internal_physics.docs import code, estimates, example, families, measured, options
+from internal_physics.docs import architectures, code, estimates, example, families, measured, options
 from internal_physics.docs.marks import Makers
 from internal_physics.ground.strict_yaml import load_yaml
 
@@ -26,4 +26,4 @@ def makers(root: Path) -> Makers:
     }
     of_code = code.makers(root) | example.makers()
     of_run = options.makers(root / "config.yaml") | families.makers()
-    return measured.makers(facts) | large_study | of_code | of_run
+    return measured.makers(facts) | architectures.makers(root) | large_study | of_code | of_run

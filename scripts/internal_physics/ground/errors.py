@@ -1,5 +1,7 @@
 """Errors for the user: what is wrong, where, what was expected, what to do next."""
 
+SEE_ARCHITECTURES = "nothing was recorded; docs/architectures.md lists the architectures that work"
+
 
 class UserError(Exception):
     """A problem the user can fix. It is shown as plain sentences, without a traceback.
@@ -36,7 +38,13 @@ class ModelError(UserError):
 
 
 class ArchitectureError(UserError):
-    """The self-check of a model's anatomy fails; nothing is recorded from it."""
+    """The self-check of a model's anatomy fails; nothing is recorded from it.
+
+    Where a message has no better advice, it leads to the page that lists which architectures work.
+    """
+
+    def __init__(self, what: str, *, where: str = "", expected: str = "", todo: str = "") -> None:
+        super().__init__(what, where=where, expected=expected, todo=todo or SEE_ARCHITECTURES)
 
 
 class StoreError(UserError):

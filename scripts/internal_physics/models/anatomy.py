@@ -123,7 +123,6 @@ def _find_blocks(model: nn.Module, n_layers: int, architecture: str) -> str:
             f"found {len(outermost)} lists of {n_layers} blocks: {outermost}",
             where=architecture,
             expected="exactly one module list of num_hidden_layers blocks",
-            todo="this architecture is not supported yet; please report it with its config",
         )
     return outermost[0]
 

@@ -242,5 +242,4 @@ def _refusal(what: str, anatomy: Anatomy) -> ArchitectureError:
         f"the self-check failed: {what}",
         where=anatomy.architecture,
         expected="an architecture whose parts are where its module tree says",
-        todo="nothing was recorded; please report this architecture",
     )

@@ -1,0 +1,1 @@
+"""The sweep over all causal and masked classes of the installed transformers: `python -m benchmarks.architectures`."""
