@@ -1,4 +1,4 @@
-"""What the family of the drift is."""
+"""The description of the family drift."""
 
 # >>> table
 from internal_physics.families.drift.drift_turns import TABLE as DRIFT_TURNS

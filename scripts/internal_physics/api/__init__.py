@@ -1,1 +1,1 @@
-"""The Python API: the same library as the workflow's, for a notebook. `exports` says which name is where."""
+"""The Python API: the library of the workflow, for use in a notebook. `exports` lists its names and their modules."""

@@ -1,4 +1,4 @@
-"""What the functions of the Python API refuse, in the words that the config has for it."""
+"""Checks of the arguments of the Python API, with the messages that the config has for the same mistakes."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ OF_SOURCE = tuple(name for name in names_of(SourceOptions) if name != "source")
 
 
 def in_words(function: Callable[P, R]) -> Callable[P, R]:
-    """A function whose unknown or missing arguments are a ConfigError in plain words instead of a TypeError."""
+    """Wrap a function: unknown or missing arguments raise a ConfigError in plain words, not a TypeError."""
     signature, name = inspect.signature(function), function.__name__
 
     @wraps(function)
@@ -50,10 +50,10 @@ def _revision(name: str, revision: object) -> ConfigError:
 
 
 def load_options(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Options of a model and its source as the library takes them, number formats in its own spelling.
+    """Options of a model and its source for the library, with its spelling of number formats.
 
     Raises:
-        ConfigError: for one that cannot be.
+        ConfigError: for an invalid option.
     """
     rules = _rules("model", (*names_of(ModelOptions), *OF_SOURCE)) | {"attention": {"enum": list(get_args(Attention))}}
     spelled = {key: SPELLED[key](value) if key in SPELLED else value for key, value in given.items()}
@@ -65,7 +65,7 @@ def record_options(given: Mapping[str, Any], where: str) -> tuple[RecordOptions,
     """Options of recording, and of how texts become tokens.
 
     Raises:
-        ConfigError: for one that cannot be.
+        ConfigError: for an invalid option.
     """
     of_record = {key: schema()["properties"]["record"]["properties"][key] for key in names_of(RecordOptions)}
     require_options(given, of_record | _rules("model", names_of(TextOptions)), where)
@@ -76,35 +76,35 @@ def record_options(given: Mapping[str, Any], where: str) -> tuple[RecordOptions,
 
 
 def reading_options(given: Mapping[str, Any], where: str) -> None:
-    """Refuse options of a lens that cannot be.
+    """Refuse invalid options of a lens.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: that names the option.
     """
     of_config = schema()["properties"]["information"]["properties"]
     require_options(given, {key: of_config[key] for key in names_of(ReadingOptions)}, where)
 
 
 def steering_rules() -> dict[str, Any]:
-    """The rules of a condition's steering in the schema of the config."""
+    """The schema of a condition's steering options, as part of the config's schema."""
     return _rules("condition", names_of(SteeringOptions))
 
 
 def require_model(model: object, where: str) -> None:
-    """Refuse what `load` has not returned.
+    """Refuse anything that `load` did not return.
 
     Raises:
-        ModelError: saying what was found.
+        ModelError: that says what was found.
     """
     if not hasattr(model, "anatomy"):
         raise ModelError(f"found {_short(model)}", where=f"{where} → model", expected="a model, from ip.load")
 
 
 def require_steering(steering: object, where: str) -> None:
-    """Refuse what `steer` has not returned; None is no steering.
+    """Refuse anything that `steer` did not return; None means no steering.
 
     Raises:
-        ConfigError: saying what was found.
+        ConfigError: that says what was found.
     """
     if steering is not None and not hasattr(steering, "edits"):
         raise ConfigError(
@@ -116,10 +116,10 @@ def require_steering(steering: object, where: str) -> None:
 
 
 def require_trace(trace: object, where: str) -> None:
-    """Refuse what is not one trace.
+    """Refuse anything but one trace.
 
     Raises:
-        StoreError: saying what was found.
+        StoreError: that says what was found.
     """
     if isinstance(trace, Trace):
         return

@@ -15,10 +15,10 @@ _UNITS = {"kl_at_least_nats": "nats"}
 
 @in_words
 def compare(a: Trace, b: Trace) -> "pd.DataFrame":
-    """How far trace `a` agrees with the reference `b`: the numbers of table `agreement`, for one prompt.
+    """Measure how far trace `a` agrees with the reference `b`: the numbers of table `agreement`, for one prompt.
 
     Args:
-        a: of a model, a precision, a checkpoint or a condition.
+        a: a trace of a model, a precision, a checkpoint or a condition.
         b: the reference: the same tokens through a model of the same depth and width.
 
     Returns:
@@ -28,7 +28,7 @@ def compare(a: Trace, b: Trace) -> "pd.DataFrame":
         as far as the recorded tokens show it, and best_token_agrees. A value that is missing has a status.
 
     Raises:
-        StoreError: for traces that cannot be compared, saying why.
+        StoreError: for traces that cannot be compared, with the reason.
     """
     import pandas as pd  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`ip.figures`: the figures of the report on tables, and figures of traces. Each returns a matplotlib Figure."""
+"""`ip.figures`: the report's figures of tables, and figures of traces. Each function returns a matplotlib Figure."""
 
 import importlib
 import inspect
@@ -32,10 +32,10 @@ def names() -> list[str]:
 
 @cache
 def figure_named(name: str) -> Callable[..., "Figure"]:
-    """A drawing function by its name.
+    """The drawing function with this name.
 
     Raises:
-        AttributeError: naming those that there are.
+        AttributeError: that lists the known names.
     """
     if name in _OWN:
         return _with_look(name, _OWN[name])
@@ -120,7 +120,7 @@ def _with_look(name: str, draw: Callable[..., "Figure"]) -> Callable[..., "Figur
 
 
 def _own_settings() -> dict[str, Any]:
-    """The rcParams that the user has changed, which count more than those of the house."""
+    """The rcParams that the user has changed; they override the project's style."""
     import matplotlib as mpl  # noqa: PLC0415
 
     default = mpl.rcParamsDefault
@@ -129,7 +129,7 @@ def _own_settings() -> dict[str, Any]:
 
 
 def _order(arguments: Iterable[Any]) -> tuple[str, ...]:
-    """The models whose order fixes the colours: those of the run that the table is of, else as they were first seen."""
+    """The models whose order fixes the colours: those of the table's run, otherwise in order of first use."""
     frames = [argument for argument in arguments if hasattr(argument, "columns") and "model" in argument.columns]
     for frame in frames:
         present, of_run = list(dict.fromkeys(frame["model"])), frame.attrs.get("models", [])
@@ -140,7 +140,7 @@ def _order(arguments: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _labelled(traces: Any) -> dict[str, Trace]:
-    """Label → trace: the given labels, else names of the prompts, of models, or of both."""
+    """Label → trace. Labels that are not given are the names of the prompts, of the models, or both."""
     if isinstance(traces, Mapping):
         labelled = {str(label): trace for label, trace in traces.items()}
     else:

@@ -1,4 +1,4 @@
-"""`ip.generate`: how a model goes on with a text, as it is or under steering."""
+"""`ip.generate`: how a model continues a text, with or without steering."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,19 +37,19 @@ def generate(
     special_tokens: SpecialTokens = TextOptions.special_tokens,
     chat_template: bool = TextOptions.chat_template,
 ) -> str:
-    """Let a causal model go on with a text; transformers generates.
+    """Let a causal model continue a text, with the generation of transformers.
 
     Greedy by default, so that the same call gives the same text. Steering acts on the tokens of the text with its own
     token weights, as in `record`, and on every new token with the last of them.
 
     Args:
         model: from `load`.
-        text: how it begins.
+        text: the text to continue.
         steering: an intervention from `steer`.
-        max_new_tokens: how many tokens at most; fewer where the model ends its text.
+        max_new_tokens: largest number of new tokens; fewer if the model ends its text.
         sampling: draw tokens instead of taking the most probable one.
         temperature: logits are divided by it where `sampling`.
-        seed: of the draw; torch's own generator is left as it was.
+        seed: of the random draw; torch's global generator is not changed.
         special_tokens: as in `record`.
         chat_template: as in `record`.
 
@@ -57,7 +57,7 @@ def generate(
         The new text alone.
 
     Raises:
-        ConfigError, PromptError, ModelError: for an option, a text or a masked model that cannot be.
+        ConfigError, PromptError, ModelError: for an invalid option, an invalid text or a masked model.
     """
     require_model(model, "generate")
     given = {"max_new_tokens": max_new_tokens, "sampling": sampling, "temperature": temperature, "seed": seed}
@@ -79,7 +79,7 @@ def generate(
 
 
 def _generation(model: LoadedModel, n: int, *, sampling: bool, temperature: float) -> GenerationConfig:
-    """Plain decoding, whatever a checkpoint's own generation settings say; only its end of text is kept."""
+    """Plain decoding: of the checkpoint's own generation settings, only its end-of-text token is kept."""
     own = getattr(model.module, "generation_config", None)
     drawn = {"temperature": float(temperature), "top_k": 0, "top_p": 1.0} if sampling else {}
     end = None if own is None else own.eos_token_id
@@ -89,7 +89,7 @@ def _generation(model: LoadedModel, n: int, *, sampling: bool, temperature: floa
 
 
 class _Continued:
-    """Applies a Steering to a text and to every token after it: one pass over the text, then one token a pass."""
+    """Applies a Steering to a text and to every token after it: one pass over the text, then one token per pass."""
 
     def __init__(self, steering: Steering, n_tokens: int) -> None:
         self._of_text = Intervention(steering, [n_tokens], n_tokens)

@@ -1,4 +1,4 @@
-"""`ip.load`: a model from a folder, the hub or a package, proven before it is used."""
+"""`ip.load`: a model from a folder, the hub or a package, checked before it is used."""
 
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def load(
     sha256: str = SourceOptions.sha256,
     allow_pickle: bool = SourceOptions.allow_pickle,
 ) -> LoadedModel:
-    """Load a model, freeze it and prove its anatomy.
+    """Load a model, freeze it and check its anatomy.
 
     A folder of safetensors weights is read where it lies; a package, a .gguf file and pickled weights are unpacked or
     converted in a temporary folder first. Each option is described in docs/options.md, under `models`.
@@ -50,7 +50,7 @@ def load(
         dtype: number format of everything that is not quantised: float32, bfloat16, float16 or float64. Usual
             spellings (fp16, torch.float16) are understood.
         quantization: number format of the linear maps: auto, none, int8, nf4 or fp4.
-        compute_dtype: what 4-bit weights are multiplied in: auto, float32, bfloat16 or float16.
+        compute_dtype: number format of products with 4-bit weights: auto, float32, bfloat16 or float16.
         device: auto, cpu, cuda, cuda:N or balanced (all visible GPUs).
         task: causal or masked.
         attention: eager, or sdpa, which is faster but keeps no attention rows.
@@ -60,7 +60,7 @@ def load(
         allow_pickle: accept pickled weights.
 
     Raises:
-        UserError: in plain words, if the source cannot be obtained, does not fit, or its anatomy does not check out.
+        UserError: if the source cannot be obtained or does not fit, or if a check of its anatomy fails.
     """
     given = {
         "dtype": dtype,
@@ -101,7 +101,7 @@ def _text_of(source: object) -> str:
 
 @contextmanager
 def _named(source: str, folder: str) -> Iterator[None]:
-    """Errors name what the user gave, not the temporary folder that it was unpacked in."""
+    """Make errors name the source that the user gave, not the temporary folder that it was unpacked in."""
     try:
         yield
     except UserError as error:

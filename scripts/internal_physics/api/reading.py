@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Lens(Reading):
-    """What the readout makes of every residual of one trace, with its texts.
+    """The readout of every residual of one trace, with tokens as text.
 
-    All attributes of the library's reading are here: entropy_nats and surprisal_nats [L + 1, T], top_ids, read, …
+    It has all attributes of the library's reading: entropy_nats and surprisal_nats [L + 1, T], top_ids, read, …
 
     Attributes:
         prompt: name of the prompt.
@@ -67,7 +67,7 @@ class Lens(Reading):
 
     @property
     def answer_settled_layer(self) -> float:
-        """The same for the prompt's answer (the model's own token where there is none); NaN: not on top at the end."""
+        """The same for the prompt's answer, or without one for the model's token; NaN: not on top at the end."""
         return settled_layer(self.read["answer_rank"])
 
     @property
@@ -80,7 +80,7 @@ class Lens(Reading):
         """The most probable token of residual l at each position, [T] texts.
 
         Raises:
-            StoreError: for a layer that there is not.
+            StoreError: for a layer that does not exist.
         """
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 0 <= layer < len(self.top_tokens):
             last = len(self.top_tokens) - 1
@@ -117,12 +117,12 @@ def lens(
 
     Args:
         trace: fresh or read from a file.
-        model: from `load`, or the folder of its snapshot, of which final norm and head alone are then loaded.
+        model: from `load`, or the folder of its snapshot; then only final norm and head are loaded.
         temperature: logits are divided by it; above 0.
         target: whose surprisal is computed: next, or self.
         final_norm: read through final norm and head, as the model does; false: the head alone, as published.
         top_k: how many tokens are kept of each layer.
-        dtype: of a folder, as in `load`; so are the options after it.
+        dtype: for a folder, as in `load`; the same holds for the following options.
         quantization: as in `load`.
         device: as in `load`.
         task: as in `load`.
@@ -132,8 +132,8 @@ def lens(
         A Lens: entropies, surprisals and top tokens of every layer and position, and more at the read position.
 
     Raises:
-        ConfigError: for an option that cannot be.
-        ModelError: for a model that is not the trace's.
+        ConfigError: for an invalid option.
+        ModelError: for a model that did not record the trace.
     """
     require_trace(trace, "lens → trace")
     how = {"temperature": temperature, "target": target, "final_norm": final_norm, "top_k": top_k}

@@ -39,13 +39,13 @@ def record(
 
     Args:
         model: from `load`.
-        prompts: a text; a mapping with the fields of a prompt (`text`, and if wanted `name`, `answer`, `kind`,
+        prompts: a text; a mapping with the fields of a prompt (`text`, and optionally `name`, `answer`, `kind`,
             `difficulty`, `expectation`, `reason`); or a list of texts and mappings. A prompt without a name is named
             by its place: prompt_0, prompt_1, …
         steering: an intervention from `steer`, which the records then contain.
         weight_gradients: factors (exact), norms or none.
-        batch_size: most prompts per pass.
-        batch_tokens: most tokens per pass, padding included.
+        batch_size: largest number of prompts per pass.
+        batch_tokens: largest number of tokens per pass, padding included.
         recompute: compute each block a second time in the backward pass, to save memory.
         attention_entropy: keep the entropy of every attention row.
         top_k: how many of the most probable next tokens are kept.
@@ -56,7 +56,7 @@ def record(
         A Trace for one prompt, a list of Traces in the order of the prompts for a list.
 
     Raises:
-        ConfigError: for an option that cannot be.
+        ConfigError: for an invalid option.
         PromptError: for a prompt that cannot be run.
     """
     require_model(model, "record")
@@ -91,7 +91,7 @@ def _record(
 
 
 def _with_notes(trace: records.Trace, prompt: Prompt) -> Trace:
-    """The trace with the prompt's kind and difficulty among its labels, where it has them."""
+    """The trace with the prompt's kind and difficulty, if given, added to its labels."""
     notes = {key: value for key in ("kind", "difficulty") if (value := getattr(prompt, key))}
     return Trace(replace(trace.info, labels={**trace.info.labels, **notes}), trace.tensors)
 
@@ -100,7 +100,7 @@ def read_prompts(given: Any) -> list[Prompt]:
     """Texts, mappings and prompts as checked prompts; those without a name are named by their place.
 
     Raises:
-        PromptError: for one that is not a prompt, or a name that is used twice.
+        PromptError: for a value that is not a prompt, or a name that is used twice.
     """
     if not isinstance(given, Iterable):
         raise PromptError(f"{given!r} is not text", where="record → prompts", expected=_EXPECTED)

@@ -22,7 +22,7 @@ def read_run(folder: str | Path = "results") -> "Run":
         folder: where the workflow wrote them.
 
     Raises:
-        StoreError: if there is no run.
+        StoreError: if the folder holds no run.
     """
     if not isinstance(folder, str | Path):
         raise StoreError(f"found a {type(folder).__name__}", where="read_run → folder", expected="a folder")
@@ -70,7 +70,7 @@ class Run:
         """A table with its units in `.attrs["units"]` (column → unit) and the run's models in `.attrs["models"]`.
 
         Raises:
-            StoreError: for a table that was not made, naming those that were.
+            StoreError: for a table that was not made; the message lists those that were.
         """
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -90,7 +90,7 @@ class Run:
         """The record of one prompt, read lazily.
 
         Raises:
-            StoreError: for a model, condition, set or prompt without records, naming those that have some.
+            StoreError: for a model, condition, set or prompt without records; the message lists those with records.
         """
         place = self.folder / "tensors"
         for what, name in (("model", model), ("condition", condition), ("prompt set", prompt_set)):
@@ -101,10 +101,10 @@ class Run:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """What the run found, in sentences: findings.json as the workflow wrote it.
+        """The findings of the run as sentences, read from findings.json.
 
         Raises:
-            StoreError: if the run has none, or the file is damaged.
+            StoreError: if the run has no such file, or it is damaged.
         """
         path = self.folder / "findings.json"
         if not path.is_file():

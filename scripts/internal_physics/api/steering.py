@@ -41,7 +41,7 @@ def steer(
         tokens: weights from the first to the last token, interpolated linearly. None: 1 everywhere.
 
     Raises:
-        ConfigError: for an option that cannot be, or does not fit the model.
+        ConfigError: for an option that is invalid or does not fit the model.
     """
     require_model(model, "steer")
     given = {
@@ -69,7 +69,7 @@ def _mapping(contrast: object) -> object:
 
 
 def _text_keys(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of `layers` as text, as JSON has them; `check_steering` looks at them as they are."""
+    """Turn the keys of `layers` into text, as in JSON; `check_steering` checks the original ones."""
     layers = options.get("layers")
     return {**options, "layers": {str(k): v for k, v in layers.items()}} if isinstance(layers, dict) else dict(options)
 

@@ -1,4 +1,4 @@
-"""The Trace of the Python API: a record with what one wants at hand in a notebook; reading and writing it."""
+"""The Trace of the Python API: a record with conveniences for a notebook; reading and writing it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Trace(Record):
     """One prompt through one model: residual stream, its gradient, weight gradients, attention, prediction.
 
-    It has all that a record of the library has, and these conveniences. Arrays are NumPy arrays.
+    It has all attributes of the library's record, and the following conveniences. Arrays are NumPy arrays.
     """
 
     @property
@@ -36,7 +36,7 @@ class Trace(Record):
 
     @property
     def kind(self) -> str:
-        """Kind of the prompt; "" where it has none, and in records of the workflow, where table `prompts` has it."""
+        """Kind of the prompt; "" if it has none. Records of the workflow have none: see table `prompts`."""
         return str(self.info.labels.get("kind", ""))
 
     @property
@@ -48,7 +48,7 @@ class Trace(Record):
     def logits(self) -> "pd.DataFrame":
         """The prediction at the read position, most probable first: token, id, probability, log_probability (nats).
 
-        A record keeps the `top_k` most probable tokens. `ip.lens` gives the distribution over all.
+        A record keeps the `top_k` most probable tokens. `ip.lens` gives the whole distribution.
         """
         import pandas as pd  # noqa: PLC0415
 
@@ -61,7 +61,8 @@ class Trace(Record):
         return frame
 
     def frame(self) -> "pd.DataFrame":
-        """One row per residual l = 0..L and token, with the norms of both and the turn to the next residual.
+        """One row per residual l = 0..L and token, with the norms of the residual and its gradient, and the cosine with
+        the next residual.
 
         Columns: layer, position, token; residual_norm is ‖residual[l, t]‖; gradient_norm is ‖∂loss/∂residual[l, t]‖ in
         nats per residual unit; cosine_to_next is the cosine of residual[l, t] with residual[l + 1, t], NaN at l = L and
@@ -85,10 +86,10 @@ class Trace(Record):
         return frame
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a Parquet file, which `ip.read_trace` opens; folders are made.
+        """Write the trace to a Parquet file, which `ip.read_trace` opens; missing folders are made.
 
         Raises:
-            StoreError: if the disk refuses, naming the file; nothing is left behind.
+            StoreError: if the file cannot be written; it names the file, and nothing is left behind.
         """
         store.write_trace(self, path)
         return Path(path)
@@ -108,7 +109,7 @@ def read_trace(path: str | Path) -> Trace:
         path: a file of `Trace.save`, or a record of the workflow, results/tensors/{model}/{condition}/{set}/{prompt}.
 
     Raises:
-        StoreError: if the file is missing, truncated, foreign or damaged, naming it.
+        StoreError: if the file is missing, truncated, damaged or not a record; it names the file.
     """
     if not isinstance(path, str | Path):
         raise StoreError(f"found a {type(path).__name__}", where="read_trace → path", expected="the path of a file")
@@ -120,7 +121,7 @@ def write_trace(trace: Record, path: str | Path) -> str:
     """Write a trace to a Parquet file and return its sha256.
 
     Raises:
-        StoreError: if the disk refuses, or the arguments are in the wrong order.
+        StoreError: if the file cannot be written, or the arguments are in the wrong order.
     """
     if not isinstance(trace, Record) or not isinstance(path, str | Path):
         raise StoreError(

@@ -1,4 +1,4 @@
-"""What Snakemake prints: steps done, to which an estimate of the time left is added, and jobs that failed."""
+"""Reads Snakemake's output: adds an estimate of the time left to the steps done, and collects the jobs that failed."""
 
 import re
 import time
@@ -35,7 +35,7 @@ class Progress:
         return line
 
     def _left(self, done: int, total: int) -> str:
-        """As if the steps left took as long as those done; nothing before `FIRST` of them tell anything."""
+        """Estimated time left, as if the remaining steps took as long as those done; empty before a share `FIRST`."""
         if total == done:
             return ", the last one"
         seconds = (self._clock() - self._start) / done * (total - done)
@@ -51,9 +51,10 @@ def words_of(seconds: float) -> str:
 
 
 def failures(logs: Iterable[str]) -> dict[str, str]:
-    """Message of each job that failed → its log: the last entry of the log, of a traceback its last line.
+    """Error message → log, for each job that failed. The message is the last entry of the log, or the last line of a
+    traceback.
 
-    Jobs with equal messages count once; a log that is not there is left out.
+    Jobs with equal messages count once; a missing log is left out.
     """
     found: dict[str, str] = {}
     for log in logs:

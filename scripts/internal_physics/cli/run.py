@@ -1,4 +1,4 @@
-"""Verb `run`: a checked config, Snakemake's output with the time left, and at the end what failed and its log."""
+"""Command `run`: check the config, show Snakemake's output and the time left, and at the end failures and logs."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str
         config: its path.
         cores: a number, or all.
         further: options for Snakemake.
-        say: takes each piece of output; by default it goes to the standard output.
+        say: called with each piece of output; by default, writes it to the standard output.
 
     Returns:
         The exit status: Snakemake's, 1 for a config that is refused, 130 after Ctrl-C.
@@ -53,7 +53,7 @@ def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str
 
 
 def check(config: str) -> None:
-    """Refuse a config that cannot run, before anything does.
+    """Refuse a config that cannot run, before any job starts.
 
     Raises:
         UserError: with file and line of a YAML error, or the place in the config.
@@ -66,14 +66,14 @@ def check(config: str) -> None:
 
 
 def what_was_found(file: str) -> str:
-    """The sentences of a run's findings, for its end; "" where there are none."""
+    """The findings of a run, printed at its end; "" if there are none."""
     findings = json.loads(Path(file).read_text(encoding="utf-8")) if Path(file).is_file() else []
     lines = [f"  {number}. {finding['sentence']}" for number, finding in enumerate(findings, 1)]
     return "\n".join(["\nWhat this run found:", *lines, "The whole report: results/report.html\n"]) if lines else ""
 
 
 def closing_words(logs: Iterable[str]) -> str:
-    """The distinct messages of the jobs that failed, each with the log of the first; for the end of a failed run."""
+    """The distinct messages of the failed jobs, each with the log of the first; for the end of the run."""
     messages = failures(logs)
     if not messages:
         return "\nThe run failed: see the messages above.\n"
@@ -81,7 +81,7 @@ def closing_words(logs: Iterable[str]) -> str:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Let Snakemake, which got the same signal, end its jobs; what it says of that is not shown."""
+    """Let Snakemake, which got the same signal, end its jobs; its output about that is not shown."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process.communicate()

@@ -20,7 +20,7 @@ def main(root: Path) -> list[Path]:
 
 
 def _rewrite(path: Path, text: str) -> list[Path]:
-    """Write a file whose text differs; its path, if it did."""
+    """Write a file if its text differs, and return its path in that case."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return []
     write_text(path, text)

@@ -16,7 +16,7 @@ _LANGUAGES = {".py": "python", ".yaml": "yaml"}
 
 
 def without_sections(text: str, left_out: Collection[str] = ()) -> str:
-    """A file without the marks, and without the sections in `left_out`.
+    """The text without the marks, and without the sections in `left_out`.
 
     Raises:
         ValueError: for a mark that is closed but not opened, or the other way round.

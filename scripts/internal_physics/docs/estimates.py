@@ -1,4 +1,5 @@
-"""What a large study would take, computed for docs/scale.md from the shape of its models and from measured rates.
+"""Time and space that a large study would take, computed for docs/scale.md from the shape of its models and from
+measured rates.
 
 Nothing of this size has been run. Every number follows from STUDY, ASSUMED and docs/measured/scale.yaml.
 """
@@ -16,7 +17,7 @@ _HOUR = 3600
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a Llama-like model decides what it costs."""
+    """The dimensions of a Llama-like model that determine its cost."""
 
     blocks: int
     width: int
@@ -65,7 +66,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Rates:
-    """What is assumed of a GPU and its disk, per second."""
+    """Assumed speed of a GPU and its disk, per second."""
 
     operations: float
     bytes_read: float
@@ -81,7 +82,7 @@ _LARGE_JOB, _DEFAULT_JOB = 1000, 250  # prompts of a record job
 
 
 def estimates(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Every estimate of docs/scale.md that stands within a sentence, by name."""
+    """Every estimate that is used within a sentence of docs/scale.md, by name."""
     return _assumptions() | _storage(measured) | _recording() | _readings(measured) | _planning(measured["planning"])
 
 
@@ -186,7 +187,7 @@ def hours() -> str:
         ("forward and backward with frozen weights", f"{found['operations']} operations", "pass_seconds"),
         (f"loading {size(_SNAPSHOT_BYTES)}, {small}", "from disk", "load_small_jobs_seconds"),
         (f"loading, {large}", "from disk", "load_seconds"),
-        (f"writing {raw} of raw numbers (`norms`)", "during the passes, which it outlasts", "write_seconds"),
+        (f"writing {raw} of raw numbers (`norms`)", "during the passes, but takes longer", "write_seconds"),
     )
     head = ("part, per model in bfloat16", "how", "time")
     return table(head, [(part, how, duration(found[key])) for part, how, key in rows])

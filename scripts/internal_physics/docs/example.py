@@ -9,12 +9,12 @@ from internal_physics.docs.markdown import codes
 FOLDER = "docs/example_family/drift"
 FAMILIES = "scripts/internal_physics/families"
 REGISTRY = f"{FAMILIES}/registry.py"
-STEPS = {  # files that one writes or edits by hand; those without a folder are in the family's room
+STEPS = {  # files that a person writes or edits; those without a folder are in the family's room
     "metric": ("drift.py", "family.py", "words.yaml", REGISTRY),
     "figure": ("figures/drift_profile.py", "family.py", "words.yaml"),
     "table": ("drift_turns.py", "family.py", "words.yaml"),
 }
-REGISTRY_EDITS = {  # what stands there -> what takes its place
+REGISTRY_EDITS = {  # old text -> new text
     "from internal_physics.families.family import": (
         "from internal_physics.families.drift.family import FAMILY as DRIFT\n"
         "from internal_physics.families.family import"

@@ -16,7 +16,7 @@ from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.columns import OF_PROMPT, STATUS, Column
 from internal_physics.tables.table import Table
 
-# A page describes no single run: its captions name what a report names by its name.
+# A page describes no single run: its captions use general words for the names in a report.
 _ANY_RUN = {
     Per.PROMPT_SET: {"prompt_set": "a prompt set"},
     Per.STEERED_SET: {"prompt_set": "a steered prompt set"},
@@ -134,7 +134,7 @@ def _range(low: float | None, high: float | None) -> str:
 
 
 def _quantities(described: Table) -> str:
-    """What a long table holds, and the ranges of the values; "" for any other table."""
+    """Quantities of a long table with the ranges of their values; "" for any other table."""
     if not described.quantities:
         return ""
     listed = []

@@ -2,7 +2,7 @@
 
     <!-- make docs: maker argument … -->…<!-- end -->
 
-What stands between the marks is whatever the maker returns: a value within a sentence, or a block of lines.
+The maker returns the text between the marks: a value within a sentence, or a block of lines.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Measured numbers for README and docs. They stand in one file, docs/measured.yaml; pages take them from there."""
+"""Measured numbers for README and docs. They are kept in docs/measured; the pages take them from there."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ def value(facts: Mapping[str, Any], key: str) -> str:
     """A measured value as text; how it is written follows from the end of its name.
 
     Args:
-        facts: what docs/measured.yaml holds.
+        facts: the contents of docs/measured, by file name.
         key: names with dots between them, such as default_run.wall_seconds.
 
     Raises:
@@ -26,7 +26,7 @@ def value(facts: Mapping[str, Any], key: str) -> str:
     found: Any = facts
     for name in key.split("."):
         if not isinstance(found, Mapping) or name not in found:
-            raise KeyError(f"docs/measured.yaml has no {key}")
+            raise KeyError(f"docs/measured has no {key}")
         found = found[name]
     if key.endswith("_seconds"):
         return duration(found)
@@ -36,7 +36,7 @@ def value(facts: Mapping[str, Any], key: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people write it: 4.2 s, 48 s, 8 min 9 s, 2 min, 2 h 5 min."""
+    """A duration as people write it: 4.2 s, 48 s, 8 min 9 s, 2 min, 2 h 5 min."""
     if seconds < _WHOLE_FROM:
         return f"{seconds:.1f}{_GAP}s"
     minutes, whole_seconds = divmod(round(seconds), _MINUTE)
@@ -46,7 +46,7 @@ def duration(seconds: float) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """In decimal units, with a digit after the point below 10: 1.7 GB, 33 MB."""
+    """A size in decimal units, below 10 with one digit after the point: 1.7 GB, 33 MB."""
     unit = 0
     while n_bytes >= _THOUSAND and unit < len(_UNITS) - 1:
         n_bytes, unit = n_bytes / _THOUSAND, unit + 1
@@ -70,8 +70,8 @@ def default_run(facts: Mapping[str, Any]) -> str:
         "jobs": "jobs",
         "most memory of one process": "peak_memory_bytes",
         "`results/` in all": "results_bytes",
-        "of it the records": "records_bytes",
-        "of it the model": "snapshots_bytes",
+        "of which records": "records_bytes",
+        "of which the model": "snapshots_bytes",
         "`results/report.html`": "report_bytes",
         "figures": "figures",
     }

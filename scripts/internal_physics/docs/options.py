@@ -10,7 +10,7 @@ from internal_physics.docs.config_sections import config_section
 from internal_physics.docs.options_page import all_options, shown_default, some_options
 from internal_physics.ground.strict_yaml import load_yaml
 
-PAGE = "../options.md"  # as the pages of the families see it
+PAGE = "../options.md"  # relative to the pages of the families
 
 
 def options(prefix: str = "") -> str:

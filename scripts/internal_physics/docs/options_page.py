@@ -33,7 +33,7 @@ class Place:
 
     @property
     def title(self) -> str:
-        """Its name without what stands for the user's own names."""
+        """Its name without the placeholders of the user's own names."""
         return self.path.rstrip(".").replace(".<name>", "").replace("[]", "")
 
     @property
@@ -82,7 +82,7 @@ def some_options(config: Section, prefix: str, page: str) -> str:
 
 
 def shown_default(config: Section, name: str) -> str:
-    """Default of an option, by its full name, as it stands within a sentence.
+    """Default of an option, by its full name, for use within a sentence.
 
     Raises:
         KeyError: if there is no such option.
@@ -103,7 +103,7 @@ def _places(section: Section, path: str) -> Iterator[Place]:
 
 
 def _step(option: Option) -> str:
-    """What stands between an option and the names of its entries' options."""
+    """Text between the name of an option and the names of its entries' options."""
     entries = get_origin(unbound(option.kind))
     return {None: "", tuple: "[]"}.get(entries, ".<name>")
 

@@ -30,7 +30,7 @@ _Rules = dict[str, Any]
 
 
 def config_schema(config: Section) -> _Rules:
-    """JSON Schema, draft 2020-12. Every mapping refuses keys that it does not describe, but for mappings of names."""
+    """JSON Schema, draft 2020-12. Every mapping refuses keys that it does not describe, except mappings of names."""
     definitions = {name: _mapping(read_section(cls)) for cls, name in DEFINITIONS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -46,7 +46,7 @@ def schema_text(schema: Mapping[str, Any]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """YAML without anchors: what stands twice is written twice."""
+    """YAML without anchors: repeated values are written out."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -97,7 +97,7 @@ def _rules_of_type(kind: Any) -> _Rules:
 def _rules_of_composite(origin: Any, arguments: tuple[Any, ...]) -> _Rules:
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin in (Union, UnionType):  # what each of them may hold is checked where it is read
+    if origin in (Union, UnionType):  # their contents are checked where they are read
         types = [_rules_of_type(part)["type"] for part in arguments if part is not type(None)]
         return {"type": types}
     if origin is tuple:
@@ -106,7 +106,7 @@ def _rules_of_composite(origin: Any, arguments: tuple[Any, ...]) -> _Rules:
 
 
 def _named(entry: Any) -> _Rules:
-    """Rules of a mapping from names to entries; none where the entries may be anything."""
+    """Rules of a mapping from names to entries; empty if the entries may be anything."""
     if entry not in DEFINITIONS:
         return {}
     return {"propertyNames": {"$ref": "#/$defs/name"}, "additionalProperties": _rules(entry)}

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 _FIELD = re.compile(r"    (\w+): (.+)")
 _VALUE = re.compile(r"        - (.+?): (.+)")
 REQUIRED = object()  # the default of an option that must be given
-NOT_GIVEN = None  # the default of one that may be left out
+NOT_GIVEN = None  # the default of an option that may be left out
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an option means, and single values of it."""
+    """The meaning of an option, and of single values."""
 
     text: str
     values: Mapping[str, str]
@@ -64,7 +64,7 @@ def read_section(cls: type) -> Section:
             of which some are explained and others not.
     """
     own = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
-    if not own or own.startswith(f"{cls.__name__}("):  # what dataclass writes where there is no docstring
+    if not own or own.startswith(f"{cls.__name__}("):  # written by `dataclass` where there is no docstring
         raise ValueError(f"{cls.__name__} has no docstring that says what the section is for")
     exactly_one = getattr(cls, "EXACTLY_ONE", ())
     return Section(_one_line(own), tuple(_options(cls)), exactly_one)

@@ -42,7 +42,7 @@ class ModelOptions:
             - int8: 8 bits, LLM.int8; activations are quantised too.
             - nf4: 4 bits, levels of a normal distribution.
             - fp4: 4 bits, floating point.
-        compute_dtype: what 4-bit weights are multiplied in.
+        compute_dtype: number format of products with 4-bit weights.
             - auto: float32 on a CPU, bfloat16 on a GPU.
             - float32: 32 bits.
             - bfloat16: 16 bits.

@@ -1,7 +1,7 @@
-"""What belongs to the config that runs: its outputs by name, and outputs of other configs out of the way.
+"""The outputs of the current config, listed by name; outputs of other configs are moved aside.
 
 Records, metrics of a model and snapshots are shared by all configs that run in a folder. Tables, figures and published
-folders belong to one run; what an earlier config left among them is moved to results/aside, never deleted.
+folders belong to one run: those of an earlier config are moved to results/aside, never deleted.
 """
 
 import logging
@@ -47,13 +47,13 @@ def move_aside(paths: Iterable[Path], aside: str = ASIDE) -> list[Path]:
 
 
 def write_manifest(outputs: Sequence[str], config_checksum: str, of_run: Sequence[str], path: str = MANIFEST) -> None:
-    """Move aside what the config does not make, then list what it makes.
+    """Move aside the files that the config does not make, then list those that it makes.
 
     Args:
         outputs: files and folders that the config makes, relative to the working directory.
         config_checksum: of the config with all its defaults.
-        of_run: outputs that every config has under the same name. They are moved aside too where the last run was
-            another config's, so that a run that fails leaves no report of another one.
+        of_run: outputs that have the same name in every config. They are moved aside too if the last run had another
+            config, so that after a failed run no report of another config is left.
         path: of the manifest.
     """
     last = Path(path).with_name(LAST_CONFIG)  # Snakemake removes the manifest before it is made again

@@ -20,8 +20,9 @@ class RecordJob:
         name: of its rule.
         label: of its log.
         prompt_set: name of the set.
-        prompts: what a record depends on (name, text, answer), in order; notes on a prompt may change freely.
-        weight_gradients: what is kept.
+        prompts: the fields that a record depends on (name, text, answer), in order; changing other notes makes no
+            record stale.
+        weight_gradients: what is kept of them.
         outputs: paths with the wildcards model and condition, in the order of the prompts.
         listing: path of the list of these.
     """

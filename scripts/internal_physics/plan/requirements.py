@@ -1,4 +1,4 @@
-"""What a config requires, checked before any work: of prompt sets, as the metrics declare it, and of local models."""
+"""Checks of a config before any work: that its prompt sets suit its metrics, and that local models exist."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from internal_physics.ground.errors import ConfigError, SourceError
 
 
 def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
-    """Refuse a local model that is not there, unless its snapshot was made before.
+    """Refuse a local model that does not exist, unless its snapshot was made before.
 
     Args:
         config: checked.

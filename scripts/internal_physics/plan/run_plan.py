@@ -76,7 +76,7 @@ class RunPlan:
 
     @cached_property
     def record_jobs(self) -> list[RecordJob]:
-        """One for each prompt set, or for each part of a long one."""
+        """Record jobs: one for each prompt set, or for each part of a long one."""
         return record_jobs(self.config.prompt_sets.values(), self.config.raw["record"]["prompts_per_job"])
 
     @cached_property
@@ -107,7 +107,7 @@ class RunPlan:
         return [name for name, options in self.config.models.items() if options["task"] == task]
 
     def for_runs(self, pattern: str, **wildcards: list[str]) -> list[str]:
-        """The pattern filled for every model in every condition that it is recorded in, and for further wildcards."""
+        """The pattern filled in for every recorded pair of model and condition, and for further wildcards."""
         return [
             pattern.format(model=model, condition=condition, **dict(zip(wildcards, values, strict=True)))
             for model, condition in self.runs
@@ -132,12 +132,12 @@ class RunPlan:
         return {name: {key: options[key] for key in described} for name, options in self.config.models.items()}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:
-        """What a record depends on besides model and prompts; how a set is split into jobs does not matter."""
+        """Options that a record depends on besides model and prompts, without those that split a set into jobs."""
         options = {key: self.config.raw["record"][key] for key in names_of(RecordOptions)}
         return options | {"weight_gradients": job.weight_gradients}
 
     def largest_pass(self, snapshot: str, job: RecordJob | None = None) -> Pass:
-        """The largest pass of a record job through the model in a snapshot folder; a usual one without a job."""
+        """The largest pass of a record job through the model of a snapshot; without a job, one of usual size."""
         if job is None:
             return DEFAULT_PASS
         options = RecordOptions(**self.record_options(job))
@@ -162,7 +162,7 @@ class RunPlan:
         return None if steered is None else dict(steered.steering)
 
     def steering_files(self, model: str, condition: str) -> list[str]:
-        """The file with a condition's direction, first, and those it points to: the user's own, or a derived one."""
+        """The file with a condition's direction (given or derived), followed by the files that it refers to."""
         if condition in self.contrasts:
             return [f"results/steering/{model}/{condition}.safetensors"]
         file = (self.steering(condition) or {}).get("file")
@@ -297,7 +297,7 @@ class RunPlan:
     # --- the run as a whole ---
 
     def outputs(self) -> list[str]:
-        """Files and folders for people that the config makes: tables, figures, published forms, prompts."""
+        """Files and folders for readers that the config makes: tables, figures, published forms, prompts."""
         paths = [*table_files(*self.tables).values(), "results/tables/checked.txt", *self.figure_files(*self.figures())]
         paths += [f"results/prompts/{name}.yaml" for name in self.generated_sets]
         published = [path for name in self.metrics for path in registry.METRICS[name].published]

@@ -52,7 +52,7 @@ def test_scores_beyond_the_panels_are_named(pairs):
 
 def test_nothing_to_compare_says_so(pairs):
     figure = draw(pairs[pairs["metric"] == "isf"])
-    assert [text.get_text() for text in figure.axes[0].texts] == ["no two models have prompts enough to be compared"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no two models have enough prompts to be compared"]
 
 
 @pytest.mark.parametrize("n_models", [2, 8])

@@ -114,7 +114,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the whole run shares.
+    """Settings of the whole run.
 
     Attributes:
         seed: seed of everything that is drawn at random: resampling, permutation, sampling.
@@ -123,8 +123,8 @@ class Settings:
         score_scale: a table `scores` (its .parquet file) of a finished run. Its models set the ends 0 and 1 of the
             normalised scores, so that scores of several runs can be compared. If it is not given: the models of this
             run.
-        gpus_per_job: GPUs that a job which runs a model asks the scheduler for. The GPU of a workstation is used
-            without asking, see `models.<name>.device`.
+        gpus_per_job: number of GPUs that each job which runs a model requests from the scheduler. The GPU of a
+            workstation is used without a request, see `models.<name>.device`.
         provenance: written by the workflow into results/run.yaml; ignored when such a file is used as a config.
     """
 

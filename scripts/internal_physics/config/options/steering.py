@@ -19,8 +19,8 @@ class ContrastOptions:
         negative: texts to steer away from.
         method: how the texts give a direction.
             - mean_difference: the mean over the positive texts minus the mean over the negative ones.
-            - principal_component: the first one of the differences of the texts in pairs. It points towards the
-              positive texts, and is as long as they differ along it on average.
+            - principal_component: the first principal component of the differences between paired texts. It points
+              towards the positive texts; its length is the mean difference along it.
     """
 
     positive: Annotated[tuple[SomeText, ...], Size(1)]

@@ -1,7 +1,7 @@
 """Agreement of one record with a reference: the same prompt through two models, or in two conditions of one model.
 
 Residuals and their gradients are compared layer by layer, each as one vector of T·d numbers; weight gradients map by
-map, from their factors. Sums are in float64, and no more than one layer of both records is in memory.
+map, from their factors. Sums are in float64, and only one layer of both records is in memory at a time.
 
 Index conventions: l residual position 0..L, t token, d width.
 """
@@ -55,7 +55,7 @@ class _Compared(NamedTuple):
 
 
 def why_not_comparable(trace: Trace, reference: Trace) -> str:
-    """Why two records cannot be compared, in words; "" where they can: as many blocks, one width, the same tokens."""
+    """Why two records cannot be compared; "" if blocks, width and tokens are the same."""
     own, other = trace.info, reference.info
     if own.n_layers != other.n_layers:
         return f"not comparable: {own.n_layers} blocks, the reference has {other.n_layers}"
@@ -65,7 +65,7 @@ def why_not_comparable(trace: Trace, reference: Trace) -> str:
 
 
 def agreement_rows(trace: Trace, reference: Trace) -> list[AgreementRow]:
-    """All numbers of one prompt; where the two cannot be compared, every quantity once, with the reason."""
+    """All numbers of one prompt; if the two cannot be compared, one row per quantity with the reason."""
     if why := why_not_comparable(trace, reference):
         return [AgreementRow(quantity, math.nan, status=why) for quantity in QUANTITIES]
     return [
@@ -83,7 +83,7 @@ def _stream_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
 
 
 def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
-    """Of every weight that either has; one row without a weight where a record keeps no factors."""
+    """Rows for every weight of either record; one row without a weight if a record keeps no factors."""
     kept = {record.info.weight_gradients for record in (trace, reference)}
     if kept != {"factors"}:
         why = "no weight gradients are recorded" if "none" in kept else "norms of weight gradients have no direction"
@@ -107,7 +107,7 @@ def _rows_of_weight(trace: Trace, reference: Trace, name: str) -> Iterator[Agree
 
 
 def _unlike(trace: Trace, reference: Trace, info: ParameterInfo) -> str:
-    """Why a weight has no counterpart; "" where it has one."""
+    """Why a weight has no counterpart; "" if it has one."""
     if info.name not in trace.parameters:
         return "the model has no weight of this name"
     if info.name not in reference.parameters:
@@ -130,7 +130,7 @@ def _prediction_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
 
 
 def _compare_arrays(values: np.ndarray, reference: np.ndarray) -> _Compared:
-    """Sums of products, pairwise and in one thread: for vectors of this size, BLAS loses more to its threads."""
+    """Sums of products, pairwise and in one thread: for vectors of this size, BLAS loses more time to its threads."""
     x, r = (array.astype(np.float64) for array in (values, reference))
     with np.errstate(all="ignore"):
         norm, reference_norm, difference = (math.sqrt(np.sum(np.square(a))) for a in (x, r, x - r))
@@ -138,7 +138,7 @@ def _compare_arrays(values: np.ndarray, reference: np.ndarray) -> _Compared:
 
 
 def _compare_factored(gradient: FactoredGradient, reference: FactoredGradient) -> _Compared:
-    """Exact inner products of factored gradients; a distance is known to about 1e-8 of the norms."""
+    """Exact inner products of factored gradients; a distance is accurate to about 1e-8 of the norms."""
     dot, squared, reference_squared = gradient.dot(reference), gradient.dot(gradient), reference.dot(reference)
     difference = math.sqrt(max(squared + reference_squared - 2 * dot, 0.0))
     return _Compared(math.sqrt(max(squared, 0.0)), math.sqrt(max(reference_squared, 0.0)), dot, difference)
@@ -151,7 +151,7 @@ def _pair_rows(
     parameter: str | None = None,
     kind: str | None = None,
 ) -> Iterator[AgreementRow]:
-    """Cosine and relative distance; a zero vector has no direction, and nothing is far from zero in proportion."""
+    """Cosine and relative distance; a zero vector has no direction, and a distance relative to zero is undefined."""
     norm, reference_norm, dot, difference = compared
     of_distance = _zero_status(reference=reference_norm) if math.isfinite(sum(compared)) else "not finite"
     of_cosine = _zero_status(model=norm, reference=reference_norm) if math.isfinite(sum(compared)) else "not finite"

@@ -10,7 +10,7 @@ from internal_physics.tables.chunks import by_set, read_chunks
 
 
 def collect_agreement(paths: Sequence[str], **settings: Any) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of both tables, one for each prompt set of a model and condition, whose rows are held at once.
+    """Chunks of both tables, one for each prompt set of a model and condition; only its rows are in memory.
 
     Args:
         paths: files results/metrics/agreement/{model}/{condition}.parquet.

@@ -1,4 +1,4 @@
-"""What the family of agreement is."""
+"""The description of the family agreement."""
 
 from internal_physics.families.agreement.tables import AGREEMENT, AGREEMENT_MEANS
 from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, Family, Figure, Metric, Needs, Per

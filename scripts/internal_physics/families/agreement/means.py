@@ -11,7 +11,7 @@ from internal_physics.statistics.many_means import mean_intervals
 from internal_physics.statistics.shares import share_interval
 from internal_physics.tables.keys import SET_KEY
 
-SHARES = ("best_token_agrees",)  # yes or no for each prompt: a bootstrap of equal answers would have no width
+SHARES = ("best_token_agrees",)  # yes or no for each prompt: a bootstrap interval of equal answers would have no width
 PAIR_KEY = [*SET_KEY, "reference", "reference_condition"]
 NUMBER = ["quantity", "layer", "parameter", "kind"]
 
@@ -20,7 +20,7 @@ def agreement_means(rows: pd.DataFrame, *, seed: int, n_resamples: int, confiden
     """Rows of table `agreement_means` from rows of table `agreement`, whole prompt sets of each pair.
 
     The prompts of a set are resampled together for all numbers of a pair (percentile bootstrap); a share has Wilson's
-    interval. A number that is missing on some prompts has the mean of the others, no interval, and a status.
+    interval. A number that is missing on some prompts gets the mean of the others, no interval, and a status.
     """
     frames = [
         _of_set(

@@ -1,8 +1,9 @@
 """Which records are compared with which: a model with its reference, a steered condition with the baseline.
 
-The reference of a model is the one that the config names; else the first of the models before it in the config whose
-records can be compared with its own. Which can is read from the records: as many blocks, one width, and the same
-tokens in the first prompt of every prompt set that both ran.
+The reference of a model is the one that the config names; otherwise the first of the models before it in the config
+whose
+records can be compared with its own: as many blocks, the same width, and the same tokens in the first prompt of every
+prompt set that both ran.
 """
 
 import logging
@@ -34,12 +35,13 @@ class Recorded(NamedTuple):
 
 
 def agreement_chunks(records: Sequence[str], candidates: Sequence[str], *, named: bool) -> Iterator[pd.DataFrame]:
-    """Rows of a model and condition against every reference, a chunk for each prompt; first an empty one.
+    """Rows of a model and condition against every reference: an empty chunk, then one for each prompt.
 
     Args:
         records: listings of its records, results/records/{model}/{condition}/….
-        candidates: listings of what it may be compared with, in the order of preference.
-        named: whether the config names the reference: then it is compared with that, and rows say why if it cannot be.
+        candidates: listings of models and conditions that it may be compared with, in the order of preference.
+        named: whether the config names the reference. The model is then compared with it, and if that is not possible,
+            rows say why.
     """
     (own,) = by_run(records)
     references = choose_references(own, by_run(candidates), named=named)
@@ -52,7 +54,7 @@ def agreement_chunks(records: Sequence[str], candidates: Sequence[str], *, named
 
 
 def by_run(listings: Sequence[str]) -> list[Recorded]:
-    """The records of each model and condition together, in the order in which these come first."""
+    """The records of each model and condition, which are in the order of their first appearance."""
     found: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
     for listing in listings:
         model, condition = Path(listing).parts[-3:-1]
@@ -62,7 +64,7 @@ def by_run(listings: Sequence[str]) -> list[Recorded]:
 
 
 def choose_references(own: Recorded, candidates: Sequence[Recorded], *, named: bool) -> list[Recorded]:
-    """The reference model in the same condition, if there is one, and the own baseline, for another condition."""
+    """The reference model in the same condition, if any; for a steered condition, the own baseline too."""
     others = [c for c in candidates if c.model != own.model]
     models = [c for c in others if named or _are_comparable(own, c)][:1]
     if others and not models:

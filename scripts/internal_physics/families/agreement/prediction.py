@@ -25,10 +25,10 @@ class Listed(NamedTuple):
 
 
 class _Unlisted(NamedTuple):
-    """What two lists do not determine.
+    """The probabilities that two lists leave open.
 
     Attributes:
-        only_here: probabilities of the tokens that the other list does not have.
+        only_here: probabilities of the tokens that are missing in the other list.
         last: the smallest listed probability, which no unlisted token exceeds.
         rest: probability of all unlisted tokens together.
     """
@@ -44,12 +44,12 @@ def best_token_agrees(reference: Listed, model: Listed) -> bool:
 
 
 def kl_at_least(reference: Listed, model: Listed) -> float:
-    """The smallest KL(reference ‖ model) in nats that agrees with both lists; NaN where a logarithm is not finite.
+    """The smallest KL(reference ‖ model) in nats that is consistent with both lists; NaN if a logarithm is not finite.
 
     A token that only one of them lists is, in the other, no more probable than the last of its list; the tokens that
     neither lists count as one outcome, which can only lower a divergence (log-sum inequality). Among all distributions
-    that agree with this, the closest two are found exactly, so that the true divergence is at least the result. It is
-    equal where both list the whole vocabulary.
+    that are consistent with this, the closest two are found exactly, so the true divergence is at least the result. The
+    two are equal if both lists hold the whole vocabulary.
     """
     if not (np.isfinite(reference.log_probabilities).all() and np.isfinite(model.log_probabilities).all()):
         return float("nan")
@@ -91,7 +91,7 @@ def _closest(p: _Unlisted, q: _Unlisted) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scale_that_fills(values: np.ndarray, most: float, total: float) -> float:
-    """The factor with Σ min(most, factor · values) = total; infinite where even the bounds leave something."""
+    """The factor with Σ min(most, factor · values) = total; infinite if the sum of the bounds is below the total."""
     if len(values) * most <= total:
         return np.inf
     return float(brentq(lambda factor: np.minimum(most, factor * values).sum() - total, 0.0, most / values.min()))

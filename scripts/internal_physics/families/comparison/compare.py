@@ -1,6 +1,6 @@
 """Rule compare: metric rows of all conditions → the table `comparisons`, every condition against the baseline.
 
-It knows no metric by name: every quantity with one number per prompt (and layer), or per prompt set, is compared.
+No metric is named here: every quantity with one number per prompt (and layer), or per prompt set, is compared.
 """
 
 import math
@@ -29,7 +29,7 @@ _INTERVALS = ("_ci_low", "_ci_high")
 def compare_files(
     paths: Sequence[str], *, seed: int, n_resamples: int, confidence_level: float
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of the table, one per model and prompt set, whose rows of all metrics and conditions are held at once."""
+    """Chunks of the table, one per model and prompt set; only its rows of all metrics and conditions are in memory."""
     settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         for name in prompt_sets_in(of_model):
@@ -58,7 +58,7 @@ def compare(rows: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level
 
 
 def _compare_prompts(baseline: pd.DataFrame, steered: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[dict]:
-    """Rows of every number that prompts have, numbers with the same usable prompts resampled together."""
+    """Rows of every number per prompt; numbers with the same usable prompts are resampled together."""
     before, after = _by_prompt(baseline), _by_prompt(steered)
     numbers = [number for number in before.columns if number in after.columns]
     prompts = before.index.union(after.index, sort=False)
@@ -88,7 +88,7 @@ def _by_prompt(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(x: np.ndarray, y: np.ndarray, settings: Mapping[str, Any]) -> tuple[np.ndarray, Mapping[str, Change]]:
-    """Means [2, q] and changes; NaN throughout where no prompt is left."""
+    """Means [2, q] and changes; all NaN if no prompt is left."""
     if not len(x):
         nothing = np.full(x.shape[1], np.nan)
         return np.stack([nothing, nothing]), dict.fromkeys(MEASURES, Change(nothing, nothing, nothing))
@@ -102,7 +102,7 @@ def _head(number: tuple, means: np.ndarray, n_prompts: int) -> dict:
 
 
 def _measure_rows(changes: Mapping[str, tuple[float, float, float]], status: str) -> Iterator[dict]:
-    """One row for each measure's (value, low, high); the status says what is missing."""
+    """One row per measure, from its (value, low, high); the status says what is missing."""
     for measure, (value, low, high) in changes.items():
         own = status
         if status == OK and math.isnan(value):

@@ -1,4 +1,4 @@
-"""What the family of comparisons is: every steering condition against the baseline."""
+"""The description of the family comparison: every steering condition against the baseline."""
 
 from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.families.family import CONDITIONS, WATCH, Family, Figure, Needs, Per

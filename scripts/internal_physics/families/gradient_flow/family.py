@@ -1,4 +1,4 @@
-"""What the family of the gradient flow is: the Internal Physics Benchmark."""
+"""The description of the family gradient_flow: the Internal Physics Benchmark."""
 
 from internal_physics.families.family import SEVERAL, Family, Figure, Metric, Per, Score
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF

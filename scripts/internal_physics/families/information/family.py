@@ -1,4 +1,4 @@
-"""What the family of the information per layer is."""
+"""The description of the family information."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Which models the rows of table `model_pairs` tell apart, and whether one is apart from all others. Pure."""
+"""Which models the rows of table `model_pairs` tell apart, and whether one is told apart from all others. Pure."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ _PLACE = ["prompt_set", "condition", "metric"]
 
 
 def fewest_prompts(significance: float) -> int:
-    """Fewest prompts whose sign-flip p-value can be below the significance: 6 for 0.05."""
+    """Smallest number of prompts with which a sign-flip p-value can be below the significance: 6 for 0.05."""
     return next(n for n in range(2, 100) if 2.0 ** (1 - n) < significance)
 
 
 def significance_of(confidence_level: float) -> float:
-    """The significance that goes with intervals of this level: 0.05 for 0.95."""
+    """The significance that belongs to intervals of this level: 0.05 for 0.95."""
     return round(1 - confidence_level, 12)
 
 
@@ -55,7 +55,7 @@ class Apart:
         return len(self._smaller.get(place, ()))
 
     def smallest(self, place: Place) -> str | None:
-        """The model whose value is below that of every other one and told apart from it; None if there is none."""
+        """The model whose value is below that of every other model and told apart from it; None if there is none."""
         models, smaller = self._models.get(place, {}), self._smaller.get(place, set())
         found = [m for m in models if all((m, other) in smaller for other in models if other != m)]
         return found[0] if found and len(models) > 1 else None

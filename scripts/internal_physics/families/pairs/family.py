@@ -1,4 +1,4 @@
-"""What the family of pairs is: every two models on the same prompts."""
+"""The description of the family pairs: every two models on the same prompts."""
 
 from internal_physics.families.family import SEVERAL, Family, Figure, Needs, Per
 from internal_physics.families.pairs.tables import MODEL_PAIRS

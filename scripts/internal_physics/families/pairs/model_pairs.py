@@ -1,6 +1,6 @@
 """Rule model_pairs: metric rows of all models → the table `model_pairs`, every two models on the same prompts.
 
-It knows no metric by name: every metric with one number per prompt, or per prompt set, is compared, and so is the loss.
+No metric is named here: every metric with one number per prompt or per prompt set is compared, and so is the loss.
 """
 
 import math
@@ -50,12 +50,12 @@ def pair_models(
 
     Every two models that ran a prompt set in a condition are compared on it; on several sets, also on the prompts of
     all sets together, where a text that stands in two sets counts once. All p-values of the table are adjusted
-    together, so that of a run in which no two models differ, 5 % have an adjusted p below 0.05.
+    together: of the runs in which no two models differ, 5 % have an adjusted p below 0.05.
 
     Args:
-        rows: those by layer are not used.
+        rows: of all metrics; rows by layer are not used.
         texts: of every prompt, in columns prompt_set, prompt and text.
-        models: their order: of two models, the earlier one is the reference.
+        models: in order; of two models, the earlier one is the reference.
         seed: of resampling and signs.
         n_resamples: number of bootstrap samples, and of patterns of signs.
         confidence_level: of the intervals.
@@ -85,7 +85,7 @@ def _adjusted(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _pairs(rows: pd.DataFrame, models: Sequence[str], fewest_sets: int = 1) -> list[Pair]:
-    """Models and their references that share at least so many prompt sets, in the order of the models."""
+    """Models and their references that share at least this many prompt sets, in the order of the models."""
     sets = rows.groupby("model")["prompt_set"].agg(set).to_dict()
     two = combinations([model for model in models if model in sets], 2)
     return [(model, reference) for reference, model in two if len(sets[model] & sets[reference]) >= fewest_sets]
@@ -101,7 +101,7 @@ def _of_set(rows: pd.DataFrame, pairs: Sequence[Pair], n_ranks: int, settings: M
 
 
 def _of_prompts(rows: pd.DataFrame, pairs: Sequence[Pair], settings: Mapping[str, Any]) -> Rows:
-    """Row of each pair, from one number per prompt; a prompt without it in one of the models is left out."""
+    """A row for each pair, from one number per prompt; a prompt without the number in one of the models is left out."""
     lined_up = rows.assign(value=rows["value"].where(rows["status"] == OK), ran=True)
     wide = lined_up.pivot(index=_PLACE, columns="model", values=["value", "ran"])
     values, ran = wide["value"].astype("float64"), wide["ran"].notna()
@@ -132,7 +132,7 @@ def _row(compared: Matched, q: int, n_asked: int) -> dict[str, Any]:
 
 
 def _of_whole(rows: pd.DataFrame, pairs: Sequence[Pair], n_prompts: int) -> Rows:
-    """Row of each pair, from one number of the whole set: no interval, no p-value, and the status says so."""
+    """A row for each pair, from one number of the whole set, without interval and p-value; the status says so."""
     values = rows.set_index("model")["value"]
     for model, reference in pairs:
         x, y = float(values.get(model, math.nan)), float(values.get(reference, math.nan))

@@ -1,4 +1,4 @@
-"""What the family of the residual gain is."""
+"""The description of the family residual_gain."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per
 from internal_physics.families.residual_gain.quantities import QUANTITIES

@@ -33,7 +33,7 @@ def conditions_table(
 
 
 def in_words(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a condition adds, where (`layers`), and by which factor (`scale`)."""
+    """What a condition adds, where (`layers`), and with which factor (`scale`)."""
     tokens = f", token weights {list(options['tokens'])}" if "tokens" in options else ""
     return {"adds": _direction(options) + tokens, "layers": _layers(options), "scale": float(options.get("scale", 1))}
 

@@ -1,4 +1,4 @@
-"""What the family of the run's own tables is: the models, prompts and conditions that all other tables refer to."""
+"""The description of the family run: tables of the models, prompts and conditions that all other tables refer to."""
 
 from internal_physics.families.family import Family
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ

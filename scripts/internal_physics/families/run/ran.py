@@ -13,7 +13,7 @@ from internal_physics.tables.read import read_table
 def precision_by_model(models: str | Path) -> dict[str, dict[str, Any]]:
     """Model → stored_as (where it is known), dtype, quantization, quantization_method, bits and compute_dtype.
 
-    All but the first are as its records say that it ran.
+    All but the first are read from the model's records.
 
     Args:
         models: Parquet file of table `models`.

@@ -28,13 +28,13 @@ def run_tables(
     conditions: Mapping[str, Mapping[str, Any]],
     runs: Sequence[tuple[str, str, Sequence[str]]],
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Chunks of the three tables; the prompts of one model are held at a time.
+    """Chunks of the three tables; the prompts of one model are in memory at a time.
 
     Args:
         prompts: files of rule prompts_read, one for each model.
         snapshots: folders, likewise.
         models: name → source and task, in the same order.
-        notes: kind, difficulty and answer of every prompt, empty where it has none.
+        notes: kind, difficulty and answer of every prompt; empty if not given.
         conditions: name → steering.
         runs: every model in every condition, with the names of its prompt sets.
     """
@@ -46,7 +46,7 @@ def run_tables(
 
 
 def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prompts: pd.DataFrame) -> dict[str, Any]:
-    """The row of table `models`: its number formats as it ran; a finished model has no step and no parent."""
+    """The row of table `models`, with the number formats that ran; a finished model has no step, no parent."""
     manifest = read_manifest(snapshot)
     first = prompts.iloc[0]
     return {

@@ -16,8 +16,8 @@ class Spelling:
     """How a tokenizer spells its tokens.
 
     Attributes:
-        special: the tokens that stand for no text.
-        is_byte_level: whether each character of the others stands for one byte of UTF-8.
+        special: the tokens that do not stand for text.
+        is_byte_level: whether each character of the other tokens stands for one byte of UTF-8.
     """
 
     special: frozenset[str] = frozenset()
@@ -25,7 +25,7 @@ class Spelling:
 
 
 def read_spelling(snapshot: str | Path) -> Spelling:
-    """The spelling of a snapshot's tokenizer, as far as its JSON files say it."""
+    """The spelling of a snapshot's tokenizer, as far as its JSON files describe it."""
     whole, config, named = (
         _read_json(Path(snapshot) / f"{name}.json") for name in ("tokenizer", "tokenizer_config", "special_tokens_map")
     )
@@ -43,7 +43,7 @@ def readable(tokens: Sequence[str], spelling: Spelling, special: Collection[int]
     Args:
         tokens: as the tokenizer spells them.
         spelling: see `read_spelling`.
-        special: positions of the special ones; where it is not given, those that the tokenizer's files name.
+        special: positions of the special tokens; if not given, the tokens that the tokenizer's files name.
     """
     if special is None:
         special = [position for position, token in enumerate(tokens) if token in spelling.special]
@@ -57,7 +57,7 @@ def _readable(token: str, spelling: Spelling) -> str:
 
 
 def _from_bytes(token: str) -> str:
-    """Text of a byte-level token; a token that was added as text is that text."""
+    """Text of a byte-level token; an added token is its own text."""
     byte_of = _byte_of_character()
     if not set(token) <= set(byte_of):
         return token
@@ -73,7 +73,7 @@ def _byte_of_character() -> dict[str, int]:
 
 
 def _decoders(decoder: Mapping[str, Any] | None) -> Iterator[str]:
-    """Types of a decoder and of all in it."""
+    """Types of a decoder and of all decoders in it."""
     if decoder:
         yield decoder.get("type", "")
         for inner in decoder.get("decoders", []):
@@ -81,7 +81,7 @@ def _decoders(decoder: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    """The token of an entry such as bos_token, a text or a mapping; "" for a switch such as add_bos_token."""
+    """The token of an entry such as bos_token, which is a text or a mapping; "" for a switch such as add_bos_token."""
     text = value.get("content") if isinstance(value, Mapping) else value
     return text if isinstance(text, str) else ""
 

@@ -24,7 +24,7 @@ def collect_files(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of the three tables from metric files, in the order of the files.
 
-    Memory holds only the numbers of one model's prompts and one chunk of rows by layer.
+    Only the numbers of one model's prompts and one chunk of rows by layer are in memory.
     """
     for path in paths:
         for chunk in read_chunks(path):
@@ -56,7 +56,7 @@ def _without_layers(
 
 
 def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per prompt with every per-prompt score; a metric that was not asked for is left empty (NaN)."""
+    """One row per prompt with every per-prompt score; a metric that the config does not name is empty (NaN)."""
     scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
     keys = list(PROMPT_KEY)
     wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
@@ -72,7 +72,7 @@ def scores_table(
 ) -> pd.DataFrame:
     """Scores with intervals: means over prompts (BCa bootstrap), and ISF as its own rule computed it (jackknife).
 
-    Prompts whose value is not finite are left out of the mean and counted in the status, never dropped in silence.
+    Prompts whose value is not finite are left out of the mean and counted in the status.
     """
     settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     found = []

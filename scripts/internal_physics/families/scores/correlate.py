@@ -18,14 +18,14 @@ CONDITION = "baseline"
 PROMPT_QUANTITIES = ("ec", "isc", "isg", "isa", "loss_nats")
 MODEL_METRICS = ("ec", "isc", "isg", "isa", "isf")
 
-# z-scores are of order one: what differs below this is rounding, which would break ties among ranks
+# z-scores are of order one: smaller differences are rounding, which would break ties among ranks
 # and make a mean of opposite z-scores look as if it varied.
 _Z_DECIMALS = 12
 
 
 @dataclass(frozen=True)
 class _Observed:
-    """One quantity, standardized: values [observation] and notes on what did not take part."""
+    """One quantity, standardized: values [observation] and notes on what was left out."""
 
     values: pd.Series
     notes: tuple[str, ...]
@@ -43,14 +43,14 @@ def correlate_metrics(
     """Correlate every pair of quantities over prompts, and every pair of metrics over models.
 
     Level "prompt": each quantity is z-scored within a model over all its prompts, then averaged over the
-    models that have a finite value. So a prompt is one observation however many models saw it (four
-    precisions of a model are not four independent looks at it), and differences between models do not count
-    as differences between prompts. Level "model": each score is z-scored within a prompt set over models,
-    then averaged over prompt sets: one observation per model. Models that share weights count one each here,
-    so read `n` with what they are.
+    models that have a finite value. So a prompt is one observation, however many models ran it (four precisions of a
+    model are not four independent observations), and differences between models do not count as differences between
+    prompts. Level "model": each score is z-scored within a prompt set over models,
+    then averaged over prompt sets: one observation per model. Models that share weights count one each here: keep this
+    in mind when reading `n`.
 
-    Only the condition "baseline" takes part. A pair's permutations depend on `seed` and the two names alone,
-    and the order of the rows does not matter.
+    Only the condition "baseline" is used. A pair's permutations depend only on `seed` and the two names, and the order
+    of the rows does not matter.
 
     Args:
         prompts: table `prompts`, with a numeric column for each of `quantities`.
@@ -62,8 +62,8 @@ def correlate_metrics(
 
     Returns:
         Table `correlations`: the pairs of each level in the given order, x before y. `p_adjusted` is
-        `pearson_p` after Benjamini-Hochberg within the level. `status` names what took no part: values that
-        are missing or not finite, and models or prompt sets within which a quantity does not vary.
+        `pearson_p` after Benjamini-Hochberg within the level. `status` names what was left out: values that are missing
+        or not finite, and models or prompt sets within which a quantity does not vary.
 
     Raises:
         KeyError: a column is missing.

@@ -1,4 +1,4 @@
-"""What the family of scores is: the tables that all metrics share."""
+"""The description of the family scores: the tables that all metrics share."""
 
 from internal_physics.families.family import Family, Figure, Per
 from internal_physics.families.scores.tables import CORRELATIONS, LAYERS, PROMPTS, SCORES, SCORES_NORMALIZED

@@ -22,24 +22,24 @@ def normalize_scores(
     """Turn metric values, smaller is better, into scores from 0 to 1, larger is better.
 
     Within each condition, prompt set and metric: `1/(value+epsilon)`, then min-max over the models. So the
-    model with the smallest value gets 1 and the one with the largest 0; a score says where a model stands
-    among these models and changes when one joins or leaves. The inverse stretches small values apart and
-    presses large ones together. Source: the radar chart of the Internal Physics Benchmark.
+    model with the smallest value gets 1 and the one with the largest 0; a score gives a model's place among these
+    models and changes if a model is added or removed. The inverse spreads small values and compresses large ones.
+    Source: the radar chart of the Internal Physics Benchmark.
 
     Args:
         scores: table `scores`: columns model, condition, prompt_set, metric, value, n_prompts, status at least. The
             metrics are zero or more by definition, which keeps the inverse positive and falling.
-        epsilon: above 0, in the unit of the values; keeps the inverse of zero finite.
-        metrics: the metrics to normalize, all where it is not given. Others have no better and worse (a
-            temperature), or can be negative (a free energy): they get no row.
+        epsilon: above 0, in the unit of the values; it keeps the inverse of zero finite.
+        metrics: the metrics to normalize; all, if not given. Metrics without a better and a worse end (a temperature)
+            or with negative values (a free energy) get no row.
         scale: table `scores` of another run, whose models then set both ends instead of those of `scores`. A value
-            beyond them gets 0 or 1, and where the scale has not two different values, there is no score: the status
+            beyond them gets 0 or 1, and if the scale does not have two different values, there is no score; the status
             says so.
 
     Returns:
         Table `scores_normalized`, one row per row of `scores` (of these metrics) in the same order, index 0, 1,
-        ... Equal values get 0.5 each, and so does a model alone, whose status says so. A value that is not finite
-        takes no part and gets NaN; its status says why. A status that the score came with is kept.
+        ... Equal values get 0.5 each, and so does a single model, whose status says so. A value that is not finite is
+        left out and gets NaN; its status says why. The status of a score is kept.
 
     Raises:
         KeyError: a column is missing.
@@ -101,5 +101,5 @@ def _note(value: float, alone: bool, score: float) -> str:
 def _status(status: str, note: str) -> str:
     if status == "ok":
         return note or "ok"
-    # A flagged row already says why its value is not finite; anything else is news.
+    # The status of a flagged row already says why its value is not finite; other notes are added to it.
     return status if not note or note.startswith("value is") else f"{status}; {note}"

@@ -1,6 +1,6 @@
 """The tables that all metrics share: scores, their normalized form, prompts, layers and correlations.
 
-Which metrics have rows in `scores` and `layers`, and the ranges of their values, each metric says in its family.
+Each metric declares in its family whether it has rows in `scores` and `layers`, and the ranges of its values.
 """
 
 from internal_physics.tables.columns import OF_PROMPT, OF_SET, STATUS, TEXT, Column, p_value

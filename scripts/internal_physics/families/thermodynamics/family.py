@@ -1,4 +1,4 @@
-"""What the family of the thermodynamics of the weights is."""
+"""The description of the family thermodynamics."""
 
 from internal_physics.families.family import Family, Figure, Metric, Per, Score
 from internal_physics.families.thermodynamics.options import PhaseOptions

@@ -40,7 +40,7 @@ _COLUMNS = ("mean", "ci_low", "ci_high")
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], between: str) -> Figures:
     """One figure for each prompt set; between models, or between conditions of one model."""
     table = TableBySet(inputs["agreement_means"], AGREEMENT_MEANS)
-    for name in prompt_sets:  # the reference has no rows of its own, and is among the models all the same
+    for name in prompt_sets:  # the reference has no rows of its own but is among the models
         yield name, draw(table.of_set(name), name, models=models, between=between)
 
 

@@ -13,7 +13,7 @@ def between_rows(means: pd.DataFrame, prompt_set: str, between: str) -> pd.DataF
     """Rows of a prompt set between models in the baseline, or between conditions of a model; column `line` names them.
 
     Raises:
-        ValueError: for another word than models and conditions.
+        ValueError: if `between` is neither "models" nor "conditions".
     """
     if between not in ("models", "conditions"):
         raise ValueError(f"between is {between!r}: expected models or conditions")
@@ -27,7 +27,7 @@ def between_rows(means: pd.DataFrame, prompt_set: str, between: str) -> pd.DataF
 def line_looks(
     means: pd.DataFrame, rows: pd.DataFrame, models: Sequence[str] | None, between: str
 ) -> dict[str, style.ModelStyle]:
-    """Line → its look: of its model, as in all figures of a run; of conditions by their order."""
+    """Line → its look: that of its model, as in all figures of a run; for conditions, by their order."""
     if between == "conditions":
         return style.model_styles(list(rows["line"].drop_duplicates()))
     looks = style.model_styles(order_models({*means["model"], *means["reference"]}, models))
@@ -35,7 +35,7 @@ def line_looks(
 
 
 def reference_words(rows: pd.DataFrame, between: str) -> str:
-    """What is compared with: the name of the one reference, else words."""
+    """The name of the reference; general words if there are several."""
     if between == "conditions":
         return "the baseline"
     names = list(rows["reference"].drop_duplicates())

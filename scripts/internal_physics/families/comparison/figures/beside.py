@@ -62,7 +62,7 @@ def steered_conditions(table: pd.DataFrame, prompt_set: str) -> list[str]:
 
 
 def quantities_of(rows: pd.DataFrame) -> list[str]:
-    """The quantities that have a label here, in its order (variants of one are in the tables); where none has, all."""
+    """The quantities in `QUANTITIES`, in its order (the tables have more variants); all, if none is in it."""
     present = list(rows["quantity"].drop_duplicates())
     return [name for name in QUANTITIES if name in present] or present
 
@@ -109,7 +109,7 @@ def line(ax: Axes, rows: pd.DataFrame, look: style.ModelStyle, bands: Sequence[s
 
 
 def dress(ax: Axes, *, title: str = "", ylabel: str = "", xlabel: str = "") -> None:
-    """Titles and labels of a panel; one without a y label shares the numbers of the panel at its left."""
+    """Set the labels of a panel; without a y label, the panel shares the numbers of the one at its left."""
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     ax.set_title(title, fontweight="bold")
     ax.set_xlabel(xlabel)

@@ -57,7 +57,7 @@ def draw(
     with style.house_style():
         if shown.empty:
             figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.5)
-            style.empty_panel(figure.add_subplot(), "no two models have prompts enough to be compared")
+            style.empty_panel(figure.add_subplot(), "no two models have enough prompts to be compared")
             return style.finish(figure, title)
         sets, compared = list(dict.fromkeys(rows["prompt_set"])), [m for m in looks if m in set(shown["model"])]
         metrics = list(dict.fromkeys(shown["metric"]))
