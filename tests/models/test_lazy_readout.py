@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import transformers as T
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.information import verify_readout
 from internal_physics.ground.errors import ArchitectureError, ModelError
@@ -31,8 +32,14 @@ def options_of(name, **options):
     return LoadOptions(device="cpu", task=task_of(name), **options)
 
 
+def loaded_parameters(readout):
+    """Without the single row of zeros that replaces a look-up table."""
+    named = readout.module.named_parameters()
+    return {name: p for name, p in named if p.device.type != "meta" and p.shape[0] > 1}
+
+
 def loaded_names(readout):
-    return {name for name, p in readout.module.named_parameters() if p.device.type != "meta"}
+    return set(loaded_parameters(readout))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -47,6 +54,37 @@ def test_it_equals_the_whole_model_and_loads_no_block(name, dtype, tmp_path):
     blocks = f"{full.anatomy.blocks_path}."
     assert not [loaded for loaded in loaded_names(lazy) if loaded.startswith(blocks)]
     assert not [m for m in lazy.module.modules() if isinstance(m, nn.Embedding) and m.weight.device.type != "meta"]
+
+
+SIZES = {"vocab_size": 97, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+DECODER = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 64}
+LLAMA = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+UNUSUAL = {
+    "uses the number of its blocks for a table too": lambda: T.Gemma4TextConfig(
+        **SIZES,
+        **LLAMA,
+        num_hidden_layers=2,
+        layer_types=["sliding_attention", "full_attention"],
+        vocab_size_per_layer_input=97,
+        hidden_size_per_layer_input=4,
+    ),
+    "asks its first parameter for its number format": lambda: T.OpenAIGPTConfig(
+        **SIZES, n_embd=32, n_layer=2, n_head=4, n_positions=64
+    ),
+    "gives its table of positions a shape": lambda: T.BlenderbotConfig(
+        **SIZES, **DECODER, max_position_embeddings=64, encoder_layers=2
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_a_model_that_is_not_the_usual_one_has_a_readout_too(what, tmp_path):
+    torch.manual_seed(0)
+    T.AutoModelForCausalLM.from_config(UNUSUAL[what]()).save_pretrained(tmp_path)
+    build_tokenizer().save_pretrained(tmp_path)
+    full, lazy = load_snapshot(tmp_path, LoadOptions(device="cpu")), open_readout(tmp_path, LoadOptions(device="cpu"))
+    checked = check_model(full).model  # its readout gives the model's own logits
+    assert torch.equal(Readout(checked.module, checked.anatomy).logits(RESIDUAL), lazy.logits(RESIDUAL))
 
 
 def test_only_what_is_needed_is_read_from_disk(tmp_path, monkeypatch):
@@ -142,5 +180,5 @@ def test_memory_is_that_of_the_head(tmp_path):
 def test_smollm2_loads_a_fifth_of_its_weights(smollm2):
     readout = open_readout(smollm2, LoadOptions(device="cpu"))
     assert loaded_names(readout) == {"model.norm.weight", "lm_head.weight"}
-    loaded = sum(p.numel() for p in readout.module.parameters() if p.device.type != "meta")
+    loaded = sum(p.numel() for p in loaded_parameters(readout).values())
     assert loaded == 49152 * 576 + 576

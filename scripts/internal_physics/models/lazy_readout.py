@@ -7,7 +7,7 @@ packs (BERT's transform; never the head or a norm).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -82,16 +82,19 @@ def _wanted(module: nn.Module, blocks_path: str) -> list[list[str]]:
 
 
 class _Blank(nn.Module):
-    """Replaces an embedding table: rows of zeros, which the single block that follows ignores."""
+    """Replaces an embedding table: rows of zeros, which the blocks that follow ignore.
 
-    weight: torch.Tensor
+    Its weight is a parameter, because some models ask their first parameter for its number format.
+    """
 
     def __init__(self, width: int, device: str, dtype: torch.dtype) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(1, width, device=device, dtype=dtype), persistent=False)
+        self.weight = nn.Parameter(torch.zeros(1, width, device=device, dtype=dtype), requires_grad=False)
 
-    def forward(self, ids: torch.Tensor, *_args: object, **_kwargs: object) -> torch.Tensor:
-        return self.weight[0].expand(*ids.shape, -1)
+    def forward(self, ids: torch.Tensor | Sequence[int], *_args: object, **_kwargs: object) -> torch.Tensor:
+        """Zeros for ids, or for the shape of ids, which some tables of positions are given."""
+        shape = ids.shape if isinstance(ids, torch.Tensor) else ids
+        return self.weight[0].expand(*shape, -1)
 
 
 def _drop_lookups(module: nn.Module, blocks_path: str, device: str, dtype: torch.dtype) -> None:

@@ -1,7 +1,7 @@
 """The readout of any architecture: final norm and head, as the model itself applies them to a residual.
 
-No architecture is named: the list of blocks is swapped for one block that returns a given residual, and the
-model is run. Soft-capping, logit scaling and masked-LM transforms are included automatically.
+No architecture is named: every block is swapped for one that returns a given residual, and the model is run.
+Soft-capping, logit scaling and masked-LM transforms are included automatically.
 """
 
 from collections.abc import Iterator
@@ -124,20 +124,18 @@ def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *,
     """
     ids = torch.zeros(residual.shape[:2], dtype=torch.long, device=input_embedding(model).weight.device)
     extra = {"use_cache": False} if accepts(model, "use_cache") else {}
-    with _single_block(model, anatomy, residual, in_tuple):
+    with _injecting(model, anatomy, residual, in_tuple):
         return model(ids, attention_mask=torch.ones_like(ids), **extra).logits
 
 
 @contextmanager
-def _single_block(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> Iterator[None]:
+def _injecting(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> Iterator[None]:
+    """Each block gives the residual, whatever it is given: so the model runs as many as its config says."""
     blocks = anatomy.blocks(model)
     parent_path, _, name = anatomy.blocks_path.rpartition(".")
-    parent, config = model.get_submodule(parent_path), model.config.get_text_config()
-    setattr(parent, name, nn.ModuleList([_Injector(blocks[-1], residual, in_tuple)]))
-    had = config.num_hidden_layers
+    parent = model.get_submodule(parent_path)
+    setattr(parent, name, nn.ModuleList(_Injector(block, residual, in_tuple) for block in blocks))
     try:
-        config.num_hidden_layers = 1
         yield
     finally:
-        config.num_hidden_layers = had
         setattr(parent, name, blocks)
