@@ -1,5 +1,5 @@
 # INPUTS   results/tables/{table}.parquet, and for some kinds results/weights/ or results/lens/
-# OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and .svg
+# OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and in the formats of the config
 # The kinds, what each reads and when it is drawn are declared in family.py of each family.
 # `use rule` copies everything except `localrule`, which is repeated.
 

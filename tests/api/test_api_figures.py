@@ -8,6 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from hand_traces import make_trace
+from internal_physics.families import registry
 from internal_physics.figures import style
 from internal_physics.figures.look import Look, drawn_with
 from internal_physics.ground.errors import ConfigError, StoreError
@@ -82,12 +83,39 @@ def test_every_figure_shows_what_it_takes():
         assert {"title", "notes"} <= set(signature.parameters), name
 
 
+def test_a_kind_of_figure_asks_for_nothing_that_its_name_says():
+    table = layers(MODELS).replace({"relative_gradient_change": "entropy_nats", "gradient_cosine": "perplexity"})
+    assert ip.figures.information_entropy(table).get_suptitle() == "Entropy (nats) along depth"
+    assert ip.figures.information_perplexity(table, "baseline").get_suptitle().startswith("Perplexity")
+    assert "quantity" not in inspect.signature(ip.figures.information_entropy).parameters
+    assert "quantity:" not in inspect.getdoc(ip.figures.information_entropy)
+
+
+def test_what_a_kind_of_figure_draws_unless_asked_is_in_its_signature():
+    defaults = {
+        "layer_impact": ("quantities", "layers"),
+        "layer_impact_information": ("quantities", "information"),
+        "agreement_profile": ("between", "models"),
+        "agreement_conditions": ("between", "conditions"),
+    }
+    for name, (argument, default) in defaults.items():
+        assert inspect.signature(getattr(ip.figures, name)).parameters[argument].default == default, name
+
+
+def test_every_figure_asks_for_tables_and_for_what_is_drawn_alone():
+    asked = {"prompt_set", "model", "prompt", "prompts", "reading", "traces", *registry.TABLES, "positions", "tokens"}
+    for name in dir(ip.figures):
+        parameters = inspect.signature(getattr(ip.figures, name)).parameters.values()
+        required = {p.name for p in parameters if p.default is inspect.Parameter.empty}
+        assert required <= asked, name
+
+
 @pytest.mark.parametrize(
     ("call", "where", "what"),
     [
         (lambda t: ip.figures.layer_profiles(t, "set"), "figures.layer_profiles", "no rows for prompt set 'set'"),
         (lambda t: ip.figures.layer_profiles(t, "s", titel=False), "figures.layer_profiles", "unknown key 'titel'"),
-        (lambda t: ip.figures.layer_profiles(t, "s", title=0), "figures.layer_profiles → title", "0 is not of type"),
+        (lambda t: ip.figures.layer_profiles(t, "s", title=0), "figures.layer_profiles → title", "found 0"),
         (lambda _: ip.figures.layer_profiles(), "figures.layer_profiles", "missing a required argument"),
         (lambda t: ip.figures.radar(t, "s"), "figures.radar", "the table lacks the columns"),
         (

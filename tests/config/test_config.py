@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 READY_CONFIGS = [ROOT / "config.yaml", *sorted(p for p in (ROOT / "config").glob("*.yaml") if p.stem != "schema")]
 PROMPTS = [{"name": name, "text": "some text"} for name in "abc"]
 GOOD = {"models": {"m": {"source": "path:/some/model"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
-SEE_OPTIONS = "docs/options.md describes every option"
+SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 
 def config(**changes):
@@ -197,34 +197,61 @@ def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, fo
 
 
 @pytest.mark.parametrize(
-    ("raw", "where", "what"),
+    ("raw", "where", "what", "expected"),
     [
-        (config(seed=-1), "seed", "-1 is less than the minimum of 0"),
-        (config(seed=True), "seed", "True is not of type 'integer'"),
-        (config(seed="1"), "seed", "'1' is not of type 'integer'"),
-        (config(record={"batch_size": 0}), "record → batch_size", "0 is less than the minimum of 1"),
-        (config(record=None), "record", "None is not of type 'object'"),
-        (config(statistics={"confidence_level": 95}), "statistics → confidence_level", "95 is greater than"),
-        (config(statistics={"n_resamples": 10}), "statistics → n_resamples", "10 is less than the minimum of 99"),
-        (config(metrics=[]), "metrics", "it is empty"),
-        (config(metrics=["ec", "ec"]), "metrics", "has non-unique elements"),
-        (config(models={}), "models", "it is empty"),
-        (config(models={"m": None}), "models → m", "None is not of type 'object'"),
-        (config(models=[{"m": 1}]), "models", "is not of type 'object'"),
-        (with_model(device="tpu"), "models → m → device", "found 'tpu'"),
-        (with_model(sha256="12"), "models → m → sha256", "found '12'"),
-        (with_model(sha256=12), "models → m → sha256", "12 is not of type 'string'"),
-        (with_model(source="pipy:x==1"), "models → m → source", "found 'pipy:x==1'"),
-        (with_model(source="path:"), "models → m → source", "found 'path:'"),
-        (with_set(prompts=[]), "prompt_sets → s → prompts", "it is empty"),
+        (config(seed=-1), "seed", "found -1", "a whole number ≥ 0; Seed of"),
+        (config(seed=True), "seed", "found True", "a whole number ≥ 0; Seed of"),
+        (config(record={"batch_size": 0}), "record → batch_size", "found 0", "a whole number ≥ 1; Largest number of"),
+        (config(record=None), "record", "it is empty", "a mapping; How prompts are run"),
+        (config(record=[3]), "record", "found [3]", "a mapping; How prompts are run"),
+        (
+            config(statistics={"confidence_level": 95}),
+            "statistics → confidence_level",
+            "found 95",
+            "a number > 0, < 1;",
+        ),
+        (config(statistics={"n_resamples": 10}), "statistics → n_resamples", "found 10", "a whole number ≥ 99;"),
+        (config(metrics=[]), "metrics", "it is empty", "a list; What to compute."),
+        (config(models={}), "models", "it is empty", "a mapping; The models to profile"),
+        (config(models={"m": None}), "models → m", "it is empty", "a mapping; A mapping with `source`"),
+        (config(models=[{"m": 1}]), "models", "found [{'m': 1}]", "a mapping; The models to profile"),
+        (with_model(device="tpu"), "models → m → device", "found 'tpu'", "Where the model runs."),
+        (with_model(sha256="12"), "models → m → sha256", "found '12'", "Checksum that the model file"),
+        (with_model(source="pipy:x==1"), "models → m → source", "found 'pipy:x==1'", "Where the model comes from."),
+        (with_model(source="path:"), "models → m → source", "found 'path:'", "Where the model comes from."),
+        (with_set(prompts=[]), "prompt_sets → s → prompts", "it is empty", "a list; The prompts themselves."),
     ],
 )
-def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, where, what):
+def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, where, what, expected):
     error = refused(raw)
-    assert error.where == f"my.yaml: {where}"
-    assert what in error.what
-    assert error.expected
-    assert SEE_OPTIONS in error.todo
+    assert (error.where, error.what) == (f"my.yaml: {where}", what)
+    assert error.expected.startswith(expected)
+    assert error.todo == SEE_OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "what", "todo"),
+    [
+        (config(seed="1"), "seed", "found '1'", "remove the quotes"),
+        (config(statistics={"confidence_level": "0.9"}), "statistics → confidence_level", "found '0.9'", "remove the"),
+        (with_model(sha256=12), "models → m → sha256", "found 12", "put it in quotes"),
+        (config(metrics="ec"), "metrics", "found 'ec'", "did you mean [ec]?"),
+        (config(metrics=["ec", "ec"]), "metrics", "'ec' is given twice", "remove one of them"),
+        (config(figures={"formats": "pdf"}), "figures → formats", "found 'pdf'", "did you mean [pdf]?"),
+        (config(figures={"formats": ["pfd"]}), "figures → formats → 0", "found 'pfd'", "did you mean 'pdf'?"),
+        (config(reference="n"), "reference", "there is no model 'n'", "name a model of this config"),
+        (
+            config(information={"lens_prompt": "s/d"}),
+            "information → lens_prompt",
+            "there is no prompt 's/d'",
+            "did you",
+        ),
+    ],
+)
+def test_what_was_meant_is_said_where_one_can_tell(raw, where, what, todo):
+    error = refused(raw)
+    assert (error.where, error.what) == (f"my.yaml: {where}", what)
+    assert error.todo.startswith(todo)
 
 
 def test_a_gpu_is_called_cuda():
@@ -327,8 +354,8 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
-        "  expected: some of conditions, gpus_per_job, information, metrics, models, prompt_sets, provenance, record, "
-        "reference, score_scale, seed, statistics, thermodynamics",
+        "  expected: some of conditions, figures, gpus_per_job, information, metrics, models, prompt_sets, provenance, "
+        "record, reference, score_scale, seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"

@@ -83,7 +83,7 @@ def test_a_replay_keeps_what_a_set_says_and_no_more():
             "chat_template: true together with special_tokens: none",
         ),
         (config(model={"special_tokens": "add"}), "my.yaml: models → m → special_tokens", "found 'add'"),
-        (config(prompt_set={"chat_template": "yes"}), "my.yaml: prompt_sets → s → chat_template", "'yes' is not of"),
+        (config(prompt_set={"chat_template": "yes"}), "my.yaml: prompt_sets → s → chat_template", "found 'yes'"),
     ],
 )
 def test_what_cannot_be_is_refused_where_it_is_said(raw, place, what):

@@ -110,6 +110,16 @@ def test_saving_the_same_figure_twice_gives_equal_bytes_and_no_date(drawn, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.svg"]
 
 
+def test_a_pdf_for_a_paper_has_its_fonts_within_and_equal_bytes_on_every_run(drawn, tmp_path):
+    style.save(drawn["radar"], [tmp_path / "a.pdf", tmp_path / "b.pdf"])
+    written = (tmp_path / "a.pdf").read_bytes()
+    assert written == (tmp_path / "b.pdf").read_bytes()
+    assert written.startswith(b"%PDF")
+    assert b"/FontFile2" in written  # TrueType; journals refuse Type 3
+    assert b"/Type3" not in written
+    assert b"/CreationDate" not in written
+
+
 def test_a_png_has_at_least_200_dpi(drawn, tmp_path):
     figure = drawn["radar"]
     style.save(figure, [tmp_path / "a.png"])
@@ -118,8 +128,8 @@ def test_a_png_has_at_least_200_dpi(drawn, tmp_path):
 
 
 def test_an_unknown_format_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"x\.pdf.*\.png or \.svg"):
-        style.save(Figure(), [tmp_path / "x.pdf"])
+    with pytest.raises(ValueError, match=r"x\.eps.*\.png, \.svg, \.pdf"):
+        style.save(Figure(), [tmp_path / "x.eps"])
 
 
 # ---- selection ----------------------------------------------------------------------------------------------

@@ -37,6 +37,16 @@ def test_conditions_bring_their_table_and_figures_on_the_steered_sets_alone(stee
     assert files == ["results/figures/layer_impact-t.png", "results/figures/layer_impact-t.svg"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "made"), [(["pdf"], ["png", "pdf"]), ([], ["png"]), (["svg", "png"], ["png", "svg"])]
+)
+def test_a_config_chooses_the_formats_of_figures_and_the_reports_is_always_there(asked, made):
+    chosen = plan(figures={"formats": asked})
+    assert chosen.figure_formats == made
+    assert chosen.figure_files("radar") == [f"results/figures/radar-{s}.{kind}" for s in "st" for kind in made]
+    assert {path.rpartition(".")[2] for path in chosen.outputs() if "/figures/" in path} == set(made)
+
+
 def test_watched_tokens_are_drawn_only_where_some_are_watched():
     assert "watched_tokens" not in plan(conditions={"happy": HAPPY}).figures()
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,8 @@ def figure_named(name: str) -> Callable[..., "Figure"]:
         return _with_look(name, _OWN[name])
     if name not in registry.FIGURES:
         raise AttributeError(f"there is no figure {name!r}; there are {', '.join(names())}")
-    return _with_look(name, importlib.import_module(registry.figure_module(name)).draw)
+    draw = importlib.import_module(registry.figure_module(name)).draw
+    return _with_look(name, _bound(draw, registry.FIGURES[name].options))
 
 
 def trace_profile(traces: Trace | Iterable[Trace] | Mapping[str, Trace], quantity: str = "residual_norm") -> "Figure":
@@ -87,6 +89,40 @@ def lens(reading: Any) -> "Figure":
 
 
 _OWN: dict[str, Callable[..., "Figure"]] = {"lens": lens, "trace_profile": trace_profile}
+
+
+def _bound(draw: Callable[..., "Figure"], options: Mapping[str, Any]) -> Callable[..., "Figure"]:
+    """The drawing function of one kind of figure, where its module draws several.
+
+    What tells the kind from the others is no argument any more, or where it was optional, has another default.
+    """
+    signature = inspect.signature(draw)
+    parameters = signature.parameters
+    fixed = {name: value for name, value in options.items() if name in parameters}
+    if not fixed:
+        return draw
+    required = [name for name in fixed if parameters[name].default is inspect.Parameter.empty]
+    shown = signature.replace(
+        parameters=[
+            p.replace(default=fixed[name]) if name in fixed else p
+            for name, p in parameters.items()
+            if name not in required
+        ]
+    )
+
+    def drawn(*args: Any, **kwargs: Any) -> "Figure":
+        return draw(**{**fixed, **shown.bind(*args, **kwargs).arguments})
+
+    drawn.__dict__["__signature__"] = shown
+    drawn.__doc__ = _without_arguments(inspect.getdoc(draw) or "", required)
+    return drawn
+
+
+def _without_arguments(text: str, names: Iterable[str]) -> str:
+    """A docstring without the lines under `Args:` on these arguments."""
+    for name in names:
+        text = re.sub(rf"^    {name}: .*\n(?:^     +\S.*\n)*", "", text, flags=re.MULTILINE)
+    return text
 
 
 def _with_look(name: str, draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:

@@ -1,6 +1,5 @@
 """`ip.read_run`: the tables, traces and findings of a finished run of the workflow."""
 
-import difflib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from internal_physics.api.checks import in_words
 from internal_physics.api.trace import Trace, read_trace
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.names import BASELINE
+from internal_physics.ground.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,10 +129,9 @@ def _names(folder: Path, ending: str) -> tuple[str, ...]:
 def _require_one_of(name: object, known: tuple[str, ...], what: str, where: str) -> None:
     if name in known:
         return
-    close = difflib.get_close_matches(str(name), known, n=1)
     raise StoreError(
         f"there is no {what} {name!r}",
         where=where,
         expected=f"one of {', '.join(known)}" if known else f"at least one {what}",
-        todo=f"did you mean {close[0]!r}?" if close else "",
+        todo=did_you_mean(name, known),
     )

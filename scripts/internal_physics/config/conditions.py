@@ -16,6 +16,7 @@ from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.ground.strict_csv import read_csv
+from internal_physics.ground.suggest import did_you_mean
 
 FILE_KINDS = (".safetensors", ".pt", ".pth", ".csv")
 SPARSE_CODER = "sae.safetensors"  # the weights file in a folder that sparsify writes
@@ -196,7 +197,12 @@ def _check_contrast(contrast: Mapping[str, Any], where: str) -> None:
 def _known(named: Sequence[str] | None, known: Sequence[str], where: str) -> tuple[str, ...]:
     unknown = [name for name in named or [] if name not in known]
     if unknown:
-        raise ConfigError(f"there is no {unknown[0]!r}", where=where, expected=f"some of {', '.join(known)}")
+        raise ConfigError(
+            f"there is no {unknown[0]!r}",
+            where=where,
+            expected=f"some of {', '.join(known)}",
+            todo=did_you_mean(unknown[0], known),
+        )
     return tuple(known if named is None else named)
 
 

@@ -1,6 +1,5 @@
 """Violations of the options' schema in plain words, and a check of options that come from Python."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,9 +7,19 @@ from typing import Any
 import jsonschema
 
 from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.suggest import did_you_mean
 from internal_physics.models.options import LIKELY
 
 _QUOTES = "put it in quotes"
+_TYPES = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list",
+    "object": "a mapping",
+}
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _SEE_OPTIONS = "change it; docs/options.md describes every option"
 
 
@@ -82,33 +91,8 @@ def explain(error: jsonschema.ValidationError) -> dict[str, str]:
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         unknown = sorted(set(error.instance) - set(known), key=str)[0]
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        todo = f"did you mean {close[0]!r}?" if close else "remove it"
+        todo = did_you_mean(unknown, known, otherwise="remove it")
         return {"what": f"unknown key {unknown!r}", "expected": f"some of {', '.join(known)}", "todo": todo}
-    if error.validator == "enum":
-        allowed = [str(v) for v in error.validator_value]
-        likely = [name for name in allowed if name == LIKELY.get(str(error.instance).lower())]
-        close = likely or difflib.get_close_matches(str(error.instance), allowed, n=1)
-        return {
-            "what": f"found {error.instance!r}",
-            "expected": f"one of {', '.join(allowed)}",
-            "todo": f"did you mean {close[0]!r}?" if close else _SEE_OPTIONS,
-        }
-    return _explain_value(error, hint)
-
-
-def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, str]:
-    """The same for a value or a mapping that breaks one rule."""
-    if error.validator == "pattern":
-        likely_word = LIKELY.get(str(error.instance).lower())
-        todo = f"did you mean {likely_word!r}?" if likely_word else _SEE_OPTIONS
-        return {
-            "what": f"found {error.instance!r}",
-            "expected": hint or f"a match of {error.validator_value}",
-            "todo": todo,
-        }
-    if error.validator in ("minItems", "minProperties", "minLength") and not error.instance:
-        return {"what": "it is empty", "expected": hint, "todo": _SEE_OPTIONS}
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return {"what": f"{missing[0]!r} is missing", "todo": f"add {missing[0]!r}"}
@@ -118,4 +102,45 @@ def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, st
             "what": f"it has none or several of {', '.join(names[:-1])} and {names[-1]}",
             "expected": "exactly one of them",
         }
-    return {"what": error.message, "expected": hint, "todo": _SEE_OPTIONS}
+    return _explain_value(error, hint)
+
+
+def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, str]:
+    """The same for a value that breaks one rule."""
+    if error.validator == "enum":
+        allowed = [str(v) for v in error.validator_value]
+        likely = LIKELY.get(str(error.instance).lower())
+        todo = f"did you mean {likely!r}?" if likely in allowed else did_you_mean(error.instance, allowed, _SEE_OPTIONS)
+        return {"what": f"found {error.instance!r:.100}", "expected": f"one of {', '.join(allowed)}", "todo": todo}
+    expected = "; ".join(part for part in (_kind(error.schema), hint) if part)
+    if error.instance is None or error.validator in ("minItems", "minProperties", "minLength"):
+        return {"what": "it is empty", "expected": expected, "todo": _SEE_OPTIONS}
+    if error.validator == "uniqueItems":
+        twice = next(entry for i, entry in enumerate(error.instance) if entry in error.instance[:i])
+        return {"what": f"{twice!r} is given twice", "expected": "each once", "todo": "remove one of them"}
+    if error.validator == "pattern":
+        likely = LIKELY.get(str(error.instance).lower())
+        todo = f"did you mean {likely!r}?" if likely else _SEE_OPTIONS
+    else:
+        todo = _as_meant(error.instance, error.schema) or _SEE_OPTIONS
+    return {"what": f"found {error.instance!r:.100}", "expected": expected, "todo": todo}
+
+
+def _kind(rules: Mapping[str, Any]) -> str:
+    """What a value has to be, as the table of options has it: "a whole number ≥ 1"; "" where any text will do."""
+    types = rules.get("type", [])
+    names = [_TYPES[name] for name in ([types] if isinstance(types, str) else types)]
+    bounds = [f"{sign} {rules[key]:g}" for key, sign in _BOUNDS.items() if key in rules]
+    return "" if "pattern" in rules else " ".join(filter(None, [" or ".join(names), ", ".join(bounds)]))
+
+
+def _as_meant(value: Any, rules: Mapping[str, Any]) -> str:
+    """How a value of the wrong type is written right, where one can tell; else ""."""
+    types = rules.get("type", [])
+    if "array" in types and isinstance(value, str | int | float):
+        return f"did you mean [{value}]?"
+    if types == "string":
+        return _QUOTES
+    if types in ("integer", "number") and isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit():
+        return "remove the quotes"
+    return ""

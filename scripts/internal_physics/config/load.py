@@ -4,7 +4,6 @@ No heavy imports: the Snakefile calls this while it is parsed.
 """
 
 import copy
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_pr
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.ground.suggest import did_you_mean
 from internal_physics.models.options import SPELLED
 from internal_physics.models.sources import Source, parse_source
 
@@ -261,28 +261,25 @@ def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
 
 
 def _refuse_unknown_prompt(config: Config, where: str) -> None:
-    if not config.raw["information"]["lens_prompt"]:
-        return
-    prompt_set, _, prompt = config.raw["information"]["lens_prompt"].partition("/")
-    known = [p.name for p in config.prompt_sets[prompt_set].prompts] if prompt_set in config.prompt_sets else []
-    if prompt not in known:
+    asked = config.raw["information"]["lens_prompt"]
+    known = [f"{s.name}/{prompt.name}" for s in config.prompt_sets.values() for prompt in s.prompts]
+    if asked and asked not in known:
         raise ConfigError(
-            f"there is no prompt {config.raw['information']['lens_prompt']!r}",
+            f"there is no prompt {asked!r}",
             where=f"{where}: information → lens_prompt",
             expected="set/name of a prompt of this config",
-            todo=f"name one of {', '.join(known[:5])}" if known else f"name a set of {', '.join(config.prompt_sets)}",
+            todo=did_you_mean(asked, known, otherwise=f"name one of {', '.join(known[:5])}"),
         )
 
 
 def _refuse_unknown_reference(config: Config, where: str) -> None:
     if config.reference is None or config.reference in config.models:
         return
-    close = difflib.get_close_matches(config.reference, list(config.models), n=1)
     raise ConfigError(
         f"there is no model {config.reference!r}",
         where=f"{where}: reference",
         expected=f"one of {', '.join(config.models)}",
-        todo=f"did you mean {close[0]!r}?" if close else "name a model of this config",
+        todo=did_you_mean(config.reference, config.models, otherwise="name a model of this config"),
     )
 
 

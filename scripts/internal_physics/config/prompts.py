@@ -3,7 +3,6 @@
 No heavy imports: the Snakefile reads prompt sets while it is parsed.
 """
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -15,6 +14,7 @@ from internal_physics.ground.names import NAME, WHAT_A_NAME_IS
 from internal_physics.ground.options import Name, names_of
 from internal_physics.ground.strict_csv import Row, read_csv
 from internal_physics.ground.strict_yaml import parse_yaml
+from internal_physics.ground.suggest import did_you_mean
 from internal_physics.ground.text_files import read_text
 from internal_physics.ground.words import plural
 
@@ -139,8 +139,7 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
         raise PromptError(f"found {entry!r}", where=where, expected="a mapping with `name` and `text`")
     unknown = sorted(set(map(str, entry)) - set(FIELDS))
     if unknown:
-        close = difflib.get_close_matches(unknown[0], FIELDS, n=1)
-        todo = f"did you mean {close[0]!r}?" if close else "remove it"
+        todo = did_you_mean(unknown[0], FIELDS, otherwise="remove it")
         raise PromptError(
             f"unknown field {unknown[0]!r}", where=where, expected=f"some of {', '.join(FIELDS)}", todo=todo
         )

@@ -204,18 +204,22 @@ def empty_panel(ax: Any, message: str = "no usable rows") -> None:
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
-    """Write a figure as .png (220 dpi) and .svg; the same figure gives the same bytes on every run.
+    """Write a figure as .png (220 dpi), .svg or .pdf; the same figure gives the same bytes on every run.
 
     Each file is there whole or not at all.
 
     Raises:
-        ValueError: a path ends neither in .png nor in .svg.
+        ValueError: a path has another ending.
     """
     # A date, or the version of matplotlib, would make equal figures differ.
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+    metadata = {
+        ".png": {"Software": None},
+        ".svg": {"Date": None, "Creator": None},
+        ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
     for path in map(Path, paths):
         if path.suffix not in metadata:
-            raise ValueError(f"cannot write a figure as {path.name}: expected .png or .svg")
+            raise ValueError(f"cannot write a figure as {path.name}: expected {', '.join(metadata)}")
         with whole_file(path) as temporary, house_style():
             figure.savefig(temporary, format=path.suffix[1:], metadata=metadata[path.suffix])
 

@@ -5,7 +5,6 @@ quote in it doubled. Lines are counted from 1, the header.
 """
 
 import csv
-import difflib
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from internal_physics.ground.errors import ConfigError, UserError
+from internal_physics.ground.suggest import did_you_mean
 from internal_physics.ground.text_files import read_text
 
 _LONGEST_CELL = 2**31 - 1  # characters; the csv module's own limit is 131,072
@@ -148,8 +148,7 @@ def _check_header(
     missing = [column for column in required if column not in columns]
     unknown = [column for column in columns if column and known is not None and column not in known]
     if unknown and known:
-        close = difflib.get_close_matches(unknown[0].strip().lower(), known, n=1)
-        todo = f"did you mean {close[0]!r}?" if close else "remove it"
+        todo = did_you_mean(unknown[0].strip().lower(), known, otherwise="remove it")
         raise error(f"unknown column {unknown[0]!r}", where=place, expected=f"some of {', '.join(known)}", todo=todo)
     if missing:
         raise error(f"there is no column {missing[0]!r}", where=place, expected=expected, todo="add it to the header")

@@ -22,7 +22,7 @@ from internal_physics.models.options import ModelOptions
 from internal_physics.models.passes import DEFAULT_PASS, Pass, blocks_and_heads, largest_pass
 from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs
 
-FIGURE_FORMATS = ("png", "svg")
+OF_REPORT = "png"  # the format of the figures in the report
 TABLE_FORMATS = ("csv", "parquet")
 
 
@@ -264,12 +264,17 @@ class RunPlan:
         """Files of a kind of figure, which stays a wildcard {figure}."""
         subjects = {**self._sets_of, Per.MODEL: self.models}
         names = [f"{{figure}}-{name}" for name in subjects[per]] if per in subjects else ["{figure}"]
-        return [f"results/figures/{name}.{kind}" for name in names for kind in FIGURE_FORMATS]
+        return [f"results/figures/{name}.{kind}" for name in names for kind in self.figure_formats]
 
-    def figure_files(self, *kinds: str, formats: tuple[str, ...] = FIGURE_FORMATS) -> list[str]:
-        """All files of these kinds of figures."""
+    @property
+    def figure_formats(self) -> list[str]:
+        """File formats of every figure; the report's own first."""
+        return list(dict.fromkeys([OF_REPORT, *self.config.raw["figures"]["formats"]]))
+
+    def figure_files(self, *kinds: str, formats: tuple[str, ...] | None = None) -> list[str]:
+        """All files of these kinds of figures, or those in these formats."""
         paths = [p.format(figure=kind) for kind in kinds for p in self.figure_outputs(registry.FIGURES[kind].per)]
-        return [path for path in paths if path.endswith(formats)]
+        return [path for path in paths if formats is None or path.endswith(formats)]
 
     def figures(self, per: Per | None = None) -> list[str]:
         """Kinds of figures that are drawn: all, or those drawn once for each `per`."""

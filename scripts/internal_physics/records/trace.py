@@ -18,7 +18,6 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 """
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 import numpy as np
 
 from internal_physics.ground.errors import StoreError
+from internal_physics.ground.suggest import did_you_mean
 from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
 
 T = TypeVar("T")
@@ -175,12 +175,11 @@ class Trace:
             StoreError: naming the parameter, and one that exists.
         """
         if name not in self._parameters:
-            close = difflib.get_close_matches(str(name), self.parameters, n=1, cutoff=0.5)
             raise StoreError(
                 f"no recorded parameter {name!r}",
                 where=f"trace of {self.info.prompt!r}",
                 expected=f"one of the {len(self.parameters)} of trace.parameters",
-                todo=f"did you mean {close[0]!r}?" if close else "",
+                todo=did_you_mean(name, self.parameters, cutoff=0.5),
             )
         return self._parameters[name]
 

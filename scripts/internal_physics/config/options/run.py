@@ -4,7 +4,7 @@ imports.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from internal_physics.config.options.record import RecordOptions, WeightGradients
 from internal_physics.config.options.steering import ConditionOptions
@@ -17,6 +17,7 @@ from internal_physics.statistics.options import StatisticsOptions
 
 SourceText = Annotated[str, Pattern(f"^({'|'.join(KINDS)}):.+")]
 Sha256 = Annotated[str, Pattern("^([0-9a-fA-F]{64})?$")]
+FigureFormat = Literal["png", "svg", "pdf"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,18 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class FiguresSection:
+    """How figures are saved. Changing it computes nothing again.
+
+    Attributes:
+        formats: file formats of every figure. PNG is made in any case, because the report shows it; for a paper, add
+            svg or pdf.
+    """
+
+    formats: Annotated[tuple[FigureFormat, ...], Size(unique=True)] = ("png", "svg")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Settings of the whole run.
 
@@ -129,6 +142,7 @@ class Settings:
     """
 
     statistics: StatisticsOptions = field(default_factory=StatisticsOptions)
+    figures: FiguresSection = field(default_factory=FiguresSection)
     seed: NaturalNumber = 0
     reference: str | None = None
     score_scale: str | None = None

@@ -28,8 +28,9 @@ NOTE = (
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str], quantities: str) -> Figures:
     """One figure for each steered prompt set, of the quantities in table `layers` or `information`."""
-    draw_them = partial(draw, quantities=beside.ALONG_DEPTH[quantities])
-    return by_set(draw_them, TableBySet(inputs["comparisons"], COMPARISONS), models, prompt_sets)
+    return by_set(
+        partial(draw, quantities=quantities), TableBySet(inputs["comparisons"], COMPARISONS), models, prompt_sets
+    )
 
 
 def draw(
@@ -37,7 +38,7 @@ def draw(
     prompt_set: str,
     *,
     models: Sequence[str] | None = None,
-    quantities: Sequence[str] = tuple(beside.QUANTITIES),
+    quantities: str | Sequence[str] = tuple(beside.QUANTITIES),
 ) -> Figure:
     """Draw the change of every quantity along depth: a row per quantity, a column per condition, a line per model.
 
@@ -45,7 +46,7 @@ def draw(
         comparisons: table `comparisons`.
         prompt_set: which prompt set.
         models: order of the models, which fixes their looks; by name when not given.
-        quantities: which to draw, as far as there are rows along depth.
+        quantities: which to draw, as far as there are rows along depth: names, or those of table layers or information.
 
     Returns:
         A figure in which panels of a row share their y axis; 0 is the baseline. Bands are the table's intervals. Rows
@@ -56,7 +57,8 @@ def draw(
     """
     require_columns(comparisons, COLUMNS)
     blocks = beside.blocks_of(beside.steered_conditions(comparisons, prompt_set), MAX_COLUMNS)
-    here = (comparisons["prompt_set"] == prompt_set) & comparisons["quantity"].isin(quantities)
+    asked = beside.ALONG_DEPTH[quantities] if isinstance(quantities, str) else quantities
+    here = (comparisons["prompt_set"] == prompt_set) & comparisons["quantity"].isin(asked)
     rows = _wanted(comparisons[here])
     usable = beside.finite(rows, ["value", "ci_low", "ci_high"])
     looks = style.model_styles(order_models(comparisons["model"], models))
