@@ -89,6 +89,8 @@ def test_all_else_counts(path):
         ('x = """a\n"""\n', 'x = """a \n"""\n'),
         ('x = f"""a{y}\n"""\n', 'x = f"""a{y} \n"""\n'),
         ('x = """a  # b\n"""\n', 'x = """a  # c\n"""\n'),
+        ('x = f"# {y}"  # a\n', 'x = f"# {z}"  # a\n'),
+        ('x = ("# a"  # one\n     "b")\n', 'x = ("# b"  # one\n     "b")\n'),
         ("def f():\n    return 1\nf()\n", "def f():\n    return 1\n    f()\n"),
         ('def f():\n    x = 1\n    "an expression"\n', 'def f():\n    x = 1\n    "another"\n'),
     ],
@@ -105,6 +107,8 @@ def test_code_and_strings_count(before, after):
         ("x = (\n    1,\n)\n", "x = (\n    1,  # one\n\n    # end\n)\n"),
         ('"""A."""\nx = 1\n', '\n\n"""∂: much\n\nlonger."""\n\nx = 1  # ∂\n'),
         ('class A:\n    """∂."""; x = 1\n', 'class A:\n    """d."""; x = 1\n'),
+        ('x = ("a"  # one\n     "b")\n', 'x = ("a"  # ∂, longer\n     "b")\n'),
+        ("x = '∂ # a'  # b\n", "x = '∂ # a'  # c\n"),
         ("x = 'a\x0cb'\n", "x = 'a\x0cb'  # a form feed splits no line\n"),
     ],
 )

@@ -10,12 +10,13 @@ import hashlib
 import io
 import tokenize
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
 DATA = (".mplstyle",)
+Span = tuple[int, int, int, int]  # of a text: first row and column, last row and column; from 0, columns in bytes
 
 
 def code_checksum(script: str | Path, *modules: str) -> str:
@@ -29,16 +30,15 @@ def code_checksum(script: str | Path, *modules: str) -> str:
         ModuleNotFoundError: for a module the library does not have.
         ImportError: for a relative import.
     """
-    digest = hashlib.sha256(_checksum(Path(script)))
+    digest = hashlib.sha256(_read(Path(script))[0])
     for file in script_files(script, *modules):
-        digest.update(file.relative_to(ROOT).as_posix().encode())
-        digest.update(_checksum(file))
+        digest.update(_named_checksum(file, ROOT))
     return digest.hexdigest()
 
 
 def script_files(script: str | Path, *modules: str) -> list[Path]:
     """Library files that a script reaches by its imports and by the named modules, sorted; not the script itself."""
-    return _closure([*_imports(Path(script), module=""), *modules])
+    return _closure([*_read(Path(script))[1], *modules])
 
 
 def library_files(modules: Iterable[str]) -> list[Path]:
@@ -54,101 +54,119 @@ def significant_source(text: str) -> str:
     Raises:
         SyntaxError: if it is not Python.
     """
-    lines = text.split("\n")
-    for row, start, end in _insignificant(text):
-        lines[row] = lines[row][:start] + " " * (end - start) + lines[row][end:]
-    inside = _rows_that_end_in_a_string(ast.parse(text))
-    return "\n".join(
-        line if row in inside else line.rstrip() for row, line in enumerate(lines) if row in inside or line.strip()
-    )
+    return _significant(text, list(ast.walk(ast.parse(text))))
 
 
-def _rows(node: ast.expr) -> range:
-    """Rows of a text, from 0, that a parsed expression stands in."""
-    return range(node.lineno - 1, node.end_lineno or node.lineno)
+def _significant(text: str, nodes: Iterable[ast.AST]) -> str:
+    """`significant_source` of a text whose syntax tree has these nodes."""
+    docstrings, strings = _spans_of_strings(nodes)
+    lines = [line.encode() for line in text.split("\n")]
+    for row, column in _comments(text, lines, docstrings, strings).items():
+        lines[row] = lines[row][:column]
+    for row, start, end in _by_row(docstrings, lines):
+        lines[row] = lines[row][:start] + b" " * len(lines[row][start:end].decode()) + lines[row][end:]
+    inside = {row for first, _, last, _ in strings for row in range(first, last)}  # where trailing blanks count
+    kept = [(row in inside, line.decode()) for row, line in enumerate(lines)]
+    return "\n".join(line if is_inside else line.rstrip() for is_inside, line in kept if is_inside or line.strip())
 
 
-def _insignificant(text: str) -> Iterator[tuple[int, int, int]]:
-    """Row, first and last column of every part of a line that belongs to a docstring or comment."""
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0] - 1, token.start[1], token.end[1]
-    encoded = [line.encode() for line in text.split("\n")]
-    for node in _docstrings(ast.parse(text)):
-        for row in _rows(node):
-            start = node.col_offset if row == _rows(node)[0] else 0
-            end = node.end_col_offset if row == _rows(node)[-1] else len(encoded[row])
-            yield row, len(encoded[row][:start].decode()), len(encoded[row][:end].decode())
+def _spans_of_strings(nodes: Iterable[ast.AST]) -> tuple[set[Span], set[Span]]:
+    """Where docstrings stand, and all other strings. One that is written in several parts counts as one."""
+    docstrings, strings = set(), set()
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
+            strings.add(_span(node))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                docstrings |= {_span(first.value)} if isinstance(first.value.value, str) else set()
+    return docstrings, strings - docstrings
 
 
-def _rows_that_end_in_a_string(tree: ast.Module) -> set[int]:
-    """Rows whose end is inside a multi-line string that is not a docstring: their trailing blanks count."""
-    docstrings = {id(node) for node in _docstrings(tree)}
-    strings = [
-        node
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)))
-        and id(node) not in docstrings
-    ]
-    return {row for node in strings for row in _rows(node)[:-1]}
+def _span(node: ast.expr) -> Span:
+    last_row = node.end_lineno or node.lineno
+    return node.lineno - 1, node.col_offset, last_row - 1, node.end_col_offset or node.col_offset
 
 
-def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
-    """The docstrings of a module and of its classes and functions."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        first = node.body[0] if node.body else None
-        if ast.get_docstring(node, clean=False) is not None and isinstance(first, ast.Expr):
-            yield first.value
+def _by_row(spans: Iterable[Span], lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
+    """Row, first and last column of every part of a line that these spans cover."""
+    for first, start, last, end in spans:
+        for row in range(first, last + 1):
+            yield row, start if row == first else 0, end if row == last else len(lines[row])
 
 
-@lru_cache
-def _checksum(file: Path) -> bytes:
+def _comments(text: str, lines: list[bytes], docstrings: set[Span], strings: set[Span]) -> dict[int, int]:
+    """Row → column in bytes where its comment begins: at the first # outside of strings.
+
+    Between the parts of one string a comment may stand too. Where a string covers a #, the slower tokenizer decides.
+    """
+    bare = list(lines)
+    for row, start, end in _by_row(docstrings, lines):
+        bare[row] = bare[row][:start] + b" " * (end - start) + bare[row][end:]
+    for row, start, end in _by_row(strings, lines):
+        if b"#" in bare[row][start:end]:
+            return _tokenized_comments(text, lines)
+    return {row: line.index(b"#") for row, line in enumerate(bare) if b"#" in line}
+
+
+def _tokenized_comments(text: str, lines: list[bytes]) -> dict[int, int]:
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    starts = [token.start for token in tokens if token.type == tokenize.COMMENT]
+    return {row - 1: len(lines[row - 1].decode()[:column].encode()) for row, column in starts}
+
+
+@cache
+def _read(file: Path) -> tuple[bytes, tuple[str, ...]]:
+    """Checksum of what a file does, and dotted names of the package's modules that it imports, anywhere in it."""
     content = file.read_bytes()
-    if file.suffix == ".py":
-        content = significant_source(content.decode()).encode()
-    return hashlib.sha256(content).digest()
+    if file.suffix != ".py":
+        return hashlib.sha256(content).digest(), ()
+    text = content.decode()
+    nodes = list(ast.walk(ast.parse(text)))
+    return hashlib.sha256(_significant(text, nodes).encode()).digest(), _imports(file, nodes)
+
+
+@cache
+def _named_checksum(file: Path, root: Path) -> bytes:
+    return file.relative_to(root).as_posix().encode() + _read(file)[0]
 
 
 def _closure(names: Iterable[str]) -> list[Path]:
     reached: set[Path] = set()
     waiting = list(names)
     while waiting:
-        name = waiting.pop()
-        for file, module in _files_of(name):
+        for file in _files_of(waiting.pop(), ROOT):
             if file not in reached:
                 reached.add(file)
-                waiting += _imports(file, module)
+                waiting += _read(file)[1]
     return sorted(reached.union(*map(_data_beside, reached)))
 
 
-def _data_beside(file: Path) -> list[Path]:
+@cache
+def _data_beside(file: Path) -> tuple[Path, ...]:
     """Data files of a package, next to its `__init__`; any of its modules may read them."""
-    return sorted(p for p in file.parent.iterdir() if p.suffix in DATA) if file.name == "__init__.py" else []
+    return tuple(p for p in file.parent.iterdir() if p.suffix in DATA) if file.name == "__init__.py" else ()
 
 
-def _files_of(name: str) -> list[tuple[Path, str]]:
-    """The module's file and the `__init__`, if any, of every package on the way to it, each with its dotted name."""
+@cache
+def _files_of(name: str, root: Path) -> tuple[Path, ...]:
+    """The module's file and the `__init__`, if any, of every package on the way to it."""
     parts = name.split(".")
     files = []
     for i in range(1, len(parts) + 1):
-        base = ROOT.joinpath(*parts[:i])
-        dotted = ".".join(parts[:i])
+        base = root.joinpath(*parts[:i])
         if base.is_dir():
-            files += [(file, dotted) for file in [base / "__init__.py"] if file.exists()]
+            files += [file for file in [base / "__init__.py"] if file.exists()]
         elif base.with_suffix(".py").exists():
-            files.append((base.with_suffix(".py"), dotted))
+            files.append(base.with_suffix(".py"))
         elif i == len(parts) and i > 1:
             raise ModuleNotFoundError(f"the library has no module {name}")
-    return files
+    return tuple(files)
 
 
-@lru_cache
-def _imports(file: Path, module: str) -> tuple[str, ...]:
-    """Dotted names of the package's modules that a file imports, anywhere in it."""
+def _imports(file: Path, nodes: Iterable[ast.AST]) -> tuple[str, ...]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
