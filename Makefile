@@ -37,7 +37,7 @@ check: lint  ## linters and fast tests
 	$(BIN)/python -m pytest -q $(FAST)
 
 test: $(READY)  ## run all tests, in WORKERS=2 processes
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node SLURM; needs root and Debian's packages
 	$(BIN)/python -m pytest tests/slurm

@@ -21,17 +21,8 @@ SMOLLM2 = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(config, items):
-    """With several workers: one worker per test file, and one for all tests that copy the one finished run.
-
-    Whole runs of the workflow come first, so that no worker is left alone with them at the end.
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        shared = "the finished run" if "fresh" in item.fixturenames else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(shared))
+def pytest_collection_modifyitems(items):
+    """Whole runs of the workflow come first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: not item.location[0].startswith("tests/workflow/"))
 
 

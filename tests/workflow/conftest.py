@@ -1,23 +1,36 @@
 """One finished run for all workflow tests; each test that changes anything works on a copy of its own."""
 
+import json
+from collections import Counter
+
 import pytest
+from made_once import made_once
 from tiny_models import save_tiny_models
-from workflow_runs import Tree, copy_working_tree
+from workflow_runs import Plan, Tree, copy_working_tree
 
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory) -> Tree:
     """A working tree with tiny models, in which nothing has run. Not to be changed."""
-    tree = copy_working_tree(tmp_path_factory.mktemp("fresh") / "tree")
-    save_tiny_models(tree.path("results/tiny_models"))
-    return tree
+
+    def make(folder):
+        tree = copy_working_tree(folder / "tree")
+        save_tiny_models(tree.path("results/tiny_models"))
+
+    return Tree(made_once(tmp_path_factory, "fresh", make) / "tree")
 
 
 @pytest.fixture(scope="session")
 def base_run(fresh, tmp_path_factory):
     """A finished run of config/tiny.yaml on two cores, and what was run. Not to be changed."""
-    tree = fresh.copy(tmp_path_factory.mktemp("base") / "tree")
-    return tree, tree.run()
+
+    def make(folder):
+        done = fresh.copy(folder / "tree").run()
+        (folder / "done.json").write_text(json.dumps([done.jobs, done.text]))
+
+    folder = made_once(tmp_path_factory, "base", make)
+    jobs, text = json.loads((folder / "done.json").read_text())
+    return Tree(folder / "tree"), Plan(Counter(jobs), text)
 
 
 @pytest.fixture(scope="session")
