@@ -56,7 +56,7 @@ def test_one_text_in_a_list_gives_a_list(model, trace):
     assert worst_difference(found, trace)[0] == 0
 
 
-def test_equal_texts_are_recorded_each(model):
+def test_equal_texts_are_recorded_separately(model):
     assert len(ip.record(model, ["hello", "hello"])) == 2
 
 
@@ -81,19 +81,19 @@ def test_isf_is_a_function_of_several_traces(model):
     assert value > 0
 
 
-def test_gradients_are_asked_for_by_parameter(trace):
+def test_gradients_are_found_by_parameter_name(trace):
     gradient = trace.gradient("model.layers.0.mlp.up_proj.weight")
     assert gradient.dense().shape == gradient.shape == (64, 32)
     assert gradient.norm() == pytest.approx(np.linalg.norm(gradient.dense()), rel=1e-12)
     assert trace.gradient_norm("model.layers.0.mlp.up_proj.weight") == gradient.norm()
 
 
-def test_an_unknown_parameter_is_named_with_some_that_exist(trace):
+def test_an_unknown_parameter_is_refused_with_examples_of_known_ones(trace):
     with pytest.raises(StoreError, match=r"no recorded parameter 'lm_head\.weight'\n  expected: one of the 22 of"):
         trace.gradient("lm_head.weight")
 
 
-def test_norms_alone_are_asked_for_by_parameter(model, trace):
+def test_norms_without_factors_are_found_by_parameter_name(model, trace):
     norms = ip.record(model, "hello world.", weight_gradients="norms")
     name = "model.embed_tokens.weight"
     assert norms.gradient_norm(name) == pytest.approx(trace.gradient_norm(name), rel=1e-9)
@@ -102,7 +102,7 @@ def test_norms_alone_are_asked_for_by_parameter(model, trace):
 
 
 @pytest.mark.parametrize("kept", ["factors", "norms", "none"])
-def test_a_trace_read_back_is_the_trace(model, kept, tmp_path):
+def test_a_trace_that_is_saved_and_read_back_is_the_same(model, kept, tmp_path):
     trace = ip.record(model, "the cat sat on a mat", weight_gradients=kept)
     ip.write_trace(trace, tmp_path / "deep" / "p.parquet")
     read = ip.read_trace(tmp_path / "deep" / "p.parquet")
@@ -135,14 +135,14 @@ def test_provenance_is_in_the_trace(trace, folder):
     assert labels["revision"] == f"sha256:{labels['sha256']['model.safetensors']}"
 
 
-def test_a_snapshot_of_the_workflow_is_loaded_where_it_is(folder, trace, tmp_path):
+def test_a_snapshot_of_the_workflow_is_loaded_in_place(folder, trace, tmp_path):
     fetch(parse_source(f"path:{folder}"), tmp_path / "snapshot")
     assert (tmp_path / "snapshot" / MANIFEST).exists()
     found = ip.record(ip.load(str(tmp_path / "snapshot")), "hello world.")
     assert worst_difference(found, trace)[0] == 0
 
 
-def test_a_folder_is_read_where_it_lies(folder, trace, monkeypatch):
+def test_a_folder_is_read_in_place(folder, trace, monkeypatch):
     """Not a byte of it is written anywhere, be it linked or copied."""
     monkeypatch.setattr("internal_physics.api.loading.fetch", lambda *_: pytest.fail("fetched"))
     monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: pytest.fail("a temporary folder"))
@@ -173,7 +173,7 @@ def test_a_folder_and_its_snapshot_have_the_same_labels(folder, model, tmp_path)
         (lambda f: (f / "model.safetensors").unlink(), "no safetensors weights"),
     ],
 )
-def test_a_folder_that_is_not_whole_is_refused_with_its_file(folder, tmp_path, harm, what):
+def test_an_incomplete_folder_is_refused_with_the_name_of_the_file(folder, tmp_path, harm, what):
     broken = shutil.copytree(folder, tmp_path / "broken")
     harm(broken)
     with pytest.raises(SourceError, match=what) as error:
@@ -186,14 +186,14 @@ def test_a_checksum_holds_for_a_folder_too(folder):
         ip.load(str(folder), sha256="0" * 64)
 
 
-def test_a_masked_model_reads_its_gap(tmp_path):
+def test_a_masked_model_predicts_at_its_mask(tmp_path):
     model = ip.load(str(save_snapshot(tmp_path / "bert", "bert")), task="masked")
     trace = ip.record(model, "a [MASK] c")
     assert trace.info.tokens[trace.info.read_position] == "[MASK]"
     assert np.isfinite(ip.metrics.ec(trace))
 
 
-def test_quantisation_is_one_word(tmp_path):
+def test_quantisation_needs_one_argument_only(tmp_path):
     model = ip.load(str(save_snapshot(tmp_path / "llama")), quantization="nf4", device="cpu")
     trace = ip.record(model, "hello")
     assert trace.info.labels["quantization"] == "nf4"
@@ -207,12 +207,12 @@ def test_quantisation_is_one_word(tmp_path):
         ("pypi:no-version", {}, SourceError),
     ],
 )
-def test_a_source_that_cannot_be_had_says_so(source, options, error):
+def test_a_source_that_cannot_be_obtained_is_refused(source, options, error):
     with pytest.raises(error):
         ip.load(source, **options)
 
 
-def test_a_gpu_that_is_not_there_is_refused(folder):
+def test_a_missing_gpu_is_refused(folder):
     import torch
 
     if torch.cuda.is_available():
@@ -245,7 +245,7 @@ def test_a_metric_needs_no_torch():
     assert done.returncode == 0, done.stderr
 
 
-def test_everything_the_package_offers_is_there():
+def test_every_exported_name_exists():
     names = {"Run", "Trace", "compare", "generate", "lens", "load", "metrics", "read_run", "read_trace", "record"}
     names |= {"figures", "steer", "weight_spectra", "write_trace"}
     assert set(ip.__all__) == set(dir(ip)) == names
@@ -269,7 +269,7 @@ class TestPrompts:
         trace = ip.record(model, {"name": "cat", "text": "the cat sat", "answer": "on", "kind": "pets"})
         assert (trace.name, trace.text, trace.answer, trace.kind) == ("cat", "the cat sat", "on", "pets")
 
-    def test_forms_may_be_mixed(self, model):
+    def test_texts_and_mappings_may_be_mixed(self, model):
         prompts = ["a cat", {"text": "a dog"}, Prompt("third", "a mat", kind="things")]
         traces = ip.record(model, prompts)
         assert [(t.name, t.kind) for t in traces] == [("prompt_0", ""), ("prompt_1", ""), ("third", "things")]
@@ -282,7 +282,7 @@ class TestPrompts:
 
 
 class TestTrace:
-    def test_logits_are_the_kept_tokens_most_probable_first(self, model, trace):
+    def test_logits_lists_the_kept_tokens_with_the_most_probable_first(self, model, trace):
         logits = trace.logits
         assert list(logits) == ["token", "id", "probability", "log_probability"]
         assert len(logits) == 10
@@ -291,7 +291,7 @@ class TestTrace:
         reading = ip.lens(trace, model)
         assert np.allclose(logits["log_probability"], reading.final_log_p[logits["id"]], rtol=0, atol=1e-5)  # float32
 
-    def test_its_frame_has_every_residual_and_token(self, trace):
+    def test_frame_has_a_row_for_every_residual_and_token(self, trace):
         frame = trace.frame()
         assert len(frame) == (trace.n_layers + 1) * trace.n_tokens
         row = frame[(frame["layer"] == 2) & (frame["position"] == 5)].iloc[0]
@@ -302,14 +302,14 @@ class TestTrace:
         assert row["cosine_to_next"] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-12)
         assert frame.loc[frame["layer"] == trace.n_layers, "cosine_to_next"].isna().all()
 
-    def test_a_saved_trace_is_opened_again(self, trace, tmp_path):
+    def test_a_saved_trace_can_be_opened_again(self, trace, tmp_path):
         read = ip.read_trace(trace.save(tmp_path / "deep" / "t.parquet"))
         assert isinstance(read, ip.Trace)
         assert read.frame().equals(trace.frame())
 
 
 class TestLens:
-    def test_its_tokens_are_texts_and_the_last_residual_says_what_the_model_says(self, model, trace):
+    def test_tokens_are_texts_and_the_last_residual_gives_the_models_prediction(self, model, trace):
         reading = ip.lens(trace, model)
         assert len(reading.tokens(0)) == trace.n_tokens
         assert reading.tokens(trace.n_layers)[trace.info.read_position] == trace.logits["token"][0]
@@ -318,7 +318,7 @@ class TestLens:
         with pytest.raises(StoreError, match="there is no residual 4"):
             reading.tokens(4)
 
-    def test_settled_layers_are_the_first_from_which_on_the_last_token_stays(self, model, trace):
+    def test_settled_layers_are_the_first_from_which_the_last_token_stays_on_top(self, model, trace):
         reading = ip.lens(trace, model)
         assert reading.settled_layers.shape == (trace.n_tokens,)
         for settled, column in zip(reading.settled_layers.astype(int), reading.top_ids.T, strict=True):
@@ -326,12 +326,12 @@ class TestLens:
             assert settled == 0 or column[settled - 1] != column[-1]
         assert reading.settled_layer == reading.settled_layers[trace.info.read_position]
 
-    def test_a_folder_reads_as_the_model_does(self, folder, model, trace):
+    def test_a_lens_from_a_folder_equals_that_of_the_loaded_model(self, folder, model, trace):
         of_folder = ip.lens(trace, str(folder))
         assert of_folder.tokens(1) == ip.lens(trace, model).tokens(1)
 
 
-def test_a_folder_of_safetensors_is_read_where_it_lies(folder, tmp_path, monkeypatch):
+def test_a_folder_of_safetensors_is_read_in_place(folder, tmp_path, monkeypatch):
     """Nothing is copied or linked: no temporary folder is made, and the files have no second name."""
     copy = Path(shutil.copytree(folder, tmp_path / "model"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no-such-folder"))  # a temporary folder could not be made

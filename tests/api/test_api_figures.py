@@ -35,7 +35,7 @@ def colors(figure):
     return {ax.get_title("left"): ax.lines[-1].get_color() for ax in figure.axes if ax.get_title("left")}
 
 
-def test_a_model_has_the_colour_of_its_place_in_the_run_whoever_is_drawn():
+def test_the_colour_of_a_model_depends_on_its_place_in_the_run_alone():
     every = colors(ip.figures.layer_profiles(layers(MODELS, models=MODELS), "s"))
     assert every == dict(zip(MODELS, style.MODEL_COLORS, strict=False))
     for some in (["beta"], ["beta", "zeta"], ["alpha", "beta"]):
@@ -43,14 +43,14 @@ def test_a_model_has_the_colour_of_its_place_in_the_run_whoever_is_drawn():
         assert found == {model: every[model] for model in some}
 
 
-def test_models_of_no_run_keep_the_colour_of_their_first_figure():
+def test_models_without_a_run_keep_the_colour_of_their_first_figure():
     first = colors(ip.figures.layer_profiles(layers(["of_no_run_b", "of_no_run_c"]), "s"))
     later = colors(ip.figures.layer_profiles(layers(["of_no_run_a", "of_no_run_c"]), "s"))
     assert later["of_no_run_c"] == first["of_no_run_c"]
     assert later["of_no_run_a"] not in first.values()
 
 
-def test_the_workflow_has_looks_by_its_own_order():
+def test_the_workflow_takes_colours_from_its_own_order_of_models():
     assert style.model_styles(["b", "a"])["b"].color == style.MODEL_COLORS[0]
     with drawn_with(Look(models=("a", "b"))):
         assert style.model_styles(["b"])["b"].color == style.MODEL_COLORS[1]
@@ -66,7 +66,7 @@ def test_title_and_notes_may_be_left_out():
     assert bare.get_size_inches()[1] < whole.get_size_inches()[1]
 
 
-def test_rcparams_of_the_user_count(tmp_path):
+def test_rcparams_of_the_user_override_the_style(tmp_path):
     size = {"axes.labelsize": 13.0}
     with mpl.rc_context(size):
         own = ip.figures.layer_profiles(layers(["m"]), "s")
@@ -77,7 +77,7 @@ def test_rcparams_of_the_user_count(tmp_path):
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_every_figure_shows_what_it_takes():
+def test_the_help_of_every_figure_shows_its_arguments():
     for name in dir(ip.figures):
         signature = inspect.signature(getattr(ip.figures, name))
         assert {"title", "notes"} <= set(signature.parameters), name
@@ -125,14 +125,14 @@ def test_every_figure_asks_for_tables_and_for_what_is_drawn_alone():
         ),
     ],
 )
-def test_mistakes_are_refused_in_words(call, where, what):
+def test_mistakes_are_refused_with_an_explanation(call, where, what):
     with pytest.raises(ConfigError) as error:
         call(layers(["m"]))
     assert error.value.where == where
     assert error.value.what.startswith(what)
 
 
-def test_an_unknown_figure_is_refused_with_those_that_there_are():
+def test_an_unknown_figure_is_refused_with_the_known_ones():
     with pytest.raises(AttributeError, match=r"there is no figure 'rader'; there are .*radar"):
         _ = ip.figures.rader
 

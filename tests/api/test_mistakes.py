@@ -160,7 +160,7 @@ def test_the_lens(model, trace, options, place, what):
     assert (error.where, error.what) == (place, what)
 
 
-def test_a_lens_of_another_model_is_refused(model, trace):
+def test_a_lens_with_another_model_is_refused(model, trace):
     deeper = ip.Trace(replace(trace.info, n_layers=5), trace.tensors)
     error = refused(lambda: ip.lens(deeper, model), ModelError)
     assert error.what == "the trace has 5 blocks of width 32, the model 3 of width 32"
@@ -196,7 +196,7 @@ def test_traces_and_metrics(trace, call, error, place, what):
     assert found.expected or found.todo
 
 
-def test_reading_what_is_no_record(tmp_path):
+def test_reading_a_file_that_is_not_a_record(tmp_path):
     missing = refused(lambda: ip.read_trace(tmp_path / "p.parquet"), StoreError)
     assert missing.what == "there is no such file"
     assert "rule" not in str(missing)
@@ -212,7 +212,7 @@ def test_reading_what_is_no_record(tmp_path):
         ({"conditions": {"c": {"vector": [NAN]}}}, "config: conditions → c → vector → 0"),
     ],
 )
-def test_the_config_refuses_what_is_not_finite_in_the_same_words(section, place):
+def test_the_config_refuses_numbers_that_are_not_finite_with_the_same_message(section, place):
     prompts = [{"name": name, "text": "some text"} for name in "abc"]
     raw = {"models": {"m": {"source": "path:/m"}}, "prompt_sets": {"s": {"prompts": prompts}}}
     error = refused(lambda: load_config(raw | section), ConfigError)

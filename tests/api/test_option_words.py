@@ -69,20 +69,20 @@ def test_quantisations_by_their_usual_names(written, meant):
 
 
 @pytest.mark.parametrize("written", ["int4", "4bit", "4-bit", "INT4"])
-def test_of_two_kinds_of_four_bits_the_usual_one_is_proposed(folder, written):
+def test_for_four_bits_the_message_proposes_nf4(folder, written):
     with pytest.raises(ConfigError) as error:
         ip.load(str(folder), quantization=written)
     assert error.value.todo == "did you mean 'nf4'?"
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "torch.bfloat16", torch.bfloat16])
-def test_a_model_is_loaded_in_the_format_meant_and_says_its_own_name(folder, dtype):
+def test_a_model_is_loaded_in_the_intended_format_and_reports_it_by_its_own_name(folder, dtype):
     model = ip.load(str(folder), dtype=dtype)
     assert model.module.dtype == torch.bfloat16
     assert model.labels["dtype"] == "bfloat16"
 
 
-def test_the_config_understands_them_too():
+def test_the_config_understands_usual_spellings_too():
     prompts = [{"name": name, "text": "some text"} for name in "abc"]
     options = {"source": "path:/m", "dtype": "fp16", "compute_dtype": "torch.bfloat16"}
     found = load_config({"models": {"m": options}, "prompt_sets": {"s": {"prompts": prompts}}})
@@ -91,7 +91,7 @@ def test_the_config_understands_them_too():
 
 
 @pytest.mark.parametrize("models", [None, [], "m", {"m": None}, {"m": []}])
-def test_a_config_without_models_is_refused_as_ever(models):
+def test_a_config_without_models_is_still_refused(models):
     with pytest.raises(ConfigError):
         load_config({"models": models, "prompt_sets": {}})
 
@@ -109,7 +109,7 @@ def test_a_config_without_models_is_refused_as_ever(models):
         ({"revision": "main"}, "load", "unknown key 'revision'", "the revision in the source"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(folder, options, place, what, expected):
+def test_an_invalid_option_is_refused_with_the_valid_ones(folder, options, place, what, expected):
     with pytest.raises(ConfigError) as error:
         ip.load(str(folder), **options)
     assert (error.value.where, error.value.what) == (place, what)
@@ -117,7 +117,7 @@ def test_what_cannot_be_is_refused_with_what_can(folder, options, place, what, e
     assert error.value.todo
 
 
-def test_where_a_revision_goes_is_said(folder):
+def test_the_message_says_where_a_revision_belongs(folder):
     with pytest.raises(ConfigError) as error:
         ip.load("org/name", revision="v2")
     assert error.value.todo == 'write "org/name@v2"'
@@ -134,33 +134,33 @@ def test_where_a_revision_goes_is_said(folder):
         ({"topk": 3}, "record", "unknown key 'topk'"),
     ],
 )
-def test_options_of_recording_are_checked_alike(model, options, place, what):
+def test_options_of_recording_are_checked_like_those_of_the_config(model, options, place, what):
     with pytest.raises(ConfigError) as error:
         ip.record(model, "the cat", **options)
     assert (error.value.where, error.value.what) == (place, what)
     assert error.value.todo
 
 
-def test_numbers_of_an_array_are_numbers(model):
+def test_numpy_numbers_are_numbers(model):
     assert len(ip.record(model, "the cat", top_k=np.int64(3)).info.top_tokens) == 3
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"target": "last"}, {"final_norm": "no"}])
-def test_options_of_the_lens_are_checked_alike(model, options):
+def test_options_of_the_lens_are_checked_like_those_of_the_config(model, options):
     trace = ip.record(model, "the cat")
     with pytest.raises(ConfigError) as error:
         ip.lens(trace, model, **options)
     assert error.value.where == f"lens → {next(iter(options))}"
 
 
-def test_an_unknown_option_of_steering_is_not_passed_over(model):
+def test_an_unknown_option_of_steering_is_refused(model):
     with pytest.raises(ConfigError) as error:
         ip.steer(model, vector=[1.0], layer=[1])
     assert (error.value.what, error.value.todo) == ("unknown key 'layer'", "did you mean 'layers'?")
 
 
 @pytest.mark.parametrize("prompts", [5, ["the cat", None]])
-def test_what_is_no_text_is_refused(model, prompts):
+def test_a_value_that_is_not_text_is_refused(model, prompts):
     with pytest.raises(PromptError, match=r"(5|None) is not text"):
         ip.record(model, prompts)
 

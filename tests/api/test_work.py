@@ -61,13 +61,13 @@ class TestRun:
             (lambda run: run.findings, "this run has no findings", ""),
         ],
     )
-    def test_what_is_not_there_is_named_with_what_is(self, run, call, what, todo):
+    def test_an_unknown_name_is_refused_with_the_known_ones(self, run, call, what, todo):
         with pytest.raises(StoreError) as error:
             call(run)
         assert (error.value.what, error.value.todo) == (what, todo)
         assert error.value.expected
 
-    def test_findings_are_read_as_they_were_written(self, run):
+    def test_findings_are_read_unchanged(self, run):
         (run.folder / "findings.json").write_text(json.dumps([{"sentence": "No model differs."}]), encoding="utf-8")
         assert run.findings == [{"sentence": "No model differs."}]
         (run.folder / "findings.json").write_text("[", encoding="utf-8")
@@ -104,7 +104,7 @@ class TestCompare:
 
 
 class TestGenerate:
-    def test_greedy_text_is_what_the_most_probable_tokens_say_one_by_one(self, model):
+    def test_greedy_text_consists_of_the_most_probable_tokens(self, model):
         text = TEXT
         for _ in range(4):
             text += ip.generate(model, text, max_new_tokens=1)
@@ -112,7 +112,7 @@ class TestGenerate:
         assert new.replace(" ", "") == text.removeprefix(TEXT)  # this tokenizer decodes with blanks between letters
         assert len(new) == 7
 
-    def test_steering_acts_on_the_text_as_in_a_record(self, model):
+    def test_steering_acts_on_the_text_as_it_does_in_a_record(self, model):
         generator = np.random.default_rng(0)
         push = ip.steer(model, vector=generator.normal(size=32), layers=[1, 3], scale=3, tokens=[0, 1])
         steered = ip.record(model, TEXT, steering=push)
@@ -122,19 +122,19 @@ class TestGenerate:
         )
 
     @pytest.mark.parametrize(("tokens", "new"), [([1], "aaaaa"), ([0, 1], "aaaaa"), ([1, 0], None)])
-    def test_steering_goes_on_for_new_tokens_with_its_last_weight(self, model, tokens, new):
+    def test_new_tokens_are_steered_with_the_last_token_weight(self, model, tokens, new):
         (letter,) = model.tokenizer("a", add_special_tokens=False)["input_ids"]
         towards = model.module.get_output_embeddings().weight[letter]
         push = ip.steer(model, vector=towards, layers=[3], scale=1000, tokens=tokens)
         found = ip.generate(model, TEXT, steering=push, max_new_tokens=5).replace(" ", "")
         assert found == (new or ip.generate(model, TEXT, max_new_tokens=5).replace(" ", ""))
 
-    def test_hooks_are_gone_afterwards(self, model):
+    def test_no_hook_is_left_behind(self, model):
         plain = ip.generate(model, TEXT)
         ip.generate(model, TEXT, steering=ip.steer(model, vector=[5.0, -5.0]))
         assert ip.generate(model, TEXT) == plain
 
-    def test_a_seed_decides_what_is_drawn_and_leaves_torch_alone(self, model):
+    def test_a_seed_fixes_the_draw_and_leaves_the_generator_of_torch_unchanged(self, model):
         torch.manual_seed(3)
         before = torch.random.get_rng_state()
         one, same, other = (ip.generate(model, TEXT, sampling=True, seed=seed) for seed in (1, 1, 2))
@@ -150,12 +150,12 @@ class TestGenerate:
             ({"max_tokens": 3}, "generate"),
         ],
     )
-    def test_what_cannot_be_is_refused(self, model, options, place):
+    def test_invalid_arguments_are_refused(self, model, options, place):
         with pytest.raises(ConfigError) as error:
             ip.generate(model, TEXT, **options)
         assert error.value.where == place
 
-    def test_only_one_text_to_a_causal_model(self, model, tmp_path):
+    def test_only_one_text_for_a_causal_model_is_accepted(self, model, tmp_path):
         with pytest.raises(PromptError, match="is not text"):
             ip.generate(model, [TEXT])
         masked = ip.load(str(save_snapshot(tmp_path / "bert", "bert")), task="masked")

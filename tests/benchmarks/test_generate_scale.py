@@ -21,7 +21,7 @@ def test_a_hundred_thousand_prompts_are_different():
     assert len(set(texts(100_000))) == 100_000
 
 
-def test_a_part_of_prompts_is_that_part_of_all():
+def test_a_range_of_prompts_equals_that_part_of_the_whole_list():
     assert texts(3, first=5) == texts(8)[5:]
 
 

@@ -11,7 +11,7 @@ from internal_physics.docs.measured import rows as measured_rows
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_benchmarks_start():
+def test_the_benchmarks_can_be_started():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -44,13 +44,13 @@ def refused(tmp_path, monkeypatch, capsys, text: str | None) -> str:
     ],
     ids=["missing", "syntax", "key twice", "typo", "no model"],
 )
-def test_a_wrong_config_is_refused_in_words_before_anything_runs(tmp_path, monkeypatch, capsys, text, message):
+def test_a_wrong_config_is_refused_before_any_job_runs(tmp_path, monkeypatch, capsys, text, message):
     said = refused(tmp_path, monkeypatch, capsys, text)
     assert message in said
     assert "Traceback" not in said
 
 
-def test_the_time_left_stands_beside_the_steps():
+def test_the_time_left_is_shown_beside_the_steps():
     now = [0.0]
     progress = Progress(lambda: now[0])
     now[0] = 30.0
@@ -74,7 +74,7 @@ ERROR = (
 )
 
 
-def test_what_failed_is_said_once_with_its_log(tmp_path):
+def test_each_failure_is_reported_once_with_its_log(tmp_path):
     logs = [str(tmp_path / f"{name}.log") for name in ("a", "b", "c")]
     layer = "conditions → push → layers: there is no layer 9\n  expected: 0 to 3"
     refusal = f"01:50:33 self-check passed\n01:50:34 {layer}\n"
@@ -89,7 +89,7 @@ def test_what_failed_is_said_once_with_its_log(tmp_path):
     assert verb.closing_words(progress.logs).endswith(f"\nFailed: KeyError: 3\n  log: {logs[2]}\n")
 
 
-def test_a_log_that_is_not_there_is_no_second_failure():
+def test_a_missing_log_causes_no_second_failure():
     assert verb.closing_words(["no/such.log"]) == "\nThe run failed: see the messages above.\n"
 
 
@@ -132,14 +132,14 @@ def test_an_interrupted_run_ends_in_one_sentence(tmp_path):
     assert "Traceback" not in said
 
 
-def test_a_run_that_ends_well_says_so_with_its_status(tmp_path):
+def test_a_successful_run_ends_with_status_zero(tmp_path):
     run = started(tmp_path, "rule all:\n    output: 'x'\n    shell: 'touch x'\n")
     said, _ = run.communicate(timeout=120)
     assert run.returncode == 0
     assert "1 of 1 steps (100%) done, the last one" in said
 
 
-def test_a_run_ends_with_what_it_found(tmp_path):
+def test_a_run_ends_with_its_findings(tmp_path):
     (tmp_path / "findings.json").write_text('[{"sentence": "a differs from b."}, {"sentence": "c is decided."}]')
     said = verb.what_was_found(str(tmp_path / "findings.json"))
     assert said.startswith("\nWhat this run found:\n  1. a differs from b.\n  2. c is decided.\n")

@@ -45,7 +45,7 @@ def test_a_model_runs_the_sets_of_its_own_task():
     )
 
 
-def test_a_condition_runs_where_it_is_asked_for():
+def test_a_condition_runs_on_the_models_and_sets_that_it_names():
     found = condition(vector=[1], models=["m", "c1"], prompt_sets=["t", "gaps"])
     steered = [run for run in found.runs if run.condition == "push"]
     assert steered == [Run("c1", "push", ("t",)), Run("m", "push", ("gaps",))]
@@ -57,7 +57,7 @@ def test_a_condition_runs_where_it_is_asked_for():
     ]
 
 
-def test_what_a_record_depends_on_is_only_what_is_added():
+def test_a_record_depends_only_on_what_the_condition_adds():
     found = condition(vector=[1], models=["c1"], prompt_sets=["s"]).conditions["push"]
     assert found.steering == {"vector": [1], "scale": 1}
 
@@ -121,13 +121,13 @@ def test_the_name_baseline_is_taken():
     assert "differ only in case" in refused(conditions={"a": {"vector": [1]}, "A": {"vector": [1]}})
 
 
-def test_layers_come_as_a_list_or_with_weights_and_keys_may_be_text():
+def test_layers_are_a_list_or_a_mapping_whose_keys_may_be_text():
     assert layer_weights([3, 1], "") == {3: 1.0, 1: 1.0}
     assert layer_weights({"3": 0.5, 1: -2}, "") == {3: 0.5, 1: -2.0}
     assert layer_weights(None, "") is None
 
 
-def test_a_csv_brings_its_local_sparse_coders(tmp_path):
+def test_a_csv_comes_with_its_local_sparse_coders(tmp_path):
     coder = tmp_path / "coder" / "layers.1" / "sae.safetensors"
     coder.parent.mkdir(parents=True)
     coder.touch()

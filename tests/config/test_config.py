@@ -106,7 +106,7 @@ def test_models_that_differ_only_in_precision_share_a_snapshot():
     assert found.sources["full"] == found.sources["half"] == found.sources["four"] != found.sources["other"]
 
 
-def test_resolved_replays_to_the_same_work(tmp_path):
+def test_a_resolved_config_gives_the_same_plan(tmp_path):
     prompts = tmp_path / "set.yaml"
     prompts.write_text("prompts:\n" + "".join(f"  - {{name: {n}, text: t, reason: why}}\n" for n in "abcd"))
     first = load_config(with_set(file=str(prompts), weight_gradients="norms"))
@@ -123,7 +123,7 @@ def test_provenance_in_a_replayed_config_is_ignored():
 
 
 @pytest.mark.parametrize("path", READY_CONFIGS, ids=[path.name for path in READY_CONFIGS])
-def test_ready_configs_are_good(path, monkeypatch):
+def test_ready_configs_are_valid(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     check_duplicate_keys([str(path)])
     found = load_config(load_yaml(path), where=path.name)
@@ -131,7 +131,7 @@ def test_ready_configs_are_good(path, monkeypatch):
     assert all(prompt_set.prompts for prompt_set in found.prompt_sets.values())
 
 
-def test_the_schema_is_one_and_describes_every_option():
+def test_one_schema_describes_every_option():
     jsonschema.Draft202012Validator.check_schema(schema())
 
     def undescribed(rules, place):
@@ -187,7 +187,7 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
         ),
     ],
 )
-def test_a_value_that_is_none_of_the_allowed_is_refused_with_them(raw, where, found, allowed, suggestion):
+def test_a_value_that_is_not_allowed_is_refused_with_the_allowed_ones(raw, where, found, allowed, suggestion):
     error = refused(raw)
     assert error.where == where
     assert error.what == f"found {found!r}"
@@ -254,7 +254,7 @@ def test_what_was_meant_is_said_where_one_can_tell(raw, where, what, todo):
     assert error.todo.startswith(todo)
 
 
-def test_a_gpu_is_called_cuda():
+def test_the_message_says_that_a_gpu_is_called_cuda():
     assert refused(with_model(device="gpu")).todo == "did you mean 'cuda'?"
 
 
@@ -361,7 +361,7 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(UserError("only this")) == "only this"
 
 
-def test_the_scale_of_scores_is_a_table_that_is_there(tmp_path):
+def test_the_scale_of_scores_must_be_an_existing_table(tmp_path):
     file = tmp_path / "scale.parquet"
     error = refused(config(score_scale=str(file)))
     assert (error.what, error.where) == (f"there is no such table: {str(file)!r}", "my.yaml: score_scale")
@@ -373,7 +373,7 @@ def test_the_scale_of_scores_is_a_table_that_is_there(tmp_path):
     assert load_config(config()).score_scale is None
 
 
-def test_without_a_reference_the_first_comparable_model_is_it():
+def test_without_an_option_the_reference_is_the_first_comparable_model():
     assert load_config(config()).reference is None
 
 
@@ -382,7 +382,7 @@ def test_a_reference_is_the_name_of_a_model():
 
 
 @pytest.mark.parametrize(("close", "todo"), [("smoll", "did you mean 'smol'?"), ("x", "name a model of this config")])
-def test_a_reference_that_is_no_model_is_refused(close, todo):
+def test_a_reference_that_is_not_a_model_is_refused(close, todo):
     models = {name: {"source": "path:/some/model"} for name in ("smol", "other")}
     error = refused(config(models=models, reference=close))
     assert error.what == f"there is no model {close!r}"
@@ -392,7 +392,7 @@ def test_a_reference_that_is_no_model_is_refused(close, todo):
 
 
 @pytest.mark.parametrize("raw", [None, [], "models", 3])
-def test_a_config_that_is_no_mapping_is_refused(raw):
+def test_a_config_that_is_not_a_mapping_is_refused(raw):
     with pytest.raises(ConfigError, match="found ") as error:
         load_config(raw, "my.yaml")
     assert error.value.where == "my.yaml"

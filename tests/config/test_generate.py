@@ -20,13 +20,13 @@ def texts(prompts):
     return [prompt.text for prompt in prompts]
 
 
-def test_all_sentences_are_every_combination_once():
+def test_asking_for_all_sentences_gives_every_combination_once():
     found = texts(generate(GRAMMAR, sentences=12, task="causal", seed=0))
     assert len(set(found)) == 12
     assert {"The x is red.", "The y is green.", "Blue 2"} <= set(found)
 
 
-def test_names_are_known_from_the_number_alone():
+def test_names_depend_on_the_number_of_sentences_alone():
     assert [p.name for p in generate(GRAMMAR, sentences=3, task="causal", seed=5)] == [
         "sentence_0001",
         "sentence_0002",
@@ -104,7 +104,7 @@ def test_a_wrong_template_file_is_refused(raw, what):
     assert error.value.where.startswith("here")
 
 
-def test_an_unknown_template_is_refused_with_those_there_are():
+def test_an_unknown_template_is_refused_with_the_known_ones():
     with pytest.raises(PromptError) as error:
         read_grammar("evryday", "my.yaml")
     assert error.value.where == "my.yaml"
@@ -123,7 +123,7 @@ def test_a_config_asks_for_sentences_with_the_runs_seed_or_its_own():
     assert load_config(config().resolved()).prompt_sets == config().prompt_sets
 
 
-def test_what_is_written_down_reads_as_the_same_set(tmp_path):
+def test_a_written_prompt_set_reads_back_as_the_same_set(tmp_path):
     prompts = generate(GRAMMAR, sentences=5, task="masked", seed=0)
     path = tmp_path / "g.yaml"
     path.write_text(to_yaml(prompts, {"sentences": 5}), encoding="utf-8")
@@ -131,7 +131,7 @@ def test_what_is_written_down_reads_as_the_same_set(tmp_path):
 
 
 @pytest.mark.parametrize("templates", [None, 5, "text", {"text": "{a}"}, []])
-def test_templates_that_are_no_list_are_refused(templates):
+def test_templates_that_are_not_a_list_are_refused(templates):
     with pytest.raises(PromptError, match="not a template file"):
         parse_grammar(RAW | {"templates": templates}, "here")
 

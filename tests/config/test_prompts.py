@@ -89,7 +89,7 @@ def test_a_repeated_name_is_named_with_both_lines(tmp_path):
         read_prompts(write(tmp_path / "set.csv", "name,text\na,x\nb,y\nA,z\n"))
 
 
-def test_a_quote_that_is_never_closed_loses_no_prompt(tmp_path):
+def test_a_quote_that_is_never_closed_is_refused(tmp_path):
     with pytest.raises(PromptError, match="a double quote is opened and never closed") as error:
         read_prompts(write(tmp_path / "set.csv", 'name,text\na,"first\nb,second\nc,third\n'))
     assert error.value.where.endswith("set.csv: line 2")
@@ -100,13 +100,13 @@ def test_a_text_longer_than_the_csv_modules_limit_is_read(tmp_path):
     assert read_prompts(write(tmp_path / "set.csv", f"name,text\na,{text}\n")) == [Prompt("a", text)]
 
 
-def test_semicolons_are_said_to_be_semicolons(tmp_path):
+def test_the_message_names_semicolons_as_the_separator(tmp_path):
     with pytest.raises(PromptError, match="its columns are separated by semicolons"):
         read_prompts(write(tmp_path / "set.csv", "id;prompt;name\n1;x;y\n"))
 
 
 @pytest.mark.parametrize("ending", ["csv", "CSV", "yaml", "YML"])
-def test_the_number_of_prompts_is_said(tmp_path, caplog, ending):
+def test_the_number_of_prompts_is_logged(tmp_path, caplog, ending):
     text = "name,text\na,x\nb,y\n" if ending.lower() == "csv" else "- {name: a, text: x}\n- {name: b, text: y}\n"
     path = write(tmp_path / f"set.{ending}", text)
     with caplog.at_level("INFO", logger="internal_physics"):
@@ -122,7 +122,7 @@ def test_the_number_of_prompts_is_said(tmp_path, caplog, ending):
         ('name,text\na,"Dear John,\nhow are you, today?"\nd,x\n', 0),
     ],
 )
-def test_a_text_with_what_looks_like_a_row_is_said_to_have_it(tmp_path, caplog, text, n_warnings):
+def test_a_text_that_contains_what_looks_like_a_row_is_reported(tmp_path, caplog, text, n_warnings):
     prompts = read_prompts(write(tmp_path / "set.csv", text))
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert [p.name for p in prompts] == ["a", "d"]
@@ -140,7 +140,7 @@ def test_a_name_is_text_whatever_it_looks_like(tmp_path, name):
 @pytest.mark.parametrize(
     ("written", "value"), [("null", None), ("TRUE", True), ("007", 7), (".nan", "nan"), ("~", None)]
 )
-def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path, written, value):
+def test_a_name_that_yaml_reads_as_something_else_must_be_quoted(tmp_path, written, value):
     with pytest.raises(PromptError, match=rf"name is {value}, not text") as error:
         read_prompts(write(tmp_path / "set.yaml", f"- {{name: {written}, text: x}}\n"))
     assert error.value.where.endswith("set.yaml: prompt 1")
@@ -148,7 +148,7 @@ def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(tmp_path, writ
 
 
 @pytest.mark.parametrize("text", ["nan", "null", "1e3", "TRUE", "007", "NA"])
-def test_a_text_may_be_anything(tmp_path, text):
+def test_a_text_may_hold_any_characters(tmp_path, text):
     assert read_prompts(write(tmp_path / "set.csv", f"name,text,kind\na,{text},{text}\n")) == [Prompt("a", text, text)]
 
 
@@ -198,7 +198,7 @@ def test_an_unknown_field_is_refused_with_those_that_exist():
 
 
 @pytest.mark.parametrize(("first", "second"), [("same", "same"), ("Same", "sAME")])
-def test_names_that_differ_at_most_in_case_are_refused(first, second):
+def test_names_that_differ_only_in_case_are_refused(first, second):
     error = refused([{"name": first, "text": "x"}, {"name": second, "text": "y"}])
     assert "'same' is used twice" in error.what
     assert "case ignored" in error.expected
@@ -212,7 +212,7 @@ def test_a_name_that_cannot_name_a_file_is_refused(name):
 
 
 @pytest.mark.parametrize("text", [80170451589413662094171256883326, 1.5, True, None, ["x"]])
-def test_a_text_that_is_no_text_must_be_quoted(text):
+def test_a_text_that_yaml_reads_as_something_else_must_be_quoted(text):
     error = refused([{"name": "a", "text": text}])
     assert error.what == f"text is {text!r}, not text"
     assert error.todo == "put it in quotes"
@@ -224,14 +224,14 @@ def test_a_name_that_is_a_number_must_be_quoted():
 
 @pytest.mark.parametrize("field", ["kind", "difficulty"])
 @pytest.mark.parametrize("word", [" easy", "easy ", "\teasy", "easy\n", "\u00a0easy"])
-def test_two_groups_that_look_like_one_are_refused(field, word):
+def test_a_kind_or_difficulty_with_blanks_at_its_ends_is_refused(field, word):
     error = refused([{"name": "a", "text": " x ", field: "easy"}, {"name": "b", "text": "y", field: word}])
     assert error.what == f"{field} {word!r} starts or ends with a blank"
     assert error.where == "some.yaml: prompt 2"
 
 
 @pytest.mark.parametrize("entry", ["just a text", 3, None, ["a", "b"]])
-def test_a_prompt_that_is_no_mapping_is_refused(entry):
+def test_a_prompt_that_is_not_a_mapping_is_refused(entry):
     error = refused([entry])
     assert error.what == f"found {entry!r}"
     assert error.expected == "a mapping with `name` and `text`"

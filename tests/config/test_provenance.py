@@ -42,7 +42,7 @@ def test_the_revision_is_the_commit(repository):
     assert git_revision(repository) == git(repository, "rev-parse", "HEAD")
 
 
-def test_a_changed_working_tree_is_marked_and_a_file_beside_it_is_not(repository):
+def test_a_changed_working_tree_is_marked_and_an_untracked_file_is_not(repository):
     (repository / "untracked").write_text("2")
     assert git_revision(repository) == git(repository, "rev-parse", "HEAD")
     (repository / "tracked").write_text("2")
@@ -68,14 +68,14 @@ def test_versions_and_machine_are_there():
     assert found["created"].endswith("+00:00")
 
 
-def test_what_a_broken_installation_left_behind_is_passed_over(monkeypatch):
+def test_remains_of_a_broken_installation_are_ignored(monkeypatch):
     whole, broken = ({"Name": "Some_Package"}, "1.0"), ({"Name": None}, None)
     found = [SimpleNamespace(metadata=metadata, version=v) for metadata, v in (broken, whole)]
     monkeypatch.setattr(module, "distributions", lambda: found)
     assert provenance(ROOT)["versions"] == {"some_package": "1.0"}
 
 
-def test_nobody_is_named(monkeypatch):
+def test_no_user_or_host_is_named(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     found = provenance(ROOT)
     assert TOKEN not in str(found)

@@ -20,7 +20,7 @@ def options(raw):
     return {(m, s): tuple(found.text_options(m, s).values()) for m in "mn" for s in "st"}
 
 
-def test_by_default_the_tokenizer_decides_and_nobody_chats():
+def test_by_default_the_tokenizer_decides_and_no_chat_template_is_used():
     assert set(options(config()).values()) == {("tokenizer", False)}
 
 
@@ -86,7 +86,7 @@ def test_a_replay_keeps_what_a_set_says_and_no_more():
         (config(prompt_set={"chat_template": "yes"}), "my.yaml: prompt_sets → s → chat_template", "found 'yes'"),
     ],
 )
-def test_what_cannot_be_is_refused_where_it_is_said(raw, place, what):
+def test_an_invalid_option_is_refused_with_its_place(raw, place, what):
     with pytest.raises(ConfigError) as error:
         load_config(raw, where="my.yaml")
     assert error.value.where == place

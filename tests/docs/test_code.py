@@ -40,7 +40,7 @@ def test_a_section_is_shown_alone_with_all_its_parts():
 
 
 @pytest.mark.parametrize("text", ["# >>> a\n", "# <<< a\n", "# >>> a\n# <<< b\n", "# >>> a\n# >>> b\n# <<< a\n"])
-def test_marks_that_do_not_pair_are_refused(text):
+def test_unpaired_marks_are_refused(text):
     with pytest.raises(ValueError, match=r"closed|does not fit"):
         without_sections(text)
 

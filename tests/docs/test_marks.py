@@ -8,19 +8,19 @@ from internal_physics.docs.measured import duration, size, value
 MAKERS = {"answer": lambda: "42", "rows": lambda *names: table(["name"], [[n] for n in names])}
 
 
-def test_a_value_stands_within_its_sentence():
+def test_a_value_is_written_within_its_sentence():
     page = "It is <!-- make docs: answer -->old<!-- end -->, they say.\n"
     assert regenerate(page, MAKERS) == "It is <!-- make docs: answer -->42<!-- end -->, they say.\n"
 
 
-def test_a_block_stands_apart_and_takes_its_arguments():
+def test_a_block_is_set_apart_and_takes_its_arguments():
     page = "<!-- make docs: rows a b --><!-- end -->\n"
     expected = "<!-- make docs: rows a b -->\n\n| name |\n| --- |\n| a |\n| b |\n\n<!-- end -->\n"
     assert regenerate(page, MAKERS) == expected
     assert regenerate(expected, MAKERS) == expected
 
 
-def test_what_stands_outside_the_marks_is_left_alone():
+def test_text_outside_the_marks_is_not_changed():
     page = "One.\n\n<!-- a comment -->\n\nTwo <!-- make docs: answer -->1<!-- end --> three.\n"
     assert handwritten(page) == "One.\n\n<!-- a comment -->\n\nTwo  three.\n"
     assert handwritten(regenerate(page, MAKERS)) == handwritten(page)

@@ -52,7 +52,7 @@ def test_no_number_that_can_age_is_written_by_hand(page):
     assert [found[0] for found in COUNTED.finditer(prose(page.read_text(encoding="utf-8")))] == []
 
 
-def test_the_rule_about_numbers_finds_what_it_is_about():
+def test_the_rule_about_numbers_finds_them():
     aged = "about 7 minutes and 2 GB, 90 figures, 1.9× faster, 95 %, in 12 min"
     assert len(COUNTED.findall(aged)) == 6
     assert COUNTED.findall("l = 0..L, at 1e-8, Python 3.11, 2-D, 4-bit, p < 0.1, interval over 0.3 of 1") == []
@@ -65,7 +65,7 @@ def test_the_readme_is_short_and_shows_a_figure():
 
 
 @every_page
-def test_images_are_there_small_and_described(page):
+def test_images_exist_and_are_small_and_described(page):
     for description, target in IMAGE.findall(page.read_text(encoding="utf-8")):
         image = page.parent / target
         assert image.stat().st_size < MAX_IMAGE_BYTES, target

@@ -135,7 +135,7 @@ class Half:
         (Half, "Half.kind explains big: expected"),
     ],
 )
-def test_what_is_not_said_or_said_of_nothing_is_an_error(cls, words):
+def test_a_missing_or_superfluous_meaning_is_an_error(cls, words):
     with pytest.raises(ValueError, match=words):
         read_section(cls)
 
@@ -158,7 +158,7 @@ def test_metrics_are_those_of_the_registry_each_with_what_it_measures():
     assert all(name in schema()["properties"]["metrics"]["description"] for name in METRICS)
 
 
-def test_what_the_config_writes_in_is_the_default_of_what_it_calls():
+def test_defaults_of_the_config_equal_those_of_the_functions():
     raw = load_config({"models": {"m": {"source": "path:x"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}).raw
     own = {key: value for key, value in raw["record"].items() if key != "prompts_per_job"}
     assert RecordOptions(**own) == RecordOptions()
@@ -181,7 +181,7 @@ def test_a_steering_condition_has_the_defaults_of_its_dataclasses():
 
 
 @pytest.mark.parametrize("given", [{"seed": -1}, {"seed": 0.5}])
-def test_bounds_of_what_may_be_left_out_hold(given):
+def test_bounds_hold_for_options_that_may_be_left_out(given):
     config = {
         "models": {"m": {"source": "path:x"}},
         "prompt_sets": {"s": {"generate": {"sentences": 3, "template": "x", **given}}},
@@ -207,13 +207,13 @@ def test_an_editor_checks_prompts_by_the_schema(prompt, is_good):
 
 
 class TestStaleness:
-    def test_another_wording_of_a_meaning_changes_nothing_that_a_record_depends_on(self):
+    def test_rewording_a_meaning_makes_no_record_stale(self):
         text = (ROOT / "internal_physics/config/options/record.py").read_text(encoding="utf-8")
         reworded = text.replace("the exact norm of each parameter's gradient", "‖G‖")
         assert reworded != text
         assert significant_source(reworded) == significant_source(text)
 
-    def test_another_default_does(self):
+    def test_changing_a_default_makes_records_stale(self):
         text = (ROOT / "internal_physics/config/options/record.py").read_text(encoding="utf-8")
         assert significant_source(text.replace("= 1024", "= 512")) != significant_source(text)
 

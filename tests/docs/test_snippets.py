@@ -131,7 +131,7 @@ class TestCommands:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def test_commands_for_a_cluster_are_those_that_are_tested_on_one(self):
+    def test_commands_for_a_cluster_are_those_of_the_slurm_tests(self):
         tested = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "slurm").glob("*.py"))
         skipped = [s for s in in_language("sh") if s.how == NOT_RUN and "SLURM" not in s.text]
         (cancel,) = {c.split("   #")[0].strip() for s in skipped for c in s.commands() if "scancel" in c}

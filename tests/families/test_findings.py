@@ -36,7 +36,7 @@ def test_a_family_gets_the_tables_that_it_reads_and_no_others(room):
     }
 
 
-def test_an_interval_that_is_not_there_is_null_in_json(room):
+def test_a_missing_interval_is_null_in_json(room):
     room.findings = lambda _: [finding("no interval", low=math.nan)]
     made = gather({"a_room": ()}, {})
     assert made[0]["ci_low"] is None
@@ -48,7 +48,7 @@ def test_there_are_at_most_ten(room):
     assert [f["sentence"] for f in gather({"a_room": ()}, {})] == [str(i) for i in range(MAX_FINDINGS)]
 
 
-def test_no_family_no_findings():
+def test_without_families_there_are_no_findings():
     assert gather({}, {}) == []
     assert findings_modules([]) == {}
 

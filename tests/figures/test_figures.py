@@ -86,7 +86,7 @@ def test_dollar_signs_in_a_name_are_not_read_as_a_formula(tables, tmp_path):
     style.save(figure, [tmp_path / "x.png"])
 
 
-def test_drawing_and_saving_leave_the_global_style_alone(tables, tmp_path):
+def test_drawing_and_saving_do_not_change_the_global_style(tables, tmp_path):
     before = {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
     style.save(radar.draw(tables["scores_normalized"], "factual"), [tmp_path / "x.png"])
     assert {key: mpl.rcParams[key] for key in before} == before
@@ -135,7 +135,7 @@ def test_an_unknown_format_is_refused(tmp_path):
 # ---- selection ----------------------------------------------------------------------------------------------
 
 
-def test_an_ok_row_without_a_finite_value_is_left_out_with_a_reason():
+def test_a_row_with_status_ok_but_without_a_finite_value_is_left_out_with_a_reason():
     rows = pd.DataFrame({"value": [1.0, np.inf, np.nan], "status": ["ok", "ok", "diverged"]})
     usable, left_out = selection.split(rows, ["value"])
     assert list(usable["value"]) == [1.0]

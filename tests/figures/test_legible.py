@@ -39,12 +39,12 @@ LACKING = {
 
 
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
-def test_scripts_of_the_font_stay(text):
+def test_characters_of_the_font_stay(text):
     assert legible(text) == text
 
 
 @pytest.mark.parametrize(("text", "shown"), LACKING.items(), ids=[ascii(text) for text in LACKING])
-def test_what_the_font_lacks_is_written_as_its_number(text, shown):
+def test_characters_that_the_font_lacks_are_written_as_numbers(text, shown):
     assert legible(text) == shown
 
 
@@ -102,5 +102,5 @@ def test_ticks_keep_their_places(tmp_path):
     assert shown == {0: "⟨65E5 672C⟩", 1: "⟨4E2D 56FD⟩", 2: "plain"}
 
 
-def test_a_figure_in_the_fonts_own_scripts_says_nothing_of_it():
+def test_a_figure_without_replaced_characters_has_no_note_about_them():
     assert NOTE not in style.notes_of(figure_of(["Größe", "Ночь", "plain"]))

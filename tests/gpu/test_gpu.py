@@ -55,7 +55,7 @@ def tolerance(name: str, dtype: str) -> float:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_record_of_the_gpu_is_the_cpus(snapshots, name, dtype):
+def test_a_record_of_the_gpu_equals_that_of_the_cpu(snapshots, name, dtype):
     pairs = zip(*(recorded(snapshots[name], name, device, dtype) for device in ("cuda", "cpu")), strict=True)
     for of_gpu, of_cpu in pairs:
         assert of_gpu.loss_nats == pytest.approx(of_cpu.loss_nats, rel=tolerance(name, dtype))
@@ -63,7 +63,7 @@ def test_a_record_of_the_gpu_is_the_cpus(snapshots, name, dtype):
 
 
 @pytest.mark.parametrize("kept", ["norms", "factors"])
-def test_weight_gradients_are_the_cpus_however_they_are_kept(snapshots, kept):
+def test_weight_gradients_equal_those_of_the_cpu_however_they_are_kept(snapshots, kept):
     of_gpu, of_cpu = (recorded(snapshots["llama"], "llama", d, weight_gradients=kept)[1] for d in ("cuda", "cpu"))
     for parameter in of_cpu.parameters:
         assert of_gpu.gradient_norm(parameter) == pytest.approx(of_cpu.gradient_norm(parameter), rel=BATCHED["float32"])
@@ -76,7 +76,7 @@ def test_batched_equals_alone(snapshots, name):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "bert"])
-def test_the_lens_reads_the_same(snapshots, name):
+def test_the_lens_gives_the_same_numbers(snapshots, name):
     trace = recorded(snapshots[name], name, "cpu")[0]
     loaded = ip.load(str(snapshots[name]), device="cuda", task=task_of(name))
     expected = ip.lens(trace, str(snapshots[name]), device="cpu", task=task_of(name))
@@ -86,7 +86,7 @@ def test_the_lens_reads_the_same(snapshots, name):
         assert relative(found.final_log_p, expected.final_log_p) <= BATCHED["float32"]
 
 
-def test_steering_moves_the_same(snapshots):
+def test_steering_has_the_same_effect(snapshots):
     steered = {}
     for device in ("cuda", "cpu"):
         model = ip.load(str(snapshots["llama"]), device=device)
@@ -97,7 +97,7 @@ def test_steering_moves_the_same(snapshots):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
-def test_spectra_are_the_cpus(snapshots, name):
+def test_spectra_equal_those_of_the_cpu(snapshots, name):
     of_gpu, of_cpu = (weight_spectra(load_snapshot(snapshots[name], LoadOptions(device=d))) for d in ("cuda", "cpu"))
     assert list(of_gpu.parameter) == list(of_cpu.parameter)
     assert set(of_gpu.status) == set(of_cpu.status) == {"ok"}
@@ -134,7 +134,7 @@ def test_4_bit_gradients_are_those_of_the_dequantised_weights(wide, kind):
 
 
 @pytest.mark.parametrize("kind", ["nf4", "fp4"])
-def test_4_bit_weights_are_multiplied_in_bfloat16_unless_asked_otherwise(wide, kind):
+def test_products_with_4_bit_weights_are_in_bfloat16_by_default(wide, kind):
     default, exact = (
         ip.load(str(wide), device="cuda", quantization=kind, **o) for o in ({}, {"compute_dtype": "float32"})
     )
@@ -143,7 +143,7 @@ def test_4_bit_weights_are_multiplied_in_bfloat16_unless_asked_otherwise(wide, k
         assert 1e-4 < worst_difference(found, expected)[0] <= GPU_BFLOAT16
 
 
-def test_8_bit_rounds_activations_and_little_else(wide):
+def test_8_bit_rounds_little_besides_activations(wide):
     int8, plain = (ip.load(str(wide), device="cuda", **o) for o in ({"quantization": "int8"}, {}))
     kinds = [type(m) for m in int8.module.modules() if isinstance(m, bnb.nn.Linear8bitLt)]
     assert len(kinds) == 7 * 3
@@ -153,7 +153,7 @@ def test_8_bit_rounds_activations_and_little_else(wide):
 
 
 @pytest.mark.parametrize("kind", ["nf4", "fp4", "int8"])
-def test_another_record_in_between_changes_no_bit(wide, kind):
+def test_another_record_in_between_changes_nothing(wide, kind):
     model = ip.load(str(wide), device="cuda", quantization=kind)
     first = ip.record(model, TEXTS["causal"])
     ip.record(model, TEXTS["causal"][0], weight_gradients="none")

@@ -32,7 +32,7 @@ def test_imports_are_followed_to_the_end(package):
     assert names(library_files(["c"]), root) == {"__init__.py", "c.py"}
 
 
-def test_modules_that_import_each_other_end_too(package):
+def test_modules_that_import_each_other_are_followed_once(package):
     root = package(a="import internal_physics.b", b="import internal_physics.a")
     assert names(library_files(["a"]), root) == {"__init__.py", "a.py", "b.py"}
 
@@ -46,19 +46,19 @@ def test_modules_that_import_each_other_end_too(package):
         "class A:\n    from internal_physics import (\n        b,\n    )",
     ],
 )
-def test_an_import_counts_wherever_it_stands(package, text):
+def test_an_import_counts_wherever_it_is_written(package, text):
     root = package(a=text, b="")
     assert "b.py" in names(library_files(["a"]), root)
 
 
-def test_the_packages_on_the_way_count(package):
+def test_the_packages_of_a_module_count(package):
     root = package(a="from internal_physics.sub.m import x", sub__dot____init__="import internal_physics.b", b="")
     (root / "sub" / "m.py").write_text("")
     found = names(library_files(["a"]), root)
     assert found == {"__init__.py", "a.py", "b.py", "sub/__init__.py", "sub/m.py"}
 
 
-def test_a_name_imported_from_a_package_is_a_module_or_the_packages_own(package):
+def test_a_name_imported_from_a_package_is_a_module_or_defined_by_the_package(package):
     sub = {"sub__dot____init__": "VALUE = 1", "sub__dot__m": "", "sub__dot__n": ""}
     root = package(a="from internal_physics.sub import m, VALUE", **sub)
     assert names(library_files(["a"]), root) == {"__init__.py", "a.py", "sub/__init__.py", "sub/m.py"}
@@ -77,7 +77,7 @@ def test_a_relative_import_is_refused_since_it_would_not_be_tracked(package):
         library_files(["a"])
 
 
-def test_a_module_that_is_not_there_is_named(package):
+def test_a_missing_module_is_named(package):
     package(a="import internal_physics.gone")
     with pytest.raises(ModuleNotFoundError, match=r"the library has no module internal_physics\.gone"):
         library_files(["a"])
@@ -90,7 +90,7 @@ def test_a_script_reaches_what_it_imports_and_not_itself(package, tmp_path):
     assert names(script_files(script), root) == {"__init__.py", "a.py"}
 
 
-def test_files_come_sorted_and_once(package):
+def test_files_are_sorted_and_unique(package):
     package(a="import internal_physics.b\nimport internal_physics.c", b="import internal_physics.c", c="")
     found = library_files(["a", "b"])
     assert found == sorted(set(found))

@@ -34,7 +34,7 @@ def names(folder):
 
 
 class TestFile:
-    def test_it_is_there_only_when_it_is_whole(self, tmp_path):
+    def test_the_file_appears_only_when_it_is_complete(self, tmp_path):
         path = tmp_path / "new" / "table.csv"
         with whole_file(path) as temporary:
             temporary.write_text("half")
@@ -42,7 +42,7 @@ class TestFile:
         assert path.read_text() == "half"
         assert names(path.parent) == ["table.csv"]
 
-    def test_what_fails_leaves_what_was_there(self, tmp_path):
+    def test_a_failure_keeps_the_earlier_file(self, tmp_path):
         path = tmp_path / "x"
         write_text(path, "old é")
         with pytest.raises(ZeroDivisionError), whole_file(path) as temporary:
@@ -57,7 +57,7 @@ class TestFile:
         assert "free some space" in error.value.todo
         assert names(tmp_path) == []
 
-    def test_two_copies_of_a_job_do_not_write_into_one_another(self, tmp_path):
+    def test_two_copies_of_a_job_do_not_write_into_the_same_file(self, tmp_path):
         """Each of two processes writes letters of its own, slowly; at every moment the file is of one of them."""
         path, size = tmp_path / "x", 1000
         context = multiprocessing.get_context("fork")
@@ -83,7 +83,7 @@ def write_slowly(path, letter, size):
 
 
 class TestFolder:
-    def test_it_replaces_what_was_there(self, tmp_path):
+    def test_an_earlier_file_is_replaced(self, tmp_path):
         path = tmp_path / "folder"
         path.mkdir()
         (path / "half").touch()
@@ -94,27 +94,27 @@ class TestFolder:
         assert names(path) == ["sub"]
         assert names(tmp_path) == ["folder"]
 
-    def test_what_fails_leaves_nothing(self, tmp_path):
+    def test_a_failure_leaves_nothing_behind(self, tmp_path):
         with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "folder") as temporary:
             (temporary / "file").write_text(f"{1 / 0}")
         assert names(tmp_path) == []
 
 
 class TestAbandoned:
-    def test_what_a_killed_process_left_is_removed(self, tmp_path, ended):
+    def test_remains_of_a_killed_process_are_removed(self, tmp_path, ended):
         (tmp_path / f".x@{HOST}@{ended}.tmp").touch()
         (tmp_path / f".folder@{HOST}@{ended}.tmp").mkdir()
         (tmp_path / f".folder@{HOST}@{ended}.tmp" / "file").touch()
         write_text(tmp_path / "y", "")
         assert names(tmp_path) == ["y"]
 
-    def test_what_a_running_process_writes_is_left_alone(self, tmp_path):
+    def test_files_of_a_running_process_are_not_touched(self, tmp_path):
         other = f".x@{HOST}@{os.getppid()}.tmp"
         (tmp_path / other).touch()
         write_text(tmp_path / "y", "")
         assert names(tmp_path) == [other, "y"]
 
-    def test_of_another_host_only_what_is_old_is_removed(self, tmp_path, ended):
+    def test_files_of_another_host_are_removed_only_if_they_are_old(self, tmp_path, ended):
         old, new = (tmp_path / f".{name}@other-host@{ended}.tmp" for name in ("old", "new"))
         old.touch()
         new.touch()
@@ -123,7 +123,7 @@ class TestAbandoned:
         write_text(tmp_path / "y", "")
         assert names(tmp_path) == [new.name, "y"]
 
-    def test_files_of_others_are_left_alone(self, tmp_path):
+    def test_other_files_are_not_touched(self, tmp_path):
         theirs = [".x.tmp", ".x@y@z.tmp", "x@host@1.tmp", ".tmp"]
         for name in theirs:
             (tmp_path / name).touch()

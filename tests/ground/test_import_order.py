@@ -80,13 +80,13 @@ def test_a_package_runs_nothing_when_it_is_imported(path):
 
 class TestTorch:
     @pytest.mark.parametrize("folder", LIGHT)
-    def test_nothing_that_reads_records_reaches_torch(self, folder):
+    def test_modules_that_read_records_do_not_import_torch(self, folder):
         """Neither by itself nor through a module that it imports, not even inside a function."""
         modules = [path for path in FILES if folder_of(name_of(path)) == folder and path.name != "__init__.py"]
         with_torch = {name_of(path) for path in modules if reaches_heavy(path)}
         assert with_torch == {name for name in WITH_TORCH if folder_of(name) == folder}
 
-    def test_what_records_needs_it(self):
+    def test_modules_that_record_import_torch(self):
         assert reaches_heavy(LIBRARY / "recording" / "record.py")
 
 
@@ -97,7 +97,7 @@ def reaches_heavy(path: Path) -> bool:
 
 
 class TestFamilies:
-    def test_the_registry_is_imported_by_what_serves_all_families_alone(self):
+    def test_only_modules_that_serve_all_families_import_the_registry(self):
         registry = "internal_physics.families.registry"
         files = [*FILES, *sorted(ROOT.glob("*.py"))]
         importers = {

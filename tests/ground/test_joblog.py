@@ -49,7 +49,7 @@ def test_the_log_says_what_ran_with_which_versions_and_that_it_ended(log):
     assert text.rstrip().endswith("done")
 
 
-def test_what_the_library_logs_and_warns_of_is_in_the_log(log):
+def test_messages_and_warnings_of_the_library_are_in_the_log(log):
     def body():
         logging.getLogger("internal_physics").info("found something")
         warnings.warn("beware", stacklevel=1)
@@ -62,7 +62,7 @@ def test_what_the_library_logs_and_warns_of_is_in_the_log(log):
     assert "beware" in text
 
 
-def test_an_error_of_the_users_is_plain_sentences_without_traceback(log, capfd):
+def test_an_error_of_the_user_is_shown_in_sentences_without_traceback(log, capfd):
     error = ConfigError("found X", where="here", expected="Y", todo="write Y")
     with pytest.raises(SystemExit) as ended:
         run(log, lambda: fail(error))
@@ -73,7 +73,7 @@ def test_an_error_of_the_users_is_plain_sentences_without_traceback(log, capfd):
         assert "done" not in text
 
 
-def test_an_error_of_ours_leaves_its_traceback_in_the_log(log, capfd):
+def test_an_error_of_the_program_leaves_its_traceback_in_the_log(log, capfd):
     with pytest.raises(SystemExit) as ended:
         run(log, lambda: fail(ZeroDivisionError("a bug")))
     assert ended.value.code == 1
@@ -87,7 +87,7 @@ def test_an_interruption_is_not_swallowed(log):
         run(log, lambda: fail(KeyboardInterrupt()))
 
 
-def test_a_job_that_goes_well_is_silent_on_the_screen(log, capfd):
+def test_a_successful_job_prints_nothing(log, capfd):
     run(log)
     assert capfd.readouterr() == ("", "")
 
@@ -98,7 +98,7 @@ def test_a_second_try_starts_a_new_log(log):
     assert "first" not in log.read_text(encoding="utf-8")
 
 
-def test_a_rule_without_log_runs_too(capfd):
+def test_a_rule_without_log_can_run(capfd):
     run(None)
     assert capfd.readouterr().out == ""
 
@@ -109,7 +109,7 @@ def test_no_token_of_the_environment_is_logged(log, monkeypatch):
     assert TOKEN not in log.read_text(encoding="utf-8")
 
 
-def test_what_the_library_says_goes_on_as_finished_text():
+def test_messages_of_the_library_are_passed_on_formatted():
     said = logging.getLogger("a workflow's")
     records = []
     handler = logging.Handler()

@@ -7,10 +7,10 @@ from internal_physics.ground.names import NAME
 @pytest.mark.parametrize(
     "name", ["a", "nan", "NA", "null", "None", "TRUE", "1", "007", "1e3", "1.10", "inf", "a.b-c_d"]
 )
-def test_names_that_can_be_used(name):
+def test_valid_names(name):
     assert NAME.fullmatch(name)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a b", "-a", ".a", "_a", "a/b", "a\n", "é", "a" * 101])
-def test_names_that_cannot(name):
+def test_invalid_names(name):
     assert not NAME.fullmatch(name)

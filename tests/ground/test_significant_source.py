@@ -68,7 +68,7 @@ def test_docstrings_and_comments_do_not_count(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_all_else_counts(path):
+def test_everything_else_counts(path):
     """Every token of code is kept, in order; docstrings are the only tokens that vanish."""
     text = path.read_text(encoding="utf-8")
     kept, given = code_tokens(significant_source(text) + "\n"), code_tokens(text)

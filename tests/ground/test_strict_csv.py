@@ -112,7 +112,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("content", "line", "what"), WRONG.values(), ids=WRONG)
-def test_what_can_be_misread_is_refused_with_its_line(tmp_path, content, line, what):
+def test_input_that_can_be_misread_is_refused_with_its_line(tmp_path, content, line, what):
     error = refused(tmp_path, content)
     assert what in error.what
     assert error.where == (f"t.csv: {line}" if line else "t.csv")
@@ -125,15 +125,15 @@ def test_an_unknown_column_is_refused_even_where_it_is_empty(tmp_path):
     assert (error.expected, error.todo) == ("some of name, text, kind", "did you mean 'kind'?")
 
 
-def test_a_misspelt_column_is_named_before_the_one_that_is_missing(tmp_path):
+def test_a_misspelt_column_is_reported_before_the_missing_one(tmp_path):
     error = refused(tmp_path, "name,txt\na,x\n", known=COLUMNS)
     assert (error.what, error.todo) == ("unknown column 'txt'", "did you mean 'text'?")
 
 
-def test_other_columns_are_kept_where_none_are_named(tmp_path):
+def test_all_columns_are_kept_if_none_are_required(tmp_path):
     assert cells(read(tmp_path, "name,text,note\na,x,y\n")) == [{"name": "a", "text": "x", "note": "y"}]
 
 
-def test_the_kind_of_error_is_the_callers(tmp_path):
+def test_the_caller_chooses_the_kind_of_error(tmp_path):
     with pytest.raises(PromptError):
         read(tmp_path, "name\n", error=PromptError)

@@ -46,13 +46,13 @@ def test_a_merge_may_be_overridden(tmp_path):
     assert read(tmp_path, MERGED)["last"] == {"source": "a", "dtype": "float16"}
 
 
-def test_an_override_seen_through_a_later_merge_is_no_repetition(tmp_path):
+def test_an_override_in_a_later_merge_is_not_a_repetition(tmp_path):
     # The mapping at the top is built first and merges `inner` before `inner` itself is built.
     found = read(tmp_path, DEEP_MERGED)
     assert found["top"] == found["outer"]["middle"]["inner"] == {"dtype": "bfloat16"}
 
 
-def test_equal_keys_of_different_mappings_are_no_repetition(tmp_path):
+def test_equal_keys_of_different_mappings_are_not_a_repetition(tmp_path):
     assert read(tmp_path, "a: {x: 1}\nb: {x: 1}\n") == {"a": {"x": 1}, "b": {"x": 1}}
 
 
@@ -71,7 +71,7 @@ def test_a_file_in_another_encoding_names_the_file(tmp_path):
     assert "latin.yaml" in str(refused.value)
 
 
-def test_nothing_but_plain_types_is_built(tmp_path):
+def test_only_plain_types_are_built(tmp_path):
     with pytest.raises(ConfigError, match="not valid YAML"):
         read(tmp_path, "a: !!python/object/apply:os.getcwd []\n")
 
@@ -83,21 +83,21 @@ def refused(folder, text):
     return error.value
 
 
-def test_the_line_of_what_is_no_yaml_is_named(tmp_path):
+def test_the_line_of_invalid_yaml_is_named(tmp_path):
     error = refused(tmp_path, "a: 1\nb: [1, 2\nc: 3\n")
     assert error.what.startswith("not valid YAML: ")
     assert error.what.endswith("in line 3, column 2")
 
 
 @pytest.mark.parametrize("text", ["a: 2020-13-45\n", "a: !!int x\n", f"a: {'9' * 5000}\n", "a: !!float x\n"])
-def test_a_date_or_number_that_there_is_not(tmp_path, text):
+def test_an_impossible_date_or_number(tmp_path, text):
     error = refused(tmp_path, text)
     assert "not valid YAML" in error.what
     assert "in quotes" in error.todo
 
 
 @pytest.mark.parametrize("n_levels", [101, 20_000, 1_000_000])
-def test_levels_beyond_what_can_be_read(tmp_path, n_levels):
+def test_too_many_levels(tmp_path, n_levels):
     assert refused(tmp_path, "\n" + "[" * n_levels).what == "it is nested deeper than 100 levels, in line 2"
 
 
@@ -106,7 +106,7 @@ def test_an_alias_to_itself(tmp_path, text):
     assert refused(tmp_path, text).what == "an alias refers to itself"
 
 
-def test_aliases_that_stand_for_more_than_memory_holds(tmp_path):
+def test_aliases_that_expand_beyond_memory(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     assert "millions of entries" in refused(tmp_path, "\n".join(lines)).what
@@ -117,10 +117,10 @@ def test_other_damage_is_refused_too(tmp_path, text):
     assert refused(tmp_path, text).what
 
 
-def test_a_missing_file_is_refused_in_words(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="there is no such file"):
         load_yaml(tmp_path / "none.yaml")
 
 
-def test_an_empty_file_holds_nothing(tmp_path):
+def test_an_empty_file_gives_nothing(tmp_path):
     assert read(tmp_path, "") is None

@@ -29,7 +29,7 @@ def test_a_missing_file(tmp_path):
     assert error.todo == "check the path; it is relative to the working directory"
 
 
-def test_a_file_where_a_folder_is_named(tmp_path):
+def test_a_file_in_place_of_a_folder(tmp_path):
     (tmp_path / "f").write_text("x")
     assert refused(tmp_path / "f" / "g").what == "there is no such file"
 
@@ -58,7 +58,7 @@ def test_a_path_with_a_nul():
     assert "it is not a valid path" in refused("a\0b").what
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+def test_a_file_without_permission_to_read(tmp_path, monkeypatch):
     def refuse(self):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
@@ -68,11 +68,11 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     assert error.todo == "change its permissions, or those of the folders above it"
 
 
-def test_another_refusal_is_passed_on():
+def test_another_error_is_passed_on():
     assert explain_os_error(OSError(errno.EIO, "Input/output error")) == "it cannot be read (Input/output error)"
 
 
-def test_the_line_of_what_is_no_text(tmp_path):
+def test_the_line_that_is_not_text_is_named(tmp_path):
     (tmp_path / "t").write_bytes(b"a\nb\n\xff\n")
     error = refused(tmp_path / "t")
     assert "not UTF-8 text" in error.what
@@ -88,6 +88,6 @@ def test_other_kinds_of_files_are_named(tmp_path, start):
     assert error.what.endswith(", not text")
 
 
-def test_the_kind_of_error_is_the_callers(tmp_path):
+def test_the_caller_chooses_the_kind_of_error(tmp_path):
     with pytest.raises(PromptError):
         read_text(tmp_path / "none", error=PromptError)

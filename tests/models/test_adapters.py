@@ -33,7 +33,7 @@ def message(function, *arguments):
 
 
 @pytest.mark.parametrize("place", ["", "checkpoint-500"])
-def test_one_beside_its_base_is_refused_with_its_kind_and_base(folder, tmp_path, place):
+def test_an_adapter_beside_its_base_is_refused_with_its_kind_and_base(folder, tmp_path, place):
     write(folder / place / "adapter_config.json", LORA)
     (folder / place / "adapter_model.safetensors").write_bytes(b"weights")
     error = message(fetch, parse_source(f"path:{folder}"), tmp_path / "snapshot")
@@ -45,7 +45,7 @@ def test_one_beside_its_base_is_refused_with_its_kind_and_base(folder, tmp_path,
     assert message(ip.load, str(folder)).what == error.what
 
 
-def test_one_alone_is_refused_as_what_it_is(folder, tmp_path):
+def test_an_adapter_alone_is_refused_as_an_adapter(folder, tmp_path):
     for name in ("config.json", "model.safetensors"):
         (folder / name).unlink()
     write(folder / "adapter_config.json", LORA)
@@ -53,7 +53,7 @@ def test_one_alone_is_refused_as_what_it_is(folder, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_model.bin", "pytorch_lora_weights.safetensors"])
-def test_weights_alone_are_enough(folder, name):
+def test_weights_of_an_adapter_are_recognised_without_its_settings(folder, name):
     (folder / name).write_bytes(b"weights")
     error = message(refuse_adapter, folder, "path:x")
     assert error.what == f"{name} is an adapter, which would not be applied"
@@ -64,6 +64,6 @@ def test_settings_that_cannot_be_read_are_refused_with_their_file(folder):
     assert message(refuse_adapter, folder, "path:x").where == str(folder / "adapter_config.json")
 
 
-def test_a_model_without_one_is_let_through(folder):
+def test_a_model_without_adapter_is_accepted(folder):
     (folder / "tokenizer").mkdir()
     refuse_adapter(folder, "path:x")

@@ -65,7 +65,7 @@ def refused(function, *args):
     return error.value
 
 
-def test_what_lies_beside_a_model_does_not_count(folder):
+def test_other_files_beside_a_model_do_not_count(folder):
     before = used_files(folder)
     for name in BESIDE:
         (folder / name).write_text("{}")
@@ -81,7 +81,7 @@ def test_what_lies_beside_a_model_does_not_count(folder):
     ]
 
 
-def test_code_of_the_models_own_counts_where_it_is_trusted(folder):
+def test_code_of_the_model_counts_if_it_is_trusted(folder):
     for name in ("modeling_x.py", "its_words.txt"):
         (folder / name).write_text("")
     assert set(names(used_files(folder, trust_remote_code=True))) - set(names(used_files(folder))) == {
@@ -107,13 +107,13 @@ def test_shards_count_with_their_index(folder):
     ]
 
 
-def test_one_file_goes_before_an_index_as_in_transformers(folder):
+def test_a_single_file_comes_before_an_index_as_in_transformers(folder):
     write_index(folder, {"a": "model-1.safetensors"})
     assert names(weight_files(folder)) == ["model.safetensors"]
     assert "model.safetensors.index.json" not in names(used_files(folder))
 
 
-def test_weights_that_the_config_names(folder):
+def test_weights_named_by_the_config(folder):
     write_safetensors(folder / "other.safetensors", b=[5])
     (folder / "config.json").write_text(json.dumps({"transformers_weights": "other.safetensors"}))
     assert [t.name for t in stored_tensors(folder)] == ["b"]
@@ -154,7 +154,7 @@ def test_a_missing_shard_is_named(folder):
         ("[" * 100_000, "not valid JSON"),
     ],
 )
-def test_an_index_that_says_nothing_is_named(folder, content, what):
+def test_an_empty_index_is_named(folder, content, what):
     index = shard(folder, "part-1.safetensors")
     index.write_text(content)
     error = refused(weight_files, folder)
@@ -169,7 +169,7 @@ def test_json_that_is_damaged_is_named(folder):
     assert error.where == str(folder / "tokenizer.json")
 
 
-def test_whole_files_are_let_through(tmp_path):
+def test_complete_files_are_accepted(tmp_path):
     check_whole(used_files(save_snapshot(tmp_path / "m")))
 
 
@@ -199,11 +199,11 @@ class TestLocalFiles:
         (folder / "pytorch_model.bin").write_bytes(b"")
         assert str(folder / "pytorch_model.bin") in local_files(parse_source(f"path:{folder}"))
 
-    def test_of_what_is_not_there_and_of_hubs(self, tmp_path):
+    def test_of_missing_folders_and_hubs(self, tmp_path):
         assert local_files(parse_source(f"path:{tmp_path}/none")) == []
         assert local_files(parse_source("hf:org/name")) == []
 
-    def test_of_a_damaged_folder_all_are_so_that_its_error_is_shown_by_fetch(self, folder):
+    def test_of_a_damaged_folder_all_files_count_so_that_fetch_shows_the_error(self, folder):
         shard(folder, "part-1.safetensors").write_text("{")
         (folder / "README.md").write_text("x")
         assert set(names(local_files(parse_source(f"path:{folder}")))) == {p.name for p in folder.iterdir()}

@@ -110,7 +110,7 @@ def test_biases_that_the_config_forgets_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_what_transformers_saves_is_whole(saved, name):
+def test_a_model_saved_by_transformers_is_complete(saved, name):
     load(saved / name, name)
 
 
@@ -118,7 +118,7 @@ def test_what_transformers_saves_is_whole(saved, name):
 @pytest.mark.parametrize(
     "name", ["gpt2", "llama_tied", "gpt_neox", "falcon", "bloom", "opt", "gemma2", "phi3", "qwen3", "bert", "roberta"]
 )
-def test_what_transformers_saves_is_whole_in_shards_and_pickles_too(saved, tmp_path, name, form):
+def test_a_model_saved_in_shards_and_pickles_is_complete_too(saved, tmp_path, name, form):
     """Tied and untied heads among them; all classes of transformers 5.23 were tried once, none was refused wrongly."""
     module = load(saved / name, name).module
     folder = Path(shutil.copytree(saved / name, tmp_path / "source"))
@@ -147,18 +147,18 @@ def test_what_transformers_saves_is_whole_in_shards_and_pickles_too(saved, tmp_p
     ],
     ids=["rotary", "mask", "mask-bytes", "masked-bias", "mask-bool", "positions", "any-mask", "count"],
 )
-def test_buffers_of_old_checkpoints_are_let_through(change, name, extra):
+def test_buffers_of_old_checkpoints_are_accepted(change, name, extra):
     load(change(name, extra), name)
 
 
-def test_a_mask_that_is_none_is_not_let_through(change):
+def test_a_weight_named_like_a_mask_buffer_is_refused(change):
     mask = torch.ones(16, 16).tril()
     mask[3, 2] = 0.5
     assert "some_mask" in refusal(change("llama", {"model.layers.0.self_attn.some_mask": mask})).what
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta"])
-def test_the_heads_that_a_masked_model_was_trained_with_too_are_let_through(change, name):
+def test_further_heads_of_the_pretraining_of_a_masked_model_are_accepted(change, name):
     """As in the published checkpoints: a pooler, and a head that tells whether one sentence follows another."""
     extra = {f"{name}.pooler.dense.weight": torch.randn(32, 32), f"{name}.pooler.dense.bias": torch.randn(32)}
     if name == "bert":
@@ -183,7 +183,7 @@ def test_a_config_with_more_layers_than_are_stored_is_refused(change):
     )
 
 
-def test_weights_of_another_shape_are_named_with_both(change):
+def test_weights_of_another_shape_are_named_with_both_shapes(change):
     error = refusal(change("llama", {"model.layers.1.mlp.up_proj.weight": torch.randn(60, 32)}))
     assert error.what == (
         "1 tensor (model.layers.1.mlp.up_proj.weight (60, 32) instead of (64, 32)) of it: "
@@ -216,7 +216,7 @@ def test_a_tensor_in_two_shards_is_refused(saved, tmp_path):
     assert f"1 tensor ({list(tensors)[14]}) of it: several for one weight" in refusal(folder).what
 
 
-def test_an_index_that_names_a_file_that_is_not_there_is_refused(saved, tmp_path):
+def test_an_index_that_names_a_missing_file_is_refused(saved, tmp_path):
     folder = Path(shutil.copytree(saved / "llama", tmp_path / "llama"))
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     index = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
@@ -241,7 +241,7 @@ def test_a_stored_head_is_used_although_the_config_ties_it(saved, change):
     assert torch.equal(open_readout(folder, LoadOptions(device="cpu")).head.weight, head)
 
 
-def test_the_lens_of_a_stored_head_is_the_whole_models(change):
+def test_the_lens_of_a_stored_head_equals_the_whole_model(change):
     folder = change("llama", tie_word_embeddings=True)
     whole = load(folder)
     full = Readout(whole.module, whole.anatomy).logits(RESIDUAL)

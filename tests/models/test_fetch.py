@@ -14,7 +14,7 @@ def path_source(folder, **options):
 
 
 class TestPath:
-    def test_what_a_model_needs_is_taken_and_described(self, folder, snapshot):
+    def test_the_files_of_a_model_are_taken_and_described(self, folder, snapshot):
         manifest = fetch(path_source(folder), snapshot)
         assert names(snapshot) == KEPT | {MANIFEST}
         assert set(manifest.files) == KEPT
@@ -26,11 +26,11 @@ class TestPath:
         fetch(path_source(folder), tmp_path / "again")
         assert (snapshot / MANIFEST).read_bytes() == (tmp_path / "again" / MANIFEST).read_bytes()
 
-    def test_weights_are_not_copied_where_they_can_be_linked(self, folder, snapshot):
+    def test_weights_are_linked_if_possible(self, folder, snapshot):
         fetch(path_source(folder), snapshot)
         assert os.path.samefile(folder / "model.safetensors", snapshot / "model.safetensors")
 
-    def test_weights_are_copied_where_they_cannot(self, folder, snapshot, monkeypatch):
+    def test_weights_are_copied_if_they_cannot_be_linked(self, folder, snapshot, monkeypatch):
         def no_link(*_):
             raise OSError("another file system")
 
@@ -46,7 +46,7 @@ class TestPath:
         assert not (snapshot / "model.safetensors").is_symlink()
         assert (snapshot / "model.safetensors").read_bytes() == WEIGHTS
 
-    def test_a_snapshot_can_be_a_source_and_stays_as_it_was(self, folder, snapshot, tmp_path):
+    def test_a_snapshot_can_be_a_source_and_is_not_changed(self, folder, snapshot, tmp_path):
         first = fetch(path_source(folder), snapshot)
         before = (snapshot / MANIFEST).read_bytes()
         second = fetch(path_source(snapshot), tmp_path / "second")
@@ -59,7 +59,7 @@ class TestPath:
         fetch(path_source(folder), snapshot)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
-    def test_a_path_that_is_not_there(self, snapshot):
+    def test_a_missing_path(self, snapshot):
         error = refused(parse_source("path:no/such/model"), snapshot)
         assert (error.where, error.what) == ("path:no/such/model", "there is no such file or folder")
         assert "check the path" in error.todo
@@ -69,7 +69,7 @@ class TestPath:
         fetch(parse_source("path:~/theirs"), snapshot)
         assert names(snapshot) >= KEPT
 
-    def test_a_folder_that_is_no_model(self, folder, snapshot):
+    def test_a_folder_that_is_not_a_model(self, folder, snapshot):
         (folder / "config.json").unlink()
         error = refused(path_source(folder), snapshot)
         assert error.what == "no config.json in it"
@@ -114,7 +114,7 @@ class TestRemoteCode:
         assert not list(snapshot.glob("*.py"))
         assert (folder / "modeling_x.py").exists()
 
-    def test_code_comes_along_where_it_is_trusted(self, folder, snapshot):
+    def test_code_is_taken_if_it_is_trusted(self, folder, snapshot):
         manifest = fetch(path_source(folder, trust_remote_code=True), snapshot)
         assert manifest.files["modeling_x.py"]["sha256"] == sha256_of(folder / "modeling_x.py")
 
@@ -158,7 +158,7 @@ class TestPickledWeights:
         }
         assert not [name for name in manifest.files if name.endswith(".bin")]
 
-    def test_one_that_would_run_code_is_refused_even_then(self, pickled, snapshot, tmp_path):
+    def test_a_pickle_that_would_run_code_is_refused_even_then(self, pickled, snapshot, tmp_path):
         import torch
 
         torch.save({"x": Opens(tmp_path / "ran")}, pickled / "pytorch_model-00001-of-00002.bin")

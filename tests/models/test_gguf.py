@@ -32,7 +32,7 @@ def header(version=3, n_tensors=0, n_entries=0, magic=b"GGUF"):
     return magic + struct.pack("<IQQ", version, n_tensors, n_entries)
 
 
-def test_weights_are_those_of_the_file(whole, tmp_path):
+def test_weights_equal_those_of_the_file(whole, tmp_path):
     fetch(parse_source(f"path:{whole}"), tmp_path / "snapshot")
     found = load_file(tmp_path / "snapshot" / "model.safetensors")
     theirs = {t.name: torch.from_numpy(t.data.copy()) for t in GGUFReader(whole).tensors}
@@ -102,7 +102,7 @@ def test_another_version(tmp_path, version):
 
 
 @pytest.mark.parametrize("counts", [{"n_tensors": 2**40}, {"n_entries": 2**63}])
-def test_counts_that_would_be_read_for_hours(tmp_path, counts):
+def test_counts_too_large_to_read(tmp_path, counts):
     path = tmp_path / "m.gguf"
     path.write_bytes(header(**counts))
     assert "its header counts" in refused(path).what
@@ -120,7 +120,7 @@ def test_a_header_is_read_as_the_gguf_library_reads_it(whole):
 
 
 @pytest.mark.parametrize("kind", ["Q4_1", "Q8_0", "BF16"])
-def test_what_the_file_stores_is_told_though_the_snapshot_is_float32(tmp_path, kind):
+def test_the_stored_formats_are_reported_although_the_snapshot_is_float32(tmp_path, kind):
     path = write_gguf(tmp_path / "m.gguf", kind=kind)
     assert read_gguf_header(path).stored_as == f"{kind}, F32"
     manifest = fetch(parse_source(f"path:{path}"), tmp_path / "snapshot")
@@ -130,7 +130,7 @@ def test_what_the_file_stores_is_told_though_the_snapshot_is_float32(tmp_path, k
     assert (trace.info.labels["stored_as"], trace.info.labels["dtype"]) == (f"{kind}, F32", "float32")
 
 
-def test_a_gguf_snapshot_from_before_says_nothing_rather_than_float32(tmp_path):
+def test_an_older_gguf_snapshot_reports_no_format_instead_of_float32(tmp_path):
     old = Manifest({"kind": "pypi", "name": "m", "file": "a/m.GGUF"}, "", {})
     assert source_formats(tmp_path, old) == ""
 
@@ -143,7 +143,7 @@ def test_a_gguf_snapshot_from_before_says_nothing_rather_than_float32(tmp_path):
         ("llama.feed_forward_length", 2**30, "it describes a model of "),
     ],
 )
-def test_a_header_that_asks_for_more_than_the_tensors_are(whole, tmp_path, name, value, what):
+def test_a_header_that_needs_more_data_than_the_tensors_have(whole, tmp_path, name, value, what):
     content = whole.read_bytes()
     start = content.index(name.encode()) + len(name) + 4  # after its type, a whole number of 32 bits
     path = tmp_path / "m.gguf"
@@ -164,7 +164,7 @@ def test_a_header_that_asks_for_more_than_the_tensors_are(whole, tmp_path, name,
         (b"general.architecture\x08\0\0\0\5", b"general.architecture\x08\0\0\0\xff", "it is cut off, or a length"),
     ],
 )
-def test_a_header_that_cannot_be(whole, tmp_path, old, new, what):
+def test_an_impossible_header(whole, tmp_path, old, new, what):
     content = whole.read_bytes()
     assert content.count(old) == 1
     path = tmp_path / "m.gguf"
@@ -186,7 +186,7 @@ def test_a_header_that_cannot_be(whole, tmp_path, old, new, what):
         ),
     ],
 )
-def test_a_weight_that_is_not_there_is_not_drawn_at_random(whole, tmp_path, name, other, what):
+def test_a_missing_weight_is_not_drawn_at_random(whole, tmp_path, name, other, what):
     content = whole.read_bytes()
     assert content.count(name) == 1
     path = tmp_path / "m.gguf"

@@ -87,7 +87,7 @@ def test_a_model_that_is_not_the_usual_one_has_a_readout_too(what, tmp_path):
     assert torch.equal(Readout(checked.module, checked.anatomy).logits(RESIDUAL), lazy.logits(RESIDUAL))
 
 
-def test_only_what_is_needed_is_read_from_disk(tmp_path, monkeypatch):
+def test_only_the_needed_tensors_are_read_from_disk(tmp_path, monkeypatch):
     read, values = [], NamedTensor.read
     monkeypatch.setattr(NamedTensor, "read", lambda tensor: (read.append(tensor.key), values(tensor))[1])
     open_readout(saved(tmp_path, "llama_tied"), options_of("llama_tied"))
@@ -172,7 +172,7 @@ def test_a_model_that_does_not_run_apart_from_its_blocks_is_refused(tmp_path, mo
         Readout(full.module, full.anatomy)
 
 
-def test_memory_is_that_of_the_head(tmp_path):
+def test_memory_is_bounded_by_the_head(tmp_path):
     saved(tmp_path, "llama")
     assert estimate_readout(tmp_path, "float32").weights == 4 * 97 * 32
 

@@ -55,7 +55,7 @@ def test_linear_maps_shrink_and_embeddings_do_not(tmp_path, quantization, bits):
     assert estimate_memory(tmp_path, "float32", quantization).weights == int(expected)
 
 
-def test_weights_beside_those_that_are_loaded_do_not_count(snapshots, tmp_path):
+def test_weights_that_are_not_loaded_do_not_count(snapshots, tmp_path):
     expected = estimate_memory(snapshots["llama"], "float32", "none")
     folder = shutil.copytree(snapshots["llama"], tmp_path / "two")
     shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
@@ -75,7 +75,7 @@ def test_shards_are_added_up_and_no_weight_is_read(tmp_path):
     assert estimate_memory(tmp_path, "bfloat16", "none").weights == 3 * 10**9 * 2
 
 
-def test_the_total_is_the_libraries_and_the_larger_of_loading_and_recording(snapshots):
+def test_the_total_is_that_of_the_libraries_plus_the_larger_of_loading_and_recording(snapshots):
     estimate = estimate_memory(snapshots["llama"], "float32", "none")
     assert estimate.loading == 0  # it is used where it lies
     assert estimate.recording > estimate.weights / 2
@@ -89,7 +89,7 @@ def test_the_total_is_the_libraries_and_the_larger_of_loading_and_recording(snap
     assert estimate.total_mb * 1_000_000 >= estimate.total > (estimate.total_mb - 1) * 1_000_000
 
 
-def test_stored_types_count_and_not_the_requested_ones(tmp_path):
+def test_stored_types_count_instead_of_requested_ones(tmp_path):
     """4-bit codes stay as they are stored; FP8 and MXFP4 become weights of dtype, and their scales vanish."""
     codes = {"up.weight": ("U8", [128, 1]), "up.weight.absmax": ("F32", [4]), "norm.weight": ("F32", [64])}
     folder = quantised(tmp_path / "nf4", {"quant_method": "bitsandbytes", "load_in_4bit": True}, codes)
@@ -129,13 +129,13 @@ def test_attention_rows_are_counted_from_the_config(snapshots, tmp_path):
     assert kept - without == 4 * 1000 * 1000 * 12
 
 
-def test_spectra_take_as_many_matrices_as_there_are_threads(tmp_path):
+def test_spectra_need_one_matrix_per_thread(tmp_path):
     write_safetensors(tmp_path / "model.safetensors", a=[1000, 100], b=[1000, 100], c=[10, 10])
     one, two = (estimate_spectra(tmp_path, "float32", "none", threads).recording for threads in (1, 2))
     assert two - one == 12 * 1000 * 100
 
 
-def test_a_model_that_fits_is_let_through():
+def test_a_model_that_fits_is_accepted():
     require_fits(MemoryEstimate(10, 10**9, 10**9), available=10, place="cpu")
 
 
@@ -157,7 +157,7 @@ def test_a_model_too_large_is_refused_before_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "balanced"])
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch, device):
+def test_a_missing_gpu_is_refused(monkeypatch, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError) as error:
         resolve_device(device)
@@ -166,12 +166,12 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch, device):
 
 
 @pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
-def test_auto_takes_a_gpu_where_there_is_one(monkeypatch, available, device):
+def test_auto_takes_a_gpu_if_there_is_one(monkeypatch, available, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     assert resolve_device("auto") == device
 
 
-def test_a_checkpoint_without_its_head_is_refused_instead_of_drawn_at_random(tmp_path):
+def test_a_checkpoint_without_its_head_is_refused(tmp_path):
     save_snapshot(tmp_path, "llama")
     build_model("llama").model.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=r"it lacks 1 weight \(lm_head\.weight\) of a LlamaForCausalLM") as error:

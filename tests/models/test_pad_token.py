@@ -28,5 +28,5 @@ def test_a_config_that_pads_beyond_the_embedding_is_refused(tmp_path, name, pad)
 
 
 @pytest.mark.parametrize("pad", [None, -1, 96])
-def test_other_paddings_are_let_through(tmp_path, pad):
+def test_other_paddings_are_accepted(tmp_path, pad):
     assert load_snapshot(snapshot_with_pad(tmp_path, "llama", pad), LoadOptions()).pad_id == 0

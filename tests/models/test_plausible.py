@@ -51,17 +51,17 @@ def test_more_numbers_than_the_files_hold(whole, monkeypatch, name, entry, numbe
     assert error.expected == "the config that belongs to the weights"
 
 
-def test_a_config_in_the_config_counts(tmp_path):
+def test_a_nested_config_counts(tmp_path):
     with pytest.raises(ModelError, match="its num_layers is 1000, and there are 2 tensors"):
         refuse_deep({"text_config": {"num_layers": 1000}, "layer_types": ["a"] * 9, "vision_feature_layer": -2}, 2, "x")
 
 
-def test_as_many_blocks_as_shared_tensors_allow():
+def test_blocks_that_share_tensors_are_accepted():
     refuse_deep({"num_hidden_layers": 120, "num_hidden_groups": 1, "use_cache": True}, 25, "x")
 
 
 @pytest.mark.parametrize("n_tokens", [0, 1])
-def test_a_model_that_reads_no_two_tokens(whole, n_tokens):
+def test_a_model_that_cannot_read_two_tokens(whole, n_tokens):
     path = whole["llama"] / "config.json"
     before = path.read_text()
     path.write_text(json.dumps(json.loads(before) | {"max_position_embeddings": n_tokens}))
@@ -71,7 +71,7 @@ def test_a_model_that_reads_no_two_tokens(whole, n_tokens):
     assert error.value.where == str(whole["llama"])
 
 
-def test_an_error_of_the_proof_names_the_folder(whole, monkeypatch):
+def test_an_error_of_the_check_on_loading_names_the_folder(whole, monkeypatch):
     def fail(_model):
         raise ModelError("not finite", where="LlamaForCausalLM", todo="another dtype")
 

@@ -159,7 +159,7 @@ def test_8_bit_gradients_are_straight_through(tiny_snapshot):
         assert_gradients_equal(traces[name], gradients)
 
 
-def test_8_bit_gradients_are_near_those_of_the_dequantised_weights(tiny_snapshot):
+def test_8_bit_gradients_are_close_to_those_of_the_dequantised_weights(tiny_snapshot):
     pair = twins(tiny_snapshot, "int8")
     traces = record(pair.quantized, [encoded(n, ids) for n, ids in PROMPTS.items()])
     for name, ids in PROMPTS.items():
@@ -169,7 +169,7 @@ def test_8_bit_gradients_are_near_those_of_the_dequantised_weights(tiny_snapshot
         assert np.abs(ratios - 1).max() <= INT8_NORM_TINY
 
 
-def test_rounding_of_16_bit_products_is_no_fault_of_the_padding(tiny_snapshot):
+def test_rounding_of_16_bit_products_is_not_taken_for_an_error_of_padding(tiny_snapshot):
     """On a GPU, 4-bit maps multiply in bfloat16 and a padded batch is rounded in another way. Seen: 2e-2 (H100)."""
 
     def round_in_another_way(_module, _args, output):
@@ -199,7 +199,7 @@ def test_norms_on_the_fly_equal_norms_of_factors(tiny_snapshot, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_record_or_another_pass_in_between_changes_no_bit(tiny_snapshot, kind):
+def test_another_record_or_another_pass_in_between_changes_nothing(tiny_snapshot, kind):
     """On CPUs with AVX512-BF16 bitsandbytes repacks 4-bit weights in a pass without gradients, and then gives none."""
     model = twins(tiny_snapshot, kind).quantized
     prompts = [encoded(n, ids) for n, ids in PROMPTS.items()]

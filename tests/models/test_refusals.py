@@ -26,11 +26,11 @@ def refused(problem, **options):
 @pytest.mark.parametrize(
     "problem", [ValueError("no good"), Exception("no good"), AttributeError("no good"), PanicException("no good")]
 )
-def test_whatever_is_raised_names_the_file(problem):
+def test_every_error_names_the_file(problem):
     assert refused(problem).what == "it cannot be read: no good"
 
 
-def test_an_error_of_ours_comes_as_it_is():
+def test_a_user_error_is_passed_on_unchanged():
     ours = ModelError("so it is", where="elsewhere")
     with pytest.raises(ModelError) as error, reading("it cannot be read", "some/file"):
         raise ours
@@ -38,12 +38,12 @@ def test_an_error_of_ours_comes_as_it_is():
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, MemoryError])
-def test_what_is_not_the_files_fault_passes(stop):
+def test_errors_that_the_file_did_not_cause_are_passed_on(stop):
     with pytest.raises(stop), reading("it cannot be read", "some/file"):
         raise stop
 
 
-def test_the_kind_of_error_is_the_callers():
+def test_the_caller_chooses_the_kind_of_error():
     with pytest.raises(ModelError), reading("it cannot be read", "some/file", ModelError):
         raise ValueError
 
@@ -72,7 +72,7 @@ def test_a_missing_package_is_found_behind_another_error():
     assert "the package tiktoken" in refused(problem).what
 
 
-def test_a_file_that_only_speaks_of_a_package_is_no_missing_package():
+def test_a_file_that_mentions_a_package_is_not_a_missing_package():
     assert "package" not in refused(ValueError("the sentencepiece model is damaged")).what
 
 

@@ -99,7 +99,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("entry", WRONG.values(), ids=WRONG)
-def test_what_a_header_cannot_say(tmp_path, entry):
+def test_invalid_headers(tmp_path, entry):
     path = tmp_path / "f.safetensors"
     header = json.dumps({"t": entry}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(24))
@@ -117,7 +117,7 @@ def test_tensors_that_overlap(tmp_path):
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_what_safetensors_refuses_is_refused(tmp_path, data):
+def test_headers_that_safetensors_refuses_are_refused(tmp_path, data):
     """Bytes of a header changed at random: never more is accepted than safetensors accepts."""
     content = bytearray(safetensors_header({"a": ("F32", [2, 3]), "bc": ("I32", [4])}) + bytes(40))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -79,7 +79,7 @@ def refusal(folder: Path, **options: str) -> ModelError:
 
 
 @pytest.mark.parametrize("name", HOW)
-def test_labels_and_records_tell_what_ran(folders, name):
+def test_labels_and_records_name_the_formats_that_ran(folders, name):
     model = ip.load(str(folders / name))
     labels = ip.record(model, TEXT).info.labels
     assert labels["quantization"] == NAMES[name]
@@ -111,7 +111,7 @@ def test_labels_of_a_plain_checkpoint_are_read_from_the_modules_too(folders, opt
 
 
 @pytest.mark.parametrize("name", ["nf4", "fp4", "int8"])
-def test_a_saved_model_records_what_the_same_one_quantised_while_loading_does(folders, name):
+def test_a_saved_quantised_model_gives_the_same_records_as_one_quantised_while_loading(folders, name):
     saved, loaded = ip.load(str(folders / name)), ip.load(str(folders / "plain"), quantization=name)
     first, second = ip.record(saved, TEXT), ip.record(loaded, TEXT)
     assert first.loss_nats == pytest.approx(second.loss_nats, rel=SAME_PASS)
@@ -120,7 +120,7 @@ def test_a_saved_model_records_what_the_same_one_quantised_while_loading_does(fo
 
 
 @pytest.mark.parametrize("name", HOW)
-def test_the_readout_of_a_saved_model_is_the_whole_models(folders, name):
+def test_the_readout_of_a_saved_model_equals_the_whole_model(folders, name):
     options = LoadOptions(device="cpu")
     whole = load_snapshot(folders / name, options)
     residual = np.random.default_rng(0).standard_normal((3, 64))
@@ -129,7 +129,7 @@ def test_the_readout_of_a_saved_model_is_the_whole_models(folders, name):
 
 
 @pytest.mark.parametrize("name", ["nf4", "int8"])
-def test_a_readout_that_is_stored_quantised_is_the_whole_models(tmp_path, name):
+def test_a_readout_that_is_stored_quantised_equals_the_whole_model(tmp_path, name):
     """BERT's transform before its head is a linear map outside the blocks."""
     torch.manual_seed(0)
     T.BertForMaskedLM(T.BertConfig(**MLP)).save_pretrained(tmp_path / "plain")
@@ -184,7 +184,7 @@ def test_a_contradiction_is_found_before_the_weights_are_read(folders, monkeypat
     assert "already quantised: nf4" in refusal(folders / "nf4", quantization="int8").what
 
 
-def test_the_lens_heeds_the_stored_quantisation_too(folders):
+def test_the_lens_uses_the_stored_quantisation_too(folders):
     with pytest.raises(ModelError, match="the checkpoint is already quantised: nf4"):
         open_readout(folders / "nf4", LoadOptions(device="cpu", quantization="int8"))
 
@@ -193,7 +193,7 @@ def test_the_lens_heeds_the_stored_quantisation_too(folders):
 
 
 @pytest.mark.parametrize("method", ["gptq", "awq", "hqq", "quanto", "compressed-tensors", "aqlm"])
-def test_a_method_that_cannot_be_loaded_here_is_refused_in_words(folders, tmp_path, method):
+def test_a_method_that_cannot_be_loaded_here_is_refused(folders, tmp_path, method):
     settings = {"quant_method": method, "bits": 4, "config_groups": {}, "group_size": 64}
     folder = edit_config(copy(folders / "plain", tmp_path), quantization_config=settings)
     assert refusal(folder).what.startswith(f"it is quantised by {method}, and transformers cannot load that here: ")
@@ -210,7 +210,7 @@ def test_a_method_that_transformers_does_not_know_is_refused(folders, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_fp8_is_dequantised_and_says_so(tmp_path, dtype):
+def test_fp8_is_dequantised_and_reported(tmp_path, dtype):
     folder = save_fp8(tmp_path / "fp8")
     model = ip.load(str(folder), dtype=dtype)
     assert {p.dtype for p in model.module.parameters()} == {getattr(torch, dtype)}

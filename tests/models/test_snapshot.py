@@ -35,7 +35,7 @@ def test_the_manifest_holds_size_and_checksum_of_every_file(folder):
     assert (manifest.source["name"], manifest.revision) == ("somewhere", "rev")
 
 
-def test_what_is_written_reads_back(folder):
+def test_a_written_manifest_reads_back(folder):
     assert write_manifest(folder, SOURCE, "rev") == read_manifest(folder)
 
 
@@ -58,7 +58,7 @@ def test_a_checksum_of_a_file_longer_than_one_read(tmp_path):
 
 
 @pytest.mark.parametrize(("missing", "ending"), [("config.json", "config.json"), ("*.safetensors", ".safetensors")])
-def test_a_folder_that_is_no_model_is_refused(folder, missing, ending):
+def test_a_folder_that_is_not_a_model_is_refused(folder, missing, ending):
     for path in folder.glob(missing):
         path.unlink()
     with pytest.raises(SourceError) as error:
@@ -69,7 +69,7 @@ def test_a_folder_that_is_no_model_is_refused(folder, missing, ending):
 
 
 @pytest.mark.parametrize("harm", ["missing", "truncated", "longer"])
-def test_a_file_that_is_not_whole_is_named(folder, harm):
+def test_an_incomplete_file_is_named(folder, harm):
     write_manifest(folder, SOURCE, "rev")
     weights = folder / "model.safetensors"
     if harm == "missing":
@@ -109,13 +109,13 @@ class TestChecksums:
         assert error.value.expected == hashlib.sha256(bytes(100)).hexdigest()
         assert error.value.todo == "delete the folder and fetch again"
 
-    def test_a_file_changed_after_it_was_found_right_is_found_out(self, folder, weights):
+    def test_a_file_changed_after_its_verification_is_detected(self, folder, weights):
         read_manifest(folder)
         weights.write_bytes(bytes(99) + b"1")
         with pytest.raises(SourceError, match="has changed"):
             read_manifest(folder)
 
-    def test_checksums_are_computed_once_and_again_for_what_was_touched(self, folder, weights, hashed):
+    def test_checksums_are_computed_once_and_again_for_touched_files(self, folder, weights, hashed):
         read_manifest(folder)
         assert sorted(hashed) == ["config.json", "extra.txt", "model-2.safetensors", "model.safetensors"]
         read_manifest(folder)
@@ -124,18 +124,18 @@ class TestChecksums:
         read_manifest(folder)
         assert hashed[4:] == ["model.safetensors"]
 
-    def test_a_fetched_snapshot_is_known_to_be_right(self, folder, weights, hashed):
+    def test_a_fetched_snapshot_counts_as_verified(self, folder, weights, hashed):
         note_verified(folder, write_manifest(folder, SOURCE, "rev"))
         hashed.clear()
         read_manifest(folder)
         assert hashed == []
 
     @pytest.mark.parametrize("notes", ["", "{", "[]", "3", '{"model.safetensors": 1}'])
-    def test_notes_that_say_nothing_are_no_hindrance(self, folder, weights, notes):
+    def test_invalid_verification_files_are_ignored(self, folder, weights, notes):
         folder.with_name(f".{folder.name}.verified.json").write_text(notes)
         assert read_manifest(folder).weight_bytes == 120
 
-    def test_a_folder_that_cannot_be_written_beside_is_read_all_the_same(self, folder, weights, monkeypatch):
+    def test_a_snapshot_in_a_read_only_folder_can_be_read(self, folder, weights, monkeypatch):
         def refuse(*_):
             raise StoreError("read-only")
 
@@ -144,7 +144,7 @@ class TestChecksums:
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", json.dumps({"foreign": 1}), "null", "3"])
-def test_a_folder_without_a_manifest_of_ours_is_no_snapshot(folder, content):
+def test_a_folder_without_our_manifest_is_not_a_snapshot(folder, content):
     if content is not None:
         (folder / MANIFEST).write_text(content)
     with pytest.raises(SourceError, match="this is not a snapshot") as error:
@@ -168,7 +168,7 @@ def test_a_folder_without_a_manifest_of_ours_is_no_snapshot(folder, content):
         {"more": 1},
     ],
 )
-def test_a_manifest_of_other_content_is_refused(folder, changes):
+def test_a_manifest_with_other_content_is_refused(folder, changes):
     write_manifest(folder, SOURCE, "rev")
     raw = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(raw | changes))

@@ -53,7 +53,7 @@ def test_an_unknown_kind_is_refused_with_all_forms(text):
     assert all(form in error.value.expected for form in ("pypi:name==version", "hf:org/name@revision", "path:folder"))
 
 
-def test_what_belongs_to_the_source_is_kept():
+def test_options_of_the_source_are_kept():
     source = parse_source("path:x", file="f", sha256="a" * 64, allow_pickle=True, trust_remote_code=True)
     assert source == Source("path", "x", "", "f", "a" * 64, True, True)
 

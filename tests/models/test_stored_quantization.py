@@ -67,7 +67,7 @@ def test_every_method_is_recognised(folder, config, expected):
     ],
     ids=["nothing", "null", "half", "switched-off"],
 )
-def test_what_is_not_quantised(folder, config):
+def test_checkpoints_that_are_not_quantised(folder, config):
     write(folder / "config.json", config)
     assert stored_quantization(folder) is None
 
@@ -80,21 +80,21 @@ def test_what_is_not_quantised(folder, config):
         ({"quantization_config": {"quant_method": 4}}, "its quantization_config names no quant_method"),
     ],
 )
-def test_a_config_that_does_not_say_how_is_refused(folder, config, what):
+def test_a_config_without_the_method_is_refused(folder, config, what):
     write(folder / "config.json", config)
     error = message(stored_quantization, folder)
     assert error.what == what
     assert error.where == str(folder / "config.json")
 
 
-def test_a_config_that_is_no_json_is_refused_with_its_file(folder):
+def test_a_config_that_is_not_json_is_refused_with_its_file(folder):
     (folder / "config.json").write_text('{"quantization_config": ')
     error = message(stored_quantization, folder)
     assert error.what.startswith("not valid JSON: ")
     assert error.where == str(folder / "config.json")
 
 
-def test_the_manifest_tells_it(folder, tmp_path):
+def test_the_manifest_holds_the_quantisation(folder, tmp_path):
     plain = fetch(parse_source(f"path:{folder}"), tmp_path / "plain")
     write(folder / "config.json", {"quantization_config": NF4})
     fetch(parse_source(f"path:{folder}"), tmp_path / "nf4")

@@ -110,7 +110,7 @@ def test_8_bit_weights_are_codes_times_the_scale_of_their_row_before_and_after_a
     torch.testing.assert_close(dense_weight(module), before, rtol=0, atol=0)
 
 
-def test_a_layout_that_is_not_known_is_refused():
+def test_an_unknown_layout_is_refused():
     module = torch.nn.Linear(4, 4)
     module.weight = torch.nn.Parameter(torch.zeros(4, 4, dtype=torch.int16), requires_grad=False)
     with pytest.raises(TypeError, match=r"torch.int16 in a layout that is not known"):

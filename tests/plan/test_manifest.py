@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_the_config_does_not_make_is_moved_aside_and_nothing_else(folder, caplog):
+def test_only_files_that_the_config_does_not_make_are_moved_aside(folder, caplog):
     write_manifest(OWN, "a" * 64, OF_RUN)
     for name in OTHERS:
         aside = Path(name.replace("results/", "results/aside/", 1))
@@ -39,7 +39,7 @@ def test_what_the_config_does_not_make_is_moved_aside_and_nothing_else(folder, c
     assert lines[1:] == [f"# config: {'a' * 64}", *OWN]
 
 
-def test_the_report_of_another_config_goes_too_and_that_of_the_same_stays(folder):
+def test_the_report_of_another_config_is_moved_and_that_of_the_same_config_stays(folder):
     write_manifest(OWN, "a" * 64, OF_RUN)
     write_manifest(OWN[:1], "a" * 64, OF_RUN)
     assert all(Path(name).exists() for name in OF_RUN)
@@ -49,7 +49,7 @@ def test_the_report_of_another_config_goes_too_and_that_of_the_same_stays(folder
     assert all(Path(name.replace("results/", "results/aside/", 1)).read_text() == name for name in OF_RUN)
 
 
-def test_a_later_stranger_of_the_same_name_replaces_the_earlier(folder):
+def test_a_file_moved_later_replaces_one_of_the_same_name(folder):
     write_manifest(OWN, "a" * 64, OF_RUN)
     Path(OTHERS[0]).write_text("later")
     write_manifest(OWN, "a" * 64, OF_RUN)
@@ -57,7 +57,7 @@ def test_a_later_stranger_of_the_same_name_replaces_the_earlier(folder):
     assert strangers(OWN) == []
 
 
-def test_an_empty_folder_has_no_strangers(tmp_path, monkeypatch):
+def test_an_empty_folder_has_no_files_of_other_configs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert strangers([]) == []
     write_manifest([], "a" * 64, OF_RUN)

@@ -49,7 +49,7 @@ def test_outputs_are_one_file_per_prompt_in_the_order_of_the_prompts():
     assert job.outputs == (f"{folder}/p0.parquet", f"{folder}/p1.parquet")
 
 
-def test_a_job_depends_on_name_text_and_answer_and_on_no_note():
+def test_a_job_depends_on_name_text_and_answer_but_not_on_notes():
     plain, noted = prompt_set("s", 2), prompt_set("s", 2, reason="why", kind="k", difficulty="d", expectation="e")
     assert record_jobs([plain], 5) == record_jobs([noted], 5)
     (job,) = record_jobs([prompt_set("s", 1, answer="yes")], 5)
@@ -63,7 +63,7 @@ def test_a_changed_text_changes_its_own_job_only():
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True, True]
 
 
-def test_an_added_set_leaves_the_jobs_before_it_as_they_were():
+def test_an_added_set_does_not_change_the_other_jobs():
     sets = [prompt_set("s", 4), prompt_set("t", 4)]
     assert record_jobs([*sets, prompt_set("u", 4)], 2)[:4] == record_jobs(sets, 2)
 
@@ -84,20 +84,20 @@ class TestLostTensors:
                     file.touch()
         return tmp_path
 
-    def test_nothing_is_lost_where_all_is_there(self, finished):
+    def test_no_record_is_lost_if_all_exist(self, finished):
         assert lost_tensors(self.RUNS, self.JOBS) == []
 
     @pytest.mark.parametrize("path", ["m/baseline/s/p2", "m/push/t/p0"])
-    def test_a_listed_record_that_is_gone_is_asked_for(self, finished, path):
+    def test_a_listed_record_that_is_gone_is_requested(self, finished, path):
         lost = f"results/tensors/{path}.parquet"
         (finished / lost).unlink()
         assert lost_tensors(self.RUNS, self.JOBS) == [lost]
 
-    def test_a_folder_that_is_gone_loses_all_that_was_in_it(self, finished):
+    def test_if_a_folder_is_gone_all_its_records_are_lost(self, finished):
         shutil.rmtree(finished / "results/tensors/m/push")
         assert lost_tensors(self.RUNS, self.JOBS) == [f"results/tensors/m/push/t/p{i}.parquet" for i in range(2)]
 
-    def test_a_job_that_has_not_run_has_lost_nothing(self, finished):
+    def test_a_job_that_has_not_run_has_no_lost_records(self, finished):
         (finished / "results/records/m/push/t.part0.sha256").unlink()
         shutil.rmtree(finished / "results/tensors/m/push")
         assert lost_tensors(self.RUNS, self.JOBS) == []

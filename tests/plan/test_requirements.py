@@ -26,7 +26,7 @@ def refused(*arguments, **options):
     return error.value
 
 
-def test_all_metrics_are_met_by_sets_of_three_that_keep_norms():
+def test_sets_of_three_prompts_with_norms_suit_all_metrics():
     check(list(METRICS), weight_gradients="norms")
 
 
@@ -55,6 +55,6 @@ def test_information_alone_is_refused_with_the_metrics_that_fill_common_tables()
     check(["information", "ec"])
 
 
-def test_a_new_metric_is_held_to_what_it_declares(monkeypatch):
+def test_a_new_metric_is_checked_by_its_declaration(monkeypatch):
     monkeypatch.setitem(requirements.METRICS, "ec", replace(METRICS["ec"], min_prompts=4))
     assert refused(["ec"]).expected == "at least 4, for the metric ec"

@@ -29,7 +29,7 @@ def test_a_run_without_conditions_compares_nothing():
     assert made.steered_sets == []
 
 
-def test_conditions_bring_their_table_and_figures_on_the_steered_sets_alone(steered):
+def test_conditions_add_their_table_and_figures_of_the_steered_sets_only(steered):
     assert "comparisons" in steered.tables
     assert steered.steered_sets == ["t"]
     assert set(steered.figures(Per.STEERED_SET)) == {n for n, f in FIGURES.items() if f.per == Per.STEERED_SET}
@@ -40,19 +40,19 @@ def test_conditions_bring_their_table_and_figures_on_the_steered_sets_alone(stee
 @pytest.mark.parametrize(
     ("asked", "made"), [(["pdf"], ["png", "pdf"]), ([], ["png"]), (["svg", "png"], ["png", "svg"])]
 )
-def test_a_config_chooses_the_formats_of_figures_and_the_reports_is_always_there(asked, made):
+def test_a_config_chooses_the_formats_of_figures_and_png_is_always_made(asked, made):
     chosen = plan(figures={"formats": asked})
     assert chosen.figure_formats == made
     assert chosen.figure_files("radar") == [f"results/figures/radar-{s}.{kind}" for s in "st" for kind in made]
     assert {path.rpartition(".")[2] for path in chosen.outputs() if "/figures/" in path} == set(made)
 
 
-def test_watched_tokens_are_drawn_only_where_some_are_watched():
+def test_watched_tokens_are_drawn_only_if_some_are_watched():
     assert "watched_tokens" not in plan(conditions={"happy": HAPPY}).figures()
 
 
 @pytest.mark.parametrize("metric", ["ec", "isf", "residual_gain", "thermodynamics"])
-def test_a_metric_alone_brings_no_figure_that_reads_a_table_it_does_not_have(metric):
+def test_a_single_metric_adds_no_figure_that_reads_a_missing_table(metric):
     made = plan(metrics=[metric])
     assert {t for kind in made.figures() for t in FIGURES[kind].tables} <= set(made.tables)
 
@@ -70,7 +70,7 @@ def test_files_lie_under_the_names_of_what_they_are_drawn_for(steered):
     assert steered.figure_files("gain_heatmap", formats=("png",)) == ["results/figures/gain_heatmap.png"]
 
 
-def test_a_figure_is_told_what_it_asks_for_and_no_more(steered):
+def test_a_figure_gets_the_options_that_it_names_and_no_others(steered):
     assert steered.figure_options("correlation_matrix") == {}
     assert steered.figure_options("information_margin") == {
         "models": ["m", "n"],
@@ -80,7 +80,7 @@ def test_a_figure_is_told_what_it_asks_for_and_no_more(steered):
     assert steered.figure_options("layer_impact")["prompt_sets"] == ["t"]
 
 
-def test_inputs_of_each_model_come_in_the_order_of_the_models(steered):
+def test_inputs_are_in_the_order_of_the_models(steered):
     assert steered.figure_inputs("singular_spectra") == {
         "weights": ["results/weights/m.parquet", "results/weights/n.parquet"]
     }
@@ -107,7 +107,7 @@ def test_steering_files_are_the_users_own_or_derived():
     assert made.steering("baseline") is None
 
 
-def test_a_metric_is_told_the_statistics_that_it_takes(steered):
+def test_a_metric_gets_the_statistics_options_that_it_takes(steered):
     assert steered.metric_options("isf") == {"confidence_level": 0.95}
     assert steered.metric_options("residual_gain") == {}
 
@@ -117,12 +117,12 @@ def test_metrics_that_can_be_ranked_are_those_of_the_benchmark(steered):
     assert set(steered.collected_metrics) == set(METRICS) - {"information", "agreement"}
 
 
-def test_the_reference_stands_before_the_other_models():
+def test_the_reference_comes_before_the_other_models():
     assert plan().reference_first == ["m", "n"]
     assert plan(reference="n").reference_first == ["n", "m"]
 
 
-def test_the_scale_of_scores_is_an_input_where_one_is_named(tmp_path):
+def test_the_scale_of_scores_is_an_input_if_it_is_named(tmp_path):
     (tmp_path / "scale.parquet").touch()
     assert plan().score_scale == []
     assert plan(score_scale=str(tmp_path / "scale.parquet")).score_scale == [str(tmp_path / "scale.parquet")]

@@ -44,7 +44,7 @@ def flows(checked, texts):
     return {s: {p.prompt.name: hooked_flow(checked.model.module, Question(p.ids)) for p in texts[s]} for s in SETS}
 
 
-def test_the_model_is_what_it_should_be(checked):
+def test_the_model_has_the_expected_size(checked):
     anatomy = checked.model.anatomy
     assert (anatomy.architecture, anatomy.n_layers, anatomy.width) == ("LlamaForCausalLM", 30, 576)
     assert checked.unreached == ()
@@ -111,7 +111,7 @@ def test_norms_on_the_fly_equal_norms_of_factors(checked, texts, traces):
         assert found == pytest.approx([full.gradient_norm(p) for p in trace.parameters], rel=SAME_PASS)
 
 
-def test_it_reports_the_same_states_attentions_and_loss(checked, texts):
+def test_states_attentions_and_loss_are_those_that_the_model_reports(checked, texts):
     prompt = texts["difficulty_spectrum"][1]
     trace = record(checked.model, [prompt])[prompt.prompt.name]
     ids = torch.tensor([prompt.ids])

@@ -70,7 +70,7 @@ def test_every_weight_is_reached(name):
     assert case(name).checked.unreached == ()
 
 
-def test_positions_are_passed_where_the_model_counts_from_zero_too():
+def test_positions_are_passed_to_models_that_count_from_zero():
     """RoBERTa counts from its padding id; falcon, bloom and distilbert take no positions, or none that matter."""
     assert case("gpt2").model.explicit_positions
     assert case("llama").model.explicit_positions
@@ -122,7 +122,7 @@ def _output_of_first_block(module: nn.Module, ids: tuple[int, ...]) -> object:
 
 
 @every_name
-def test_hooks_fire_and_what_they_catch_is_not_empty(name):
+def test_hooks_fire_and_catch_something(name):
     """Guards against comparisons of nothing with nothing."""
     tiny = case(name)
     trace = recorded(name, "float32")["long"]

@@ -36,7 +36,7 @@ from transformers import AutoTokenizer
         ("Rome", "", ""),
     ],
 )
-def test_a_space_stands_where_words_are_written_apart(text, answer, space):
+def test_a_space_is_added_between_words(text, answer, space):
     assert space_between(text, answer) == space
 
 

@@ -157,7 +157,7 @@ def test_a_prompt_in_a_padded_batch_equals_the_prompt_alone(name):
             np.testing.assert_allclose(trace.tensors[key], alone[prompt].tensors[key], atol=1e-5)
 
 
-def test_the_sinks_share_is_a_quantity_beside_the_entropy():
+def test_the_share_of_the_sink_is_a_quantity_beside_the_entropy():
     trace = traces_of("gpt_oss")["b"]
     rows = {(row.quantity, row.layer, row.rank): row for row in attention_metric_rows(trace)}
     for layer, p in enumerate(reported("gpt_oss", PROMPTS[1].ids)):
@@ -197,7 +197,7 @@ def test_rows_without_an_entropy_have_a_status_and_no_number(name, status):
         assert np.isnan(trace.tensor("attention", 1, "entropy_nats")).all()
 
 
-def test_one_batch_on_its_own_is_judged_by_its_own_rows():
+def test_a_single_batch_is_judged_by_its_own_rows():
     torch.manual_seed(0)
     model = wrap_model(BUILT["sigmoids"]().eval(), None)
     (trace,) = record_batch(model, [PROMPTS[1]], RecordOptions(weight_gradients="none"))
@@ -215,7 +215,7 @@ def test_one_batch_on_its_own_is_judged_by_its_own_rows():
         ("granite_swa", Rows.WITHOUT_THEIR_SINK),
     ],
 )
-def test_what_rows_are_is_found_once_for_a_model(name, kind):
+def test_the_kind_of_rows_is_determined_once_per_model(name, kind):
     model = model_of(name)
     before = {n: p.clone() for n, p in model.module.named_parameters()}
     learn_attention_rows(model)
@@ -285,7 +285,7 @@ def test_rows_that_are_not_finite_are_not_taken_for_a_sink():
     }
 
 
-def test_a_kind_holds_for_a_prompts_own_tokens_alone():
+def test_the_kind_is_determined_from_the_tokens_of_the_prompt_alone():
     """The rows of padding sum to anything."""
     total = torch.tensor([[[1.0, 1.0, 7.0]]])
     rows = LayerRows(torch.zeros(1, 1, 3), total, torch.zeros(1, 1, 3), 1e-5)

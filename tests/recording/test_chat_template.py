@@ -12,7 +12,7 @@ CHAT = TextOptions(chat_template=True)
 ENDED = "{% for m in messages %}{{ m['content'] }}<|im_end|>{% endfor %}"
 
 
-def test_a_text_in_its_template_is_what_transformers_makes_of_it():
+def test_a_text_in_its_template_equals_that_of_transformers():
     tokenizer = chat()
     found = encode(Prompt("p", "the cat"), tokenizer, "causal", None, CHAT)
     message = [{"role": "user", "content": "the cat"}]
@@ -27,7 +27,7 @@ def test_a_text_in_its_template_is_what_transformers_makes_of_it():
     ]
 
 
-def test_a_template_that_writes_the_beginning_doubles_nothing():
+def test_a_beginning_that_the_template_writes_is_not_doubled():
     """The tokenizer adds [CLS] by itself, and so does the template: it runs once."""
     tokenizer = around("[CLS] $A", bos_token="[CLS]")
     tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}:"
@@ -42,7 +42,7 @@ def test_a_model_without_a_template_is_refused():
     assert error.todo == "set chat_template: false for this model or prompt set"
 
 
-def test_a_masked_model_has_no_chat():
+def test_a_masked_model_takes_no_chat_template():
     error = refused("a[MASK]", chat(), "masked", CHAT)
     assert error.what == "chat_template: true for a masked model"
 
@@ -71,7 +71,7 @@ def test_a_text_that_is_in_a_template_already_is_refused(text):
         ),
     ],
 )
-def test_a_template_that_does_not_do_is_refused_in_words(template, said):
+def test_an_unsuitable_template_is_refused(template, said):
     error = refused("the cat", chat(template), options=CHAT)
     assert said in error.what
     assert "set chat_template: false" in error.todo
@@ -83,7 +83,7 @@ def test_a_template_without_a_word_for_the_answer_may_end_where_it_begins():
     assert len(found) == len("[the cat]")
 
 
-def test_no_text_is_refused_before_a_template_hides_it():
+def test_an_empty_text_is_refused_before_the_template_hides_it():
     assert refused("", chat(), options=CHAT).what == "the text '' has no tokens"
 
 

@@ -57,14 +57,14 @@ class TestCausal:
         assert len(encode(Prompt("p", "a" * 64), causal, "causal", 64).ids) == 64
 
     @pytest.mark.parametrize("task", ["causal", "masked"])
-    def test_longer_than_the_context_is_refused_with_both_lengths(self, causal, task):
+    def test_a_text_longer_than_the_context_is_refused_with_both_lengths(self, causal, task):
         error = refused(Prompt("long", "a" * 65), causal, task, 64)
         assert error.what == "65 tokens"
         assert error.where == f"prompt 'long' ({'a' * 60 + '…'!r})"
         assert error.expected == "at most 64, the model's context"
         assert error.todo == "shorten it"
 
-    def test_without_a_limit_any_length_goes(self, causal):
+    def test_without_a_limit_any_length_is_accepted(self, causal):
         assert len(encode(Prompt("p", "a" * 5000), causal, "causal", None).ids) == 5000
 
     def test_every_character_is_one_token(self, causal):
@@ -90,14 +90,14 @@ class TestMasked:
         assert (found.answer,) == ids("b")
 
     @pytest.mark.parametrize("answer", ["bc", ""])
-    def test_an_answer_of_more_or_less_is_refused(self, masked, answer):
+    def test_an_answer_of_several_or_no_tokens_is_refused(self, masked, answer):
         error = refused(Prompt("p", f"a{MASK}", answer=answer), masked, "masked", 64)
         assert error.what == f"the answer {answer!r} is {len(answer)} tokens"
         assert error.where == f"prompt 'p' ('a{MASK}')"
         assert error.expected == "an answer of one token"
 
     @pytest.mark.parametrize("n_masks", [0, 2, 3])
-    def test_no_or_several_gaps_are_refused(self, masked, n_masks):
+    def test_no_gap_or_several_gaps_are_refused(self, masked, n_masks):
         error = refused(Prompt("p", "a" + MASK * n_masks), masked, "masked", 64)
         assert error.what == f"{n_masks} masks"
         assert error.where == f"prompt 'p' ({'a' + MASK * n_masks!r})"

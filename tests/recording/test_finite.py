@@ -42,13 +42,13 @@ def test_an_overflow_in_float16_names_the_block_and_what_to_use(layer):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_same_model_is_let_through_in_a_wider_format(dtype):
+def test_the_same_model_is_accepted_in_a_wider_format(dtype):
     model = check(with_large_maps(1, dtype)).model
     assert model.module.dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_an_overflow_in_a_format_of_full_range_doubts_the_checkpoint(dtype):
+def test_an_overflow_in_a_format_of_full_range_points_to_the_checkpoint(dtype):
     error = refused(with_large_maps(0, dtype, 1e22))
     assert error.what == f"not finite in block 0 in {str(dtype)[6:]}"
     assert error.todo == "nothing was recorded; is the checkpoint whole, and of this architecture?"
@@ -87,7 +87,7 @@ def test_a_weight_that_is_not_finite_is_named(name, parameter, value):
     assert "fetch or convert the checkpoint again" in error.todo
 
 
-def test_a_weight_beyond_float16_says_what_has_more_range():
+def test_a_weight_beyond_float16_names_formats_with_more_range():
     model = build_model("llama")
     with torch.no_grad():
         dict(model.named_parameters())[LAST][0, 0] = 7e4

@@ -75,7 +75,7 @@ def test_batched_is_alone(bert, prompts):
         np.testing.assert_allclose(gradients, alone.residual_gradients(), atol=1e-5 * np.abs(gradients).max())
 
 
-def test_gradient_flow_of_a_masked_prompt_is_whole(bert, prompts):
+def test_gradient_flow_of_a_masked_prompt_is_complete(bert, prompts):
     flow = gradient_flow(record(bert, prompts[:1])[0])
     assert flow.first_bad_layer is None
     assert flow.relative_change.shape == (2,)

@@ -20,7 +20,7 @@ every_name = pytest.mark.parametrize("name", ARCHITECTURES)
 @every_name
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("weight_gradients", ["factors", "norms", "none"])
-def test_it_changes_no_number(name, dtype, weight_gradients):
+def test_recomputing_changes_no_number(name, dtype, weight_gradients):
     tiny, kept = case(name, dtype), recorded(name, dtype, weight_gradients=weight_gradients)
     again = record(tiny.model, tiny.encoded, weight_gradients=weight_gradients, recompute=True)
     assert list(again) == list(kept)
@@ -57,7 +57,7 @@ def test_nothing_is_left_behind(name):
     assert [set(vars(block)) for block in blocks] == [set(attributes) for attributes in before]
 
 
-def test_a_forward_of_the_blocks_own_is_put_back():
+def test_a_forward_method_set_on_a_block_is_restored():
     tiny = case("llama")
     block = tiny.model.anatomy.blocks(tiny.module)[0]
     wrapped = block.forward  # as accelerate does, which spreads a model over several devices

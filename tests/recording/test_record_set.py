@@ -68,7 +68,7 @@ def directions(folder, made, contrast, **text):
     return load_file(folder / "v.safetensors")
 
 
-def test_a_contrast_is_read_as_the_models_options_say(tmp_path):
+def test_a_contrast_follows_the_text_options_of_the_model(tmp_path):
     made = snapshot(tmp_path, around("[CLS] $A [SEP]"))
     contrast = {"positive": ["glad", "merry"], "negative": ["sad", "cross"], "method": "mean_difference"}
     by_default, written = (directions(tmp_path, made, contrast, special_tokens=s) for s in ("tokenizer", "explicit"))
@@ -87,7 +87,7 @@ def test_a_text_of_a_contrast_that_cannot_be_run_is_named(tmp_path):
     assert error.value.what.startswith("'[CLS]' is doubled")
 
 
-def test_an_overflow_is_said_before_a_set_is_recorded(tmp_path):
+def test_an_overflow_is_reported_before_a_set_is_recorded(tmp_path):
     module = T.AutoModelForCausalLM.from_pretrained(save_snapshot(tmp_path / "small"))
     with torch.no_grad():
         for name, parameter in module.named_parameters():
@@ -100,7 +100,7 @@ def test_an_overflow_is_said_before_a_set_is_recorded(tmp_path):
         record_set(snapshot=made, outputs=outputs, listing=tmp_path / "l.sha256", prompts=prompts, **jobs)
 
 
-def test_a_sinks_share_comes_into_the_table_of_the_layers(tmp_path):
+def test_the_share_of_a_sink_reaches_the_rows_by_layer(tmp_path):
     """gpt-oss from its snapshot to the rows of the metric information."""
     torch.manual_seed(0)
     sizes = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "head_dim": 8}

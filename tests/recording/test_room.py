@@ -29,14 +29,14 @@ def test_a_token_beyond_the_embedding_is_named_with_its_prompt():
     assert error.value.what == f"the token '<extra_39>' has id {beyond}, and the model's embedding table has 97 rows"
 
 
-def test_an_added_token_that_the_model_has_a_row_for_runs():
+def test_an_added_token_with_a_row_in_the_embedding_runs():
     model = checked(tokenizer=with_more_tokens())
     (found,) = encode_prompts(model, [Prompt("p", "a<extra_1>b")])
     assert found.tokens == ("a", "<extra_1>", "b")
     list(record_batches(model, [found], RecordOptions()))
 
 
-def test_a_head_of_fewer_tokens_than_the_embedding_refuses_those_it_cannot_predict():
+def test_tokens_that_the_head_cannot_predict_are_refused():
     reader = TextReader(build_tokenizer(), "causal", room=Room(n_embeddings=97, n_logits=10))
     with pytest.raises(PromptError, match="'z' has id 30, and the model's vocabulary of predictions has 10 rows"):
         reader.read("abz", "prompt")
@@ -77,7 +77,7 @@ def test_padding_is_always_a_row_of_the_embedding(pad):
 
 
 @pytest.mark.parametrize("saved", ["truncation", "padding"])
-def test_what_was_saved_with_the_tokenizer_cuts_and_pads_nothing(tmp_path, saved):
+def test_truncation_and_padding_saved_with_the_tokenizer_are_ignored(tmp_path, saved):
     tokenizer = build_tokenizer()
     if saved == "truncation":
         tokenizer.backend_tokenizer.enable_truncation(max_length=8)
@@ -91,7 +91,7 @@ def test_what_was_saved_with_the_tokenizer_cuts_and_pads_nothing(tmp_path, saved
 
 
 @pytest.mark.parametrize("longest", [4, 512, int(1e30)])
-def test_the_tokenizers_own_length_is_not_the_models(longest):
+def test_the_length_limit_is_that_of_the_model_not_of_the_tokenizer(longest):
     tokenizer = build_tokenizer()
     tokenizer.model_max_length = longest
     assert tokens("the cat sat", tokenizer) == tuple("the cat sat")
@@ -101,7 +101,7 @@ def test_the_tokenizers_own_length_is_not_the_models(longest):
     ("name", "rows", "room"),
     [("roberta", 66, 64), ("bert", 66, 66), ("gpt2", 64, 64), ("opt", 64, 64), ("llama", 2048, 2048)],
 )
-def test_the_context_is_what_the_table_of_positions_has_room_for(name, rows, room):
+def test_the_context_is_limited_by_the_table_of_positions(name, rows, room):
     """RoBERTa numbers positions from 2: a table of 66 rows has room for 64 tokens. OPT's table has two rows more."""
     module = build_model(name)
     if name in ("roberta", "bert"):

@@ -72,7 +72,7 @@ def test_a_loss_that_does_not_see_the_last_block_is_refused():
         check(llama(EarlyExit))
 
 
-def test_logits_that_the_readout_does_not_give_are_refused():
+def test_logits_that_differ_from_the_readout_are_refused():
     """A shortcut from the tokens to the logits, past the blocks."""
 
     class Shortcut(T.LlamaForCausalLM):
@@ -85,7 +85,7 @@ def test_logits_that_the_readout_does_not_give_are_refused():
         check(llama(Shortcut))
 
 
-def test_tokens_that_feel_the_padding_are_refused():
+def test_a_model_whose_tokens_depend_on_padding_is_refused():
     class Centered(T.LlamaForCausalLM):
         def forward(self, *args, **kwargs):
             output = super().forward(*args, **kwargs)

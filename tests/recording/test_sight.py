@@ -70,7 +70,7 @@ def saved(folder: Path, module: T.PreTrainedModel, masked: bool) -> Path:
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture_is_what_it_says_in_half_precision_too(name, dtype):
+def test_every_architecture_passes_for_its_task_in_half_precision_too(name, dtype):
     """Whole precision is proven by every other test, since all of them load their models with the proof."""
     task = "masked" if name in MASKED_CONFIGS else "causal"
     assert check_model(wrap_model(build_model(name, dtype), None, task)).model.task == task
@@ -78,7 +78,7 @@ def test_every_architecture_is_what_it_says_in_half_precision_too(name, dtype):
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4", "fp4"])
 @pytest.mark.parametrize("task", ["causal", "masked"])
-def test_quantised_models_are_what_they_say_and_refused_otherwise(tmp_path, task, quantization):
+def test_quantised_models_pass_for_their_task_only(tmp_path, task, quantization):
     masked = task == "masked"
     torch.manual_seed(0)
     module = T.BertForMaskedLM(T.BertConfig(**SIZES)) if masked else T.LlamaForCausalLM(T.LlamaConfig(**SIZES))
@@ -146,16 +146,16 @@ def test_no_causal_model_passes_as_masked(name):
 @pytest.mark.parametrize("task", ["causal", "masked"])
 @pytest.mark.parametrize("mask", [prefix, blocks_of_two])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_what_is_neither_is_refused_in_words(mask, task, dtype):
+def test_a_model_that_is_neither_causal_nor_masked_is_refused(mask, task, dtype):
     assert NEITHER in refusal(attending(mask, dtype), task).what
 
 
-def test_a_single_look_ahead_is_seen():
+def test_looking_one_token_ahead_is_detected():
     """Each token sees one token ahead: the first sees some later tokens and not all."""
     assert NEITHER in refusal(attending(lambda n: torch.ones(n, n, dtype=torch.bool).tril(1))).what
 
 
-def test_a_choice_without_a_gradient_that_later_tokens_make_is_seen():
+def test_a_choice_that_later_tokens_make_without_a_gradient_is_detected():
     """As where experts choose their tokens among all of a prompt."""
 
     model, seen = build_model("llama"), {}
@@ -172,7 +172,7 @@ def test_a_choice_without_a_gradient_that_later_tokens_make_is_seen():
 # --- from files ------------------------------------------------------------------------------------
 
 
-def test_a_trained_masked_model_is_refused_by_the_api_and_runs_as_what_it_is(tmp_path):
+def test_a_trained_masked_model_is_refused_as_causal_and_runs_as_masked(tmp_path):
     folder = save_trained_bert(tmp_path / "bert")
     with pytest.raises(ArchitectureError, match=SEES_LATER):
         ip.load(str(folder))
@@ -192,7 +192,7 @@ def test_a_model_without_a_head_for_the_task_is_refused_with_the_task_to_set(tmp
 
 
 @pytest.mark.parametrize("task", ["causal", "masked"])
-def test_an_encoder_decoder_is_refused_in_words(tmp_path, task):
+def test_an_encoder_decoder_is_refused(tmp_path, task):
     config = T.T5Config(vocab_size=97, d_model=32, d_ff=64, num_layers=2, num_heads=4)
     folder = saved(tmp_path, T.T5ForConditionalGeneration(config), False)
     with pytest.raises(ModelError) as error:

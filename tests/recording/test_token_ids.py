@@ -33,7 +33,7 @@ from tokenizers_of_kinds import around, byte_level, chat, sentencepiece
         (byte_level(add_bos_token=True), "<|endoftext|>the cat", "<|endoftext|>"),
     ],
 )
-def test_a_text_that_brings_what_the_tokenizer_adds_is_refused(tokenizer, text, token):
+def test_a_text_with_a_special_token_that_the_tokenizer_adds_is_refused(tokenizer, text, token):
     if token == "<|endoftext|>":
         tokenizer.update_post_processor()
     error = refused(text, tokenizer)
@@ -43,18 +43,18 @@ def test_a_text_that_brings_what_the_tokenizer_adds_is_refused(tokenizer, text, 
 
 
 @pytest.mark.parametrize(("text", "token"), [("[CLS]a [MASK]", "[CLS]"), ("a [MASK][SEP]", "[SEP]")])
-def test_a_masked_text_that_brings_them_is_refused_too(text, token):
+def test_a_masked_text_with_such_tokens_is_refused_too(text, token):
     error = refused(text, build_tokenizer(masked=True), "masked")
     assert error.what.startswith(f"{token!r} is doubled")
 
 
-def test_a_separator_within_a_masked_text_is_the_texts_own():
+def test_a_separator_within_a_masked_text_is_accepted():
     found = encode(Prompt("p", "a[SEP]b[MASK]"), build_tokenizer(masked=True), "masked", None)
     assert found.tokens == ("[CLS]", "a", "[SEP]", "b", "[MASK]", "[SEP]")
     assert found.special == (0, 2, 4, 5)
 
 
-def test_what_the_tokenizer_puts_before_a_text_runs_and_is_marked():
+def test_tokens_that_the_tokenizer_puts_before_a_text_run_and_are_marked():
     found = encode(Prompt("p", "the cat"), sentencepiece(), "causal", None)
     assert found.tokens[:2] == ("<s>", "▁t")
     assert found.special == (0,)
@@ -70,7 +70,7 @@ def test_what_the_tokenizer_puts_before_a_text_runs_and_is_marked():
         sentencepiece(eos=True),
     ],
 )
-def test_what_it_appends_to_a_causal_text_is_left_out(tokenizer):
+def test_tokens_appended_to_a_causal_text_are_left_out(tokenizer):
     """The prediction is read where the text ends, and the loss holds no end that the text does not have."""
     found = encode(Prompt("p", "abc"), tokenizer, "causal", None)
     assert found.tokens[found.read_position] == "c"
@@ -84,7 +84,7 @@ def test_add_eos_token_saved_by_a_training_script_does_not_move_the_prediction(t
     assert tokens("ab", tokenizer) == ("a", "b")
 
 
-def test_what_is_left_out_is_said(caplog):
+def test_tokens_that_are_left_out_are_reported(caplog):
     model = checked(tokenizer=around("[CLS] $A [SEP]"))
     with caplog.at_level(logging.WARNING, logger="internal_physics"):
         encode_prompts(model, [Prompt("p", "ab"), Prompt("q", "cd")])
@@ -109,7 +109,7 @@ def test_a_causal_text_that_ends_the_text_is_refused(tokenizer, text):
     assert error.todo == f"delete it from the text, or, if it is meant, {BOTH}"
 
 
-def test_a_beginning_that_the_tokenizer_does_not_add_may_be_written():
+def test_a_begin_token_that_the_tokenizer_does_not_add_may_be_written():
     found = encode(Prompt("p", "<|endoftext|>ab"), byte_level(), "causal", None)
     assert found.tokens == ("<|endoftext|>", "a", "b")
     assert found.special == (0,)
@@ -122,14 +122,14 @@ def test_a_tokenizer_without_special_tokens_at_all():
     assert (found.tokens, found.special) == (("a", "b", "c"), ())
 
 
-def test_an_unknown_word_is_no_special_token():
+def test_an_unknown_word_is_not_a_special_token():
     found = encode(Prompt("p", "a€b"), build_tokenizer(), "causal", None)
     assert found.tokens == ("a", "[UNK]", "b")
     assert found.special == ()
 
 
 @pytest.mark.parametrize("tokenizer", [build_tokenizer(), around("[CLS] $A [SEP]"), byte_level()])
-def test_a_text_of_nothing_is_refused(tokenizer):
+def test_an_empty_text_is_refused(tokenizer):
     error = refused("", tokenizer)
     assert error.what == "the text '' has no tokens"
 
@@ -145,7 +145,7 @@ def llama_tokenizer() -> T.LlamaTokenizer:
     [(llama_tokenizer(), ("<s>", "▁"), "ab", "</s>"), (T.ByT5Tokenizer(), (), "ab", "</s>")],
     ids=["llama", "byt5"],
 )
-def test_tokenizers_as_transformers_has_them(tokenizer, before, text, end):
+def test_tokenizers_of_transformers(tokenizer, before, text, end):
     """One of the Rust library, with both flags that training scripts set, and one in Python that appends an end."""
     assert tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])[-1] == end
     assert tokens(text, tokenizer) == (*before, "a", "b")
@@ -167,13 +167,13 @@ def test_nothing_is_added(tokenizer, options):
     assert found.ids == tuple(tokenizer("abc", add_special_tokens=False)["input_ids"])
 
 
-def test_explicit_runs_what_the_text_writes():
+def test_explicit_runs_the_special_tokens_of_the_text():
     found = encode(Prompt("p", "[CLS]the cat[SEP]"), around("[CLS] $A [SEP]"), "causal", None, EXPLICIT)
     assert found.tokens == ("[CLS]", *"the cat", "[SEP]")
     assert (found.special, found.read_position) == ((0, 8), 8)
 
 
-def test_explicit_masked_needs_its_own_frame():
+def test_an_explicit_masked_text_needs_its_own_special_tokens():
     tokenizer = build_tokenizer(masked=True)
     assert tokens("[CLS]a[MASK][SEP]", tokenizer, "masked", EXPLICIT) == ("[CLS]", "a", "[MASK]", "[SEP]")
     assert tokens("a[MASK]", tokenizer, "masked", EXPLICIT) == ("a", "[MASK]")
@@ -184,13 +184,13 @@ def test_none_reads_a_special_token_in_the_text_as_text():
     assert found.tokens == tuple("<|endoftext|>")
 
 
-def test_none_refuses_what_the_tokenizer_cannot_read_as_text():
+def test_none_refuses_special_tokens_that_cannot_be_read_as_text():
     """A unigram model has <s> among its pieces, and finds it in plain text too."""
     error = refused("<s>a", sentencepiece(), options=NONE)
     assert error.what == "the text writes the special token '<s>', and special_tokens is none"
 
 
-def test_the_choice_of_one_prompt_is_not_that_of_the_next():
+def test_the_choice_for_one_prompt_does_not_affect_the_next():
     """`none` switches the tokenizer itself; the next text must find it as it was."""
     tokenizer = byte_level()
     before = tokens("<|endoftext|>ab", tokenizer)
@@ -206,7 +206,7 @@ def test_explicit_reads_special_tokens_whatever_the_tokenizer_was_saved_with():
 
 
 @pytest.mark.parametrize("options", [TextOptions(), EXPLICIT, NONE, TextOptions(chat_template=True)])
-def test_half_a_character_is_refused(options):
+def test_a_part_of_a_character_is_refused(options):
     assert refused("a \ud83d cat", chat(), options=options).what == "the text holds '\\ud83d', half a character"
 
 
@@ -235,11 +235,11 @@ def test_none_keeps_the_mask_and_refuses_others_around_it():
 
 
 @pytest.mark.parametrize("options", [NONE, EXPLICIT])
-def test_a_single_token_has_no_loss_either_way(options):
+def test_a_single_token_has_no_loss_in_any_mode(options):
     assert refused("a", build_tokenizer(), options=options).what.startswith("1 token: there is no next token")
 
 
-def test_the_beginning_alone_has_no_loss():
+def test_a_begin_token_alone_has_no_loss():
     assert refused("[CLS]", around("[CLS] $A"), options=EXPLICIT).what.startswith("1 token: there is no next token")
 
 
@@ -254,7 +254,7 @@ def test_a_record_says_which_tokens_are_special():
     assert TraceInfo.from_json(trace.info.to_json()) == trace.info
 
 
-def test_a_record_from_before_does_not_know():
+def test_an_older_record_does_not_know_special_tokens():
     model = checked()
     (trace,) = record_batches(model, encode_prompts(model, [Prompt("p", "ab")]), RecordOptions())
     assert trace.info.special_positions == ()
@@ -271,7 +271,7 @@ def test_an_added_special_token_is_marked():
     assert found.special == (1,)
 
 
-def test_whatever_a_damaged_tokenizer_raises_names_it_and_the_prompt():
+def test_every_error_of_a_damaged_tokenizer_names_the_tokenizer_and_the_prompt():
     tokenizer = sentencepiece()
     tokenizer.model_max_length, tokenizer.name_or_path = "long", "folder/m"
     with pytest.raises(PromptError, match="the tokenizer of folder/m fails: '>' not supported") as error:

@@ -187,7 +187,7 @@ def drawn(draw, shape=None, transposed=None):
 
 @given(drawn())
 @settings(deadline=None)
-def test_dense_norm_and_singular_values_of_drawn_factors(d):
+def test_dense_norm_and_singular_values_of_random_factors(d):
     assert np.abs(d.gradient.dense() - d.matrix).max() <= EXACT * d.size
     assert abs(d.gradient.norm() - np.linalg.norm(d.matrix)) <= CANCELLED * d.size
     assert abs(d.gradient.dot(d.gradient) - np.sum(d.matrix**2)) <= EXACT * d.size**2
@@ -202,7 +202,7 @@ def test_dense_norm_and_singular_values_of_drawn_factors(d):
 
 @given(st.data())
 @settings(deadline=None)
-def test_inner_products_of_drawn_factors(data):
+def test_inner_products_of_random_factors(data):
     shape, turned = (data.draw(st.integers(1, 7)), data.draw(st.integers(1, 7))), data.draw(st.booleans())
     a, b = (data.draw(drawn(shape=shape, transposed=turned)) for _ in range(2))
     assert abs(a.gradient.dot(b.gradient) - np.sum(a.matrix * b.matrix)) <= EXACT * a.size * b.size
@@ -211,7 +211,7 @@ def test_inner_products_of_drawn_factors(data):
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
 @settings(deadline=None)
-def test_norm_of_drawn_linear_map_by_grams_and_by_the_matrix(n_tokens, n_in, n_out, seed):
+def test_norm_of_a_random_linear_map_by_grams_and_by_the_matrix(n_tokens, n_in, n_out, seed):
     generator = torch.Generator().manual_seed(seed)
     x, delta = (torch.randn(n_tokens, n, generator=generator) for n in (n_in, n_out))
     expected = np.linalg.norm(delta.double().numpy().T @ x.double().numpy())
@@ -221,7 +221,7 @@ def test_norm_of_drawn_linear_map_by_grams_and_by_the_matrix(n_tokens, n_in, n_o
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.integers(1, 6), st.integers(0, 2**32 - 1))
 @settings(deadline=None)
-def test_norm_of_drawn_look_ups_adds_rows_of_equal_ids(ids, width, seed):
+def test_norm_of_random_look_ups_adds_rows_of_equal_ids(ids, width, seed):
     delta = torch.randn(len(ids), width, generator=torch.Generator().manual_seed(seed))
     matrix = np.zeros((5, width))
     for i, row in zip(ids, delta.double().numpy(), strict=True):
@@ -230,7 +230,7 @@ def test_norm_of_drawn_look_ups_adds_rows_of_equal_ids(ids, width, seed):
 
 
 @pytest.mark.parametrize("n_out", [8191, 8192, 8193, 20_000])
-def test_inner_products_of_a_vocabularys_rows_raised_in_parts(n_out):
+def test_inner_products_of_vocabulary_rows_computed_in_parts(n_out):
     draw = np.random.default_rng(n_out)
     a, b = (
         FactoredGradient((n_out, 3), (OuterTerm(draw.normal(size=(4, 3)), draw.normal(size=(4, n_out))),))

@@ -34,7 +34,7 @@ class TestRoundTrip:
             assert found.tobytes() == array.astype(dtype).tobytes()
 
     @pytest.mark.parametrize("keep", KEEPS)
-    def test_all_that_is_known_comes_back(self, path, keep):
+    def test_all_metadata_comes_back(self, path, keep):
         trace = make_trace(keep=keep)
         write_trace(trace, path)
         assert read_trace(path).info == trace.info
@@ -55,7 +55,7 @@ class TestRoundTrip:
             elements=st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True),
         )
     )
-    def test_any_numbers_of_any_shape(self, tmp_path_factory, array):
+    def test_arrays_of_any_shape_and_numbers_come_back(self, tmp_path_factory, array):
         path = tmp_path_factory.mktemp("any") / "p.parquet"
         write_trace(Trace(make_trace(keep="none").info, {Key("x", 0, "y"): array}), path)
         found = read_trace(path).tensors[Key("x", 0, "y")]
@@ -73,7 +73,7 @@ class TestRoundTrip:
         np.testing.assert_array_equal(read_trace(path).tensors[Key("x", 0, "y")], whole.T[1:5:2])
 
     @pytest.mark.parametrize("parameter", ["embed.weight", "up.weight", "conv.weight"])
-    def test_gradients_are_alike_fresh_and_read(self, written, parameter):
+    def test_gradients_are_equal_before_and_after_reading(self, written, parameter):
         fresh, read = make_trace().gradient(parameter), read_trace(written).gradient(parameter)
         np.testing.assert_array_equal(fresh.dense(), read.dense())
         assert fresh.norm() == read.norm()
@@ -113,7 +113,7 @@ class TestFormat:
         assert all("BYTE_STREAM_SPLIT" in column.encodings for column in values)
         assert not any("DICTIONARY" in encoding for column in columns for encoding in column.encodings)
 
-    def test_the_rows_say_what_they_are_to_any_reader_of_parquet(self, written):
+    def test_any_reader_of_parquet_can_interpret_the_rows(self, written):
         rows = pq.read_table(written).to_pylist()
         row = next(r for r in rows if (r["site"], r["layer"], r["quantity"]) == ("residual", N_LAYERS, "gradient"))
         assert row["shape"] == [N_TOKENS, WIDTH]
@@ -149,13 +149,13 @@ class TestLazyReading:
         assert Key("nothing", 0, "activation") not in trace.tensors
         assert reads == []
 
-    def test_a_tensor_costs_its_own_row_group(self, written, reads):
+    def test_reading_a_tensor_reads_only_its_row_group(self, written, reads):
         trace = read_trace(written)
         keys = list(trace.tensors)
         trace.residual_gradient(1)
         assert reads == [keys.index(Key("residual", 1, "gradient"))]
 
-    def test_a_gradient_costs_its_two_factors(self, written, reads):
+    def test_reading_a_gradient_reads_only_its_two_factors(self, written, reads):
         trace = read_trace(written)
         keys = list(trace.tensors)
         trace.gradient("up.weight")
@@ -168,7 +168,7 @@ class TestLazyReading:
         keys = list(make_trace().tensors)
         assert {keys[group].quantity for group in reads} == {"gradient"}
 
-    def test_many_traces_never_hold_many_files_open(self, tmp_path, monkeypatch):
+    def test_reading_many_traces_does_not_keep_many_files_open(self, tmp_path, monkeypatch):
         monkeypatch.setattr(store, "OPEN_FILES", 5)
         monkeypatch.setattr(store, "_OPENED", store.deque())
         paths = [tmp_path / f"{i}.parquet" for i in range(12)]

@@ -53,7 +53,7 @@ class TestRefusals:
         path.mkdir(parents=True)
         assert self.refused(path).what == "this is a folder"
 
-    def test_somebody_elses_parquet(self, path):
+    def test_a_parquet_file_of_another_program(self, path):
         path.parent.mkdir()
         pq.write_table(pa.table({"x": [1]}), path)
         error = self.refused(path)
@@ -67,7 +67,7 @@ class TestRefusals:
         assert error.expected == f"version {store.SCHEMA_VERSION}"
         assert error.todo == "delete it and run again"
 
-    def test_damage_inside_the_file_is_named_when_it_is_read(self, written):
+    def test_damage_inside_the_file_is_reported_when_it_is_read(self, written):
         values = pq.read_metadata(written).row_group(0).column(4)
         with written.open("r+b") as file:
             file.seek(values.data_page_offset)
@@ -76,7 +76,7 @@ class TestRefusals:
             read_trace(written).residual(0)
         assert error.value.where == str(written)
 
-    def test_a_single_bit_that_changed_in_the_numbers_is_seen(self, written):
+    def test_a_single_changed_bit_in_the_numbers_is_detected(self, written):
         values = pq.read_metadata(written).row_group(0).column(4)
         content = bytearray(written.read_bytes())
         content[values.data_page_offset + values.total_compressed_size - 4] ^= 1
@@ -85,14 +85,14 @@ class TestRefusals:
             read_trace(written).residual(0)
 
     @pytest.mark.parametrize(("old", "new"), [(b'"loss_nats": 1.5', b'"loss_nats": 2.5'), (b"[3, 4]", b"[4, 3]")])
-    def test_metadata_that_changed_is_seen(self, written, old, new):
+    def test_changed_metadata_is_detected(self, written, old, new):
         metadata = dict(pq.read_schema(written).metadata)
         changed = {key: value.replace(old, new) for key, value in metadata.items()}
         assert changed != metadata
         pq.write_table(pq.read_table(written).replace_schema_metadata(changed), written)
         assert self.refused(written).what == "its metadata has changed: its checksum is another"
 
-    def test_a_record_from_before_there_was_a_checksum_is_read(self, written):
+    def test_an_older_record_without_checksums_can_be_read(self, written):
         metadata = dict(pq.read_schema(written).metadata)
         del metadata[b"internal_physics:sha256"]
         table = pq.read_table(written).replace_schema_metadata(metadata)
@@ -150,13 +150,13 @@ class TestWholeOrNotThere:
         assert "free some space" in error.value.todo
         assert list(path.parent.glob("*")) == []
 
-    def test_a_place_that_cannot_be_written_is_named(self, path):
+    def test_a_folder_that_cannot_be_written_is_named(self, path):
         path.parent.write_text("a file where a folder should be")
         with pytest.raises(StoreError, match="cannot be written") as error:
             write_trace(make_trace(), path)
         assert error.value.where == str(path)
 
-    def test_what_a_killed_job_leaves_is_gone_after_the_next_run(self, path):
+    def test_remains_of_a_killed_job_are_removed_by_the_next_run(self, path):
         code = (
             "import time, numpy as np\n"
             "from hand_traces import make_trace\n"

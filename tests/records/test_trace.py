@@ -9,7 +9,7 @@ from internal_physics.ground.errors import StoreError
 from internal_physics.records.trace import Key, TraceInfo
 
 
-def test_what_is_known_of_a_trace():
+def test_the_metadata_of_a_trace():
     trace = make_trace()
     assert (trace.n_tokens, trace.n_layers, trace.loss_nats) == (N_TOKENS, N_LAYERS, 1.5)
     assert trace.parameters == ("embed.weight", "up.weight", "conv.weight")
@@ -49,7 +49,7 @@ def test_an_embeddings_gradient_lies_in_the_rows_looked_up():
     np.testing.assert_allclose(trace.gradient("embed.weight").dense(), expected, rtol=1e-12)
 
 
-def test_norms_are_answered_as_they_were_kept():
+def test_norms_are_returned_as_they_were_kept():
     trace = make_trace(keep="norms")
     kept = trace.tensors[Key("up.weight", 0, "gradient_norm")]
     assert trace.gradient_norm("up.weight") == float(kept)
@@ -74,6 +74,6 @@ def test_a_parameter_that_was_not_recorded_is_refused_with_some_that_were():
 
 
 @pytest.mark.parametrize("keep", ["factors", "norms", "none"])
-def test_info_survives_json(keep):
+def test_info_is_unchanged_after_json(keep):
     info = make_trace(keep=keep).info
     assert TraceInfo.from_json(json.loads(json.dumps(info.to_json()))) == info

@@ -56,16 +56,16 @@ def test_few_colors_stay_exactly_what_they_are(tmp_path):
     np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
-def test_what_is_transparent_stays_to_the_byte(tmp_path, heatmap):
+def test_a_transparent_image_stays_unchanged(tmp_path, heatmap):
     path = saved(tmp_path / "clear.png", np.dstack([heatmap, np.full((SIZE, SIZE), 200, dtype=np.uint8)]))
     assert embedded(path) == path.read_bytes()
 
 
-def test_an_opaque_alpha_channel_is_no_transparency(tmp_path, heatmap):
+def test_an_opaque_alpha_channel_does_not_count_as_transparent(tmp_path, heatmap):
     path = saved(tmp_path / "opaque.png", np.dstack([heatmap, np.full((SIZE, SIZE), 255, dtype=np.uint8)]))
     assert len(embedded(path)) < path.stat().st_size
 
 
-def test_a_figure_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_figure_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="gone"):
         data_uri(tmp_path / "gone.png")

@@ -28,7 +28,7 @@ from report_pages import (
 from synthetic_tables import METRICS, MODELS, SICK_STATUS, make_tables
 
 
-def test_a_model_is_described_by_what_ran_and_not_by_what_was_asked_for(tables, figures):
+def test_a_model_is_described_by_the_formats_that_ran(tables, figures):
     run = make_run()
     ran = {"dtype": "bfloat16", "quantization": "nf4", "quantization_method": "bitsandbytes", "bits": 4}
     run["provenance"]["models"] = {MODELS[0]: ran}
@@ -50,7 +50,7 @@ def test_the_page_is_well_formed_and_loads_nothing_from_outside(tables, figures)
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_every_link_has_its_place(tables, figures):
+def test_every_link_has_its_target(tables, figures):
     page = Page(render(tables, figures))
     assert {load[1:] for load in page.loads if load.startswith("#")} <= set(page.ids)
 
@@ -65,7 +65,7 @@ def test_every_figure_is_embedded_and_numbered_with_a_whole_caption(tables, figu
     assert "5 prompts for each of 4 models" in page.text or "4 to 5 prompts for each of 4 models" in page.text
 
 
-def test_the_first_figure_of_a_kind_is_open_and_says_for_all_how_it_is_read(tables, figures):
+def test_only_the_first_figure_of_a_kind_is_open_and_explains_how_to_read_it(tables, figures):
     html = render(tables, figures)
     n_kinds = len(figures)
     assert html.count('<details class="figure">') == 9 - n_kinds
@@ -73,7 +73,7 @@ def test_the_first_figure_of_a_kind_is_open_and_says_for_all_how_it_is_read(tabl
         assert Page(html).text.count(part) == n_kinds
 
 
-def test_what_differs_between_figures_of_a_kind_is_said_of_each(tables, figures):
+def test_differences_between_figures_of_a_kind_are_in_each_caption(tables, figures):
     texts = with_caption("radar", reading="Think of {{ prompt_set }}.")
     text = Page(render(tables, figures, texts=texts)).text
     assert [text.count(f"Think of {name}.") for name in SETS] == [1, 1]
@@ -95,7 +95,7 @@ def test_the_same_run_gives_the_same_page(tables, figures):
 # ---- content ------------------------------------------------------------------------------------------------
 
 
-def test_every_table_is_in_with_described_columns(tables, figures):
+def test_every_table_is_included_with_described_columns(tables, figures):
     html = render(tables, figures)
     text = squeeze(Page(html).text)
     for name, table in tables.items():
@@ -106,7 +106,7 @@ def test_every_table_is_in_with_described_columns(tables, figures):
     assert "not described" not in text
 
 
-def test_short_tables_are_whole_and_long_ones_say_where_the_rest_is(tables, figures):
+def test_short_tables_are_complete_and_long_ones_say_where_the_rest_is(tables, figures):
     html = render(tables, figures)
     body = {name: html.split(f'id="table-{name}"')[1].split("</details>")[0] for name in tables}
     for name in ("scores", "scores_normalized", "prompts", "correlations"):
@@ -176,7 +176,7 @@ def test_a_prompt_set_that_looks_like_a_template_is_only_text(tmp_path):
     assert "49" not in html.split("</style>")[1].split("<img")[0]
 
 
-def test_other_options_of_a_model_stay_out(tables, figures):
+def test_other_options_of_a_model_are_left_out(tables, figures):
     run = make_run()
     run["models"]["smollm2-fp32"] = {"source": "hf:org/name@main", "token": "very-secret"}
     html = render(tables, figures, run)
@@ -195,7 +195,7 @@ def test_models_and_prompt_sets_keep_the_order_of_the_run(tables, figures):
     assert html.index("models on nonsense.") < html.index("models on factual.")
 
 
-def test_lists_of_names_do_for_models_and_prompt_sets(tables, figures):
+def test_lists_of_names_are_enough_for_models_and_prompt_sets(tables, figures):
     run = make_run() | {"models": list(MODELS[:4]), "prompt_sets": list(SETS)}
     assert "Physical profile of 4 language models on 2 prompt sets" in render(tables, figures, run)
 
@@ -205,7 +205,7 @@ def test_a_figure_that_was_not_drawn_is_named(tables, figures):
     assert "Not drawn in this run: radar." in render(tables, figures)
 
 
-def test_unknown_figures_tables_and_columns_are_shown_all_the_same(tables, figures):
+def test_unknown_figures_tables_and_columns_are_shown_too(tables, figures):
     figures["phase_diagram"] = {"factual": figures["radar"]["factual"]}
     more = tables | {"gains": pd.DataFrame({"layer": [0], "gain": [1.5]})}
     text = squeeze(Page(render(more, figures)).text)
@@ -214,7 +214,7 @@ def test_unknown_figures_tables_and_columns_are_shown_all_the_same(tables, figur
     assert "not described" in text
 
 
-def test_a_new_family_brings_its_section_by_its_words_alone(tables, figures, tmp_path):
+def test_a_new_family_needs_only_its_words_for_a_section(tables, figures, tmp_path):
     (tmp_path / "heat").mkdir()
     (tmp_path / "heat" / "words.yaml").write_text(
         "section: {id: heat, title: Heat, intro: Warm.}\n"
@@ -244,19 +244,19 @@ def test_needed_tables_are_named(figures):
         render({}, figures)
 
 
-def test_every_metric_of_a_section_says_all_that_the_page_shows():
+def test_every_metric_of_a_section_has_all_texts_that_the_page_shows():
     for section in TEXTS.sections:
         for metric in section["metrics"]:
             assert {"axis", "unit", "measures", "computed", "low", "high"} <= set(TEXTS.metrics[metric]), metric
 
 
-def test_every_kind_of_figure_metric_and_table_has_its_text_and_no_other_has():
+def test_every_figure_metric_and_table_has_its_text_and_no_other_text_exists():
     assert set(TEXTS.captions) == set(FIGURES)
     assert set(TEXTS.metrics) >= set(METRICS)
     assert set(TEXTS.tables) == set(TABLES)
 
 
-def test_the_section_that_says_so_comes_last():
+def test_a_section_marked_as_last_comes_last():
     assert [section["id"] for section in TEXTS.sections][-1] == "correlations"
 
 
@@ -299,7 +299,7 @@ def test_flags_of_pairs_and_missing_places_are_kept():
     assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
 
 
-def test_it_opens_with_what_was_found_each_with_its_figure(tables, figures):
+def test_the_report_begins_with_the_findings_each_with_its_figure(tables, figures):
     found = [
         {"sentence": "a differs from <b>.", "figure": "radar-factual"},
         {"sentence": "No figure shows this.", "figure": "decided-factual"},
@@ -313,10 +313,10 @@ def test_it_opens_with_what_was_found_each_with_its_figure(tables, figures):
     Page(html)  # every tag is closed
 
 
-def test_without_findings_it_opens_with_the_scores(tables, figures):
+def test_without_findings_the_report_begins_with_the_scores(tables, figures):
     assert 'id="findings"' not in render(tables, figures)
 
 
-def test_what_models_are_made_from_comes_last(tables, figures):
+def test_the_sources_of_the_models_come_last(tables, figures):
     html = render(tables, figures)
     assert html.index("Made from") > html.index('id="provenance"')

@@ -8,7 +8,7 @@ from report_pages import SETS, Page, make_run, render, squeeze, summary_of, told
 from synthetic_tables import METRICS, MODELS, make_tables
 
 
-def test_a_star_stands_where_the_smallest_is_told_apart_from_every_other_model_and_nowhere_else(figures):
+def test_only_a_smallest_score_told_apart_from_every_other_model_has_a_star(figures):
     tables = make_tables(4, 5, 6, SETS, flawed=False)
     html = summary_of(render(told_apart(tables), figures))
     ec = tables["scores"].query("metric == 'ec' and prompt_set == 'factual'")
@@ -36,7 +36,7 @@ def test_the_bar_of_a_model_that_is_told_apart_from_none_is_grey(figures):
     assert html.count('class="score alike"><span class="bar">') == 4 * len(METRICS) - 2
 
 
-def test_the_report_says_what_tells_models_apart_and_whose_convention_best_is(tables, figures):
+def test_the_report_explains_told_apart_and_best(tables, figures):
     text = squeeze(Page(summary_of(render(tables, figures))).text)
     assert "90 % interval" in text
     assert "p < 0.1, adjusted for all pairs, sets and metrics" in text
@@ -46,7 +46,7 @@ def test_the_report_says_what_tells_models_apart_and_whose_convention_best_is(ta
     assert "the two are not told apart" not in text
 
 
-def test_a_report_of_one_model_shows_raw_values_and_compares_with_nobody(figures):
+def test_a_report_of_one_model_shows_raw_values_only(figures):
     tables = make_tables(1, 5, 6, ("factual",), flawed=False)
     assert tables["model_pairs"].empty
     for given in (tables, {name: table for name, table in tables.items() if name != "model_pairs"}):
@@ -62,7 +62,7 @@ def summarized(tables, models, metrics):
     return summarize(tables["scores"], tables["scores_normalized"], Apart(tables["model_pairs"], 0.05), models, metrics)
 
 
-def test_a_model_alone_is_best_at_nothing_and_too_few_prompts_are_named():
+def test_a_single_model_is_never_best_and_too_few_prompts_are_named():
     (alone,) = summarized(make_tables(1, 4, 4), MODELS[:1], ["ec"])
     assert (alone["is_compared"], alone["verdict"]) == (False, "")
     assert alone["rows"][0]["cells"][0]["is_best"] is False

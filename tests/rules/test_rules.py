@@ -51,21 +51,21 @@ class TestDirectives:
         assert {adapter_of(name) for name in rules} == {path.stem for path in ADAPTERS}
         assert {label for label in described if not label.startswith("record_")} | {"record"} == set(CODE)
 
-    def test_nothing_but_the_target_does_nothing(self, dumped, rules):
+    def test_only_the_target_rule_runs_nothing(self, dumped, rules):
         assert set(dumped["rules"]) - set(rules) == {"all"}
 
-    def test_every_rule_says_what_it_does(self, rules):
+    def test_every_rule_has_a_message(self, rules):
         assert [name for name, rule in rules.items() if not rule["message"]] == []
 
-    def test_every_rule_has_one_log_and_an_environment_that_is_there(self, described):
+    def test_every_rule_has_one_log_and_an_existing_environment(self, described):
         for label, job in described.items():
             assert len(job["log"]) == 1, label
             assert (ROOT / "rules" / job["conda"]).exists(), label
 
-    def test_every_rule_has_a_benchmark_but_those_with_a_reason(self, rules):
+    def test_every_rule_has_a_benchmark_except_those_with_a_reason(self, rules):
         assert {name for name, rule in rules.items() if not rule["benchmarked"]} == WITHOUT_BENCHMARK
 
-    def test_every_rule_says_how_much_memory_it_takes(self, rules):
+    def test_every_rule_declares_its_memory(self, rules):
         assert [name for name, rule in rules.items() if "mem_mb" not in rule["resources"]] == []
 
     @pytest.mark.parametrize("kind", ["log", "benchmark", "outputs"])
@@ -80,7 +80,7 @@ class TestDirectives:
             wildcards = [set(re.findall(r"{(\w+)", path)) for path in [*job["outputs"], *job["log"], *job["benchmark"]]]
             assert all(found == wildcards[0] for found in wildcards), label
 
-    def test_logs_and_benchmarks_are_found_under_the_name_of_their_rule(self, described):
+    def test_logs_and_benchmarks_are_named_after_their_rule(self, described):
         for label, job in described.items():
             kind, _, name = label.partition(":")
             folder = {"metric": "metric/", "table": "table/", "figure": "figures/"}.get(kind, "") + (name or kind)
@@ -90,7 +90,7 @@ class TestDirectives:
 
 
 class TestNames:
-    def test_a_rule_is_named_as_its_script_but_for_those_that_share_one(self, rules):
+    def test_a_rule_is_named_like_its_script_unless_it_shares_one(self, rules):
         for name, rule in rules.items():
             assert rule["script"] == f"../scripts/{adapter_of(name)}.py"
         named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
@@ -99,7 +99,7 @@ class TestNames:
         assert set(named.values()) == set(GENERIC) - {"table"}
 
     @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
-    def test_a_script_is_named_in_the_words_of_one_thing_it_imports(self, script):
+    def test_a_script_is_named_after_something_that_it_imports(self, script):
         _, before = main_block(script)
         things = [
             (node.module, alias.name) for node in before if isinstance(node, ast.ImportFrom) for alias in node.names
@@ -147,11 +147,11 @@ def names_in(nodes):
 
 @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
 class TestAdapters:
-    def test_it_opens_with_what_its_rule_turns_into_what(self, script):
+    def test_a_script_begins_with_its_inputs_and_outputs(self, script):
         docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
         assert re.match(rf"Rule {script.stem}: .+ -> .+\.", docstring)
 
-    def test_nothing_but_imports_stands_before_the_main_block(self, script):
+    def test_only_imports_come_before_the_main_block(self, script):
         _, before = main_block(script)
         assert all(isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) for node in before)
         assert "snakemake" not in names_in(before)
@@ -165,7 +165,7 @@ class TestAdapters:
         assert len(frame.body) <= MAX_STATEMENTS
         assert block.end_lineno - block.lineno + 1 <= MAX_LINES
 
-    def test_it_uses_the_params_of_its_rules_and_no_more(self, rules, script):
+    def test_a_script_uses_exactly_the_params_of_its_rules(self, rules, script):
         """A param that no script reads would rerun the rule for nothing; `code` is there for that alone."""
         block, _ = main_block(script)
         for name, rule in rules.items():
@@ -176,7 +176,7 @@ class TestAdapters:
                 assert "code" in rule["params"]
                 assert set(rule["params"]) - {"code"} == named | shown, name
 
-    def test_it_uses_what_it_imports(self, script):
+    def test_a_script_uses_everything_that_it_imports(self, script):
         block, before = main_block(script)
         imports = [node for node in before if isinstance(node, ast.Import | ast.ImportFrom)]
         imported = {alias.asname or alias.name for node in imports for alias in node.names}
@@ -185,14 +185,14 @@ class TestAdapters:
 
 class TestRuleFiles:
     @pytest.mark.parametrize("path", [p for p in RULE_FILES if p.stem != "common"], ids=lambda path: path.name)
-    def test_it_opens_with_inputs_and_outputs(self, path):
+    def test_a_rule_file_begins_with_inputs_and_outputs(self, path):
         head = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
         assert all(line.startswith("#") for line in head)
         assert head[0].startswith("# INPUTS   ")
         assert [line for line in head if line.startswith("# OUTPUTS  ")]
 
     @pytest.mark.parametrize("path", [p for p in RULE_FILES if p.stem != "common"], ids=lambda path: path.name)
-    def test_it_holds_rules_and_no_functions(self, path):
+    def test_a_rule_file_holds_rules_and_no_functions(self, path):
         assert not re.search(r"^def ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
     def test_the_snakefile_includes_every_rule_file(self):
@@ -238,7 +238,7 @@ class TestEnvironments:
         return {name.lower().replace("_", "-"): version for name, _, version in (pin.partition("==") for pin in pins)}
 
     @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
-    def test_pins_equal_those_of_the_lock(self, path, lock):
+    def test_pinned_versions_equal_those_of_the_lock(self, path, lock):
         dependencies = yaml.safe_load(path.read_text())["dependencies"]
         (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
         for pin in pip:
@@ -277,7 +277,7 @@ def third_party(file: Path) -> set[str]:
     return {PACKAGES.get(name, name).lower() for name in found - sys.stdlib_module_names - {LIBRARY.name}}
 
 
-def test_snakemakes_own_linter_is_content(tmp_path):
+def test_the_linter_of_snakemake_finds_nothing(tmp_path):
     for model in ("llama", "gpt2"):  # the config's local models
         (tmp_path / "results" / "tiny_models" / model).mkdir(parents=True)
     files = [f"--snakefile={ROOT / 'Snakefile'}", f"--configfile={ROOT / 'config' / 'tiny.yaml'}"]
@@ -303,7 +303,7 @@ class TestSlurmProfile:
 
 class TestShareOfTheMachine:
     @pytest.mark.parametrize(("cores", "threads"), [("1", 1), ("2", 1), ("4", 2), ("16", 8), ("64", 8), ("cluster", 8)])
-    def test_two_recording_jobs_share_a_workstation_and_a_cluster_job_has_its_own_cores(self, dump, cores, threads):
+    def test_two_recording_jobs_share_a_workstation_but_not_a_cluster_node(self, dump, cores, threads):
         rules = dump(cores)["rules"]
         recording = {name: rule for name, rule in rules.items() if adapter_of(name) == "record"}
         assert recording
@@ -312,5 +312,5 @@ class TestShareOfTheMachine:
     def test_jobs_side_by_side_fit_into_a_workstations_memory(self, dump):
         assert dump("2")["limits"]["mem_mb"] == psutil.virtual_memory().total // 10**6
 
-    def test_a_clusters_memory_is_not_that_of_its_login_node(self, dump):
+    def test_the_memory_of_a_cluster_is_not_that_of_its_login_node(self, dump):
         assert "mem_mb" not in dump("cluster")["limits"]

@@ -91,7 +91,7 @@ def test_other_shapes_and_levels_are_refused():
         mean_interval([1.0, 2.0], seed=0, confidence_level=1.5)
 
 
-def test_percentiles_stand_in_where_bca_is_undefined():
+def test_percentiles_are_used_where_bca_is_undefined():
     # All three resamples lie below the mean, so its rank among them is 0 and the bias correction infinite.
     values, seed = [0.0, 1.0, 2.0, 5.0, 9.0], 11
     resampled = stats.bootstrap((values,), np.mean, n_resamples=3, rng=np.random.default_rng(seed), method="percentile")
@@ -194,7 +194,7 @@ def test_jackknife_needs_two_values(values, status):
         (1.0, [1.0, 2.0], {"confidence_level": 0.0}, "confidence_level"),
     ],
 )
-def test_jackknife_refuses(value, values, options, message):
+def test_jackknife_refuses_invalid_input(value, values, options, message):
     with pytest.raises(ValueError, match=message):
         jackknife_interval(value, values, **options)
 

@@ -63,7 +63,7 @@ def test_published_p_values_are_parametric_and_ours_are_exact():
     assert result.spearman_p == pytest.approx(enumerated_p(spearman, GAIN, ENTROPY)) == pytest.approx(42 / 120)
 
 
-def test_exact_where_all_repairings_fit_whatever_the_seed():
+def test_p_is_exact_for_few_pairs_whatever_the_seed():
     assert correlate_pair(GAIN, ENTROPY, seed=0) == correlate_pair(GAIN, ENTROPY, seed=1)
     sampled = [correlate_pair(GAIN, ENTROPY, seed=seed, n_resamples=99) for seed in (0, 1)]
     assert sampled[0].pearson_p != sampled[1].pearson_p
@@ -150,7 +150,7 @@ def test_every_result_is_in_range_or_says_why_not(drawn):
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(-99, 99), st.integers(-99, 99)), min_size=3, max_size=6))
-def test_symmetric_and_unmoved_by_scale_and_shift(drawn):
+def test_correlations_are_symmetric_and_invariant_to_scale_and_shift(drawn):
     x, y = np.array(drawn, dtype=float).T
     plain, swapped = correlate_pair(x, y, seed=0), correlate_pair(y, x, seed=0)
     moved = correlate_pair(4 * x + 1, y / 2 - 3, seed=0)
@@ -207,7 +207,7 @@ def test_interval_of_a_straight_line_has_no_width():
     assert (interval.value, interval.low, interval.high) == pytest.approx((1, 1, 1))
 
 
-def test_interval_is_seeded_and_knows_its_kinds():
+def test_interval_is_seeded_and_refuses_an_unknown_kind():
     x, y = np.random.default_rng(4).normal(size=(2, 25))
     same = [correlation_interval(x, y, "pearson", seed=1, n_resamples=199) for _ in range(2)]
     assert same[0] == same[1] != correlation_interval(x, y, "pearson", seed=2, n_resamples=199)
@@ -237,7 +237,7 @@ def test_false_discovery_keeps_nan_in_place_and_does_not_count_it():
     assert adjusted[[1, 3]] == pytest.approx(stats.false_discovery_control([0.01, 0.04]))
 
 
-def test_false_discovery_of_nothing():
+def test_false_discovery_without_p_values():
     assert adjust_false_discovery([]).size == 0
     assert np.isnan(adjust_false_discovery([math.nan])).all()
     assert adjust_false_discovery([0.3]) == pytest.approx([0.3])
@@ -268,6 +268,6 @@ def test_constant_means_equal_to_rounding():
     assert not is_constant(np.array([0.0, 1e-300]))
 
 
-def test_status_joins_what_has_something_to_say():
+def test_status_joins_everything_that_is_not_ok():
     assert join_status() == join_status("", "ok") == "ok"
     assert join_status("a", "ok", "", "b", "a") == "a; b"

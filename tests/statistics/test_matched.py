@@ -70,7 +70,7 @@ def test_no_p_is_below_what_the_number_of_prompts_or_patterns_allows():
     assert sign_flip_p(columns(np.linspace(1, 2, 40)), seed=0, n_resamples=199) == pytest.approx([1 / 200])
 
 
-def test_ties_that_rounding_tears_apart_count_as_ties():
+def test_ties_broken_by_rounding_count_as_ties():
     tenths = columns([0.1, 0.2, 0.3, -0.6, 1e9])[:4]  # a sum of zero, up to rounding
     assert sign_flip_p(tenths, seed=0, n_resamples=99)[0] == 1.0
     assert sign_flip_p(tenths * 1e6, seed=0, n_resamples=99)[0] == 1.0
@@ -186,7 +186,7 @@ def test_values_by_hand():
     assert found.n.tolist() == [3]
 
 
-def test_equal_samples_differ_by_nothing_for_certain():
+def test_equal_samples_have_difference_zero_and_p_one():
     same = columns([0.3, 1.7, 2.9, 0.1])
     found = compare_matched(same, same, **OPTIONS)
     assert [found.difference.value[0], found.difference.low[0], found.difference.high[0]] == [0.0, 0.0, 0.0]
@@ -199,14 +199,14 @@ def test_a_constant_difference_has_an_interval_without_width():
     assert found.p[0] == pytest.approx(2 / 8)
 
 
-def test_one_prompt_has_values_and_nothing_else():
+def test_one_prompt_has_values_but_no_interval_and_no_p():
     found = compare_matched(columns([3.0]), columns([2.0]), **OPTIONS)
     assert (found.difference.value[0], found.ratio.value[0]) == (1.0, pytest.approx(1.5))
     nothing = (found.difference.low, found.difference.high, found.ratio.low, found.ratio.high, found.p)
     assert np.isnan(nothing).all()
 
 
-def test_no_prompt_has_nothing():
+def test_without_prompts_there_are_no_values():
     found = compare_matched(np.full((2, 1), np.nan), np.ones((2, 1)), **OPTIONS)
     assert found.n.tolist() == [0]
     assert np.isnan([found.difference.value, found.ratio.value, found.p, *found.means]).all()

@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_bits():
          "fewer than 2 in y"),
     ],
 )  # fmt: skip
-def test_too_few_are_said_and_not_tested(x, y, status):
+def test_too_few_values_have_a_status_and_no_test(x, y, status):
     found = cliffs_delta(x, y, **FEW)
     assert found.status == status
     assert np.isnan([found.low, found.high, found.p]).all()
@@ -160,6 +160,6 @@ def test_permutation_and_parametric_p_agree_on_normal_data():
     assert pair.pearson_p == pytest.approx(parametric_p(pair.pearson_r, 30), abs=0.01)
 
 
-def test_a_seed_belongs_to_its_names():
+def test_a_seed_depends_on_its_names():
     assert seed_of(0, "a", "b") == seed_of(0, "a", "b")
     assert len({seed_of(0), seed_of(1), seed_of(0, "a"), seed_of(0, "a", "b"), seed_of(0, "b", "a")}) == 5

@@ -72,7 +72,7 @@ def smollm2_model(smollm2):
 
 
 @pytest.mark.parametrize("method", ["mean_difference", "principal_component"])
-def test_happy_against_sad_moves_fitting_tokens_the_right_way(smollm2_model, method):
+def test_happy_against_sad_moves_matching_tokens_in_the_right_direction(smollm2_model, method):
     model = smollm2_model
     direction = derive_direction(model, HAPPY | {"method": method})
     options = {"contrast": HAPPY, "layers": [10]}

@@ -78,7 +78,7 @@ def refused(anatomy, **options):
     return f"{error.value.where}: {error.value.what}"
 
 
-def test_what_does_not_fit_the_model_is_refused(anatomy, tmp_path):
+def test_a_direction_that_does_not_fit_the_model_is_refused(anatomy, tmp_path):
     assert refused(anatomy, vector=[1.0] * 33) == "conditions → c → vector: 33 numbers"
     assert refused(anatomy, vector=[1.0], layers=[4]) == "conditions → c → layers: there is no layer 4"
     torch.save(torch.ones(31), tmp_path / "narrow.pt")
@@ -120,7 +120,7 @@ def test_a_damaged_file_is_named(anatomy, tmp_path):
 
 
 @pytest.mark.parametrize("feature", ["1.5", "-1", "nan", "1e0", "inf"])
-def test_a_feature_that_is_no_row_is_refused(anatomy, tmp_path, feature):
+def test_a_feature_without_a_row_is_refused(anatomy, tmp_path, feature):
     row = {"hookpoint": "layers.1", "feature_index": feature, "steering_coefficient": 1}
     path = write_csv(tmp_path, [row | {"sparse_model": tmp_path / "coder"}])
     assert f"no feature {feature}" in refused(anatomy, file=path)

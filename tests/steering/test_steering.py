@@ -15,7 +15,7 @@ from tiny_models import ARCHITECTURES
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_zero_vector_changes_nothing_to_the_bit(name):
+def test_a_zero_vector_changes_no_bit(name):
     model = load(name, torch.float32)
     layers = range(model.anatomy.n_layers + 1)
     zero = Steering({layer: (Edit(np.zeros(WIDTH)),) for layer in layers})
@@ -36,7 +36,7 @@ def test_a_vector_and_its_opposite_at_one_place_give_the_baseline(name):
 
 @pytest.mark.parametrize("layer", [0, 1, 3])
 @pytest.mark.parametrize("name", SOME)
-def test_layers_before_it_stay_and_those_after_it_move(name, layer):
+def test_layers_before_it_stay_the_same_and_those_after_it_change(name, layer):
     model = load(name)
     for plain, steered in zip(record(model), record(model, added(layer, V)), strict=True):
         for before in range(layer):
@@ -74,7 +74,7 @@ def test_record_and_gradients_are_those_of_an_independent_hook(name):
     np.testing.assert_allclose(trace.residual_gradient(1), gradient[0].numpy(), rtol=1e-7, atol=1e-12)
 
 
-def test_batched_is_alone_and_padding_is_left_alone():
+def test_a_batch_equals_prompts_alone_and_padding_is_not_steered():
     model = load("llama")
     steering = added(1, V, token_weights=(0.0, 2.0))
     for text, trace in zip(TEXTS["causal"], record(model, steering), strict=True):
@@ -142,7 +142,7 @@ def test_without_layers_every_block_is_steered():
     assert list(build_steering({"vector": [1.0]}, anatomy).edits) == [0, 1, 2]
 
 
-def test_the_record_says_what_was_done(tmp_path):
+def test_the_record_describes_the_steering(tmp_path):
     model = load("llama")
     file = tmp_path / "v.safetensors"
     save_file({"v": torch.from_numpy(V)}, str(file))

@@ -83,7 +83,7 @@ def test_flagged_rows_pass_and_are_counted():
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 2 with a status other than ok" in lines
 
 
-def test_tables_stay_as_they_were(good, made):
+def test_checked_tables_are_not_changed(good, made):
     check(good, **ASKED)
     for name in made:
         pd.testing.assert_frame_equal(good[name], made[name])
@@ -265,7 +265,7 @@ def test_a_model_without_hypotheses_is_named(good):
     assert f"hypotheses: no row for {MODELS[1]} / baseline / whole" in refused(good)
 
 
-def test_gains_are_wanting_only_where_they_were_asked_for(good):
+def test_gains_are_required_only_if_they_were_asked_for(good):
     del good["gains"], good["hypotheses"]
     check(good, **(ASKED | {"metrics": METRICS}))
 
@@ -274,7 +274,7 @@ def test_a_model_that_is_missing_everywhere_is_named(good):
     assert "scores: no row for another / baseline / factual / ec" in refused(good, models=[*MODELS[:4], "another"])
 
 
-def test_the_failures_of_all_tables_come_at_once(good):
+def test_the_failures_of_all_tables_are_reported_together(good):
     good["scores"].loc[0, "value"] = np.nan
     good["layers"].loc[0, "value"] = np.nan
     message = refused(good)

@@ -76,7 +76,7 @@ class TestWriting:
         assert len(read_table(tmp_path / "layers.parquet", TABLES["layers"])) == 0
         assert (tmp_path / "layers.csv").read_text() == ",".join(TABLES["layers"].columns) + "\n"
 
-    def test_tables_may_come_in_turns(self, tables, tmp_path):
+    def test_chunks_of_several_tables_may_alternate(self, tables, tmp_path):
         chunks = [
             (name, chunk) for at in (0, 1) for name in ("layers", "prompts") for chunk in [cut(tables[name], 5)[at]]
         ]
@@ -93,7 +93,7 @@ class TestWriting:
             found.append([path.read_bytes() for path in sorted(folder.iterdir())])
         assert found[0] == found[1]
 
-    def test_a_failure_leaves_what_was_there_and_nothing_new(self, tables, tmp_path):
+    def test_a_failure_keeps_the_earlier_file_and_leaves_nothing_new(self, tables, tmp_path):
         (tmp_path / "layers.csv").write_text("before")
 
         def chunks():
@@ -146,13 +146,13 @@ class TestPieces:
         assert [part.prompt_set.iat[0] for part in found] == sorted(set(names))
         pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), table)
 
-    def test_coalesce_keeps_order_within_each_file(self):
+    def test_merging_chunks_keeps_the_order_within_each_file(self):
         chunks = [("ab"[i % 2], pd.DataFrame({"x": [i]})) for i in range(10)]
         found = list(coalesce(chunks, n_rows=2))
         assert [len(chunk) for _, chunk in found] == [2, 2, 2, 2, 1, 1]
         assert [x for name, chunk in found if name == "a" for x in chunk.x] == [0, 2, 4, 6, 8]
 
-    def test_a_prompt_is_never_cut(self):
+    def test_a_prompt_is_never_split(self):
         traces = [make_trace(f"p{i}", seed=i) for i in range(5)]
         found = [chunk for _, chunk in per_prompt_chunks(traces, {"ec": ec_rows}, n_rows=4)]
         assert [chunk.prompt.unique().tolist() for chunk in found] == [["p0", "p1"], ["p2", "p3"], ["p4"]]
@@ -190,7 +190,7 @@ class TestCollecting:
                 paths.append(str(path))
         return paths
 
-    def test_chunk_by_chunk_is_what_all_at_once_gives(self, files, tmp_path):
+    def test_reading_in_chunks_equals_reading_at_once(self, files, tmp_path):
         expected = collect(read_metrics(files), SCORED, **SETTINGS)
         write_all(collect_files(files, SCORED, **SETTINGS), outputs(tmp_path, *expected))
         for name, table in expected.items():
@@ -225,7 +225,7 @@ class TestParts:
         assert sum(map(len, groups)) == len(set().union(*groups)) == 6
         assert sum(map(len, parts)) == len(tables["layers"])
 
-    def test_rows_that_belong_to_no_group_are_an_error_and_not_left_out(self, layers, tmp_path):
+    def test_rows_without_a_group_are_an_error(self, layers, tmp_path):
         rows = pd.read_parquet(layers)
         rows.loc[3, "prompt_set"] = None
         rows.to_parquet(tmp_path / "holes.parquet")
@@ -266,7 +266,7 @@ class TestParts:
 
 
 class TestChecking:
-    def test_parts_are_judged_as_the_whole(self, tables):
+    def test_parts_are_checked_like_the_whole_table(self, tables):
         names = ("prompts", "layers", "scores", "scores_normalized", "isf_spectra", "correlations")
         whole = {name: conform(tables[name], TABLES[name]) for name in names}
         parts = {name: [group for _, group in t.groupby(["model", "prompt_set"], sort=False)] if "model" in t else [t]

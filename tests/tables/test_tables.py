@@ -42,7 +42,7 @@ def test_csv_holds_the_same_numbers_to_the_last_bit(tables, name, tmp_path):
     pd.testing.assert_frame_equal(from_csv, from_parquet, check_exact=True)
 
 
-def test_columns_come_in_the_order_of_the_contract(tables, name, tmp_path):
+def test_columns_are_in_the_order_of_the_description(tables, name, tmp_path):
     shuffled = tables[name][sorted(tables[name])].assign(other_index=1).drop(columns="other_index")
     csv, parquet = written(shuffled, name, tmp_path)
     assert list(pd.read_csv(csv)) == pq.read_schema(parquet).names == list(TABLES[name].columns)
@@ -70,13 +70,13 @@ def test_every_table_has_a_status_and_no_number_without_unit():
         assert all(spec.unit or spec.dtype != "float64" for spec in columns.values())
 
 
-def test_the_given_table_stays_as_it_was(tables, name, tmp_path):
+def test_the_given_table_is_not_changed(tables, name, tmp_path):
     before = tables[name].copy()
     written(tables[name], name, tmp_path)
     pd.testing.assert_frame_equal(tables[name], before)
 
 
-def test_what_is_not_finite_survives(tmp_path):
+def test_values_that_are_not_finite_are_kept(tmp_path):
     table = pd.DataFrame(
         {
             "model": "m",
@@ -146,7 +146,7 @@ def test_a_broken_number_in_a_column_of_whole_numbers_is_refused():
     assert conform(spectra.assign(rank=2.0), TABLES["isf_spectra"])["rank"].tolist() == [2]
 
 
-def test_a_number_that_changed_on_disk_is_refused(tables, tmp_path):
+def test_a_number_changed_on_disk_is_refused(tables, tmp_path):
     _, parquet = written(tables["scores"], "scores", tmp_path)
     content, column = bytearray(parquet.read_bytes()), pq.read_metadata(parquet).row_group(0).column(4)
     content[column.data_page_offset + column.total_compressed_size // 2] ^= 1

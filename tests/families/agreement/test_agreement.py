@@ -135,7 +135,7 @@ def test_numbers_that_are_not_finite_have_a_status():
         (("none", "factors"), "no weight gradients are recorded"),
     ],
 )
-def test_without_factors_of_both_a_status_stands_for_the_weights(kept, words):
+def test_without_factors_in_both_records_weights_have_a_status_instead(kept, words):
     own, reference = (make_trace(keep=keep, seed=seed) for seed, keep in enumerate(kept))
     rows = [row for row in agreement_rows(own, reference) if row.quantity in OF_WEIGHTS]
     assert [row.quantity for row in rows] == list(OF_WEIGHTS)
@@ -171,7 +171,7 @@ def test_a_weight_that_only_one_has_or_that_has_another_shape_is_named_with_the_
         ({"token_ids": (0, 1, 3)}, "not comparable: other tokens than the reference"),
     ],
 )
-def test_what_cannot_be_compared_has_every_quantity_once_with_the_reason(info, why):
+def test_records_that_cannot_be_compared_give_every_quantity_once_with_the_reason(info, why):
     rows = agreement_rows(changed(make_trace(), **info), make_trace())
     assert [row.quantity for row in rows] == list(QUANTITIES)
     assert {row.status for row in rows} == {why}

@@ -78,7 +78,7 @@ def test_conditions_are_drawn_against_the_baseline_with_a_line_each(means):
 
 
 @pytest.mark.parametrize("between", ["models", "conditions"])
-def test_where_nothing_is_comparable_one_panel_says_so(means, between):
+def test_if_nothing_is_comparable_one_panel_says_so(means, between):
     figure = agreement_profile.draw(means.iloc[:0], "factual", models=MODELS, between=between)
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == [f"no {between} of this prompt set can be compared"]

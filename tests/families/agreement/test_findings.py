@@ -37,14 +37,14 @@ def test_the_sentence_has_model_depth_number_interval_and_n(means):
     assert (found.figure, found.table) == ("agreement_profile-s", "agreement_means")
 
 
-def test_the_set_with_the_most_prompts_speaks_for_the_run(means):
+def test_the_finding_is_about_the_set_with_the_most_prompts(means):
     few = means["prompt_set"] == "s"
     means.loc[few, "n_prompts"] = 5
     assert [found.sentence.split(",")[0] for found in findings({"agreement_means": means})] == ["On other"]
     assert findings({}) == findings({"agreement_means": means.iloc[:0]}) == []
 
 
-def test_nothing_is_said_where_models_agree_or_cannot_be_compared(means):
+def test_there_is_no_finding_if_models_agree_or_cannot_be_compared(means):
     alike = means[(means["prompt_set"] == "s") & (means["model"] == "bf16")].assign(mean=0.9995, ci_high=0.9999)
     assert least_agreement(alike, "s") is None
     assert least_agreement(means, "no such set") is None

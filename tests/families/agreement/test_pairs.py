@@ -110,7 +110,7 @@ def collected(run, tmp_path):
     return {name: pd.concat(chunks, ignore_index=True) for name, chunks in found.items()}
 
 
-def test_the_tables_hold_what_they_promise(collected):
+def test_the_tables_match_their_descriptions(collected):
     for table in (AGREEMENT, AGREEMENT_MEANS):
         assert table_problems(conform(collected[table.name], table), table) == []
 

@@ -33,14 +33,14 @@ def test_the_true_divergence_is_never_smaller(seed, k):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_with_the_whole_vocabulary_it_is_the_divergence(seed):
+def test_with_the_whole_vocabulary_the_bound_is_the_divergence(seed):
     rng = np.random.default_rng(seed)
     p, q = (draw(rng, 30, 1.5) for _ in range(2))
     assert kl_at_least(listed(p, 30), listed(q, 30)) == pytest.approx(kl(p, q), abs=ROUNDING)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_it_is_the_smallest_divergence_that_agrees_with_both_lists(seed):
+def test_the_bound_is_the_smallest_divergence_consistent_with_both_lists(seed):
     """Against a general minimizer over what the lists leave open: q of tokens i, p of tokens j, the rest as one."""
     rng = np.random.default_rng(seed)
     p, q = (draw(rng, 25, 1.5) for _ in range(2))
@@ -71,7 +71,7 @@ def test_lists_that_share_nothing_are_far_apart():
     assert 8 < bound <= kl(one, other) + ROUNDING
 
 
-def test_equal_lists_say_nothing_of_a_difference():
+def test_equal_lists_show_no_difference():
     p = draw(np.random.default_rng(0), 50, 2)
     assert kl_at_least(listed(p, 10), listed(p, 10)) == pytest.approx(0, abs=ROUNDING)
 
@@ -90,6 +90,6 @@ def test_a_certain_prediction_has_a_finite_bound():
     assert np.isfinite(kl_at_least(open_one, certain))
 
 
-def test_a_logarithm_that_is_not_finite_gives_none():
+def test_a_logarithm_that_is_not_finite_gives_no_bound():
     broken = Listed(np.array([1, 2]), np.array([np.nan, -1.0]))
     assert np.isnan(kl_at_least(broken, broken))

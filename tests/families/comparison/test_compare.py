@@ -169,7 +169,7 @@ def test_prompts_without_a_number_in_both_are_left_out_and_counted():
     assert row(found, "loss_nats").n_prompts == 4
 
 
-def test_nothing_left_one_prompt_and_a_zero_mean_say_so():
+def test_no_prompt_one_prompt_and_a_zero_mean_have_a_status():
     gone = table(metric_rows([np.nan], condition="baseline"), metric_rows([1.0], condition="push"))
     assert row(gone, "ec").n_prompts == 0
     assert math.isnan(row(gone, "ec").value)

@@ -50,7 +50,7 @@ def by_gid(figure, gid):
     return figure.findobj(lambda artist: artist.get_gid() == gid)
 
 
-def test_every_condition_stands_at_the_right_of_the_baseline_on_one_axis():
+def test_every_condition_is_drawn_to_the_right_of_the_baseline_on_one_axis():
     figure = standard_control.draw(make_tables(("push", "pull"))["layers"], "s")
     titles = [ax.get_title() or ax.get_title("left") for ax in figure.axes]
     assert [t for t in titles if t] == ["standard", "push", "pull"]

@@ -142,7 +142,7 @@ def made_up(n=8, model="m", **changes):
     return conform(decided_table(rows_, prompts), DECIDED)
 
 
-def test_the_tables_hold_what_they_promise():
+def test_the_tables_match_their_descriptions():
     decided = made_up()
     assert table_problems(decided, DECIDED) == []
     assert set(decided["kind"]) == {"x", "not given"}
@@ -172,7 +172,7 @@ def test_a_set_of_one_kind_is_summarised_once_and_flagged_prompts_are_left_out()
     assert set(means.loc[means["quantity"] == "correct", "n_prompts"]) == {7}
 
 
-def test_own_tokens_are_neither_right_nor_mixed_with_answers():
+def test_own_tokens_are_not_counted_as_answers():
     decided = made_up()
     own = decided.assign(prompt=decided["prompt"] + "_own", followed="own token", is_correct=pd.NA)
     means = decided_means(pd.concat([decided, own], ignore_index=True), **SETTINGS)
@@ -181,7 +181,7 @@ def test_own_tokens_are_neither_right_nor_mixed_with_answers():
     assert (means.loc[means["kind"] == ALL_KINDS, "n_prompts"] <= 8).all()
 
 
-def test_the_same_seed_gives_the_same_means_and_no_prompt_none():
+def test_the_same_seed_gives_the_same_means_and_without_prompts_there_are_none():
     pd.testing.assert_frame_equal(decided_means(made_up(), **SETTINGS), decided_means(made_up(), **SETTINGS))
     nothing = decided_means(made_up().assign(status="x"), **SETTINGS)
     assert len(nothing) == 0

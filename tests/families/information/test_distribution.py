@@ -20,7 +20,7 @@ def log_p_of(logits, temperature=1.0):
 
 @settings(deadline=None)
 @given(rows, temperatures)
-def test_entropy_and_kl_from_uniform_make_ln_v(logits, temperature):
+def test_entropy_and_kl_from_uniform_sum_to_ln_v(logits, temperature):
     entropy = of.entropy_nats(log_p_of(logits, temperature))
     uniform = of.kl_uniform_nats(entropy, len(logits))
     assert float(entropy + uniform) == pytest.approx(math.log(len(logits)), abs=TOLERANCE)
@@ -67,7 +67,7 @@ def test_surprisal_is_minus_the_log_probability(logits, data):
     assert math.isnan(float(found[1]))
 
 
-def test_probabilities_that_underflow_cost_nothing():
+def test_probabilities_that_underflow_do_no_harm():
     log_p = log_p_of([0.0, -2000.0, -math.inf])
     assert float(of.entropy_nats(log_p)) == 0
     assert float(of.kl_nats(log_p, log_p_of([0.0, 0.0, -math.inf]))) == pytest.approx(math.log(2))
@@ -98,7 +98,7 @@ def test_half_precision_logits_are_widened_first():
     assert float(of.entropy_nats(of.log_probabilities(logits))) == pytest.approx(math.log(2), abs=1e-9)
 
 
-def test_uniform_and_certain_are_the_ends():
+def test_the_uniform_and_the_certain_distribution_have_the_extreme_values():
     assert float(of.entropy_nats(log_p_of([3.0] * 7))) == pytest.approx(np.log(7), abs=1e-14)
     assert float(of.kl_uniform_nats(of.entropy_nats(log_p_of([3.0] * 7)), 7)) == pytest.approx(0, abs=1e-14)
 

@@ -32,7 +32,7 @@ def test_the_sentence_has_the_numbers_their_intervals_and_n():
     assert (found.figure, found.table) == ("decided-facts", "decided_means")
 
 
-def test_the_set_with_the_most_answers_is_told():
+def test_the_finding_is_about_the_set_with_the_most_answers():
     few, many = tables(prompt_set="few"), tables(prompt_set="many")
     few["decided"] = few["decided"].head(3)
     both = {name: pd.concat([few[name], many[name]], ignore_index=True) for name in few}
@@ -46,6 +46,6 @@ def test_a_model_that_gives_no_answer_is_decided_nowhere(settled):
     assert (found.value, found.n) == (0.0, 10)
 
 
-def test_without_answers_there_is_nothing_to_say():
+def test_without_answers_there_is_no_finding():
     assert findings(tables(followed="own token")) == []
     assert findings({name: table.head(0) for name, table in tables().items()}) == []

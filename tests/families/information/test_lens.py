@@ -170,7 +170,7 @@ def test_a_token_settles_where_it_stays_on_top():
     assert math.isnan(settled_layer(np.array([1.0, 1, 1, np.nan])))
 
 
-def test_a_residual_that_is_not_finite_is_flagged_and_nothing_else():
+def test_only_a_residual_that_is_not_finite_is_flagged():
     trace, readout, _ = case("llama")
     bad = trace.residual(1).copy()
     bad[-1, 0] = np.nan
@@ -180,7 +180,7 @@ def test_a_residual_that_is_not_finite_is_flagged_and_nothing_else():
     assert {layer for _, layer in flagged} == {1} | ({trace.n_layers} if ("settled_layer", 3) in flagged else set())
 
 
-def test_a_readout_that_gives_something_else_is_refused():
+def test_a_readout_that_does_not_give_the_recorded_prediction_is_refused():
     trace, readout, _ = case("llama")
     other = Trace(trace.info, {**trace.tensors, Key("residual", trace.n_layers, "activation"): trace.residual(0)})
     with pytest.raises(ModelError, match="differs from the recorded prediction"):
@@ -247,7 +247,7 @@ def test_smollm2_equals_the_oracle(smol):
             assert found[quantity][layer] == pytest.approx(value, abs=1e-4, rel=1e-4), (quantity, layer)
 
 
-def test_smollm2_says_paris(smol, smollm2):
+def test_smollm2_predicts_paris(smol, smollm2):
     trace, readout, _, _ = smol
     table = list(prediction_rows(trace, lens(trace, readout), token_texts(smollm2), k=3, sampling=False, seed=0))
     assert table[0]["Token"] == " Paris"
@@ -323,7 +323,7 @@ def test_a_watched_text_is_one_token_or_refused(tmp_path):
     ],
     ids=["opt", "electra"],
 )
-def test_the_raw_residual_is_refused_where_the_head_does_not_take_it(module, task, takes):
+def test_the_raw_residual_is_refused_if_the_head_cannot_take_it(module, task, takes):
     """The published convention has no meaning for a head narrower than the residual stream; the model's own has."""
     torch.manual_seed(0)
     model = check_model(wrap_model(module().eval(), build_tokenizer(task == "masked"), task)).model

@@ -40,11 +40,11 @@ def test_the_prompts_of_all_sets_come_before_those_of_one_and_one_set_is_named()
     assert finding.sentence.startswith("On the same 40 prompts of s, b differs from a")
 
 
-def test_only_differences_from_the_reference_in_the_baseline_are_told():
+def test_only_differences_from_the_reference_in_the_baseline_are_findings():
     assert found(row("c", reference="b"), row("b", p=0.5), row("c", p=0.5), row(condition="push")) == []
 
 
-def test_nothing_is_told_without_a_difference_or_a_table():
+def test_without_a_difference_or_a_table_there_is_no_finding():
     assert found(row(p=0.05)) == found(row(p=math.nan)) == findings({}) == []
     assert findings({"model_pairs": pd.DataFrame([row()]).head(0)}) == []
     assert len(found(row(p=0.05), confidence_level=0.9)) == 1

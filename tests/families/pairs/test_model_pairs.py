@@ -130,7 +130,7 @@ def test_conditions_are_compared_apart():
     assert len(only(found, metric="ec", condition="push")) == 1
 
 
-def test_models_that_share_no_prompt_set_are_no_pair():
+def test_models_without_a_common_prompt_set_are_not_compared():
     found = pairs(
         metric_rows("ec", {m: THREE[m] for m in "ab"}), metric_rows("ec", {"c": THREE["c"]}, prompt_set="gaps")
     )
@@ -157,7 +157,7 @@ def test_all_sets_hold_the_prompts_of_all_sets_once():
     assert the(found, metric="ec", prompt_set=ALL_SETS).difference == pytest.approx(expected.difference.value[0])
 
 
-def test_one_set_is_not_said_twice_and_isf_has_no_number_of_all_sets():
+def test_a_single_set_is_not_repeated_as_all_sets_and_isf_has_no_number_of_all_sets():
     assert set(pairs(metric_rows("ec", THREE))["prompt_set"]) == {"s"}
     rows = [
         part for name in "st" for part in (metric_rows("ec", THREE, prompt_set=name), set_rows({"a": 0.1, "b": 0.2}))
@@ -268,7 +268,7 @@ def test_the_smallest_is_below_every_other_one():
     assert apart.others(HERE)["c"] == ["a", "b"]
 
 
-def test_two_that_are_alike_leave_no_smallest():
+def test_without_a_difference_no_model_is_the_smallest():
     apart = Apart(pairs(metric_rows("ec", shifted(a=0.0, b=0.0, c=2.0))), 0.05)
     assert apart.smallest(HERE) is None
     assert apart.others(HERE) == {"a": ["c"], "b": ["c"], "c": ["a", "b"]}
@@ -282,7 +282,7 @@ def test_a_model_without_numbers_leaves_no_smallest():
     assert apart.others(HERE)["c"] == []
 
 
-def test_five_prompts_tell_nothing_apart_however_large_the_difference():
+def test_five_prompts_tell_no_models_apart_however_large_the_difference():
     apart = Apart(pairs(metric_rows("ec", shifted(5, a=0.0, b=100.0))), 0.05)
     assert apart.n_apart(HERE) == 0 and apart.is_tested(HERE)
 

@@ -79,7 +79,7 @@ def test_the_published_pairs_are_those_of_scipy():
 @pytest.mark.parametrize(
     ("slope", "verdict"), [(0.1, "supported"), (-0.1, "inverse"), (0.0, "inconclusive")], ids=["up", "down", "flat"]
 )
-def test_made_up_data_get_the_other_verdicts(slope, verdict):
+def test_synthetic_data_get_the_other_verdicts(slope, verdict):
     row = pick(judge(driven_points(slope)), "entropy_gain", statistic="pearson_r")
     assert row["verdict_published"] == row["verdict"] == verdict
     assert row["n"] == 80
@@ -228,20 +228,20 @@ def test_p_is_adjusted_over_models_and_variants_of_one_statistic():
     assert len(rows) == 0  # no contrasts within single sets
 
 
-def test_rows_do_not_depend_on_what_else_is_tested():
+def test_rows_do_not_depend_on_other_tests():
     alone = judge(driven_points(0.05))
     both = judge(driven_points(0.05), models=("other", "m"))
     unadjusted = [c for c in alone.columns if c not in ("p_adjusted", "verdict")]
     pd.testing.assert_frame_equal(both[both["model"] == "m"].reset_index(drop=True)[unadjusted], alone[unadjusted])
 
 
-def test_in_parts_as_whole():
+def test_reading_in_chunks_gives_the_same_rows():
     gains = with_texts(gains_of(driven_points(0.05), models=("other", "m")))
     parts = [rows for _, rows in gains.groupby("model", sort=False)]
     pd.testing.assert_frame_equal(judge_hypotheses(iter(parts), **SETTINGS), judge_hypotheses(gains, **SETTINGS))
 
 
-def test_texts_are_read_for_one_model_at_a_time_and_lie_beside_their_prompts(metric_rows, tmp_path):
+def test_texts_are_read_for_one_model_at_a_time_and_joined_to_their_prompts(metric_rows, tmp_path):
     gains, prompts = tmp_path / "gains.parquet", tmp_path / "prompts_read.parquet"
     write_table(gains_table(metric_rows, PROMPTS), GAINS, csv=tmp_path / "g.csv", parquet=gains)
     write_table(PROMPTS, PROMPTS_READ, csv=tmp_path / "p.csv", parquet=prompts)
@@ -276,7 +276,7 @@ def test_the_interval_of_a_mean_gain_is_that_of_the_library():
 # ---- degenerate ---------------------------------------------------------------------------------------------
 
 
-def test_constant_entropies_are_said():
+def test_constant_entropies_have_a_status():
     table = judge([(kind, 2.0, gain) for kind, _, gain in driven_points(0.1)])
     row = pick(table, "entropy_gain", statistic="pearson_r")
     assert row["status"] == "entropy_nats is constant: no correlation"
@@ -314,7 +314,7 @@ def test_a_gain_that_is_missing_is_left_out_and_counted():
     assert contrast["status"] == "1 of kind factual left out: not finite"
 
 
-def test_no_number_is_missing_in_silence():
+def test_every_missing_number_has_a_status():
     for points in (PUBLISHED, PUBLISHED[:2], driven_points(0.1), [("not given", 1.0, 1.0)] * 4):
         table = conform(judge(points), HYPOTHESES)
         ok = table[table["status"] == "ok"]
@@ -425,7 +425,7 @@ def test_sentences_name_verdict_n_and_rule():
     assert set(caption_facts({"hypotheses": table}, "")) == {"all_verdicts"}
 
 
-def test_sentences_about_what_was_not_tested_say_why():
+def test_sentences_about_missing_tests_give_the_reason():
     table = judge([("ambiguous", 2.0, 0.5), ("ambiguous", 2.0, 0.6)])
     assert "not tested (2 prompts: a correlation needs at least 3)" in entropy_gain_sentence(table, "m", "whole")
     assert "untested (n = 2, 2 prompts: a correlation" in variants_sentence(table, "m")

@@ -61,7 +61,7 @@ def test_gain_of_exactly_one_does_not_expand():
     assert Gain(np.array([1.0, 2.0, 2.0 + 1e-12])).expands
 
 
-def test_a_massive_first_token_rules_the_whole_norm_alone():
+def test_a_massive_first_token_dominates_the_whole_norm_only():
     residuals = np.ones((3, 4, 8))
     residuals[1, 0] *= 1e3
     trace = gain_trace(residuals)
@@ -84,7 +84,7 @@ def test_float32_norms_are_added_up_in_float64():
     assert residual_gain(gain_trace(residuals)).norms[0] == pytest.approx(expected, rel=1e-14)
 
 
-def test_rows_hold_every_number_once(trace):
+def test_every_number_has_exactly_one_row(trace):
     found = by_quantity(trace)
     assert len(found) == len(rows(trace)) == 1 + 3 * (3 + 3 + 2) + 5
     assert found["next_token_entropy_nats", None, None].value == next_token_entropy_nats(trace) == 2.5
@@ -96,7 +96,7 @@ def test_rows_hold_every_number_once(trace):
     assert all(row.status == "ok" for row in found.values())
 
 
-def test_top_tokens_have_text_and_probability_and_a_number_where_text_is_wanting(trace):
+def test_top_tokens_have_text_and_probability_and_without_text_a_number(trace):
     assert [token.text for token in top_tokens(trace)] == [" Paris", " the", "!", "token 0", "x"]
     assert [token.probability for token in top_tokens(trace)] == pytest.approx([0.6, 0.3, 0.05, 0.03, 0.01])
     first = by_quantity(trace)["top_token", None, 1]
@@ -123,14 +123,14 @@ def test_the_table_keeps_texts(trace, tmp_path):
     assert table.loc[table["quantity"] != "top_token", "text"].isna().all()
 
 
-def test_the_package_offers_it(trace):
+def test_the_metric_is_exported(trace):
     assert metrics.residual_gain(trace).last_gain == residual_gain(trace).last_gain
 
 
 # ---- degenerate ---------------------------------------------------------------------------------------------
 
 
-def test_one_token_has_nothing_without_the_first():
+def test_a_prompt_of_one_token_has_no_norm_without_the_first():
     trace = gain_trace(np.ones((3, 1, 2)))
     found = by_quantity(trace)
     row = found["last_gain_excluding_first", None, None]
@@ -152,7 +152,7 @@ def test_a_bad_norm_is_named_by_its_layer_and_touches_only_its_neighbours(value,
     assert found["last_gain_whole", None, None].status == "ok"
 
 
-def test_a_stream_that_vanishes_has_gain_zero_and_no_logarithm():
+def test_a_vanishing_stream_has_gain_zero_and_no_logarithm():
     residuals = np.ones((3, 2, 2))
     residuals[2] = 0
     found = by_quantity(gain_trace(residuals))

@@ -73,13 +73,13 @@ def tables(tmp_path, snapshot, records):
     return {t.name: conform(pd.concat(found[t.name]), t) for t in (MODELS, PROMPTS_READ, CONDITIONS)}
 
 
-def test_the_tables_hold_what_they_promise(tables):
+def test_the_tables_match_their_descriptions(tables):
     for table in (MODELS, PROMPTS_READ, CONDITIONS):
         assert len(tables[table.name]) > 0
         assert table_problems(tables[table.name], table) == []
 
 
-def test_a_prompt_is_told_as_the_model_read_it(tables):
+def test_a_prompt_is_described_as_the_model_read_it(tables):
     read = tables["prompts_read"]
     assert read["prompt"].tolist() == ["a", "b"]
     assert set(read["text"]) == {"é\n text"}
@@ -89,7 +89,7 @@ def test_a_prompt_is_told_as_the_model_read_it(tables):
     assert read[["difficulty", "answer"]].isna().all(axis=None)
 
 
-def test_a_model_is_told_by_its_source_its_formats_and_its_size(tables, snapshot):
+def test_a_model_is_described_by_source_formats_and_size(tables, snapshot):
     (row,) = tables["models"].itertuples()
     assert (row.source, row.revision, row.dtype, row.task) == ("path:here", "commit", "float32", "causal")
     assert (row.n_blocks, row.width) == (N_LAYERS, WIDTH)
@@ -100,7 +100,7 @@ def test_a_model_is_told_by_its_source_its_formats_and_its_size(tables, snapshot
     assert pd.isna(row.parent)
 
 
-def test_the_run_file_and_the_report_are_told_what_the_records_say(tables, tmp_path):
+def test_the_run_file_and_the_report_get_the_formats_from_the_records(tables, tmp_path):
     path = tmp_path / "models.parquet"
     write_table(tables["models"], MODELS, csv=tmp_path / "models.csv", parquet=path)
     assert precision_by_model(path) == {"m": {"stored_as": "F32", **PRECISION}}
@@ -122,7 +122,7 @@ def test_a_prompt_without_notes_in_the_config_is_an_error(tmp_path, snapshot, re
 
 
 class TestConditions:
-    def test_the_baseline_comes_first_and_each_says_where_it_was_recorded(self, tables):
+    def test_the_baseline_comes_first_and_each_condition_names_its_models_and_sets(self, tables):
         found = tables["conditions"].set_index("condition")
         assert list(found.index) == ["baseline", "push"]
         assert found.loc["baseline", ["adds", "models", "prompt_sets"]].tolist() == ["nothing", "m, n", "s, t"]
@@ -150,7 +150,7 @@ class TestConditions:
             ),
         ],
     )
-    def test_words_say_what_where_and_how_strongly(self, options, adds, layers):
+    def test_the_description_says_what_is_added_where_and_how_strongly(self, options, adds, layers):
         assert in_words(options) == {"adds": adds, "layers": layers, "scale": 1}
 
     def test_without_conditions_there_is_the_baseline(self):

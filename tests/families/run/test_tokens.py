@@ -32,14 +32,14 @@ def test_byte_level_tokens_are_decoded_as_the_tokenizer_decodes_them(byte_level,
     assert ("�" in "".join(expected)) == (text != TEXT)  # a token may hold part of a character
 
 
-def test_tokens_stand_in_one_line_with_marks_between_them_and_around_special_ones():
+def test_tokens_are_joined_in_one_line_with_special_ones_marked():
     spelling = Spelling(special=frozenset({"[CLS]", "<s>"}))
     assert readable(["[CLS]", "the", "##y", "a\nb"], spelling) == "⟨[CLS]⟩|the|##y|a\\nb"
     assert readable(["<s>", "▁the", "▁▁x"], spelling) == "⟨<s>⟩| the|  x"
     assert readable([], spelling) == ""
 
 
-def test_what_looks_like_a_special_token_is_text_where_the_record_says_so():
+def test_text_that_looks_like_a_special_token_stays_text_if_the_record_says_so():
     spelling = Spelling(special=frozenset({"<s>"}))
     assert readable(["<s>", "a", "<s>"], spelling, special=(0,)) == "⟨<s>⟩|a|<s>"
     assert readable(["<s>", "a"], spelling, special=()) == "<s>|a"

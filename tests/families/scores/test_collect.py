@@ -54,7 +54,7 @@ def tables_of(*parts):
     return {name: conform(part, TABLES[name]) for name, part in found.items()}
 
 
-def test_all_three_tables_are_of_the_contract():
+def test_all_three_tables_match_their_descriptions():
     found = tables_of(prompt_rows("ec", [1.0, 2.0, 3.0], layers=[0.5]), set_rows(0.2, [3.0, 2.0, 1.0]))
     assert set(found) == {"prompts", "layers", "scores"}
     assert {name: len(part) for name, part in found.items()} == {
@@ -161,7 +161,7 @@ class TestScores:
         assert row.status == "2 of 4 prompts left out (first: p1, zero gradient)"
         assert math.isfinite(row.ci_low)
 
-    def test_no_finite_prompt_at_all_gives_no_score_and_says_so(self):
+    def test_without_a_finite_prompt_there_is_no_score_but_a_status(self):
         (row,) = tables_of(prompt_rows("ec", [NAN, NAN], statuses=["bad", "bad"]))["scores"].itertuples()
         assert math.isnan(row.value)
         assert row.n_prompts == 0
@@ -194,7 +194,7 @@ class TestScores:
         assert found.metric.tolist() == ["ec", "isf"] * 4
 
 
-def test_the_whole_way_from_traces():
+def test_the_tables_from_traces_to_files():
     traces = [make_trace(f"p{i}", seed=i) for i in range(4)]
     found = tables_of(
         per_prompt_table(traces, ec_rows).assign(metric="ec"),

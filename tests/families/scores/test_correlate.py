@@ -181,7 +181,7 @@ def test_the_order_of_the_rows_does_not_matter(random):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_what_is_not_finite_is_left_out_and_said(bad):
+def test_values_that_are_not_finite_are_left_out_and_reported(bad):
     prompts = prompt_rows()
     prompts.loc[3, "ec"] = bad
     result = correlate_metrics(prompts, score_rows(), **OPTIONS)
@@ -192,7 +192,7 @@ def test_what_is_not_finite_is_left_out_and_said(bad):
     assert row(result, "prompt", "isc", "isg")["status"] == "ok"
 
 
-def test_a_prompt_that_one_model_lacks_rests_on_the_others_and_says_so():
+def test_a_prompt_that_one_model_lacks_is_averaged_over_the_others_with_a_status():
     prompts = pd.concat([prompt_rows("a"), prompt_rows("b").iloc[1:]])
     found = row(correlate_metrics(prompts, score_rows(), **OPTIONS), "prompt", "ec", "isc")
     assert found["n"] == N_PROMPTS
@@ -231,7 +231,7 @@ def test_too_few_models_to_correlate(models):
     assert not pairs["status"].str.contains("constant").any()
 
 
-def test_a_metric_without_rows_is_said_to_be_absent():
+def test_a_metric_without_rows_has_the_status_absent():
     scores = score_rows().query("metric != 'isf'")
     result = correlate_metrics(prompt_rows(), scores, **OPTIONS)
     assert row(result, "model", "isa", "isf")["status"].startswith("isf: absent; ")

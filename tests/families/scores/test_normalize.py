@@ -51,7 +51,7 @@ def test_zero_is_the_best_value_and_epsilon_sets_its_inverse():
     assert result["score"].tolist() == pytest.approx([1.0, 1 / 3, 0.0])
 
 
-def test_groups_are_apart_and_rows_keep_their_order():
+def test_groups_are_independent_and_rows_keep_their_order():
     groups = [
         table([1.0, 2.0]),
         table([9.0, 3.0], metric="isc"),
@@ -86,7 +86,7 @@ def test_one_model_has_nothing_to_compare_with():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_takes_no_part(bad):
+def test_values_that_are_not_finite_are_left_out(bad):
     result = normalize_scores(table([1.0, bad, 2.0, 4.0]))
     assert result["score"].tolist() == pytest.approx([1.0, math.nan, 1 / 3, 0.0], abs=1e-8, nan_ok=True)
     assert result["status"].tolist() == ["ok", f"value is {bad}: no score", "ok", "ok"]
@@ -98,7 +98,7 @@ def test_the_only_finite_value_stands_alone():
     assert result["status"].tolist() == ["value is nan: no score", "one model: nothing to compare with"]
 
 
-def test_nothing_finite_at_all():
+def test_no_finite_value():
     result = normalize_scores(table([math.nan, math.inf]))
     assert result["score"].isna().all()
     assert result["status"].tolist() == ["value is nan: no score", "value is inf: no score"]
@@ -116,7 +116,7 @@ def test_a_status_that_came_with_a_score_is_kept():
     assert alone["status"].tolist() == ["one prompt: no interval; one model: nothing to compare with"]
 
 
-def test_the_values_at_both_ends_are_said():
+def test_the_values_at_both_ends_are_columns():
     result = normalize_scores(table([1.0, 2.0, math.nan, 4.0]))
     assert result["value_at_0"].tolist() == [4.0] * 4
     assert result["value_at_1"].tolist() == [1.0] * 4
@@ -130,7 +130,7 @@ def test_a_scale_of_another_run_sets_both_ends():
     assert set(zip(result["value_at_0"], result["value_at_1"], strict=True)) == {(8.0, 1.0)}
 
 
-def test_a_model_alone_has_a_place_on_the_scale_of_another_run():
+def test_a_single_model_has_a_place_on_the_scale_of_another_run():
     result = normalize_scores(table([2.0]), scale=table([1.0, 4.0]))
     assert result["score"].tolist() == pytest.approx([1 / 3], abs=1e-8)
     assert result["status"].tolist() == ["ok"]
@@ -139,13 +139,13 @@ def test_a_model_alone_has_a_place_on_the_scale_of_another_run():
 @pytest.mark.parametrize(
     "scale", [table([3.0, 3.0]), table([3.0]), table([1.0, 2.0], prompt_set="elsewhere"), table([])]
 )
-def test_where_the_scale_has_no_two_values_there_is_no_score(scale):
+def test_a_scale_without_two_different_values_gives_no_score(scale):
     result = normalize_scores(table([1.0, 2.0]), scale=scale)
     assert result["score"].isna().all()
     assert set(result["status"]) == {"the scale has no two different values here: no score"}
 
 
-def test_of_the_scale_only_the_metrics_that_are_normalized_count():
+def test_only_normalized_metrics_of_the_scale_are_used():
     scale = pd.concat([table([1.0, 4.0]), table([-20.0, -30.0], metric="free_energy")])
     result = normalize_scores(table([2.0]), metrics=["ec"], scale=scale)
     assert result["score"].tolist() == pytest.approx([1 / 3], abs=1e-8)
@@ -212,7 +212,7 @@ def test_the_order_of_the_models_does_not_matter(values, random):
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=8))
-def test_min_max_is_affine_and_changes_nothing_the_second_time(values):
+def test_min_max_is_affine_and_idempotent(values):
     inverse = 1 / (np.array(values) + 1e-9)
     score = normalize_scores(table(values))["score"].to_numpy()
     if np.ptp(inverse) > 0:

@@ -42,7 +42,7 @@ def test_an_unknown_order_is_refused():
     factor=st.floats(-10, 10),
 )
 @settings(max_examples=80, deadline=None)
-def test_a_central_difference_is_linear_and_knows_no_ends(values, shift, factor):
+def test_a_central_difference_is_linear_and_undefined_at_the_ends(values, shift, factor):
     found = central_difference(values)
     assert np.isnan(found[[0, -1]]).all()
     assert np.isfinite(found[1:-1]).all()

@@ -25,7 +25,7 @@ def test_the_sentence_has_the_share_its_interval_and_n():
     assert (found.value, found.n, found.figure, found.table) == (0.3, 20, "pulls-facts", "pulls_means")
 
 
-def test_the_weight_that_leads_on_the_most_sets_is_told_on_the_largest_of_them():
+def test_the_finding_is_the_weight_that_leads_on_most_sets_with_its_largest_set():
     table = pd.concat([means("a", 0.1, 0.5), means("b", n_prompts=5), means("c", n_prompts=9)], ignore_index=True)
     (found,) = findings({"pulls_means": table})
     assert "at down on 2 of 3 prompt sets: on c" in found.sentence
@@ -39,6 +39,6 @@ def test_a_single_prompt_has_a_share_without_an_interval():
     assert np.isnan(found.ci_low)
 
 
-def test_without_shares_there_is_nothing_to_say():
+def test_without_shares_there_is_no_finding():
     assert findings({"pulls_means": means().assign(mean=np.nan)}) == []
     assert findings({"pulls_means": means().head(0)}) == []

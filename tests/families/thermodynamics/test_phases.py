@@ -39,7 +39,7 @@ def make_states(n_prompts=4, *, order="depth", jump_at=None, sets=("s",), seed=0
 OPTIONS = PhaseOptions(n_permutations=49)
 
 
-def test_flags_stand_in_the_order_of_the_states_and_follow_the_definition():
+def test_flags_are_in_the_order_of_the_states_and_follow_the_definition():
     states = make_states()
     flags = flag_states(states, OPTIONS)
     keys = ["prompt_set", "prompt", "parameter"]
@@ -73,7 +73,7 @@ def test_counts_of_random_layers_are_those_of_shuffled_ones():
     assert counts.p_value.between(2 / 200, 1).all()
 
 
-def test_an_order_that_matters_is_told_from_a_shuffled_one():
+def test_an_order_with_structure_differs_from_a_shuffled_one():
     n = 40
     steady = {name: np.tile(np.linspace(1, 2, n), (3, 1)) for name in STATE}  # E and T rise together
     steady["temperature"] = steady["temperature"] * 100
@@ -127,7 +127,7 @@ def test_change_points_of_short_flat_or_broken_signals():
     assert expected == 0
 
 
-def test_means_over_prompts_have_intervals_and_say_what_is_missing():
+def test_means_over_prompts_have_intervals_and_a_status_for_missing_values():
     states = make_states(6)
     states.loc[states.index[0], "temperature"] = np.inf
     found = state_means(states, seed=0, n_resamples=999, confidence_level=0.95)

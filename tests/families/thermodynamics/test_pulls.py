@@ -82,7 +82,7 @@ def test_the_top_are_the_ten_largest_in_order():
     assert top["prompt"].drop_duplicates().tolist() == ["p0", "p1", "p2", "p3"]
 
 
-def test_a_model_of_few_weights_has_as_many_ranks():
+def test_a_model_with_few_weights_has_as_many_ranks():
     assert top_pulls(with_measures(made_up(n_layers=1)))["rank"].max() == 2
 
 
@@ -170,7 +170,7 @@ class TestFigure:
         strongest = shares.iloc[0]
         assert first.get_position() == (strongest["layer"], ["query", "value"].index(strongest["kind"]))
 
-    def test_weights_outside_the_blocks_are_told_in_words(self):
+    def test_weights_outside_the_blocks_are_named_in_the_title(self):
         states = made_up()
         outside = states[states["layer"] == 0].assign(layer=-1, kind="embedding", parameter="wte", gradient_norm=50.0)
         means = pulls_means(with_measures(pd.concat([states, outside.drop_duplicates("prompt")])), **SETTINGS)

@@ -33,7 +33,7 @@ def test_every_weight_has_the_singular_values_of_its_matrix(name):
     assert (table.status == "ok").all()
 
 
-def test_threads_change_nothing_and_torch_gets_its_own_back():
+def test_threads_change_nothing_and_the_setting_of_torch_is_restored():
     before = torch.get_num_threads()
     one, two = (weight_spectra(loaded("llama"), threads=n) for n in (1, 2))
     pd.testing.assert_frame_equal(one, two)
@@ -60,7 +60,7 @@ def test_zero_broken_and_low_rank_weights_are_flagged_or_exact():
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 12), (3, 12, 40), (2, 20, 20)])
-def test_a_stack_as_on_a_gpu_gives_what_single_matrices_give(shape):
+def test_a_stack_of_matrices_as_on_a_gpu_gives_the_same_as_single_matrices(shape):
     torch.manual_seed(0)
     stack = torch.randn(shape, dtype=torch.float64)
     stack[0] = 0
@@ -96,7 +96,7 @@ def test_batches_of_one_shape_give_every_weight_its_own_row(monkeypatch):
         )
 
 
-def test_a_file_holds_the_numbers_to_the_last_bit(tmp_path):
+def test_a_file_keeps_the_numbers_to_the_last_bit(tmp_path):
     table = weight_spectra(loaded("llama", torch.float64))
     write_rows(table, tmp_path / "weights" / "m.parquet")
     again = read_rows(tmp_path / "weights" / "m.parquet")

@@ -46,7 +46,7 @@ def test_the_bound_of_the_gram_route_holds_where_it_is_hardest():
 
 
 @pytest.mark.parametrize("rank", [0, 1, 5, 19])
-def test_a_rank_deficient_matrix_goes_the_stable_way(rank):
+def test_a_rank_deficient_matrix_is_decomposed_by_svd(rank):
     matrix = matrix_of((60, rank), 3, np.float64) @ matrix_of((rank, 20), 4, np.float64)
     found = spectrum(matrix)
     assert found.method == ("none" if rank == 0 else "svd")
@@ -95,7 +95,7 @@ def test_each_route_that_fails_is_followed_by_a_more_robust_one(monkeypatch):
 
 @given(rows=st.integers(1, 30), columns=st.integers(1, 30), scale=st.floats(1e-6, 1e6), seed=st.integers(0, 999))
 @settings(max_examples=60, deadline=None)
-def test_ranks_and_entropy_obey_their_ranges_and_no_scale(rows, columns, scale, seed):
+def test_ranks_and_entropy_are_within_their_ranges_and_independent_of_scale(rows, columns, scale, seed):
     matrix = matrix_of((rows, columns), seed, np.float64)
     values, scaled = spectrum(matrix).singular_values, spectrum(scale * matrix).singular_values
     r = min(rows, columns)

@@ -32,7 +32,7 @@ def test_alpha_of_a_true_power_law_is_found(alpha):
     assert found.distance < 0.05
 
 
-def test_scale_and_order_and_rounding_do_not_enter():
+def test_scale_and_order_and_rounding_do_not_matter():
     values = pareto(3.0, 200)
     found = tail_exponent(values)
     assert tail_exponent(values[::-1] * 1e-4).alpha == pytest.approx(found.alpha, rel=1e-9)

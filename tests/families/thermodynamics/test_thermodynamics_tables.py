@@ -104,7 +104,7 @@ def test_which_scores_a_metric_promises():
     assert registry.score_names(["ec", "residual_gain", "thermodynamics"]) == ["ec", *SCORES]
 
 
-def test_sound_tables_pass_their_schema_and_their_own_check(made):
+def test_valid_tables_pass_their_schema_and_their_own_check(made):
     for table in FAMILY.tables:
         assert table_problems(conform(made[table.name], table), table) == []
 

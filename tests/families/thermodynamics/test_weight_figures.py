@@ -37,7 +37,7 @@ def draw_all(made):
 
 
 @pytest.mark.parametrize("n_models", [1, 3, 6])
-def test_nothing_is_cut_off_or_too_small_and_the_legend_leaves_the_title_alone(n_models):
+def test_nothing_is_cut_off_or_too_small_and_the_legend_does_not_touch_the_title(n_models):
     figures = draw_all(make_weight_tables(n_models, n_prompts=2, n_layers=6, maps=ALL_MAPS))
     for name, figure in figures.items():
         width, height = figure.get_size_inches() * figure.dpi
