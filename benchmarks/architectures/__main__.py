@@ -47,22 +47,27 @@ def write(outcomes: Iterable[Outcome], path: Path) -> None:
     path.write_text(f'{{"versions": {versions},\n"classes": [\n{rows}\n]}}\n', encoding="utf-8")
 
 
+def _with_others(outcomes: list[Outcome], path: Path) -> list[Outcome]:
+    """New outcomes, and those of the other classes that the file has; in the order of all classes."""
+    stored = json.loads(path.read_text(encoding="utf-8"))["classes"] if path.exists() else []
+    by_key = {outcome.key: outcome for outcome in (*map(Outcome.from_json, stored), *outcomes)}
+    return [by_key[key] for key in all_classes() if key in by_key]
+
+
 def main() -> None:
     """Examine all classes or those asked for."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--only", nargs="+", help="model types; by default all")
+    arguments.add_argument("--only", nargs="+", help="model types; what the file has of others stays; by default all")
     arguments.add_argument("--workers", type=int, default=2, help="processes at a time")
     arguments.add_argument("--limit", type=float, default=120.0, help="seconds for one class")
-    arguments.add_argument(
-        "--write", type=Path, help="write the outcomes to this file (docs/measured/architectures.json)"
-    )
+    arguments.add_argument("--write", type=Path, help="write the outcomes here (docs/measured/architectures.json)")
     given = arguments.parse_args()
     quiet()
     classes = [(name, task) for name, task in all_classes() if not given.only or name in given.only]
     outcomes = sweep(classes, given.workers, given.limit)
     print(dict(Counter((outcome.task, outcome.outcome) for outcome in outcomes)))
     if given.write:
-        write(outcomes, given.write)
+        write(_with_others(outcomes, given.write) if given.only else outcomes, given.write)
 
 
 def quiet() -> None:

@@ -58,7 +58,7 @@ def examine(model_type: str, task: str) -> Outcome:
         return replace(empty, reason=f"{type(problem).__name__}: {reason_of(problem)}")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = _record(save(model, folder, task), task, dtype, questions)
+            found = _record(save(model, folder, model_type, task), task, dtype, questions)
     except UserError as refusal:
         return replace(empty, outcome=REFUSED, reason=" ".join(refusal.what.split()), dtype=dtype)
     except Exception as problem:  # noqa: BLE001  an error without words: as bad as a refusal, and said as it is
@@ -100,9 +100,14 @@ def build(model_type: str, task: str, dtype: str) -> PreTrainedModel:
     return model
 
 
-def save(model: PreTrainedModel, folder: str | Path, task: str) -> Path:
-    """A snapshot as a user has it: config, weights, tokenizer."""
+def save(model: PreTrainedModel, folder: str | Path, model_type: str, task: str) -> Path:
+    """A snapshot as a user has it: config, weights, tokenizer.
+
+    Some models keep only the config of their text part, of a type that no checkpoint has by itself.
+    """
     model.save_pretrained(folder)
+    if type(model.config) not in HEADS[task]._model_mapping:
+        small_config(CONFIG_MAPPING[model_type], task).save_pretrained(folder)
     build_tokenizer(task == "masked").save_pretrained(folder)
     return Path(folder)
 

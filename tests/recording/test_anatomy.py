@@ -104,6 +104,24 @@ def test_blocks_that_return_a_list_are_read_too():
     assert max(relative(trace.gradient(p).dense(), g) for p, g in gradients.items()) <= GRADIENT["float64"]
 
 
+def test_the_blocks_of_a_model_that_takes_images_are_those_of_its_text():
+    """Its vision tower has a list of as many blocks, which no text runs through."""
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = T.Gemma3Config(
+        text_config={**size, "vocab_size": 97, "num_key_value_heads": 2, "head_dim": 8},
+        vision_config={**size, "model_type": "siglip_vision_model", "image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4,
+    )
+    loaded = check(T.Gemma3ForConditionalGeneration(config).double()).model
+    assert loaded.anatomy.blocks_path == "model.language_model.layers"
+    prompt = encoded("p", (7, 9, 11, 13))
+    trace = record(loaded, [prompt])["p"]
+    _, gradients = dense_gradients(loaded.module, question("causal", prompt))
+    assert set(trace.parameters) == set(gradients)
+    assert max(relative(trace.gradient(p).dense(), g) for p, g in gradients.items()) <= GRADIENT["float64"]
+
+
 def test_the_two_shapes_of_block_output_are_both_among_the_tiny_models():
     kinds = {type(_output_of_first_block(case(name).module, (7, 8, 9))) for name in ARCHITECTURES}
     assert kinds == {tuple, torch.Tensor}

@@ -5,7 +5,7 @@ The anatomy found here is a hypothesis; `recording.selfcheck` proves it on a sho
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -69,24 +69,17 @@ def find_anatomy(model: PreTrainedModel) -> Anatomy:
     """Find blocks, width and linear maps of any transformers language model.
 
     Raises:
-        ArchitectureError: where there is not exactly one outermost block list, or no output embedding.
+        ArchitectureError: where there is not exactly one list of blocks nearest to the tokens, or no output embedding.
     """
     architecture = type(model).__name__
-    text_config = model.config.get_text_config()
-    n_layers = getattr(text_config, "num_hidden_layers", None)
-    if n_layers is None:
-        raise ArchitectureError(
-            "its config has no num_hidden_layers",
-            where=architecture,
-            expected="a transformers language model",
-        )
     if model.get_output_embeddings() is None:
         raise ArchitectureError(
             "it has no output embedding (language-model head)",
             where=architecture,
             expected="a causal or masked language model",
         )
-    blocks_path = _find_blocks(model, n_layers, architecture)
+    blocks_path = _find_blocks(model, architecture)
+    n_layers = len(cast(nn.ModuleList, model.get_submodule(blocks_path)))
     maps = tuple(_linear_maps(model, blocks_path, n_layers))
     mapped = {linear_map.parameter for linear_map in maps}
     unmapped = tuple(name for name, p in model.named_parameters() if p.ndim >= 2 and name not in mapped)
@@ -113,18 +106,53 @@ def weight_shape(module: nn.Linear | nn.Embedding | Conv1D) -> tuple[int, int]:
     return module.out_features, module.in_features
 
 
-def _find_blocks(model: nn.Module, n_layers: int, architecture: str) -> str:
-    candidates = [
-        name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == n_layers
-    ]
-    outermost = [name for name in candidates if not any(name.startswith(f"{other}.") for other in candidates)]
-    if len(outermost) != 1:
+def _find_blocks(model: PreTrainedModel, architecture: str) -> str:
+    """Path of the list of blocks. A model that takes images or sound has more lists, further from its tokens."""
+    lists = {name: len(module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    n_layers = _numbers_of_layers(model, architecture)
+    candidates = next(
+        (found for n in n_layers if (found := _outermost(name for name, length in lists.items() if length == n))), []
+    )
+    tokens = _path_of(model, model.get_input_embeddings())
+    nearest = min((_steps(tokens, name) for name in candidates), default=0)
+    chosen = [name for name in candidates if _steps(tokens, name) == nearest]
+    if len(chosen) != 1:
         raise ArchitectureError(
-            f"found {len(outermost)} lists of {n_layers} blocks: {outermost}",
+            f"found {len(chosen)} lists of {n_layers[0]} blocks: {chosen}",
             where=architecture,
-            expected="exactly one module list of num_hidden_layers blocks",
+            expected="exactly one module list of num_hidden_layers blocks, and no encoder-decoder",
         )
-    return outermost[0]
+    return chosen[0]
+
+
+def _numbers_of_layers(model: PreTrainedModel, architecture: str) -> list[int]:
+    """What its config calls layers: its blocks, or, where a block holds two of them (LongCat), half as many blocks."""
+    config = model.config.get_text_config()
+    numbers = [getattr(config, name, None) for name in ("num_hidden_layers", "num_layers")]
+    if numbers[0] is None:
+        raise ArchitectureError(
+            "its config has no num_hidden_layers",
+            where=architecture,
+            expected="a transformers language model",
+        )
+    return [n for n in numbers if n is not None]
+
+
+def _outermost(names: Iterable[str]) -> list[str]:
+    """Those names that lie in no other of them."""
+    every = list(names)
+    return [name for name in every if not any(name.startswith(f"{other}.") for other in every)]
+
+
+def _path_of(model: nn.Module, part: nn.Module | None) -> str:
+    return next((name for name, module in model.named_modules() if module is part), "")
+
+
+def _steps(a: str, b: str) -> int:
+    """Steps from one module to another in the module tree."""
+    one, other = a.split("."), b.split(".")
+    shared = next((i for i, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), min(len(one), len(other)))
+    return len(one) + len(other) - 2 * shared
 
 
 def _width(model: PreTrainedModel) -> int:

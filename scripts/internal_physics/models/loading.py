@@ -106,9 +106,12 @@ class LoadedModel:
 
     @property
     def context_length(self) -> int | None:
-        """Longest prompt in tokens, by the config and the table of positions; None where neither sets a limit."""
+        """Longest prompt in tokens, by the config and the table of positions; None where neither sets a limit.
+
+        XLNet says -1 for no limit.
+        """
         by_config = getattr(self.module.config.get_text_config(), "max_position_embeddings", None)
-        return min((n for n in (by_config, self.n_positions) if n is not None), default=None)
+        return min((n for n in (by_config, self.n_positions) if n not in (None, -1)), default=None)
 
 
 def resolve_device(device: str) -> str:
