@@ -44,6 +44,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "source": "",
         "file": "",
         "sha256": "",
+        "adapter": "",
         "task": "causal",
         "dtype": "float32",
         "quantization": "auto",

@@ -8,10 +8,10 @@ import pytest
 import transformers
 from checkpoints import write_index, write_safetensors
 from internal_physics.ground.errors import SourceError
+from internal_physics.models.adapted import local_files
 from internal_physics.models.checkpoint import (
     TOKENIZER_FILES,
     check_whole,
-    local_files,
     stored_tensors,
     used_files,
     weight_files,
@@ -202,6 +202,19 @@ class TestLocalFiles:
     def test_of_missing_folders_and_hubs(self, tmp_path):
         assert local_files(parse_source(f"path:{tmp_path}/none")) == []
         assert local_files(parse_source("hf:org/name")) == []
+
+    def test_of_an_adapter_and_of_its_base(self, folder, tmp_path):
+        base = {str(file) for file in used_files(folder)}
+        adapter = tmp_path / "lora"
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(folder)}))
+        (adapter / "adapter_model.safetensors").write_bytes(b"")
+        (adapter / "tokenizer.json").write_text("{}")
+        (adapter / "optimizer.pt").write_bytes(b"")
+        own = {f"{adapter}/{name}" for name in ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json")}
+        assert set(local_files(parse_source(f"path:{adapter}"))) == base | own
+        assert set(local_files(parse_source(f"path:{folder}", adapter=f"path:{adapter}"))) == base | own
+        assert set(local_files(parse_source("hf:org/base", adapter=f"path:{adapter}"))) == own
 
     def test_of_a_damaged_folder_all_files_count_so_that_fetch_shows_the_error(self, folder):
         shard(folder, "part-1.safetensors").write_text("{")

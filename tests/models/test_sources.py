@@ -28,7 +28,7 @@ WRONG = {
     "hf:@main": "hf:org/name@revision",
     "path:": "path:folder",
 }
-OTHER = {"kind": "hf", "name": "other", "revision": "2", "file": "g", "sha256": "b" * 64}
+OTHER = {"kind": "hf", "name": "other", "revision": "2", "file": "g", "sha256": "b" * 64, "adapter": "path:lora"}
 
 
 @pytest.mark.parametrize(("text", "parts"), FORMS.items(), ids=FORMS)
@@ -51,6 +51,18 @@ def test_an_unknown_kind_is_refused_with_all_forms(text):
     with pytest.raises(SourceError, match="unknown source") as error:
         parse_source(text)
     assert all(form in error.value.expected for form in ("pypi:name==version", "hf:org/name@revision", "path:folder"))
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_it_is_spelled_as_it_was(text):
+    assert parse_source(text).text in (text, f"{text}@main")
+
+
+@pytest.mark.parametrize("text", ["pypi:a==1", "lora", "hf:a b"])
+def test_an_adapter_is_a_folder_or_a_repository(text):
+    with pytest.raises(SourceError):
+        parse_source("path:x", adapter=text)
+    assert parse_source("path:x", adapter="path:lora").adapter == "path:lora"
 
 
 def test_options_of_the_source_are_kept():

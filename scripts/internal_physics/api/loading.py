@@ -38,6 +38,7 @@ def load(
     file: str = SourceOptions.file,
     sha256: str = SourceOptions.sha256,
     allow_pickle: bool = SourceOptions.allow_pickle,
+    adapter: str | Path = SourceOptions.adapter,
 ) -> LoadedModel:
     """Load a model, freeze it and check its anatomy.
 
@@ -58,6 +59,7 @@ def load(
         file: within a package, the .gguf file or folder that is the model.
         sha256: checksum that the model file must have; empty for none.
         allow_pickle: accept pickled weights.
+        adapter: a LoRA adapter that is merged into the model: its folder or hub id, or as in the config.
 
     Raises:
         UserError: if the source cannot be obtained or does not fit, or if a check of its anatomy fails.
@@ -73,6 +75,7 @@ def load(
         "file": file,
         "sha256": sha256,
         "allow_pickle": allow_pickle,
+        "adapter": _as_source(str(adapter)) if isinstance(adapter, str | Path) and str(adapter) else adapter,
     }
     options = load_options(given, "load")
     of_source = {key: options.pop(key) for key in OF_SOURCE}
@@ -81,7 +84,7 @@ def load(
 
 def _load(source: str, settings: LoadOptions, of_source: dict) -> LoadedModel:
     labels = {"model": source, "condition": "baseline", "prompt_set": ""}
-    if (Path(source) / MANIFEST).exists():
+    if (Path(source) / MANIFEST).exists() and not of_source["adapter"]:
         return checked_model(source, settings, labels)
     parsed = parse_source(_as_source(source), trust_remote_code=settings.trust_remote_code, **of_source)
     if there := in_place(parsed):

@@ -223,7 +223,7 @@ def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
 
 
 def _source(options: Mapping[str, Any], where: str) -> Source:
-    keys = ("file", "sha256", "allow_pickle", "trust_remote_code")
+    keys = ("file", "sha256", "allow_pickle", "trust_remote_code", "adapter")
     return parse_source(options["source"], where=where, **{key: options[key] for key in keys})
 
 

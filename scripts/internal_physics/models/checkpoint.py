@@ -19,7 +19,7 @@ from internal_physics.models.sources import Source
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-CONFIGS = (CONFIG, "generation_config.json", "adapter_config.json")  # an adapter is refused, not ignored
+CONFIGS = (CONFIG, "generation_config.json", "adapter_config.json")  # an adapter is never ignored
 # What transformers' tokenizers are made of; a test compares the list with transformers' own.
 TOKENIZER_FILES = (
     "tokenizer*.json",
@@ -62,7 +62,7 @@ def used_files(folder: str | Path, *, trust_remote_code: bool = False) -> list[P
     return sorted(small | index | set(weights))
 
 
-def local_files(source: Source) -> list[str]:
+def model_files(source: Source) -> list[str]:
     """The files of a `path:` source that its snapshot is made of; all files of a damaged one, so that it is tried."""
     path = Path(source.name).expanduser()
     if source.kind != "path" or not os.path.exists(path):

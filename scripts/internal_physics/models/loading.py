@@ -21,16 +21,18 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.ground.errors import ModelError
+from internal_physics.ground.words import plural
 from internal_physics.models.adapters import refuse_adapter
 from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embedding
 from internal_physics.models.checkpoint import weight_files
-from internal_physics.models.completeness import require_whole
+from internal_physics.models.completeness import N_NAMED, require_whole
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.plausible import require_plausible_depth, require_plausible_size
 from internal_physics.models.precision import (
     Precision,
     is_packed,
+    left_as_they_are,
     precision_of,
     require_agreement,
     require_what_was_asked,
@@ -47,6 +49,7 @@ from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuan
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
+LOGGER = logging.getLogger("internal_physics")
 HEADS: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 
@@ -157,8 +160,28 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     precision = precision_of(module, stored)
     require_what_was_asked(options, precision, str(snapshot))
     model = replace(wrap_model(module, tokenizer, options.task), precision=precision)
+    _say_what_is_not_quantized(model)
     _require_context(model.context_length, snapshot)
     return model
+
+
+def _say_what_is_not_quantized(model: LoadedModel) -> None:
+    """Name the matrices that stay as they are in a model that is otherwise quantised: experts in one tensor, say."""
+    precision = model.precision
+    if precision is None or not precision.quantized_share:
+        return
+    left = left_as_they_are(model.module, model.anatomy.blocks_path)
+    if left:
+        LOGGER.warning(
+            "%s: %.0f %% of the parameters are quantised; %s in the blocks stay %s, because bitsandbytes quantises "
+            "linear maps only: %s%s",
+            precision.quantization,
+            100 * precision.quantized_share,
+            plural(len(left), "tensor"),
+            precision.dtype,
+            ", ".join(left[:N_NAMED]),
+            ", …" if len(left) > N_NAMED else "",
+        )
 
 
 def _require_context(n_tokens: int | None, snapshot: str | Path) -> None:

@@ -1,5 +1,6 @@
 """The tensors of a snapshot under the names that they have in a model, renamed as transformers renames them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +52,24 @@ def named_tensors(module: PreTrainedModel, snapshot: str | Path) -> list[NamedTe
     Raises:
         SourceError: for a file that is not a safetensors file, or is truncated.
     """
+    rename = renaming(module)
+    return [
+        NamedTensor(name, file, stored.name, is_converted, stored.dtype)
+        for file in weight_files(snapshot)
+        for stored in read_header(file)
+        for name, is_converted in [rename(stored.name)]
+    ]
+
+
+def renaming(module: PreTrainedModel) -> Callable[[str], tuple[str, bool]]:
+    """Stored name → name in the model, and whether the parameter is made of several stored tensors."""
     transforms = get_model_conversion_mapping(module, hf_quantizer=getattr(module, "hf_quantizer", None))
     renamings = [t for t in transforms if isinstance(t, WeightRenaming)]
     converters = [t for t in transforms if isinstance(t, WeightConverter)]
-    state, tensors = module.state_dict(), []
-    for file in weight_files(snapshot):
-        for stored in read_header(file):
-            key = stored.name
-            name, pattern = rename_source_key(key, renamings, converters, module.base_model_prefix, state)
-            if name not in state and key in state:
-                name, pattern = key, None
-            tensors.append(NamedTensor(name, file, key, pattern is not None, stored.dtype))
-    return tensors
+    state = module.state_dict()
+
+    def rename(key: str) -> tuple[str, bool]:
+        name, pattern = rename_source_key(key, renamings, converters, module.base_model_prefix, state)
+        return (key, False) if name not in state and key in state else (name, pattern is not None)
+
+    return rename

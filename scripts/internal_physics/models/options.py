@@ -11,6 +11,7 @@ Quantization = Literal["auto", "none", "int8", "nf4", "fp4"]
 ComputeDtype = Literal["auto", "float32", "bfloat16", "float16"]
 Attention = Literal["eager", "sdpa"]
 PRECISION = ("dtype", "quantization", "quantization_method", "bits", "compute_dtype")  # what a record says of it
+QUANTIZED_SHARE = "quantized_share"  # likewise; not in records from before it
 Device = Annotated[str, Pattern("^(auto|cpu|cuda|cuda:[0-9]+|balanced)$")]
 _SPELLINGS = {
     **dict.fromkeys(("fp64", "f64", "double"), "float64"),

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from internal_physics.ground.errors import ModelError
-from internal_physics.models.options import PRECISION, LoadOptions
+from internal_physics.models.options import PRECISION, QUANTIZED_SHARE, LoadOptions
 from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuantization
 
 PLAIN = "none"
@@ -29,6 +30,7 @@ class Precision:
         bits: of a weight of the linear maps.
         compute_dtype: what they are multiplied in.
         dtype: number format of everything that is not quantised.
+        quantized_share: of the parameters, tied ones counted once, that is quantised: in [0, 1].
     """
 
     quantization: str
@@ -36,11 +38,12 @@ class Precision:
     bits: int
     compute_dtype: str
     dtype: str
+    quantized_share: float = 0.0
 
     def labels(self) -> dict[str, Any]:
         """As a record keeps it."""
         values = (self.dtype, self.quantization, self.method, self.bits, self.compute_dtype)
-        return dict(zip(PRECISION, values, strict=True))
+        return dict(zip(PRECISION, values, strict=True)) | {QUANTIZED_SHARE: self.quantized_share}
 
 
 def precision_of(module: nn.Module, stored: StoredQuantization | None = None) -> Precision:
@@ -62,11 +65,33 @@ def precision_of(module: nn.Module, stored: StoredQuantization | None = None) ->
         )
     if kinds_found:
         name, bits, compute = kinds_found.pop()
-        return Precision(name, BITSANDBYTES, bits, compute, dtype)
+        return Precision(name, BITSANDBYTES, bits, compute, dtype, _quantized_share(module))
     bits = torch.finfo(getattr(torch, dtype)).bits
     if stored is not None:
         return Precision(f"{stored.name}, de-quantised", stored.method, bits, dtype, dtype)
     return Precision(PLAIN, PLAIN, bits, dtype, dtype)
+
+
+def left_as_they_are(module: nn.Module, blocks_path: str) -> list[str]:
+    """Names of the matrices, and stacks of them, in the blocks of a quantised model that bitsandbytes left alone.
+
+    Args:
+        module: the model.
+        blocks_path: of its list of blocks.
+    """
+    inside = ((n, p) for n, p in module.named_parameters() if n.startswith(f"{blocks_path}."))
+    return [name for name, parameter in inside if parameter.ndim >= 2 and not is_packed(parameter)]
+
+
+def _quantized_share(module: nn.Module) -> float:
+    sizes = [(_n_entries(parameter), is_packed(parameter)) for parameter in module.parameters()]
+    return sum(n for n, packed in sizes if packed) / sum(n for n, _ in sizes)
+
+
+def _n_entries(parameter: Any) -> int:
+    """Numbers in a parameter; of a packed one, in the matrix that it stands for."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else prod(state.shape)
 
 
 def require_what_was_asked(options: LoadOptions, ran: Precision, where: str) -> None:

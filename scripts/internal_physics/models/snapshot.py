@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Manifest:
         quantization: how the weights are quantised, see `StoredQuantization`; None where they are not.
         stored_as: number formats of the weights in the source's files, where the snapshot has others: "Q4_1, F32" of a
             GGUF file, which is de-quantised when it is fetched.
+        adapter: the adapter that was merged into the weights, and its base, in words; "" for none.
     """
 
     source: dict[str, Any]
@@ -44,6 +45,7 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     quantization: dict[str, Any] | None = None
     stored_as: str = ""
+    adapter: str = ""
 
     @property
     def weight_bytes(self) -> int:
@@ -60,14 +62,16 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(folder: Path, source: Source, revision: str = "", stored_as: str = "") -> Manifest:
+def write_manifest(
+    folder: Path, source: Source, revision: str = "", stored_as: str = "", adapter: str = ""
+) -> Manifest:
     """Describe every file of a finished snapshot folder, and write it down there.
 
     Raises:
         SourceError: as `describe`.
     """
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST]
-    manifest = describe(folder, files, source, revision, stored_as)
+    manifest = replace(describe(folder, files, source, revision, stored_as), adapter=adapter)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
     return manifest
 

@@ -30,6 +30,7 @@ class Source:
         file: the model inside a package: a .gguf file or a folder; "" for the whole.
         sha256: of that file, if the user pins it.
         allow_pickle, trust_remote_code: what the user allows by name for this model.
+        adapter: the source of a LoRA adapter that is merged into the model; "" for none.
     """
 
     kind: str
@@ -39,11 +40,21 @@ class Source:
     sha256: str = ""
     allow_pickle: bool = False
     trust_remote_code: bool = False
+    adapter: str = ""
+
+    @property
+    def text(self) -> str:
+        """As the config spells it."""
+        joint = "==" if self.kind == "pypi" else "@"
+        return f"{self.kind}:{self.name}{f'{joint}{self.revision}' if self.revision else ''}"
 
     @property
     def snapshot(self) -> str:
         """Folder name of the snapshot: readable, and unique to everything that decides its content."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        given = asdict(self)
+        if not self.adapter:
+            del given["adapter"]  # names of snapshots from before this field stay the same
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
         readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{Path(self.name).name} {self.revision}").strip("-").lower()
         return f"{readable}-{digest}"
 
@@ -55,6 +66,7 @@ def parse_source(
     sha256: str = "",
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
+    adapter: str = "",
     where: str = "",
 ) -> Source:
     """Parse a source as written in the config.
@@ -62,6 +74,8 @@ def parse_source(
     Raises:
         SourceError: with the forms that are understood, and `where`, the source's place in the config.
     """
+    if adapter:
+        _require_form_of_adapter(adapter, where)
     kind, _, rest = text.partition(":")
     if kind not in _FORMS:
         raise SourceError(
@@ -72,4 +86,11 @@ def parse_source(
     if not match:
         raise SourceError(f"cannot read the source {text!r}", where=where, expected=form)
     revision = match.groupdict().get("revision") or ("main" if kind == "hf" else "")
-    return Source(kind, match["name"], revision, file, sha256, allow_pickle, trust_remote_code)
+    return Source(kind, match["name"], revision, file, sha256, allow_pickle, trust_remote_code, adapter)
+
+
+def _require_form_of_adapter(text: str, where: str) -> None:
+    if parse_source(text, where=where).kind == "pypi":
+        raise SourceError(
+            f"cannot read the adapter {text!r}", where=where, expected="path:folder or hf:org/name@revision"
+        )

@@ -7,6 +7,7 @@ from internal_physics.config.load import Config
 from internal_physics.families.family import Metric
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, SourceError
+from internal_physics.models.sources import parse_source
 
 
 def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
@@ -18,17 +19,20 @@ def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
         snapshots: folder of the snapshots.
 
     Raises:
-        SourceError: for a `path:` source without such a file or folder.
+        SourceError: for a `path:` source or adapter without such a file or folder.
     """
     for name, source in config.sources.items():
-        path = Path(source.name).expanduser()
-        if source.kind == "path" and not path.exists() and not Path(snapshots, source.snapshot).is_dir():
-            raise SourceError(
-                f"there is no file or folder {source.name}",
-                where=f"{where}: models → {name} → source",
-                expected=f"a path from the folder {Path.cwd()}, or an absolute one",
-                todo="correct the path",
-            )
+        if Path(snapshots, source.snapshot).is_dir():
+            continue
+        adapter = parse_source(source.adapter) if source.adapter else None
+        for option, given in (("source", source), ("adapter", adapter)):
+            if given and given.kind == "path" and not Path(given.name).expanduser().exists():
+                raise SourceError(
+                    f"there is no file or folder {given.name}",
+                    where=f"{where}: models → {name} → {option}",
+                    expected=f"a path from the folder {Path.cwd()}, or an absolute one",
+                    todo="correct the path",
+                )
 
 
 def refuse_unmet_requirements(config: Config, where: str) -> None:

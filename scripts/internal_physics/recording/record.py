@@ -132,6 +132,7 @@ def checked_model(
         "revision": manifest.revision,
         "stored_as": source_formats(snapshot, manifest),
         "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
+        **({"adapter": manifest.adapter} if manifest.adapter else {}),
         **({} if precision is None else precision.labels()),
     }
     return checked.model

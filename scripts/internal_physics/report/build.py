@@ -29,7 +29,7 @@ NEEDED = ("scores", "scores_normalized")
 WHOLE = (*NEEDED, MODEL_PAIRS.name)  # of which the report reads every row
 REPEATED = ("shows", "reading", "computed")  # parts of a caption that are not repeated
 # Only these options of a model are shown: other entries of a config stay out of a file that is passed on.
-MODEL_OPTIONS = ("stored_as", *PRECISION, "task", "source", "file", "revision", "sha256")
+MODEL_OPTIONS = ("stored_as", *PRECISION, "task", "source", "adapter", "file", "revision", "sha256")
 NO_CAPTION = {
     "title": "{{ kind }}{% if name %} of {{ name }}{% endif %}",
     "shows": "No caption is written for this kind of figure.",

@@ -16,6 +16,7 @@ from internal_physics.models.sources import KINDS
 from internal_physics.statistics.options import StatisticsOptions
 
 SourceText = Annotated[str, Pattern(f"^({'|'.join(KINDS)}):.+")]
+AdapterText = Annotated[str, Pattern("^((path|hf):.+)?$")]
 Sha256 = Annotated[str, Pattern("^([0-9a-fA-F]{64})?$")]
 FigureFormat = Literal["png", "svg", "pdf"]
 
@@ -29,15 +30,20 @@ class SourceOptions:
             - pypi:name==version: a Python package.
             - hf:org/name@revision: a repository of the Hugging Face hub; the revision may be left out.
             - path:folder: a folder in the format of transformers, or a .gguf file.
+            The folder or repository of a LoRA adapter stands for its base model, as its settings name it, with the
+            adapter merged into it.
         file: within a package, the .gguf file or the folder that is the model; empty for the whole.
         sha256: checksum that the model file (the .gguf, or the first .safetensors file) must have; empty for none.
         allow_pickle: accept pickled weights of this model (loaded with weights_only); they can be unsafe.
+        adapter: a LoRA adapter, as peft saves it, that is merged into the model, in float32; path:folder or
+            hf:org/name@revision. Empty for none.
     """
 
     source: SourceText
     file: str = ""
     sha256: Sha256 = ""
     allow_pickle: bool = False
+    adapter: AdapterText = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from internal_physics.families.run.tokens import read_spelling, readable
-from internal_physics.models.options import PRECISION
+from internal_physics.models.options import PRECISION, QUANTIZED_SHARE
 from internal_physics.records.store import read_trace
 
 
@@ -38,5 +38,6 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
             "n_blocks": info.n_layers,
             "width": info.width,
             **{name: info.labels[name] for name in PRECISION},
+            QUANTIZED_SHARE: info.labels.get(QUANTIZED_SHARE),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -11,15 +11,15 @@ from internal_physics.tables.read import read_table
 
 
 def precision_by_model(models: str | Path) -> dict[str, dict[str, Any]]:
-    """Model → stored_as (where it is known), dtype, quantization, quantization_method, bits and compute_dtype.
+    """Model → adapter and stored_as, where it has them, and its number formats (models.options.PRECISION).
 
-    All but the first are read from the model's records.
+    The number formats are read from the model's records.
 
     Args:
         models: Parquet file of table `models`.
     """
     rows = read_table(models, MODELS).set_index("model")
-    names = ("stored_as", *PRECISION)
+    names = ("adapter", "stored_as", *PRECISION)
     return {m: {name: _plain(row[name]) for name in names if not pd.isna(row[name])} for m, row in rows.iterrows()}
 
 

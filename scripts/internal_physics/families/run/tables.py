@@ -21,6 +21,7 @@ MODELS = Table(
     columns={
         "model": MODEL,
         "source": Column(TEXT, "", "where its files come from, as the config says it"),
+        "adapter": _note("the adapter that is merged into its weights, and its base model; else empty"),
         "revision": Column(TEXT, "", "package version, commit, or SHA-256 of the source file"),
         "sha256": Column(TEXT, "", "of its weight files: what `sha256sum *.safetensors | sha256sum` gives"),
         "stored_as": _note(
@@ -30,6 +31,14 @@ MODELS = Table(
         "dtype": _one_of(Dtype, "number format of everything that is not quantised, as it ran"),
         "quantization": Column(TEXT, "", "how the linear maps are quantised, as they ran, or none"),
         "quantization_method": Column(TEXT, "", "library or format behind it, or none"),
+        "quantized_share": Column(
+            "float64",
+            "1",
+            "share of the parameters that is quantised: linear maps, not embeddings, head and experts in one tensor",
+            low=0,
+            high=1,
+            is_optional=True,
+        ),
         "bits": Column("int64", "bits", "of a weight of the linear maps, as they ran", low=1),
         "compute_dtype": Column(TEXT, "", "what the linear maps are multiplied in"),
         "task": _one_of(Task, "what the model was trained for"),
