@@ -1,6 +1,5 @@
 """Quantise linear maps outside the blocks of a loaded model, as bitsandbytes would while loading it."""
 
-import bitsandbytes as bnb
 import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
@@ -28,6 +27,8 @@ def _is_kept(name: str, kept: list[str]) -> bool:
 
 
 def _packed(linear: nn.Linear, config: BitsAndBytesConfig, device: str) -> nn.Module:
+    import bitsandbytes as bnb  # noqa: PLC0415  (more than a second, which no other model has to wait for)
+
     shape, bias = (linear.in_features, linear.out_features), linear.bias is not None
     packed: bnb.nn.Linear8bitLt | bnb.nn.Linear4bit
     if config.load_in_8bit:
