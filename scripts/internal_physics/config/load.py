@@ -251,7 +251,7 @@ def _generated(options: Mapping[str, Any], seed: int, where: str) -> list[Prompt
 
 def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
     for prompt in prompts:
-        if (n_masks := prompt.text.count(MASK)) != 1:
+        if not prompt.ids and (n_masks := prompt.text.count(MASK)) != 1:
             raise PromptError(
                 f"{n_masks} masks in {prompt.text!r}",
                 where=f"{where}: prompt {prompt.name!r}",

@@ -37,6 +37,8 @@ class Prompt:
             text (a word, without the space before it; of several tokens the first is followed). It is followed along
             depth; for a masked model it is also the target of the loss. If it is not given: the model's own most
             probable token.
+        ids: the token ids that run, instead of a text: whole numbers, in YAML also as a list. For models without a
+            tokenizer, and for exact control. The text is then left out; tables show the ids in its place.
     """
 
     name: Name
@@ -46,6 +48,7 @@ class Prompt:
     expectation: str = ""
     reason: str = ""
     answer: str | None = None
+    ids: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain types, without the empty fields."""
@@ -137,6 +140,7 @@ def _refuse_repeated_names(prompts: Sequence[Prompt], places: Sequence[str], whe
 def _parse_prompt(entry: Any, where: str) -> Prompt:
     if not isinstance(entry, Mapping):
         raise PromptError(f"found {entry!r}", where=where, expected="a mapping with `name` and `text`")
+    entry = _with_ids(entry, where)
     unknown = sorted(set(map(str, entry)) - set(FIELDS))
     if unknown:
         todo = did_you_mean(unknown[0], FIELDS, otherwise="remove it")
@@ -162,6 +166,22 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
             todo="write one or delete the prompt",
         )
     return Prompt(**{str(key): value for key, value in entry.items()})
+
+
+def _with_ids(entry: Mapping[Any, Any], where: str) -> Mapping[Any, Any]:
+    """The entry of a prompt of token ids, with its ids as a text and in place of a text."""
+    given = entry.get("ids", "")
+    if given in ("", None):
+        return {key: value for key, value in entry.items() if key != "ids"}
+    ids = " ".join(map(str, given)) if isinstance(given, Sequence) and not isinstance(given, str) else str(given)
+    ids = " ".join(ids.replace(",", " ").split())
+    if not all(number.isascii() and number.isdigit() for number in ids.split()):
+        raise PromptError(f"ids is {given!r}", where=where, expected="whole numbers from 0, such as 7 9 11")
+    if entry.get("text") not in (None, "", ids):
+        raise PromptError(
+            "a text and token ids", where=where, expected="one of them", todo="leave out `text`, or leave out `ids`"
+        )
+    return {**entry, "ids": ids, "text": ids}
 
 
 def _refuse_blank_edges(entry: Mapping[str, str], where: str) -> None:

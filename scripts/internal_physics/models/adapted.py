@@ -4,16 +4,13 @@ A source is a model, a model with the option `adapter`, or the folder of an adap
 imports.
 """
 
-import os
 import re
-from collections.abc import Iterable
 from dataclasses import replace
-from fnmatch import fnmatch
 from pathlib import Path
 
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.adapters import SETTINGS, adapter_files, adapter_sha256, is_adapter
-from internal_physics.models.checkpoint import TOKENIZER_FILES, model_files, read_mapping
+from internal_physics.models.checkpoint import model_files, read_mapping, tokenizer_files
 from internal_physics.models.sources import Source, parse_source
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)?")
@@ -79,24 +76,19 @@ def merge(snapshot: Path, adapter: Path, base: Source, revision: str) -> tuple[s
 
 def own_tokenizer(adapter: Path) -> list[Path]:
     """The files of an adapter's own tokenizer; empty if it has none."""
-    files = list(_tokenizer_files(adapter))
+    files = tokenizer_files(adapter)
     whole = {"tokenizer.json", "tokenizer_config.json"}
     return files if whole <= {file.name for file in files} else []
 
 
 def drop_tokenizer(snapshot: Path) -> None:
     """Remove the tokenizer of a snapshot."""
-    for file in _tokenizer_files(snapshot):
+    for file in tokenizer_files(snapshot):
         file.unlink()
 
 
-def _tokenizer_files(folder: Path) -> Iterable[Path]:
-    names = [n for n in os.listdir(folder) if any(fnmatch(n, pattern) for pattern in TOKENIZER_FILES)]
-    return [folder / name for name in sorted(names) if (folder / name).is_file()]
-
-
 def _own_files(folder: Path) -> list[str]:
-    return [str(path) for path in [*adapter_files(folder), *(_tokenizer_files(folder) if folder.is_dir() else ())]]
+    return [str(path) for path in [*adapter_files(folder), *(tokenizer_files(folder) if folder.is_dir() else ())]]
 
 
 def _files_of_base(folder: Path, source: Source) -> list[str]:

@@ -62,6 +62,12 @@ def used_files(folder: str | Path, *, trust_remote_code: bool = False) -> list[P
     return sorted(small | index | set(weights))
 
 
+def tokenizer_files(folder: str | Path) -> list[Path]:
+    """The files of a folder that a tokenizer is made of, sorted."""
+    names = [n for n in os.listdir(folder) if any(fnmatch(n, pattern) for pattern in TOKENIZER_FILES)]
+    return [path for name in sorted(names) if (path := Path(folder) / name).is_file()]
+
+
 def model_files(source: Source) -> list[str]:
     """The files of a `path:` source that its snapshot is made of; all files of a damaged one, so that it is tried."""
     path = Path(source.name).expanduser()

@@ -24,7 +24,7 @@ from internal_physics.ground.errors import ModelError
 from internal_physics.ground.words import plural
 from internal_physics.models.adapters import refuse_adapter
 from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embedding
-from internal_physics.models.checkpoint import weight_files
+from internal_physics.models.checkpoint import tokenizer_files, weight_files
 from internal_physics.models.completeness import N_NAMED, require_whole
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
@@ -153,7 +153,7 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
         arguments = _arguments(options, device, stored)
         module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
     with reading("its tokenizer cannot be read", snapshot, ModelError):
-        tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
+        tokenizer = _tokenizer(snapshot, options)
     require_whole(module, snapshot, report, options.task)
     if stored is not None:
         _cast(module, getattr(torch, options.dtype))
@@ -163,6 +163,14 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     _say_what_is_not_quantized(model)
     _require_context(model.context_length, snapshot)
     return model
+
+
+def _tokenizer(snapshot: str | Path, options: LoadOptions) -> PreTrainedTokenizerBase | None:
+    """The tokenizer of a snapshot; None where it has no file of one, so that its prompts are token ids."""
+    if not tokenizer_files(snapshot) and not options.trust_remote_code:
+        LOGGER.info("the model has no tokenizer: its prompts are token ids")
+        return None
+    return AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
 
 
 def _say_what_is_not_quantized(model: LoadedModel) -> None:

@@ -60,7 +60,7 @@ def _job(number: int, part: int, prompt_set: PromptSet, prompts: Sequence[Prompt
 
 
 def _run_fields(prompt: Prompt) -> dict[str, Any]:
-    fields = {"name": prompt.name, "text": prompt.text}
+    fields = {"name": prompt.name, "text": prompt.text} | ({"ids": prompt.ids} if prompt.ids else {})
     return fields if prompt.answer is None else fields | {"answer": prompt.answer}
 
 

@@ -11,7 +11,7 @@ from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import ModelError, PromptError
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.refusals import reading
-from internal_physics.recording.token_ids import Room, TextReader, TokenIds
+from internal_physics.recording.token_ids import Room, TextReader, TokenIds, require_room
 
 LOGGER = logging.getLogger("internal_physics")
 _SHOWN = 60  # characters of a text in a message
@@ -47,10 +47,14 @@ def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextO
     Raises:
         PromptError: for the first that cannot, naming it.
     """
-    reader = text_reader(model, options)
     encoded: list[Encoded] = []
     left_out: set[str] = set()
+    reader = None
     for prompt in prompts:
+        if model.tokenizer is None and prompt.ids:
+            encoded.append(_of_numbers(prompt, model))
+            continue
+        reader = reader or text_reader(model, options)
         encoded.append(_read(prompt, reader, left_out))
     if left_out:
         LOGGER.warning(
@@ -85,18 +89,64 @@ def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextR
     """
     if model.tokenizer is None:
         raise ModelError(
-            "the model has no tokenizer, so no text can be read", todo="give it the one that it comes with"
+            "the model has no tokenizer, so no text can be read",
+            todo="copy the tokenizer that it comes with into its folder, or write token ids: `ids: [7, 9, 11]` "
+            "instead of `text`",
         )
+    return TextReader(model.tokenizer, model.task, options or TextOptions(), _room(model))
+
+
+def _room(model: LoadedModel) -> Room:
     n_logits = model.module.get_output_embeddings().weight.shape[0]
-    room = Room(model.context_length, model.n_embeddings, n_logits)
-    return TextReader(model.tokenizer, model.task, options or TextOptions(), room)
+    return Room(model.context_length, model.n_embeddings, n_logits)
+
+
+def _of_numbers(prompt: Prompt, model: LoadedModel) -> Encoded:
+    """A prompt of token ids for a model without tokenizer: its tokens are called by their numbers."""
+    where = _place(prompt)
+    if model.task == "masked":
+        raise PromptError(
+            "token ids for a masked model without tokenizer: the id of its mask is not known",
+            where=where,
+            expected="the tokenizer of a masked model",
+            todo="copy the tokenizer that it comes with into its folder",
+        )
+    found = TokenIds(tuple(map(int, prompt.ids.split())), tuple(prompt.ids.split()), ())
+    require_room(found, _room(model), model.task, where)
+    _refuse_answer(prompt, where)
+    _require_two(found, where)
+    return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1)
+
+
+def _refuse_answer(prompt: Prompt, where: str) -> None:
+    if prompt.answer is not None:
+        raise PromptError(
+            "an answer to token ids",
+            where=where,
+            expected="token ids without an answer",
+            todo="leave out `answer`; the model's own best token is followed",
+        )
+
+
+def _require_two(found: TokenIds, where: str) -> None:
+    if len(found.ids) < 2:
+        raise PromptError(
+            f"{len(found.ids)} token: there is no next token to predict, so no loss",
+            where=where,
+            expected="at least 2 tokens",
+            todo="lengthen it",
+        )
 
 
 def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
     """A prompt ready to run; the tokenizer's tokens that are left out are added to `left_out`."""
     where = _place(prompt)
     with reading(f"the tokenizer of {reader.tokenizer.name_or_path} fails", where, PromptError):
-        token_ids = reader.read(prompt.text, where)
+        if prompt.ids:
+            token_ids = reader.given(tuple(map(int, prompt.ids.split())))
+            require_room(token_ids, reader.room, reader.task, where)
+        else:
+            token_ids = reader.read(prompt.text, where)
         left_out.update(token_ids.left_out)
         return _encoded(prompt, token_ids, reader, where)
 
@@ -104,13 +154,9 @@ def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
 def _encoded(prompt: Prompt, token_ids: TokenIds, reader: TextReader, where: str) -> Encoded:
     if reader.task == "masked":
         return _encode_masked(prompt, token_ids, reader, where)
-    if len(token_ids.ids) < 2:
-        raise PromptError(
-            f"{len(token_ids.ids)} token: there is no next token to predict, so no loss",
-            where=where,
-            expected="at least 2 tokens",
-            todo="lengthen it",
-        )
+    _require_two(token_ids, where)
+    if prompt.ids:
+        _refuse_answer(prompt, where)
     answer = _tokens_after(prompt, reader, where)
     first = answer[0] if answer else None
     return Encoded(

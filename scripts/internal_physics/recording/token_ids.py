@@ -83,8 +83,14 @@ class TextReader:
             token_ids = self._as_the_tokenizer_does(text, where)
         else:
             token_ids = self._as_written(text, where)
-        self._require_room(token_ids, where)
+        require_room(token_ids, self.room, self.task, where)
         return token_ids
+
+    def given(self, ids: Sequence[int]) -> TokenIds:
+        """Token ids that were given instead of a text; an id that the tokenizer has no token for is its number."""
+        named = self._named(ids)
+        tokens = tuple(str(i) if token is None else token for token, i in zip(named.tokens, ids, strict=True))
+        return TokenIds(named.ids, tokens, named.special)
 
     def tokens_after(self, text: str, answer: str, where: str) -> tuple[int, ...]:
         """Token ids of an answer as it would follow a causal text; see recording.answers for the rule."""
@@ -190,19 +196,6 @@ class TextReader:
                 todo=f"delete it from the text, or, if it is meant, {_WRITE_YOURSELF}",
             )
 
-    def _require_room(self, found: TokenIds, where: str) -> None:
-        room = self.room
-        if room.n_positions is not None and len(found.ids) > room.n_positions:
-            raise PromptError(
-                f"{len(found.ids)} tokens",
-                where=where,
-                expected=f"at most {room.n_positions}, the model's context",
-                todo="shorten it",
-            )
-        _require_row(found.ids, found.tokens, room.n_embeddings, "embedding table", where)
-        if self.task == "causal":  # each token but the first is predicted
-            _require_row(found.ids, found.tokens, room.n_logits, "vocabulary of predictions", where)
-
     def _named(self, ids: Sequence[int], around: Iterable[int] = (), left_out: Iterable[int] = ()) -> TokenIds:
         special = self.special_ids | set(around)
         positions = tuple(t for t, token in enumerate(ids) if token in special)
@@ -219,6 +212,24 @@ class TextReader:
 
     def _name(self, token: int) -> str:
         return repr(self._strings([token])[0])
+
+
+def require_room(found: TokenIds, room: Room, task: str, where: str) -> None:
+    """Refuse tokens that a model has no room for.
+
+    Raises:
+        PromptError: longer than its context, or a token that it lacks.
+    """
+    if room.n_positions is not None and len(found.ids) > room.n_positions:
+        raise PromptError(
+            f"{len(found.ids)} tokens",
+            where=where,
+            expected=f"at most {room.n_positions}, the model's context",
+            todo="shorten it",
+        )
+    _require_row(found.ids, found.tokens, room.n_embeddings, "embedding table", where)
+    if task == "causal":  # each token but the first is predicted
+        _require_row(found.ids, found.tokens, room.n_logits, "vocabulary of predictions", where)
 
 
 def _around(own: Sequence[int], whole: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
