@@ -3,7 +3,8 @@
 import internal_physics as ip
 import pytest
 from internal_physics.config.prompts import parse_prompts, read_prompts
-from internal_physics.ground.errors import ModelError, PromptError
+from internal_physics.families.information.information import token_texts, watched_ids
+from internal_physics.ground.errors import ConfigError, ModelError, PromptError
 from tiny_models import VOCABULARY, build_model, save_snapshot
 
 TEXT = "the cat"
@@ -89,3 +90,10 @@ def test_a_masked_model_needs_its_tokenizer_to_know_the_mask(tmp_path):
     model.tokenizer = None
     with pytest.raises(PromptError, match="the id of its mask is not known"):
         ip.record(model, {"ids": ids})
+
+
+def test_the_lens_calls_tokens_by_their_numbers(without_tokenizer):
+    folder = without_tokenizer[1]
+    assert token_texts(folder)(7) == "token 7"
+    with pytest.raises(ConfigError, match="the model has no tokenizer"):
+        watched_ids([" a"], folder)

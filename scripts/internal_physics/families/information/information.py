@@ -29,6 +29,7 @@ from internal_physics.families.information.rows import (
 )
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.ground.options import names_of
+from internal_physics.models.checkpoint import tokenizer_files
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.options import LoadOptions
 from internal_physics.records.store import read_traces
@@ -105,7 +106,12 @@ def _table(keys: Row, rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def token_texts(snapshot: str | Path, *, trust_remote_code: bool = False) -> Any:
-    """A function from token id to readable text; a part of a character decodes to the replacement sign."""
+    """A function from token id to readable text; a part of a character decodes to the replacement sign.
+
+    Without a tokenizer, a token is called by its number: "token 7".
+    """
+    if not tokenizer_files(snapshot) and not trust_remote_code:
+        return lambda token: f"token {token}"
     tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
     return lru_cache(maxsize=None)(lambda token: tokenizer.decode([token]))
 
@@ -121,6 +127,13 @@ def watched_ids(
     """
     if not texts:
         return ()
+    if not tokenizer_files(snapshot) and not trust_remote_code:
+        raise ConfigError(
+            "tokens to watch are given as texts, and the model has no tokenizer",
+            where="information → watch",
+            expected="a model with a tokenizer",
+            todo="leave out `watch`, or copy the tokenizer that it comes with into its folder",
+        )
     tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
     ids = tuple(_one_token(text, tokenizer) for text in texts)
     for text, token in zip(texts, ids, strict=True):
