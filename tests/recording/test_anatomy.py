@@ -7,7 +7,6 @@ import transformers as T
 from cases import (
     EVERY,
     EVERY_ID,
-    SIZES,
     case,
     check,
     encoded,
@@ -237,27 +236,36 @@ class Sidecar(T.LlamaForCausalLM):
         )
 
 
-def test_a_weight_without_a_module_is_named_and_the_others_are_exact():
+def test_a_weight_without_a_module_is_exact_too():
     checked = check(llama(Sidecar).double())
-    assert set(checked.unreached) == {"down", "up"}
+    assert checked.unreached == ()
     prompt = encoded("p", (7, 9, 11, 13))
     trace = record(checked.model, [prompt])["p"]
     _, gradients = dense_gradients(checked.model.module, question("causal", prompt))
-    assert set(gradients) - set(trace.parameters) == {"down", "up"}
+    assert set(gradients) == set(trace.parameters)
     assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float64"]
 
 
-def test_experts_are_named_and_all_else_is_exact():
-    torch.manual_seed(0)
-    config = T.MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4, attn_implementation="eager")
-    checked = check(T.MixtralForCausalLM(config))
-    per_layer = {"mlp.gate.weight", "mlp.experts.gate_up_proj", "mlp.experts.down_proj"}
-    assert set(checked.unreached) == {f"model.layers.{layer}.{name}" for layer in range(3) for name in per_layer}
-    prompts = [encoded("p", (7, 9, 11, 13)), encoded("q", (8, 20, 8, 40, 12, 6))]
-    for prompt, trace in zip(prompts, record(checked.model, prompts).values(), strict=True):
-        _, gradients = dense_gradients(checked.model.module, question("causal", prompt))
-        assert set(gradients) - set(trace.parameters) == {n for n in checked.unreached if n.endswith("gate.weight")}
-        assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float32"]
+class Woven(T.LlamaForCausalLM):
+    """A weight too large to be kept whole, of which one use is no product with a matrix."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.wide = nn.Parameter(0.01 * torch.randn(2**15 + 1, 32))
+        self.model.norm.register_forward_hook(lambda _m, _a, h: h + functional.linear(h, self.wide)[..., :32])
+        self.model.norm.register_forward_hook(lambda _m, _a, h: h * (1 + self.wide.square().mean()))
+
+
+def test_a_weight_of_which_a_use_is_not_seen_is_named_and_the_others_are_exact():
+    checked = check(llama(Woven).double())
+    assert checked.model.coverage.partial == ("wide",)
+    assert checked.unreached == ("wide",)
+    assert 0 < checked.model.coverage.share < 0.1
+    prompt = encoded("p", (7, 9, 11, 13))
+    trace = record(checked.model, [prompt])["p"]
+    _, gradients = dense_gradients(checked.model.module, question("causal", prompt))
+    assert set(gradients) - set(trace.parameters) == {"wide"}
+    assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float64"]
 
 
 def test_maps_that_the_loss_does_not_reach_are_named():

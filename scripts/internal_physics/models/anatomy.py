@@ -64,6 +64,10 @@ class Anatomy:
         """The list of blocks of `model`."""
         return cast(nn.ModuleList, model.get_submodule(self.blocks_path))
 
+    def layer_of(self, name: str, *, lookup: bool) -> int:
+        """The layer of a weight by its name: of its block, or -1 for a table and L for anything else outside them."""
+        return _layer_of(name, self.blocks_path, outside=-1 if lookup else self.n_layers)
+
 
 def find_anatomy(model: PreTrainedModel) -> Anatomy:
     """Find blocks, width and linear maps of any transformers language model.

@@ -26,6 +26,7 @@ from internal_physics.models.adapters import refuse_adapter
 from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embedding
 from internal_physics.models.checkpoint import tokenizer_files, weight_files
 from internal_physics.models.completeness import N_NAMED, require_whole
+from internal_physics.models.coverage import EVERYTHING, Coverage
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.plausible import require_plausible_depth, require_plausible_size
@@ -68,6 +69,7 @@ class LoadedModel:
         n_positions: tokens that its table of positions has room for, as it looks them up (RoBERTa begins at row 2);
             None where it has no such table, or it is not known yet.
         attention_rows: per layer what its attention rows are (`recording.attention.Rows`); empty while unknown.
+        coverage: which weight gradients are recorded and how, as the self-check found.
         precision: in which number formats it computes, read from its modules; None for one that was not loaded here.
         labels: provenance, copied into every record.
     """
@@ -80,6 +82,7 @@ class LoadedModel:
     prompts_interact: bool = False
     n_positions: int | None = None
     attention_rows: tuple[int, ...] = ()
+    coverage: Coverage = EVERYTHING
     precision: Precision | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
 

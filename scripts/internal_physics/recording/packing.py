@@ -51,14 +51,25 @@ class Packing:
         padded = packed.new_zeros((self.shape[0] * self.shape[1], packed.shape[-1]))
         return padded.index_copy(0, self._on(packed.device), packed).view(shape)
 
+    def by_prompt(self, packed: torch.Tensor) -> torch.Tensor:
+        """[n, …] → [b, t, …], zero (False) at padding. All rows [1, n, …] where there is one prompt."""
+        n_prompts = self.shape[0]
+        if n_prompts == 1 or not self.is_needed:
+            return packed.reshape(n_prompts, -1, *packed.shape[1:])
+        padded = packed.new_zeros((self.shape[0] * self.shape[1], *packed.shape[1:]))
+        return padded.index_copy(0, self._on(packed.device), packed).view(*self.shape, *packed.shape[1:])
+
     def of_prompt(self, packed: torch.Tensor, b: int) -> torch.Tensor:
-        """The real tokens of prompt b: [n, …] → [t_b, …], a view."""
+        """The real tokens of prompt b: [n, …] → [t_b, …], a view. All rows where it is the only prompt."""
+        if self.shape[0] == 1:
+            return packed
         return packed[self.starts[b] : self.starts[b + 1]]
 
     def fits(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor is [b, t, i] or [b·t, i] of this batch."""
-        flattened = tensor.ndim == 2 and tensor.shape[0] == self.shape[0] * self.shape[1]
-        return flattened or (tensor.ndim == 3 and tuple(tensor.shape[:2]) == self.shape)
+        """Whether a tensor is [b, t, i] or [b·t, i] of this batch; dimensions of one number between are ignored."""
+        shape = tuple(n for n in tensor.shape[:-1] if n != 1)
+        n_prompts, n_tokens = self.shape
+        return shape in ((n_prompts * n_tokens,), tuple(n for n in self.shape if n != 1))
 
     def _on(self, device: torch.device) -> torch.Tensor:
         if self._places.device != device:

@@ -5,7 +5,7 @@ One residual per block is kept. The cost is a second forward pass. Source of the
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -23,11 +23,11 @@ class Recompute(Generic[C]):
 
     Args:
         calls: of the pass, one for every call of a linear map, filled in order while the forward pass runs.
-        before_again: called before a block is computed again.
+        around_again: what a block is computed again in.
     """
 
-    def __init__(self, calls: Sequence[C], before_again: Callable[[], None]) -> None:
-        self._calls, self._before_again = calls, before_again
+    def __init__(self, calls: Sequence[C], around_again: Callable[[], AbstractContextManager[object]]) -> None:
+        self._calls, self._around_again = calls, around_again
         self._repeated: Iterator[C] | None = None
         self._in_block = False
 
@@ -86,10 +86,10 @@ class Recompute(Generic[C]):
 
     @contextmanager
     def _again(self, calls: list[C]) -> Iterator[None]:
-        self._before_again()
         self._repeated = iter(calls)
         try:
-            yield
+            with self._around_again():
+                yield
         finally:
             self._repeated = None
 

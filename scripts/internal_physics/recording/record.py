@@ -106,7 +106,7 @@ def _of_snapshot(snapshot: str | Path) -> Iterator[None]:
 def checked_model(
     snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any], manifest: Manifest | None = None
 ) -> LoadedModel:
-    """Load a snapshot and prove its anatomy; 2-D weights that no record will cover are named in the log.
+    """Load a snapshot and prove its anatomy; weights that no record will cover are named in the log.
 
     Args:
         snapshot: its folder, or one that was found complete and is described by `manifest`.

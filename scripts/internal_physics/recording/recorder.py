@@ -17,9 +17,10 @@ from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.attention import attention_tensors, layer_rows, learn_attention_rows
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import factor_tensors, parameter_infos, place_calls
+from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import NormKeeper
-from internal_physics.recording.taps import Flow, Taps
+from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key, Trace, TraceInfo
 from internal_physics.steering.intervention import Intervention, Steering
 
@@ -28,7 +29,8 @@ def record_batches(
     model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
 ) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
-    size = 1 if model.prompts_interact else options.batch_size
+    alone = model.prompts_interact or (model.coverage.alone and options.weight_gradients != "none")
+    size = 1 if alone else options.batch_size
     if options.attention_entropy and encoded:
         learn_attention_rows(model)
     for batch in batches_of(encoded, size, options.batch_tokens):
@@ -63,6 +65,7 @@ def record_batch(
         factors=options.weight_gradients != "none",
         edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
         recompute=options.recompute,
+        coverage=model.coverage,
     )
     keeper = NormKeeper(taps.flow, taps.packing)
     if options.weight_gradients == "norms":
@@ -77,7 +80,7 @@ def record_batch(
     taps.verify()
     _require_complete(flow, model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
-    infos = parameter_infos(placed, model.anatomy)
+    infos = parameter_infos(placed, taps)
     traces = []
     for b, e in enumerate(batch):
         tensors = _residual_tensors(flow, b, len(e.ids))
@@ -86,7 +89,7 @@ def record_batch(
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":
-            tensors |= factor_tensors(placed, taps.packing, b)
+            tensors |= factor_tensors(placed, taps, b)
         info = _info(model, e, float(losses[b].detach()), infos, options)
         traces.append(Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors))
     return traces

@@ -1,27 +1,26 @@
 """Proof of an anatomy on one short pass, before anything is recorded.
 
-An architecture that fails is refused with what did not match; a 2-D weight that no recorded map reaches is named.
+An architecture that fails is refused with what did not match; a weight whose gradient is not recorded is named.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts, hidden_state
+from internal_physics.models.coverage import Coverage
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.precision import is_quantized
 from internal_physics.models.readout import readout
+from internal_physics.recording.coverage import find_coverage, reaches_loss
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
+from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats
 from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight
-from internal_physics.recording.taps import Flow, Taps
+from internal_physics.recording.taps import Taps
 
 N_TOKENS = 6
 # Relative to the largest value compared; a wrong part of the anatomy is off by a factor, not by rounding. Some models
@@ -31,18 +30,22 @@ TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, tor
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """A model whose anatomy holds, and the 2-D weights whose gradients will not be recorded."""
+    """A model whose anatomy holds, and whose `coverage` is known."""
 
     model: LoadedModel
-    unreached: tuple[str, ...]
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The weights of two or more dimensions whose gradients will not be recorded."""
+        return self.model.coverage.uncovered
 
 
 def check_model(model: LoadedModel) -> CheckedModel:
     """Run one short pass and compare what was caught with the model's own results.
 
     Checked: every block ran and reached the loss; the chain of residuals closes; readout(residual[L]) equals the
-    logits; every plain linear map is y = x Wᵀ + b; explicit positions and padding change nothing; tokens see each other
-    as the model's task requires.
+    logits; experts whose products can be seen give the logits that fused ones give; explicit positions and padding
+    change nothing; tokens see each other as the model's task requires. Found: how each weight is used.
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
@@ -63,25 +66,52 @@ def check_model(model: LoadedModel) -> CheckedModel:
 def _prove(model: LoadedModel) -> CheckedModel:
     module, anatomy = model.module, model.anatomy
     ids = _some_ids(model)
+    _show_experts(model, ids)
     model = replace(model, explicit_positions=_positions_agree(model, ids))
-    outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS])
-    with torch.enable_grad(), outputs, _LinearCheck(module, anatomy) as linear, taps as flow:
+    outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS], thorough=True)
+    with torch.enable_grad(), outputs, taps as flow:
         logits = _logits(model, ids)
         seen = sight(outputs.last, flow) if outputs.last is not None else None
-        losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum().backward()
+        _some_loss(logits, ids).backward()
     taps.verify()
     require_finite(flow.residual, logits, module, anatomy.architecture)
     _check_chain(flow, outputs, anatomy)
     require_task(model, seen)
-    _compare(f"the linear map {linear.worst_site}", linear.worst, logits.dtype, anatomy)
     with torch.enable_grad():
         again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), in_tuple=outputs.in_tuple)
     _compare("readout(residual[L]) against the logits", _relative(again, logits), logits.dtype, anatomy)
-    _check_padding(model, ids, logits)
-    model = replace(model, n_positions=_n_positions(flow, module))
-    reached = {call.map.parameter for call in flow.calls if call.output_gradient is not None}
-    named = (*(m.parameter for m in anatomy.maps), *anatomy.unmapped)
-    return CheckedModel(model, tuple(name for name in dict.fromkeys(named) if name not in reached))
+    coverage = find_coverage(module, anatomy, taps, lambda dense: _pass_with(model, ids, dense))
+    mixed = _check_padding(model, ids, logits)
+    alone = coverage.alone or any(call.map.parameter in mixed for call in flow.calls if reaches_loss(call))
+    n_positions = _n_positions(flow, module)
+    return CheckedModel(replace(model, coverage=replace(coverage, alone=alone), n_positions=n_positions))
+
+
+def _some_loss(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    return losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum()
+
+
+def _pass_with(model: LoadedModel, ids: torch.Tensor, coverage: Coverage) -> Taps:
+    """The taps of another pass, in which some weights are kept whole."""
+    taps = Taps(model.module, model.anatomy, [N_TOKENS], coverage=coverage)
+    with torch.enable_grad(), taps:
+        _some_loss(_logits(model, ids), ids).backward()
+    return taps
+
+
+def _show_experts(model: LoadedModel, ids: torch.Tensor) -> None:
+    """Have experts multiply one by one, where transformers would fuse their products into one that shows no factors."""
+    module: Any = model.module
+    if not module._can_set_experts_implementation() or module.config._experts_implementation == "eager":
+        return
+    try:
+        fused = _tapped(model, ids)[0]
+    except RuntimeError:  # there is no fused product in this number format, or on this device: nothing to compare with
+        module.set_experts_implementation("eager")
+        return
+    module.set_experts_implementation("eager")
+    error = _relative(_tapped(model, ids)[0], fused)
+    _compare("the model with its experts one by one", error, fused.dtype, model.anatomy)
 
 
 class _BlockOutputs:
@@ -106,38 +136,6 @@ class _BlockOutputs:
         self.hidden.append(self.last.detach())
 
 
-class _LinearCheck:
-    """Compares each plain linear map's output with x Wᵀ + b; remembers the worst."""
-
-    def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
-        sites = {m.site: model.get_submodule(m.site) for m in anatomy.maps if not m.lookup}
-        self.plain = {site: m for site, m in sites.items() if _is_plain(m)}
-        self.worst, self.worst_site = 0.0, "(none)"
-
-    def __enter__(self) -> "_LinearCheck":
-        self.handles = [m.register_forward_hook(self._checker(site)) for site, m in self.plain.items()]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    def _checker(self, site: str) -> Callable[[Any, tuple, torch.Tensor], None]:
-        def check(module: Any, args: tuple, output: torch.Tensor) -> None:
-            with torch.no_grad():
-                weight = module.weight.T if isinstance(module, Conv1D) else module.weight
-                error = _relative(output, functional.linear(args[0].to(weight.dtype), weight, module.bias))
-            if error > self.worst:
-                self.worst, self.worst_site = error, site
-
-        return check
-
-
-def _is_plain(module: nn.Module) -> bool:
-    """Whether a map multiplies with its weight as it is stored."""
-    return cast(torch.Tensor, module.weight).ndim == 2 and not is_quantized(module)
-
-
 def _some_ids(model: LoadedModel) -> torch.Tensor:
     """[1, t] different ids spread over the vocabulary."""
     n = model.n_embeddings
@@ -152,12 +150,12 @@ def _logits(model: LoadedModel, ids: torch.Tensor, mask: torch.Tensor | None = N
     return model.module(input_ids=ids, attention_mask=torch.ones_like(ids) if mask is None else mask, **extra).logits
 
 
-def _tapped_logits(model: LoadedModel, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+def _tapped(model: LoadedModel, ids: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, Flow]:
     """Logits of a pass in which embeddings need gradients, as in recording: a bare no-gradient pass would make
     bitsandbytes repack 4-bit weights on some CPUs, after which they give no gradient.
     """
-    with torch.enable_grad(), Taps(model.module, model.anatomy, _lengths(ids, mask), factors=False):
-        return _logits(model, ids, mask).detach()
+    with torch.enable_grad(), Taps(model.module, model.anatomy, _lengths(ids, mask), factors=False) as flow:
+        return _logits(model, ids, mask).detach(), flow
 
 
 def _lengths(ids: torch.Tensor, mask: torch.Tensor | None) -> list[int]:
@@ -168,17 +166,19 @@ def _positions_agree(model: LoadedModel, ids: torch.Tensor) -> bool:
     """Whether 0..T-1 is this model's own numbering; if not (RoBERTa), it is left to number for itself."""
     if not accepts(model.module, "position_ids"):
         return False
-    own, given = (_tapped_logits(replace(model, explicit_positions=explicit), ids) for explicit in (False, True))
+    own, given = (_tapped(replace(model, explicit_positions=explicit), ids)[0] for explicit in (False, True))
     return _relative(given, own) <= _tolerance(own.dtype)
 
 
 def _n_positions(flow: Flow, module: PreTrainedModel) -> int | None:
     """How many tokens the tables of positions have room for: those whose rows are looked up one after the other."""
     room = []
+    of_tokens = next(n for n, p in module.named_parameters() if p is module.get_input_embeddings().weight)
     for call in flow.calls:
         ids = call.caught_input.flatten()
-        tokens = module.get_submodule(call.map.site) is module.get_input_embeddings()
-        if call.map.lookup and not tokens and torch.equal(ids, ids[0] + torch.arange(len(ids), device=ids.device)):
+        if not call.map.lookup or call.map.parameter == of_tokens:
+            continue
+        if torch.equal(ids, ids[0] + torch.arange(len(ids), device=ids.device)):
             room.append(call.map.shape[0] - int(ids[0]))
     return min(room, default=None)
 
@@ -192,23 +192,30 @@ def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
             _refuse(f"what leaves block {layer} is not what enters block {layer + 1}", anatomy)
 
 
-def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> None:
+def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> set[str]:
     """A shorter prompt padded to the batch's length (linear maps leave padding out) must give its own logits.
 
     So must the beginning of the longer one, in a causal model: `sight` cannot detect a choice that has no gradient.
+
+    Returns:
+        Matrices in whose products the tokens of the two prompts cannot be told apart.
     """
-    if model.prompts_interact or _computed_in(model, logits) not in (torch.float32, torch.float64):
-        return  # 16-bit products of another shape are rounded in another way, by more than a wrong mask might show
+    if model.prompts_interact:
+        return set()
     n_short = N_TOKENS - 2
     mask = torch.ones(2, N_TOKENS, dtype=torch.long, device=ids.device)
     mask[1, n_short:] = 0
     padded = ids.repeat(2, 1)
     padded[1, n_short:] = model.pad_id
-    alone, batched = _tapped_logits(model, ids[:, :n_short]), _tapped_logits(model, padded, mask)
-    error = _relative(batched[1:, :n_short], alone)
-    _compare("a padded prompt against the same prompt alone", error, logits.dtype, model.anatomy)
-    if model.task == CAUSAL and not _relative(batched[:1, :n_short], alone) <= _tolerance(logits.dtype):
-        require_task(model, MASKED)
+    batched, flow = _tapped(model, padded, mask)
+    if _computed_in(model, logits) in (torch.float32, torch.float64):
+        # 16-bit products of another shape are rounded in another way, by more than a wrong mask might show.
+        alone, _ = _tapped(model, ids[:, :n_short])
+        error = _relative(batched[1:, :n_short], alone)
+        _compare("a padded prompt against the same prompt alone", error, logits.dtype, model.anatomy)
+        if model.task == CAUSAL and not _relative(batched[:1, :n_short], alone) <= _tolerance(logits.dtype):
+            require_task(model, MASKED)
+    return flow.mixed
 
 
 def _computed_in(model: LoadedModel, logits: torch.Tensor) -> torch.dtype:

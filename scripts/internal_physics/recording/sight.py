@@ -10,7 +10,7 @@ import torch
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.loading import LoadedModel
-from internal_physics.recording.taps import Flow
+from internal_physics.recording.flow import Flow
 
 # Relative to what reaches the token's own embedding. Found on 17 architectures in seven number formats: exactly 0 for a
 # token that is not seen, 7e-3 or more for one that is; a long convolution by FFT would leak about 1e-7.

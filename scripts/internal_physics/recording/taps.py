@@ -1,94 +1,29 @@
-"""Taps: hooks that catch what flows through a model in one forward and backward pass.
+"""Taps: what flows through a model in one forward and backward pass is caught.
 
-Nothing of the model is changed: weights stay frozen, embedding outputs become the leaves that need a
-gradient, and every hook is removed at the end of the `with` block.
+Hooks catch the residual stream; a watch on torch's functions catches every product with a weight, in whatever module.
+Nothing of the model is changed: weights stay frozen (but those kept whole, meanwhile), looked-up rows become the leaves
+that need a gradient, and every hook is removed at the end of the `with` block.
 
 Index conventions: b prompt of the batch, t token of the padded batch, n real token (prompt by prompt, see `packing`),
 d width; sites and layers as in `models.anatomy`.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
-from internal_physics.recording.lookups import LookupSpy, scale_of_lookup
+from internal_physics.models.coverage import EVERYTHING, Coverage
+from internal_physics.models.precision import is_quantized
+from internal_physics.recording.flow import Call, Flow
+from internal_physics.recording.operands import Operands, Part
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.recompute import Recompute, require_no_lookups
-
-
-@dataclass
-class Call:
-    """One call of a module with a 2-D weight.
-
-    Attributes:
-        map: which module.
-        input: [n, in], or ids [n] of an embedding; None until its block was computed again.
-        scale: factor between the looked-up row and the output (Gemma's scaled embeddings); 1 for a linear map.
-        output_gradient: [n, out], once the backward pass has reached it.
-        version: torch's count of in-place changes of `input` when it was caught; a later count means it was changed.
-    """
-
-    map: LinearMap
-    input: torch.Tensor | None
-    scale: float = 1.0
-    output_gradient: torch.Tensor | None = None
-    version: int = 0
-
-    def weight_side_gradient(self) -> torch.Tensor:
-        """∂loss/∂(W x) as it acts on the weight, [n, out].
-
-        A scaled embedding's rows get the scaled gradient; autograd gives a padding row no gradient.
-        """
-        gradient = _caught(self.output_gradient)
-        gradient = gradient if self.scale == 1.0 else gradient * self.scale
-        if self.map.padding_row is None:
-            return gradient
-        return gradient * (self.caught_input != self.map.padding_row).unsqueeze(-1)
-
-    @property
-    def caught_input(self) -> torch.Tensor:
-        """`input` of a call, after it was caught.
-
-        Raises:
-            RuntimeError: it was not caught; `Taps.verify` refuses such a pass.
-        """
-        return _caught(self.input)
-
-    def release(self) -> None:
-        """Forget input and gradient, keeping the fact of the call."""
-        self.version = 0
-        self.input = self.output_gradient = torch.empty(0)
-
-
-def _caught(tensor: torch.Tensor | None) -> torch.Tensor:
-    if tensor is None:
-        raise RuntimeError("a tensor of a call was requested but never caught")
-    return tensor
-
-
-@dataclass
-class Flow:
-    """Everything that was caught in one pass.
-
-    Attributes:
-        calls: in order of execution.
-        residual: layer -> [b, t, d].
-        residual_gradient: layer -> [b, t, d].
-        versions: layer -> torch's count of in-place changes of the residual when it was caught.
-        on_gradient: if set, called with each call as soon as its output gradient is known.
-    """
-
-    calls: list[Call] = field(default_factory=list)
-    residual: dict[int, torch.Tensor] = field(default_factory=dict)
-    residual_gradient: dict[int, torch.Tensor] = field(default_factory=dict)
-    versions: dict[int, int] = field(default_factory=dict)
-    on_gradient: Callable[[Call], None] | None = None
+from internal_physics.recording.sites import Sites
+from internal_physics.recording.watch import Run, Watch
 
 
 class Taps:
@@ -101,6 +36,8 @@ class Taps:
         factors: whether inputs and output gradients of linear maps are kept.
         edit: changes residual[l], as (residual, l) → residual, before block l sees it and before it is kept.
         recompute: whether blocks are computed again in the backward pass, see `recompute`.
+        coverage: which weights are kept whole, and which not at all.
+        thorough: whether all uses of weights are noted in `watch.others`, for the self-check.
     """
 
     def __init__(
@@ -112,22 +49,28 @@ class Taps:
         factors: bool = True,
         edit: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
         recompute: bool = False,
+        coverage: Coverage = EVERYTHING,
+        thorough: bool = False,
     ) -> None:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
         self.factors, self.edit = factors, edit
         self.flow = Flow()
-        self._recompute = Recompute(self.flow.calls, self.packing.forget) if recompute else None
+        self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
+        self._parameters = dict(model.named_parameters())
+        self._dense = coverage.dense if factors else ()
+        self._quantized = [m for m in anatomy.maps if is_quantized(model.get_submodule(m.site))]
+        ignored = {*self._dense, *coverage.partial, *(m.parameter for m in self._quantized)}
+        self.maps = Sites(anatomy)
+        self.watch = Watch(Operands(self._parameters.items(), ignored), self, thorough=thorough)
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
-        for linear_map in self.anatomy.maps:
-            module = self.model.get_submodule(linear_map.site)
-            if linear_map.lookup:
-                self._tap_embedding(cast(nn.Embedding, module), linear_map)
-            else:
-                self._tap_linear(module, linear_map)
+        for name in self._dense:
+            self._parameters[name].requires_grad_(True)
+        for linear_map in self._quantized:
+            self._tap_quantized(self.model.get_submodule(linear_map.site), linear_map)
         blocks = self.anatomy.blocks(self.model)
         for layer, block in enumerate(blocks):
             self._tap_block_input(block, layer)
@@ -136,10 +79,17 @@ class Taps:
             require_no_lookups(self.anatomy)
             for block in blocks:
                 self._stack.callback(self._recompute.wrap(block))
+        self._stack.enter_context(self.watch)
         return self.flow
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+        for name in self._dense:
+            parameter = self._parameters[name]
+            if parameter.grad is not None:
+                self.flow.dense[name] = parameter.grad
+            parameter.grad = None
+            parameter.requires_grad_(False)
 
     def verify(self) -> None:
         """Refuse a pass in which a caught tensor was later changed in place, or never caught.
@@ -163,6 +113,13 @@ class Taps:
             raise ArchitectureError(
                 f"{changed[0]} is changed in place after it is used", where=self.anatomy.architecture
             )
+
+    @contextmanager
+    def _again(self) -> Iterator[None]:
+        """Around a block that is computed again: torch leaves a watch for the time of a backward pass."""
+        self.packing.forget()
+        with self.watch:
+            yield
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)
@@ -205,52 +162,77 @@ class Taps:
         hidden.register_hook(lambda gradient: self.flow.residual_gradient.__setitem__(layer, gradient))
         return hidden
 
-    def _tap_linear(self, module: nn.Module, linear_map: LinearMap) -> None:
+    def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
+        """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
+        linear_map = self.maps.of(part, lookup=False, transposed=not stored_out_first)
+        if self.packing.is_needed and self.packing.fits(given) and not part.in_stack:
+            packed = self.packing.pack(given)
+            output = run(packed if given.ndim == 2 else packed.view(*[1] * (given.ndim - 2), *packed.shape))
+            self._catch(linear_map, packed.detach(), output, first=part.first)
+            flat = output.reshape(len(packed), -1)
+            return self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1]))
+        output = run(given)
+        mixed = part.in_stack or not self.packing.fits(given)
+        self._catch(linear_map, given.detach().reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
+        return output
+
+    def products(self, parts: Sequence[Part], given: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        """Keep inputs and output gradients of the products of a stack; see `watch.Catches`."""
+        outputs = output.unbind()
+        for part, own, result in zip(parts, given.detach(), outputs, strict=True):
+            linear_map = self.maps.of(part, lookup=False, transposed=not part.flipped)
+            self._catch(linear_map, own, result, first=part.first, mixed=True)
+        return torch.stack(outputs)
+
+    def lookup(self, part: Part, ids: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Make looked-up rows a leaf, and keep its gradient; see `watch.Catches`.
+
+        Ids that prompts share (positions, segments) are expanded: each prompt has its own gradient.
+        """
+        linear_map, (n_prompts, n_tokens) = self.maps.of(part, lookup=True, transposed=False), self.shape
+        mixed = tuple(ids.shape) not in ((n_tokens,), (1, n_tokens), (n_prompts, n_tokens))
+        if n_prompts == 1 or mixed:
+            leaf, ids = rows.detach().clone().requires_grad_(), ids.reshape(-1)
+        else:
+            leaf = rows.detach().expand(*self.shape, -1).clone().requires_grad_()
+            ids = self.packing.pack(ids.expand(self.shape)[..., None])[:, 0]
+        call = Call(linear_map, ids, version=ids._version)
+        self._await_gradient(call, leaf, n_rows=len(ids), mixed=mixed)
+        return leaf
+
+    def _tap_quantized(self, module: nn.Module, linear_map: LinearMap) -> None:
+        """Packed weights are no operand of a product that could be watched: the module's own input and output are."""
+        part = Part(linear_map.parameter, linear_map.parameter, linear_map.shape, (0, 0), flipped=False)
         shapes: list[torch.Size] = []
 
         def before(_module: nn.Module, args: tuple) -> tuple | None:
-            self._require_tokens(args[0], linear_map)
             shapes.append(args[0].shape)
-            return (self.packing.pack(args[0])[None],) if self.packing.is_needed else None
+            packs = self.packing.is_needed and self.packing.fits(args[0])
+            return (self.packing.pack(args[0])[None],) if packs else None
 
         def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor | None:
-            shape = shapes.pop()
-            if not isinstance(output, torch.Tensor):
-                raise ArchitectureError(
-                    f"{linear_map.site} returns a {type(output).__name__}",
-                    where=self.anatomy.architecture,
-                    expected="a linear map that returns one tensor",
-                )
-            if self.factors:
-                self._catch(linear_map, args[0].detach().reshape(-1, args[0].shape[-1]), output)
-            return self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])) if self.packing.is_needed else None
+            shape, given = shapes.pop(), args[0].detach()
+            packs = given.shape != shape
+            mixed = not packs and not self.packing.fits(given)
+            self._catch(linear_map, given.reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
+            return self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])) if packs else None
 
         self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
 
-    def _tap_embedding(self, module: nn.Embedding, linear_map: LinearMap) -> None:
-        plain = type(module).forward is nn.Embedding.forward
-        spy = LookupSpy(module.weight)
-
-        def before(_module: nn.Module, _args: tuple) -> None:
-            spy.start()
-
-        def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
-            spy.stop()
-            ids = self._ids_by_prompt(args[0] if plain else spy.ids, linear_map)
-            leaf = output.detach().expand(*self.shape, -1).clone().requires_grad_()
-            scale = 1.0 if plain else scale_of_lookup(module, ids, leaf, self.anatomy.architecture)
-            ids = self.packing.pack(ids[..., None])[:, 0]
-            self._await_gradient(Call(linear_map, ids, scale=scale, version=ids._version), leaf, n_rows=len(ids))
-            return leaf
-
-        if not plain:
-            self._stack.callback(spy.stop)  # a forward that fails never reaches `after`
-            self._hook(module.register_forward_pre_hook(before))
-        self._hook(module.register_forward_hook(after))
-
-    def _catch(self, linear_map: LinearMap, given: torch.Tensor, output: torch.Tensor) -> None:
+    def _catch(
+        self,
+        linear_map: LinearMap,
+        given: torch.Tensor,
+        output: torch.Tensor,
+        *,
+        first: tuple[int, int] = (0, 0),
+        mixed: bool = False,
+    ) -> None:
         """Keep the input of a linear map, once; where its block runs twice, that of the second time."""
+        if not self.factors:
+            self._note_mixed(linear_map, mixed)
+            return
         if self._recompute is not None and self._recompute.repeats:
             call = self._recompute.repeated_call()
             if call is None or call.map is not linear_map:
@@ -262,44 +244,35 @@ class Taps:
             call.input, call.version = given, given._version
             self._tell(call)
             return
-        call = Call(linear_map, given, version=given._version)
+        call = Call(linear_map, given, version=given._version, first=first)
         if self._recompute is not None and self._recompute.drops_inputs:
             call.input = None
-        self._await_gradient(call, output, n_rows=len(given))
+        self._await_gradient(call, output, n_rows=len(given), mixed=mixed)
 
-    def _await_gradient(self, call: Call, output: torch.Tensor, n_rows: int) -> None:
+    def _await_gradient(self, call: Call, output: torch.Tensor, n_rows: int, *, mixed: bool) -> None:
+        self._note_mixed(call.map, mixed)
         self.flow.calls.append(call)
         if not output.requires_grad:
             return
 
         def keep(gradient: torch.Tensor) -> None:
+            if mixed and self.shape[0] > 1:
+                raise ArchitectureError(
+                    f"{call.map.site} mixes the tokens of several prompts",
+                    where=self.anatomy.architecture,
+                    expected="prompts that are recorded one at a time",
+                )
             flat = gradient.reshape(-1, gradient.shape[-1])
             call.output_gradient = flat if len(flat) == n_rows else self.packing.pack(gradient)
             self._tell(call)
 
         output.register_hook(keep)
 
+    def _note_mixed(self, linear_map: LinearMap, mixed: bool) -> None:
+        if mixed and self.shape[0] > 1:
+            self.flow.mixed.add(linear_map.parameter)
+
     def _tell(self, call: Call) -> None:
         """Report a call as complete: when its gradient arrives, its block may not have run again yet."""
         if self.flow.on_gradient is not None and call.input is not None and call.output_gradient is not None:
             self.flow.on_gradient(call)
-
-    def _ids_by_prompt(self, ids: torch.Tensor | None, linear_map: LinearMap) -> torch.Tensor:
-        """[b, t]; ids shared by the prompts (positions, segments) are expanded: each prompt has its own gradient."""
-        n_prompts, n_tokens = self.shape
-        if ids is None or tuple(ids.shape) not in ((n_tokens,), (1, n_tokens), (n_prompts, n_tokens)):
-            problem = "no look-up" if ids is None else f"ids of shape {tuple(ids.shape)}"
-            raise ArchitectureError(
-                f"{linear_map.site} makes {problem}",
-                where=self.anatomy.architecture,
-                expected=f"one row per token, {self.shape}",
-            )
-        return ids.expand(self.shape)
-
-    def _require_tokens(self, tensor: torch.Tensor, linear_map: LinearMap) -> None:
-        if not self.packing.fits(tensor):
-            raise ArchitectureError(
-                f"{linear_map.site} works on a tensor of shape {tuple(tensor.shape)}",
-                where=self.anatomy.architecture,
-                expected=f"[prompts, tokens, features] with [prompts, tokens] = {self.shape}",
-            )

@@ -51,7 +51,22 @@ class LookupTerm:
         return one_hot, self.output_gradient.astype(np.float64)
 
 
-Term = OuterTerm | LookupTerm
+@dataclass(frozen=True)
+class DenseTerm:
+    """All uses of a weight that is no matrix of a product: its gradient as it is.
+
+    Attributes:
+        gradient: [out, in].
+    """
+
+    gradient: np.ndarray
+
+    def factors(self, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """(left [out, out] identity, right [out, in]) in float64, with G = leftᵀ right."""
+        return np.eye(n_rows), self.gradient.astype(np.float64)
+
+
+Term = OuterTerm | LookupTerm | DenseTerm
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class FactoredGradient:
 
     Attributes:
         shape: the parameter's own shape.
-        terms: one term per use of the parameter (a tied embedding has two).
+        terms: one term per use of the parameter (a tied embedding has two; an expert that no token was sent to, none).
         transposed: whether the parameter stores [in, out] (GPT-2's Conv1D) instead of [out, in].
     """
 
@@ -69,8 +84,11 @@ class FactoredGradient:
     transposed: bool = False
 
     def __repr__(self) -> str:
-        tokens = " + ".join(str(len(term.output_gradient)) for term in self.terms)
-        return f"FactoredGradient({self.shape[0]} × {self.shape[1]}, from {tokens} tokens)"
+        size = f"{self.shape[0]} × {self.shape[1]}"
+        if any(isinstance(term, DenseTerm) for term in self.terms):
+            return f"FactoredGradient({size}, dense)"
+        tokens = " + ".join(str(len(t.output_gradient)) for t in self.terms if not isinstance(t, DenseTerm))
+        return f"FactoredGradient({size}, from {tokens or 0} tokens)"
 
     def norm(self) -> float:
         """Frobenius norm ‖G‖, without building G."""
@@ -103,6 +121,8 @@ class FactoredGradient:
 
     def _factors(self) -> tuple[np.ndarray, np.ndarray]:
         n_rows = self.shape[1] if self.transposed else self.shape[0]
+        if not self.terms:
+            return np.zeros((1, n_rows)), np.zeros((1, self.shape[0] if self.transposed else self.shape[1]))
         pairs = [term.factors(n_rows) for term in self.terms]
         return np.concatenate([left for left, _ in pairs]), np.concatenate([right for _, right in pairs])
 
@@ -113,7 +133,9 @@ def _triangle(factor: np.ndarray) -> np.ndarray:
 
 
 def _dot(a: Term, b: Term) -> float:
-    """Inner product of two single terms, computed so that no [out, in] matrix is built."""
+    """Inner product of two single terms, computed so that no [out, in] matrix is built where there was none."""
+    if isinstance(a, DenseTerm) or isinstance(b, DenseTerm):
+        return _dot_dense(a, b)
     if isinstance(a, LookupTerm) and isinstance(b, LookupTerm):
         same = a.ids[:, None] == b.ids[None, :]
         return float(np.sum(same * _products(a.output_gradient, b.output_gradient)))
@@ -123,6 +145,16 @@ def _dot(a: Term, b: Term) -> float:
         looked_up = a.output_gradient[:, b.ids].astype(np.float64)  # [t, s]: δ_t at the row that s looked up
         return float(np.sum(looked_up * _products(a.input, b.output_gradient)))
     return float(np.sum(_products(a.input, b.input) * _products(a.output_gradient, b.output_gradient)))
+
+
+def _dot_dense(a: Term, b: Term) -> float:
+    if not isinstance(a, DenseTerm):
+        a, b = b, a
+    assert isinstance(a, DenseTerm)
+    if isinstance(b, DenseTerm):
+        return float(np.sum(a.gradient.astype(np.float64) * b.gradient.astype(np.float64)))
+    left, right = b.factors(len(a.gradient))
+    return float(np.sum((left @ a.gradient.astype(np.float64)) * right))
 
 
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:

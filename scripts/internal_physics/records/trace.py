@@ -12,6 +12,7 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | a module | -1..L | input | [T, in] | input of a linear map, stored once where maps share it |
 | a module | -1..L | output_gradient | [T, out] | ∂loss/∂output of a linear map or embedding |
 | a module | -1 | ids | [T] | rows looked up in an embedding |
+| a parameter | -1..L | gradient | [out, in] | ∂loss/∂W of a weight that is no matrix of a product, kept whole |
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
 | attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row, a sink being one outcome; may be NaN |
 | attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
@@ -26,7 +27,7 @@ import numpy as np
 
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.suggest import did_you_mean
-from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm, Term
+from internal_physics.records.gradients import DenseTerm, FactoredGradient, LookupTerm, OuterTerm, Term
 
 T = TypeVar("T")
 
@@ -48,6 +49,8 @@ class Use:
         layer: -1 before the blocks, 0..L-1 inside block l, L after them.
         lookup: whether the module is an embedding.
         input_site, input_layer: where its input is kept; that of another module if several maps share one.
+        dense: whether the gradient is kept whole, as the tensor `gradient`; it is then the only use.
+        first_out, first_in: the first output and input feature of the matrix that the use has, if it has a part only.
     """
 
     site: str
@@ -55,17 +58,29 @@ class Use:
     lookup: bool
     input_site: str
     input_layer: int
+    dense: bool = False
+    first_out: int = 0
+    first_in: int = 0
 
 
 @dataclass(frozen=True)
 class ParameterInfo:
-    """A 2-D parameter and its uses. `layer` is -1 before the blocks, L after them."""
+    """A matrix and its uses: a 2-D parameter, one of a stack (`experts.down_proj[3]`), or a parameter seen as one.
+
+    `layer` is -1 before the blocks, L after them. A matrix without uses has a gradient of zero: an expert that no token
+    of the prompt was sent to.
+    """
 
     name: str
     shape: tuple[int, int]
     layer: int
     transposed: bool
     uses: tuple[Use, ...]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its first use is a look-up."""
+        return bool(self.uses) and self.uses[0].lookup
 
 
 @dataclass(frozen=True)
@@ -244,7 +259,7 @@ class Trace:
                 todo="set weight_gradients: factors for its prompt set, or use gradient_norm()",
             )
         info = self.parameter(parameter)
-        return FactoredGradient(info.shape, tuple(self._term(use) for use in info.uses), info.transposed)
+        return FactoredGradient(info.shape, tuple(self._term(info, use) for use in info.uses), info.transposed)
 
     def gradient_norm(self, parameter: str) -> float:
         """‖G‖ of one parameter: stored, or computed from its factors.
@@ -265,14 +280,27 @@ class Trace:
                 expected=f"0 to {self.n_layers}; this model has {self.n_layers} blocks",
             )
 
-    def _term(self, use: Use) -> Term:
+    def _term(self, info: ParameterInfo, use: Use) -> Term:
+        if use.dense:
+            return DenseTerm(self.tensor(use.site, use.layer, "gradient"))
         output_gradient = self.tensor(use.site, use.layer, "output_gradient")
         if use.lookup:
             return LookupTerm(self.tensor(use.site, use.layer, "ids").astype(np.int64), output_gradient)
-        return OuterTerm(self.tensor(use.input_site, use.input_layer, "input"), output_gradient)
+        n_out, n_in = info.shape[::-1] if info.transposed else info.shape
+        given = self.tensor(use.input_site, use.input_layer, "input")
+        return OuterTerm(_widened(given, use.first_in, n_in), _widened(output_gradient, use.first_out, n_out))
 
     def _stack(self, quantity: str) -> np.ndarray:
         keys = [Key("residual", layer, quantity) for layer in range(self.n_layers + 1)]
         if isinstance(self.tensors, GivesSeveral):
             return np.stack(self.tensors.read_many(keys))
         return np.stack([self.tensors[key] for key in keys])
+
+
+def _widened(factor: np.ndarray, first: int, width: int) -> np.ndarray:
+    """A factor [T, n] of a part of a matrix as one of the whole matrix, [T, width]: zero at all other features."""
+    if factor.shape[1] == width:
+        return factor
+    whole = np.zeros((len(factor), width), factor.dtype)
+    whole[:, first : first + factor.shape[1]] = factor
+    return whole

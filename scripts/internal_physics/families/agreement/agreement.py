@@ -97,7 +97,7 @@ def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
 def _rows_of_weight(trace: Trace, reference: Trace, name: str) -> Iterator[AgreementRow]:
     holders = [record for record in (trace, reference) if name in record.parameters]
     info = holders[0].parameter(name)
-    kind = kind_of(name, layer=info.layer, n_layers=trace.n_layers, lookup=info.uses[0].lookup)
+    kind = kind_of(name, layer=info.layer, n_layers=trace.n_layers, lookup=info.is_table)
     if why := _unlike(trace, reference, info):
         for quantity in OF_WEIGHTS:
             yield AgreementRow(quantity, math.nan, info.layer, name, kind, why)

@@ -1,0 +1,54 @@
+"""What of a model's weights is recorded, found from one short pass in which every use of a weight was noted."""
+
+import math
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from internal_physics.models.anatomy import Anatomy
+from internal_physics.models.coverage import Coverage, weight_of
+from internal_physics.recording.flow import Call
+from internal_physics.recording.taps import Taps
+
+MOST_KEPT_WHOLE = 2**20  # numbers of a gradient that is kept whole, for every prompt
+MOST_PROBED = 2**26  # numbers of all gradients together that the check asks torch for
+
+
+def find_coverage(module: nn.Module, anatomy: Anatomy, taps: Taps, run: Callable[[Coverage], Taps]) -> Coverage:
+    """Which weights have factors, which are kept whole, and which are not recorded.
+
+    Args:
+        module: the model.
+        anatomy: where its parts are.
+        taps: thorough ones, after a pass.
+        run: repeats that pass with the given weights kept whole, and gives its taps.
+    """
+    shapes = {m.parameter: m.shape for m in anatomy.maps}
+    weights = {name: p for name, p in module.named_parameters() if p.ndim >= 2 or name in shapes}
+    reached = {weight_of(call.map.parameter) for call in taps.flow.calls if reaches_loss(call)}
+    unclear = {*taps.watch.others, *taps.maps.contradictory}
+    asked = _affordable({n: p for n, p in weights.items() if n in unclear or n not in reached})
+    has_gradient = set(run(Coverage(dense=asked)).flow.dense) if asked else set()
+    dense = [name for name in asked if name in has_gradient and weights[name].numel() <= MOST_KEPT_WHOLE]
+    partial = [name for name in weights if name in unclear and name not in dense and name in {*reached, *has_gradient}]
+    unreached = [name for name in weights if name not in {*reached, *dense, *partial}]
+    idle = [name for name in unreached if name in asked and name not in has_gradient]
+    sizes = {n: math.prod(shapes.get(n, p.shape)) for n, p in weights.items() if n not in idle}  # packed: as used
+    lost = sum(sizes.get(name, 0) for name in (*partial, *unreached))
+    share = 1 - lost / max(sum(sizes.values()), 1)
+    return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share)
+
+
+def reaches_loss(call: Call) -> bool:
+    """Whether a gradient came back to a use of a weight."""
+    return call.output_gradient is not None
+
+
+def _affordable(weights: Mapping[str, nn.Parameter]) -> tuple[str, ...]:
+    """The smallest of some weights, as many as torch may be asked the whole gradients of."""
+    total, chosen = 0, []
+    for name, parameter in sorted(weights.items(), key=lambda item: item[1].numel()):
+        total += parameter.numel()
+        if parameter.is_floating_point() and total <= MOST_PROBED:
+            chosen.append(name)
+    return tuple(name for name in weights if name in set(chosen))
