@@ -50,9 +50,10 @@ def test_what_is_recorded_equals_autograd(found):
     recorded = [outcome for outcome in found.values() if outcome.covered is not None]
     assert len(recorded) > len(MOST_USED) // 2
     for outcome in recorded:
-        # Seen: 1e-15. All of them run in float64 throughout, or compute only rotations in float32 (batches: 1e-7).
+        # Seen: 1e-15, and 1e-8 where a router multiplies in float32 (DeepSeek V3). Others run in float64 throughout,
+        # or compute only rotations in float32 (batches: 1e-7).
         assert outcome.dtype == "float64"
-        assert max(outcome.norm_error, outcome.product_error, outcome.readout_error) <= 1e-10, outcome
+        assert max(outcome.norm_error, outcome.product_error, outcome.readout_error) <= 1e-7, outcome
         assert outcome.batch_error <= 1e-6, outcome
 
 
