@@ -208,7 +208,7 @@ def _measure(job: str, folder: Path) -> int:
     weights = [str(folder / "weights" / f"{m}.parquet") for m in models]
     with PeakMemory() as memory:
         if job == "collect":
-            chunks = collect_files(files, scored, **_SETTINGS)
+            chunks = collect_files(files, tables / "prompts_read.parquet", scored, **_SETTINGS)
             _write(chunks, tables, "prompts", "layers", "scores")
         elif job == "collect_information":
             _write(collect_information_files(information, predictions), tables, "information", "predictions")

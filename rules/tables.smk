@@ -6,6 +6,7 @@
 rule collect:
     input:
         metrics=PLAN.metric_files(*PLAN.collected_metrics),
+        prompts="results/tables/prompts_read.parquet",
     output:
         **table_files("prompts", "layers", "scores"),
     log:

@@ -8,5 +8,6 @@ from internal_physics.tables.write import write_tables
 if __name__ == "__main__":
     with job(snakemake):
         settings = {"seed": snakemake.params.seed, **snakemake.params.statistics}
-        chunks = collect_files(snakemake.input.metrics, snakemake.params.scored, **settings)
+        scored = snakemake.params.scored
+        chunks = collect_files(snakemake.input.metrics, snakemake.input.prompts, scored, **settings)
         write_tables(chunks, snakemake.output, [PROMPTS, LAYERS, SCORES])

@@ -227,7 +227,7 @@ class TestStaleness:
             ("spectra", {"models/options.py"}),
             ("phases", {"families/thermodynamics/options.py"}),
             ("information", {"families/information/options.py", "models/options.py"}),
-            ("collect", {"statistics/options.py"}),
+            ("collect", {"statistics/options.py", "models/options.py"}),
         ],
     )
     def test_a_script_reaches_the_options_that_it_uses(self, script, reached):

@@ -30,7 +30,8 @@ def gains_of(points, models=("m",), prompt_set="s", variants=VARIANTS):
             "log_cumulative_gain": 3.0,
             "expands": gain > 1,
             "entropy_nats": entropy,
-            "top_tokens": '[[" x", 0.5]]',
+            "top_token": " x",
+            "top_token_probability": 0.5,
             "status": "ok" if np.isfinite(gain) else "the norm is zero, first at residual 2",
         }
         for model in models

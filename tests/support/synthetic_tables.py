@@ -20,6 +20,7 @@ MODELS = (
 VARIANTS = ("whole", "last_position", "excluding_first")
 METRICS = ("ec", "isc", "isg", "isa", "isf")
 SICK_STATUS = "loss is not finite"
+NOTES = {"text": "A text, with a comma", "kind": "factual", "difficulty": None, "answer": None}
 
 
 def make_tables(
@@ -71,9 +72,7 @@ def _of_run(prompts, n_layers):
          "step": None, "parent": None, "n_blocks": n_layers, "width": 8, "n_parameters": 1000, "status": "ok"}
         for number, model in enumerate(prompts["model"].unique())
     ]  # fmt: skip
-    read = prompts[["model", "prompt_set", "prompt", "n_tokens"]].assign(
-        text="A text, with a comma", kind="factual", difficulty=None, answer=None, tokens="⟨<s>⟩|A| text|,", status="ok"
-    )
+    read = prompts[["model", "prompt_set", "prompt", "n_tokens", *NOTES]].assign(tokens="⟨<s>⟩|A| text|,", status="ok")
     condition = {
         "condition": "baseline", "adds": "nothing", "layers": "nowhere", "scale": np.nan, "status": "ok",
         "models": ", ".join(prompts["model"].unique()), "prompt_sets": ", ".join(prompts["prompt_set"].unique()),
@@ -129,7 +128,7 @@ def _runs(rng, keys, *, n_prompts, depth, index, sick):
         }
         shown = dict.fromkeys(metrics, np.nan) if is_sick else metrics
         n_tokens = int(rng.integers(5, 25))
-        prompt_rows.append({**keys, "prompt": prompt, "n_tokens": n_tokens, **shown, "status": status})
+        prompt_rows.append({**keys, "prompt": prompt, "n_tokens": n_tokens, **NOTES, **shown, "status": status})
     return pd.DataFrame(layer_rows), pd.DataFrame(prompt_rows)
 
 
@@ -143,10 +142,10 @@ def _information(rng, prompts, n_layers):
             values = np.full(n_layers + 1, np.nan) if is_sick else 1 + rng.gamma(2, 1, n_layers + 1)
             lines = {**keys, "layer": range(n_layers + 1), "quantity": quantity, "value": values, "status": row.status}
             read.append(pd.DataFrame(lines))
-        told = {"Sentence": "A text, with a comma", "Analysis": "standard", "status": row.status}
+        told = {"text": "A text, with a comma", "status": row.status}
         for rank, token in enumerate((" the", " a", "é"), start=1):
             p = np.nan if is_sick else 0.5**rank
-            predicted.append({**keys, **told, "Token": token, "Probability": p, "rank": rank})
+            predicted.append({**keys, **told, "token": token, "probability": p, "rank": rank})
     return {"information": pd.concat(read, ignore_index=True), "predictions": pd.DataFrame(predicted)}
 
 
@@ -257,7 +256,8 @@ def _gains(rng, prompts: pd.DataFrame) -> pd.DataFrame:
             log_cumulative_gain=rng.normal(5, 1, len(prompts)),
             expands=pd.array(gain > 1, dtype="boolean"),
             entropy_nats=rng.gamma(8, 0.4, len(prompts)),
-            top_tokens='[[" a", 0.5], [" the", 0.2]]',
+            top_token=" a",
+            top_token_probability=0.5,
             status="ok",
         )
         parts.append(part)

@@ -33,6 +33,7 @@ from internal_physics.tables.preview import Preview, read_previews
 from internal_physics.tables.read import TableBySet, read_table, table_parts
 from internal_physics.tables.rows import count_rows, read_metrics, write_rows
 from internal_physics.tables.write import write_table, write_tables
+from read_prompts import prompts_read_of
 from synthetic_tables import make_tables
 
 SCORED = registry.scored(registry.METRICS)
@@ -191,8 +192,12 @@ class TestCollecting:
         return paths
 
     def test_reading_in_chunks_equals_reading_at_once(self, files, tmp_path):
-        expected = collect(read_metrics(files), SCORED, **SETTINGS)
-        write_all(collect_files(files, SCORED, **SETTINGS), outputs(tmp_path, *expected))
+        rows = read_metrics(files)
+        prompts = prompts_read_of(rows, kind=None, answer="x")
+        write_all([("prompts_read", prompts)], outputs(tmp_path, "prompts_read"))
+        expected = collect(rows, prompts, SCORED, **SETTINGS)
+        found = collect_files(files, tmp_path / "prompts_read.parquet", SCORED, **SETTINGS)
+        write_all(found, outputs(tmp_path, *expected))
         for name, table in expected.items():
             assert len(table) > 0
             found = read_table(tmp_path / f"{name}.parquet", TABLES[name])

@@ -40,6 +40,14 @@ PROMPT = Column(TEXT, "", "name of the prompt in its set")
 STATUS = Column(TEXT, "", "ok, or why a value is missing or to be read with care")
 OF_SET = {"model": MODEL, "condition": CONDITION, "prompt_set": PROMPT_SET}
 OF_PROMPT = OF_SET | {"prompt": PROMPT}
+NOTES = {  # of a prompt, as its prompt set says
+    "text": Column(TEXT, "", "the prompt; the gap of a masked model is written [MASK]"),
+    "kind": Column(TEXT, "", "kind of the prompt, as its prompt set says; empty if it says none", is_optional=True),
+    "difficulty": Column(TEXT, "", "difficulty of the prompt, likewise", is_optional=True),
+    "answer": Column(
+        TEXT, "", "how the text should go on, or what should stand at the [MASK], likewise", is_optional=True
+    ),
+}
 N_PROMPTS = Column("int64", "prompts", "prompts that the row rests on", low=0)
 
 

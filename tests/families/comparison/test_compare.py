@@ -248,7 +248,7 @@ def test_what_is_not_finite_is_null_and_unknown_quantities_stay_out():
 
 
 def test_predictions_say_which_analysis_they_belong_to():
-    columns = {"model": "m", "Sentence": "One text.", "Token": [" a", " b"], "Probability": [0.6, 0.4], "rank": [1, 2]}
+    columns = {"model": "m", "text": "One text.", "token": [" a", " b"], "probability": [0.6, 0.4], "rank": [1, 2]}
     both = pd.concat([pd.DataFrame({**columns, "condition": c}) for c in ("baseline", "push")])
     tables = published_predictions(both)
     assert list(tables["standard/predictions/m_predictions.csv"].columns) == [

@@ -26,7 +26,7 @@ def tables():
         for layer in range(2)
         for quantity in QUANTITIES
     ]
-    prediction = {"Sentence": "A text", "Token": " x", "Probability": 0.5, "Analysis": "standard", "status": "ok"}
+    prediction = {"text": "A text", "token": " x", "probability": 0.5, "status": "ok"}
     predicted = [{**KEYS, "prompt": prompt, "rank": rank, **prediction} for prompt in "ab" for rank in (1, 2)]
     empty = {name: pd.DataFrame(columns=list(TABLES[name].columns)) for name in EMPTY}
     empty |= {"information": pd.DataFrame(lines), "predictions": pd.DataFrame(predicted)}

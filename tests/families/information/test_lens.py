@@ -195,17 +195,16 @@ def predictions(temperature=1.0, **settings):
 
 def test_greedy_predictions_are_the_most_probable_tokens():
     table, found = predictions()
-    assert [int(row["Token"]) for row in table] == np.argsort(-found.final_log_p)[:5].tolist()
-    assert [row["Probability"] for row in table] == sorted((row["Probability"] for row in table), reverse=True)
-    assert {row["Analysis"] for row in table} == {"standard"}
+    assert [int(row["token"]) for row in table] == np.argsort(-found.final_log_p)[:5].tolist()
+    assert [row["probability"] for row in table] == sorted((row["probability"] for row in table), reverse=True)
 
 
 def test_sampled_predictions_are_seeded_different_and_fair():
     first, found = predictions(sampling=True)
     assert first == predictions(sampling=True)[0]
-    assert len({row["Token"] for row in first}) == 5
+    assert len({row["token"] for row in first}) == 5
     trace = case("llama", "float64")[0]
-    draws = [next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["Token"] for seed in range(400)]
+    draws = [next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["token"] for seed in range(400)]
     assert len(set(draws)) > 20
     best = int(np.argmax(found.final_log_p))
     share, p = np.mean([int(token) == best for token in draws]), np.exp(found.final_log_p[best])
@@ -214,7 +213,7 @@ def test_sampled_predictions_are_seeded_different_and_fair():
 
 def test_a_low_temperature_samples_the_best_token():
     table, found = predictions(temperature=1e-4, sampling=True, k=1)
-    assert int(table[0]["Token"]) == int(np.argmax(found.final_log_p))
+    assert int(table[0]["token"]) == int(np.argmax(found.final_log_p))
 
 
 # ---- SmolLM2 ----------------------------------------------------------------------------------------------
@@ -250,7 +249,7 @@ def test_smollm2_equals_the_oracle(smol):
 def test_smollm2_predicts_paris(smol, smollm2):
     trace, readout, _, _ = smol
     table = list(prediction_rows(trace, lens(trace, readout), token_texts(smollm2), k=3, sampling=False, seed=0))
-    assert table[0]["Token"] == " Paris"
+    assert table[0]["token"] == " Paris"
 
 
 def test_the_api_reads_a_model_in_memory_and_a_folder_alike(smol, smollm2):

@@ -361,7 +361,7 @@ def test_gains_have_a_row_for_each_prompt_and_variant(metric_rows, tmp_path):
     assert row["last_gain"] == expected["value"].item()
     assert row["expands"] == (row["last_gain"] > 1)
     assert (row["kind"], row["difficulty"], row["entropy_nats"]) == ("factual", "easy", 2.5)
-    assert json.loads(row["top_tokens"])[0] == [" Paris", 0.6]
+    assert (row["top_token"], row["top_token_probability"]) == (" Paris", pytest.approx(0.6))
     write_table(table, GAINS, csv=tmp_path / "g.csv", parquet=tmp_path / "g.parquet")
     pd.testing.assert_frame_equal(read_table(tmp_path / "g.parquet", GAINS), conform(table, GAINS))
 

@@ -12,9 +12,11 @@ from internal_physics.families.gradient_flow.isf import rows as isf_rows
 from internal_physics.families.gradient_flow.scores import ec, ec_rows, isc_rows
 from internal_physics.families.registry import TABLES
 from internal_physics.families.scores.collect import collect
+from internal_physics.ground.errors import StoreError
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import COLUMNS, per_prompt_table, per_set_table
+from read_prompts import prompts_read_of
 
 SCORED = registry.scored(registry.METRICS)
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
@@ -50,7 +52,8 @@ def table(metric, found):
 
 
 def tables_of(*parts):
-    found = collect(pd.concat(parts, ignore_index=True), SCORED, **SETTINGS)
+    rows = pd.concat(parts, ignore_index=True)
+    found = collect(rows, prompts_read_of(rows), SCORED, **SETTINGS)
     return {name: conform(part, TABLES[name]) for name, part in found.items()}
 
 
@@ -65,6 +68,19 @@ def test_all_three_tables_match_their_descriptions():
 
 
 class TestPrompts:
+    def test_text_and_notes_of_a_prompt_stand_beside_its_scores(self):
+        rows = pd.concat([prompt_rows("ec", [1.0, 2.0]), prompt_rows("ec", [3.0], model="n")])
+        read = prompts_read_of(rows, kind=["x", None, "y"], answer=[None, "B", "C"])
+        found = collect(rows, read[::-1], SCORED, **SETTINGS)["prompts"]
+        assert found["kind"].fillna("none").tolist() == ["x", "none", "y"]
+        assert found["answer"].fillna("none").tolist() == ["none", "B", "C"]
+        assert set(found["text"]) == {"A text"}
+
+    def test_a_prompt_that_was_not_read_is_named(self):
+        rows = prompt_rows("ec", [1.0, 2.0])
+        with pytest.raises(StoreError, match="m / s / p1 is not in table prompts_read"):
+            collect(rows, prompts_read_of(rows)[:1], SCORED, **SETTINGS)
+
     def test_every_metric_is_a_column_and_one_not_asked_for_stays_empty(self):
         found = tables_of(prompt_rows("ec", [1.0, 2.0]), prompt_rows("isa", [0.1, 0.2]))["prompts"]
         assert found.ec.tolist() == [1.0, 2.0]
@@ -147,9 +163,9 @@ class TestScores:
 
     def test_seed_and_level_reach_the_interval(self):
         rows = prompt_rows("ec", [1.0, 2.0, 4.0, 8.0])
-        base = collect(rows, SCORED, **SETTINGS)["scores"].iloc[0]
-        other_seed = collect(rows, SCORED, **{**SETTINGS, "seed": 1})["scores"].iloc[0]
-        narrow = collect(rows, SCORED, **{**SETTINGS, "confidence_level": 0.5})["scores"].iloc[0]
+        base = collect(rows, prompts_read_of(rows), SCORED, **SETTINGS)["scores"].iloc[0]
+        other_seed = collect(rows, prompts_read_of(rows), SCORED, **{**SETTINGS, "seed": 1})["scores"].iloc[0]
+        narrow = collect(rows, prompts_read_of(rows), SCORED, **{**SETTINGS, "confidence_level": 0.5})["scores"].iloc[0]
         assert (base.ci_low, base.ci_high) != (other_seed.ci_low, other_seed.ci_high)
         assert narrow.ci_high - narrow.ci_low < base.ci_high - base.ci_low
 

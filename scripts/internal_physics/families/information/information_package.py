@@ -35,7 +35,7 @@ METRICS = (
     "surprisal_nats",
 )
 ANALYSES = ("standard", "control", "comparative")
-PREDICTION_COLUMNS = ("Sentence", "Token", "Probability", "Analysis")
+PUBLISHED_COLUMNS = {"text": "Sentence", "token": "Token", "probability": "Probability"}
 _SENTENCE = ["prompt_set", "prompt", "text"]
 
 
@@ -99,7 +99,7 @@ def published_predictions(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Relative path → predictions, one file per model (and condition); the comparative ones hold both conditions.
 
     Args:
-        predictions: table `predictions`: columns model, condition, Sentence, Token, Probability at least, in order.
+        predictions: table `predictions`: columns model, condition, text, token, probability at least, in order.
     """
     tables: dict[str, pd.DataFrame] = {}
     for model, group in predictions.groupby("model", sort=False):
@@ -198,4 +198,5 @@ def _as_json(values: Iterable[float]) -> str:
 
 
 def _predictions(rows: pd.DataFrame, analysis: str) -> pd.DataFrame:
-    return rows.assign(Analysis=analysis)[list(PREDICTION_COLUMNS)].reset_index(drop=True)
+    published = rows[list(PUBLISHED_COLUMNS)].rename(columns=PUBLISHED_COLUMNS)
+    return published.assign(Analysis=analysis).reset_index(drop=True)

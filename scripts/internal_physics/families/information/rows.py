@@ -191,10 +191,9 @@ def prediction_rows(
     order = np.argsort(-(log_p + noise), kind="stable")[:k]
     for rank, token in enumerate(order, start=1):
         yield {
-            "Sentence": trace.info.text,
-            "Token": text_of(int(token)) if status == OK else "",
-            "Probability": float(np.exp(log_p[token])),
-            "Analysis": "standard" if trace.info.labels["condition"] == "baseline" else "control",
+            "text": trace.info.text,
+            "token": text_of(int(token)) if status == OK else "",
+            "probability": float(np.exp(log_p[token])),
             "rank": rank,
             "status": status,
         }

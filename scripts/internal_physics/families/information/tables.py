@@ -43,15 +43,14 @@ PREDICTIONS = Table(
     "predictions",
     columns=OF_PROMPT
     | {
-        "Sentence": Column(TEXT, "", "the prompt's text"),
-        "Token": Column(TEXT, "", "a predicted token: next, or at the [MASK]"),
-        "Probability": Column("float64", "1", "its probability at the temperature of the config", low=0, high=1),
-        "Analysis": Column(TEXT, "", "standard (baseline) or control (any other condition)"),
+        "text": Column(TEXT, "", "the prompt's text"),
+        "token": Column(TEXT, "", "a predicted token: next, or at the [MASK]"),
+        "probability": Column("float64", "1", "its probability at the temperature of the config", low=0, high=1),
         "rank": Column("int64", "", "from 1: by probability, or the order in which tokens were drawn", low=1),
         "status": STATUS,
     },
     key=[*PROMPT_KEY, "rank"],
-    finite=("Probability",),
+    finite=("probability",),
     members=("prompt",),
 )
 

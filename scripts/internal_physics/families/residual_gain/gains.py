@@ -1,6 +1,5 @@
 """Rule gains: residual-gain rows of all models → the table `gains`, one row per prompt and variant."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from internal_physics.ground.status import OK, join_status
 from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY
 from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import read_metrics
-
-_DECIMALS = 6
 
 
 def collect_gains(paths: Iterable[str], prompts: str | Path) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -51,29 +48,18 @@ def gains_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     values = of_prompt.pivot(index=PROMPT_KEY, columns="quantity", values="value")
     status = of_prompt.pivot(index=PROMPT_KEY, columns="quantity", values="status")
     index = pd.MultiIndex.from_frame(order)
-    tokens = top_tokens(rows).reindex(index)
+    best = rows[(rows["quantity"] == "top_token") & (rows["rank"] == 1)].set_index(PROMPT_KEY).reindex(index)
     notes = of_prompts(order, prompts, ["kind", "difficulty"])
     shared = order.assign(
         kind=notes["kind"].fillna(NOT_GIVEN).to_numpy(),
         difficulty=notes["difficulty"].fillna(NOT_GIVEN).to_numpy(),
         entropy_nats=values.loc[index, "next_token_entropy_nats"].to_numpy(),
-        top_tokens=tokens.fillna("[]").to_numpy(),
+        top_token=best["text"].fillna("").to_numpy(),
+        top_token_probability=best["value"].to_numpy(dtype=float),
     )
     parts = [_variant(shared, values.loc[index], status.loc[index], variant) for variant in VARIANTS]
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return table
-
-
-def top_tokens(rows: pd.DataFrame) -> pd.Series:
-    """The most probable next tokens of each prompt as JSON: [[" Paris", 0.71], …], best first; by prompt."""
-    ranked = rows[rows["quantity"] == "top_token"].sort_values("rank", kind="stable")
-    pairs = {
-        key: [[row.text, round(row.value, _DECIMALS)] for row in group.itertuples()]
-        for key, group in ranked.groupby(PROMPT_KEY, sort=False)
-    }
-    columns = list(zip(*pairs, strict=True)) if pairs else [()] * len(PROMPT_KEY)
-    index = pd.MultiIndex.from_arrays(columns, names=PROMPT_KEY)
-    return pd.Series([json.dumps(found, ensure_ascii=False) for found in pairs.values()], index=index, dtype="str")
 
 
 def _variant(shared: pd.DataFrame, values: pd.DataFrame, status: pd.DataFrame, variant: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from internal_physics.models.options import Dtype, Task
-from internal_physics.tables.columns import CONDITION, MODEL, PROMPT, PROMPT_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import CONDITION, MODEL, NOTES, PROMPT, PROMPT_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.table import Table
 
@@ -60,10 +60,7 @@ PROMPTS_READ = Table(
         "model": MODEL,
         "prompt_set": PROMPT_SET,
         "prompt": PROMPT,
-        "text": Column(TEXT, "", "the prompt; the gap of a masked model is written [MASK]"),
-        "kind": _note("kind of the prompt, as its prompt set says; empty if it says none"),
-        "difficulty": _note("difficulty of the prompt, likewise"),
-        "answer": _note("how the text should go on, or what should stand at the [MASK], likewise"),
+        **NOTES,
         "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=1),
         "tokens": Column(
             TEXT, "", "what the model reads: its tokens with | between them, special ones in ⟨⟩, line breaks as \\n"

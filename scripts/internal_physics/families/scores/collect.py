@@ -1,18 +1,23 @@
 """Rule collect: metric rows of all models → the tables prompts, layers and scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from internal_physics.families.run.notes import of_prompts
+from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.chunks import read_chunks
+from internal_physics.tables.columns import NOTES
 from internal_physics.tables.gather import by_model, layers_table
-from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
+from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY, SET_KEY
+from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import read_metrics
 
 PER_PROMPT = ["ec", "isc", "isg", "isa"]  # columns of table `prompts`
@@ -20,11 +25,25 @@ Scored = Mapping[str, str]  # metric -> how its rows become scores: one of famil
 
 
 def collect_files(
-    paths: Sequence[str], scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+    paths: Sequence[str],
+    prompts: str | Path,
+    scored: Scored,
+    *,
+    seed: int,
+    n_resamples: int,
+    confidence_level: float,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of the three tables from metric files, in the order of the files.
 
     Only the numbers of one model's prompts and one chunk of rows by layer are in memory.
+
+    Args:
+        paths: of the metric files, …/{model}/{condition}.parquet.
+        prompts: Parquet file of table `prompts_read`.
+        scored: metric → how its rows become scores.
+        seed: of the bootstrap.
+        n_resamples: likewise.
+        confidence_level: likewise.
     """
     for path in paths:
         for chunk in read_chunks(path):
@@ -32,31 +51,41 @@ def collect_files(
     settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
     for of_model in by_model(paths):
         rows = read_metrics(of_model, pc.field("layer").is_null())
-        yield from _without_layers(rows, scored, **settings).items()
+        own = [("model", "in", list(rows["model"].unique()))]
+        notes = read_table(prompts, PROMPTS_READ, own, [*PROMPT_OF_MODEL_KEY, *NOTES])
+        yield from _without_layers(rows, notes, scored, **settings).items()
 
 
 def collect(
-    rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+    rows: pd.DataFrame, prompts: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> dict[str, pd.DataFrame]:
     """The three tables from the rows of all metrics (columns of tables.measure, and `metric`).
 
-    Every metric adds its quantities to `layers`; those in `scored` have scores.
+    Every metric adds its quantities to `layers`; those in `scored` have scores. `prompts` is table `prompts_read`.
     """
     settings: dict[str, Any] = {"seed": seed, "n_resamples": n_resamples, "confidence_level": confidence_level}
-    return {"layers": layers_table(rows)} | _without_layers(rows, scored, **settings)
+    return {"layers": layers_table(rows)} | _without_layers(rows, prompts, scored, **settings)
 
 
 def _without_layers(
-    rows: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
+    rows: pd.DataFrame, prompts: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> dict[str, pd.DataFrame]:
     return {
-        "prompts": prompts_table(rows),
+        "prompts": prompts_table(rows, prompts),
         "scores": scores_table(rows, scored, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
     }
 
 
-def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per prompt with every per-prompt score; a metric that the config does not name is empty (NaN)."""
+def prompts_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
+    """One row per prompt with every per-prompt score; a metric that the config does not name is empty (NaN).
+
+    Args:
+        rows: of the metrics.
+        prompts: table `prompts_read`, of which text, kind, difficulty and answer are taken.
+
+    Raises:
+        StoreError: for a prompt that `prompts` does not name.
+    """
     scores = rows[rows.prompt.notna() & rows.layer.isna() & (rows.quantity == rows.metric)]
     keys = list(PROMPT_KEY)
     wide = scores.pivot(index=keys, columns="quantity", values="value").reindex(columns=PER_PROMPT)
@@ -64,7 +93,8 @@ def prompts_table(rows: pd.DataFrame) -> pd.DataFrame:
     flagged = scores[scores.status != OK].groupby(keys, sort=False).apply(_name_flags, include_groups=False)
     status = flagged.reindex(wide.index) if len(flagged) else pd.Series(None, index=wide.index, dtype="str")
     status = status.fillna(OK).mask(status.isna() & ~np.isfinite(wide.loss_nats), "loss is not finite")
-    return _in_order(wide.assign(status=status).reset_index(), rows)
+    table = _in_order(wide.assign(status=status).reset_index(), rows)
+    return table.assign(**of_prompts(table, prompts, list(NOTES)))
 
 
 def scores_table(

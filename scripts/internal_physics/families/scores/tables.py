@@ -3,7 +3,7 @@
 Each metric declares in its family whether it has rows in `scores` and `layers`, and the ranges of its values.
 """
 
-from internal_physics.tables.columns import OF_PROMPT, OF_SET, STATUS, TEXT, Column, p_value
+from internal_physics.tables.columns import NOTES, OF_PROMPT, OF_SET, STATUS, TEXT, Column, p_value
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -61,6 +61,7 @@ SCORES_NORMALIZED = Table(
 PROMPTS = Table(
     "prompts",
     columns=OF_PROMPT
+    | NOTES
     | {
         "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=2),
         "loss_nats": Column(
