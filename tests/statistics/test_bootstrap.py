@@ -25,12 +25,13 @@ def ends(interval):
     return interval.low, interval.high
 
 
-def test_mean_interval_is_scipys_bca():
-    expected = stats.bootstrap((SAMPLE,), np.mean, n_resamples=9999, rng=np.random.default_rng(7), method="BCa")
-    interval = mean_interval(SAMPLE, seed=7)
-    assert interval.value == SAMPLE.mean()
+def test_mean_interval_is_scipys_bca_where_no_resample_ties_with_the_sample():
+    sample = np.random.default_rng(5).lognormal(size=16)  # 16 draws hold every value once in 1e-6 of the resamples
+    expected = stats.bootstrap((sample,), np.mean, n_resamples=9999, rng=np.random.default_rng(7), method="BCa")
+    interval = mean_interval(sample, seed=7)
+    assert interval.value == sample.mean()
     assert ends(interval) == tuple(expected.confidence_interval)
-    assert (interval.n, interval.status) == (8, "ok")
+    assert (interval.n, interval.status) == (16, "ok")
 
 
 def test_bca_differs_from_percentile_on_a_skewed_sample():
@@ -123,6 +124,15 @@ def test_scale_and_shift_carry_over(values, exponent, shift):
     plain = mean_interval(values, seed=1, n_resamples=99)
     moved = mean_interval(values * 2.0**exponent + shift, seed=1, n_resamples=99)
     assert ends(moved) == pytest.approx([end * 2.0**exponent + shift for end in ends(plain)], abs=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 1000), min_size=3, max_size=5), st.integers(0, 2**32))
+def test_ends_do_not_jump_when_the_values_change_in_the_twelfth_digit(values, seed):
+    values = np.array(values) / 7
+    nudged = values * (1 + 1e-12 * np.random.default_rng(seed).uniform(-1, 1, values.size))
+    plain, moved = (mean_interval(sample, seed=1, n_resamples=499) for sample in (values, nudged))
+    assert ends(moved) == pytest.approx(ends(plain), rel=1e-9)
 
 
 def test_undefined_resamples_are_left_out_and_counted():

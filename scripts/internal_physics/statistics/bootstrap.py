@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
+from internal_physics.statistics.ties import are_tied
 
 # Resampled numbers held in memory at once: 32 MB of float64, whatever the number of prompts.
 _BATCH_ELEMENTS = 2**22
@@ -151,7 +152,9 @@ def bootstrap_bounds(
 
     Returns:
         BCa ends; percentile ends where BCa is undefined; NaN where the statistic is undefined on every
-        resample. Resamples on which it is undefined are left out and counted in `n_undefined`.
+        resample. Resamples on which it is undefined are left out and counted in `n_undefined`. Those that equal the
+        statistic of the sample up to rounding count as ties (see `ties.are_tied`), so that data that differ by 1e-12
+        give ends that differ by as little.
 
     Raises:
         ValueError: fewer than two observations, or an option out of range.
@@ -174,7 +177,9 @@ def bootstrap_bounds(
         n_undefined = n_resamples - defined.size
         if defined.size == 0:
             return BootstrapBounds(math.nan, math.nan, n_undefined)
-        options["bootstrap_result"] = replace(drawn, bootstrap_distribution=defined)
+        value = statistic(*data, axis=-1)  # as scipy computes it, to the last bit
+        tied = are_tied(defined, value, np.abs(defined).max())
+        options["bootstrap_result"] = replace(drawn, bootstrap_distribution=np.where(tied, value, defined))
         for method in ("BCa", "percentile"):
             low, high = stats.bootstrap(data, n_resamples=0, method=method, **options).confidence_interval
             if math.isfinite(low) and math.isfinite(high):

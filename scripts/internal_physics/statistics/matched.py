@@ -83,8 +83,8 @@ def _compare(first: Array, second: Array, *, seed: int, n_resamples: int, confid
     if n >= FEWEST_MATCHED:
         resampled = _resampled(first, second, seed, n_resamples)
         left_out = _measures(lambda sample: (sample.sum(axis=0) - sample) / (n - 1), first, second)
-        for row, drawn, without in zip((2, 5), resampled, left_out, strict=True):
-            found[row + 1 : row + 3] = bca_bounds(found[row], drawn, without, confidence_level)
+        for row, drawn, without, size in zip((2, 5), resampled, left_out, _sizes(first, second), strict=True):
+            found[row + 1 : row + 3] = bca_bounds(found[row], drawn, without, confidence_level, size=size)
         found[8] = sign_flip_p(first - second, seed=seed, n_resamples=n_resamples)
     found[5:8] = np.exp(found[5:8])
     return found
@@ -137,6 +137,12 @@ def _resampled(first: Array, second: Array, seed: int, n_resamples: int) -> Arra
     sizes = [min(batch_size(n), n_resamples - start) for start in range(0, n_resamples, batch_size(n))]
     drawn = (draw_weights(rng, n, size) for size in sizes)
     return np.concatenate([_measures(partial(np.matmul, weights), first, second) for weights in drawn], axis=1)
+
+
+def _sizes(first: Array, second: Array) -> tuple[Array, Array]:
+    """Sizes [q] of the numbers behind both measures; of a logarithm, at least 1, the size of its relative error."""
+    largest = np.maximum(np.abs(first), np.abs(second)).max(axis=0)
+    return largest, np.maximum(1.0, np.abs(np.log(np.where(largest > 0, largest, 1.0))))
 
 
 def _measures(mean: Callable[[Array], Array], first: Array, second: Array) -> Array:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from internal_physics.statistics.ties import are_tied
+
 Array = NDArray[np.float64]
-_ROUNDING = 1e-13  # relative to the largest value of a measure
 MEASURES = ("difference", "absolute_difference", "percent_change")
 
 
@@ -62,8 +63,13 @@ def paired_changes(
         return {name: Change(values[0], nothing, nothing) for name, values in whole.items()}
     resampled = _measures(resampling_weights(n, n_resamples, seed), baseline, steered)
     left_out = _measures((1 - np.eye(n)) / (n - 1), baseline, steered)
+    size = np.maximum(np.abs(baseline), np.abs(steered)).max(axis=0)
+    sizes = {"percent_change": np.abs(percent_change(size, baseline.mean(axis=0)))}
     return {
-        name: Change(values[0], *bca_bounds(values[0], resampled[name], left_out[name], confidence_level))
+        name: Change(
+            values[0],
+            *bca_bounds(values[0], resampled[name], left_out[name], confidence_level, size=sizes.get(name, size)),
+        )
         for name, values in whole.items()
     }
 
@@ -92,21 +98,23 @@ def draw_weights(rng: np.random.Generator, n: int, n_resamples: int) -> Array:
     return np.bincount(flat.ravel(), minlength=n * n_resamples).reshape(n_resamples, n) / n
 
 
-def bca_bounds(value: Array, resampled: Array, left_out: Array, confidence_level: float) -> tuple[Array, Array]:
-    """Ends of the BCa intervals of many statistics.
+def bca_bounds(
+    value: Array, resampled: Array, left_out: Array, confidence_level: float, *, size: Array
+) -> tuple[Array, Array]:
+    """Ends of the BCa intervals of many statistics; numbers that change by 1e-12 of their size move no end by a step.
 
     Args:
         value: [q], of all prompts.
         resampled: [r, q], of the bootstrap samples.
         left_out: [n, q], each row without one prompt.
         confidence_level: between 0 and 1.
+        size: [q], of the numbers that each statistic is computed from, which rules what is a tie (see `ties.are_tied`).
 
     Returns:
         (low, high), [q] each.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        # A resample with every prompt once gives the value itself, up to rounding: it counts half on each side.
-        ties = np.abs(resampled - value) <= _ROUNDING * np.abs(resampled).max(axis=0)
+        ties = are_tied(resampled, value, size)
         share = ((resampled < value) & ~ties).mean(axis=0) + ties.mean(axis=0) / 2
         bias = ndtri(share)
         pull = left_out.mean(axis=0) - left_out

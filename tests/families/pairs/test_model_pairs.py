@@ -92,7 +92,7 @@ def test_a_row_holds_what_matched_samples_give():
     row = the(pairs(metric_rows("ec", THREE)), metric="ec", model="b", reference="a")
     assert (row.value, row.reference_value, row.difference) == (3.125, 2.5, 0.625)
     assert row.ratio == pytest.approx(1.25)
-    assert (row.n_prompts, row.status) == (4, "ok")
+    assert (row.n_prompts, row.status, row.test_status) == (4, "ok", "ok")
     assert row.p == pytest.approx(8 / 16)  # exact: half of the patterns of (1, -1, 2, 0.5) have a sum of 2.5 or more
 
 
@@ -170,9 +170,9 @@ def test_a_single_set_is_not_repeated_as_all_sets_and_isf_has_no_number_of_all_s
 # ---- what is missing ----------------------------------------------------------------------------------------------
 
 
-def test_a_number_of_the_whole_set_has_no_interval_and_says_so():
+def test_a_number_of_the_whole_set_has_no_interval_and_says_so_but_is_not_flagged():
     row = the(pairs(metric_rows("ec", THREE), set_rows({"a": 0.2, "b": 0.3})), metric="isf", model="b")
-    assert (row.status, row.n_prompts) == (OF_THE_SET, 4)
+    assert (row.status, row.test_status, row.n_prompts) == ("ok", OF_THE_SET, 4)
     assert row.difference == pytest.approx(0.1) and row.ratio == pytest.approx(1.5)
     assert np.isnan([row.ci_low, row.ci_high, row.ratio_ci_low, row.p, row.p_adjusted]).all()
 

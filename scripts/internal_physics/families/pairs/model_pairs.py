@@ -127,12 +127,13 @@ def _row(compared: Matched, q: int, n_asked: int) -> dict[str, Any]:
         "ratio_ci_high": ratio.high[q],
         "p": compared.p[q],
         "n_prompts": n,
+        "test_status": too_few[n] if n < len(too_few) else OK,
         "status": join_status(left_out, too_few[n] if n < len(too_few) else ""),
     }
 
 
 def _of_whole(rows: pd.DataFrame, pairs: Sequence[Pair], n_prompts: int) -> Rows:
-    """A row for each pair, from one number of the whole set, without interval and p-value; the status says so."""
+    """A row for each pair, from one number of the whole set, without interval and p-value; `test_status` says so."""
     values = rows.set_index("model")["value"]
     for model, reference in pairs:
         x, y = float(values.get(model, math.nan)), float(values.get(reference, math.nan))
@@ -143,5 +144,6 @@ def _of_whole(rows: pd.DataFrame, pairs: Sequence[Pair], n_prompts: int) -> Rows
             "difference": x - y,
             "ratio": x / y if has_values and x > 0 and y > 0 else math.nan,
             "n_prompts": n_prompts,
-            "status": OF_THE_SET if has_values else _NO_VALUE,
+            "test_status": OF_THE_SET if has_values else _NO_VALUE,
+            "status": OK if has_values else _NO_VALUE,
         }

@@ -32,9 +32,11 @@ MODEL_PAIRS = Table(
             "p adjusted over all rows of the table for the false-discovery rate (Benjamini-Hochberg)"
         ),
         "n_prompts": Column("int64", "prompts", "prompts that have the number in both models", low=0),
+        "test_status": Column(TEXT, "", "ok, or why there is no interval and no p; ISF, one number of a set, has none"),
         "status": STATUS,
     },
     key=[*SET_KEY, "reference", "metric"],
-    finite=("value", "reference_value", "difference", "ci_low", "ci_high", "p", "p_adjusted"),
+    finite=("value", "reference_value", "difference"),
+    finite_under={"test_status": ("ci_low", "ci_high", "p", "p_adjusted")},
     quantity_column="metric",
 )
