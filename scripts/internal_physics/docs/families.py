@@ -81,6 +81,17 @@ def shared_columns() -> str:
     return _columns(shared)
 
 
+def all_units() -> str:
+    """Every column that has a unit, once for each unit, with the tables that have it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for described in TABLES.values():
+        for name, column in described.columns.items():
+            if column.unit:
+                found.setdefault((name, column.unit), []).append(described.name)
+    rows = ((code(name), unit, codes(tables_with)) for (name, unit), tables_with in sorted(found.items()))
+    return table(["column", "unit", "in tables"], rows)
+
+
 def figures(name: str) -> str:
     """The figures of a family: what each shows, how to read it, how it is computed."""
     return "\n".join(_figure(f, _words(name).get("figures", {})) for f in _family(name).figures) or "None.\n"
@@ -104,6 +115,7 @@ def makers() -> dict[str, Callable[..., str]]:
         "family-figures": figures,
         "all-tables": all_tables,
         "shared-columns": shared_columns,
+        "all-units": all_units,
     }
 
 
