@@ -145,7 +145,7 @@ def test_golden_values_per_prompt_per_layer_per_set_and_of_the_loss():
     assert row(found, "loss_nats").value == 1.0
     of_set = row(found, "isf")
     assert of_set.value == pytest.approx(-0.1)
-    assert of_set.status == "one number of the set: no interval"
+    assert (of_set.status, of_set.interval_status) == ("ok", "one number of the set: no interval")
     assert row(found, "isf", "percent_change").value == pytest.approx(-20.0)
     assert list(found.columns) == list(COMPARISONS.columns)
     conform(found, COMPARISONS)

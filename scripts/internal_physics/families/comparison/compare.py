@@ -109,7 +109,9 @@ def _measure_rows(changes: Mapping[str, tuple[float, float, float]], status: str
             own = "no value: the baseline's mean is zero"
         elif status == OK and not (math.isfinite(low) and math.isfinite(high)):
             own = "no interval: it is undefined on some resamples"
-        yield {"measure": measure, "value": value, "ci_low": low, "ci_high": high, "status": own}
+        has_interval = math.isfinite(low) and math.isfinite(high)
+        ends = {"ci_low": low, "ci_high": high, "interval_status": OK if has_interval else own}
+        yield {"measure": measure, "value": value, **ends, "status": own}
 
 
 def _prompt_status(mask: np.ndarray) -> str:
@@ -128,9 +130,8 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
         values["percent_change"] = float(percent_change(y - x, x))
         n_prompts = steered.prompt.nunique()
         for measure, value in values.items():
-            status = (
-                "one number of the set: no interval" if math.isfinite(value) else "no value in one of the conditions"
-            )
+            has_value = math.isfinite(value)
+            missing = "no value in one of the conditions"
             yield {
                 **dict(zip(["metric", "quantity"], number, strict=True)),
                 "layer": pd.NA,
@@ -141,5 +142,6 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
                 "ci_low": math.nan,
                 "ci_high": math.nan,
                 "n_prompts": n_prompts,
-                "status": status,
+                "interval_status": "one number of the set: no interval" if has_value else missing,
+                "status": OK if has_value else missing,
             }

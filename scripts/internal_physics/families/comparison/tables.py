@@ -32,8 +32,10 @@ COMPARISONS = Table(
         "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),
         "ci_high": Column("float64", "as value", "upper end of the interval"),
         "n_prompts": Column("int64", "prompts", "prompts that have the number in both", low=0),
+        "interval_status": Column(TEXT, "", "ok, or why there is no interval; ISF, one number of a set, has none"),
         "status": STATUS,
     },
     key=[*SET_KEY, "metric", "quantity", "layer", "measure"],
-    finite=("value", "ci_low", "ci_high"),
+    finite=("value",),
+    finite_under={"interval_status": ("ci_low", "ci_high")},
 )
