@@ -6,6 +6,7 @@ import pytest
 from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
 from internal_physics.families.residual_gain.figures import gain_heatmap, gain_panels
 from internal_physics.families.residual_gain.hypotheses import judge_hypotheses
+from internal_physics.families.residual_gain.sentences import VARIANT_NAMES
 from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.figures import style
 from internal_physics.figures.draw import outputs_named
@@ -34,16 +35,32 @@ def panels(tables, **options):
     return gain_panels.draw(**tables, model=MODELS[0], n_resamples=99, **options)
 
 
-def test_every_prompt_is_a_point_in_three_panels(tables):
+def test_every_prompt_is_a_point_in_every_panel_but_the_first(tables):
     figure = panels(tables)
-    depth, scatter, by_gain, by_entropy = figure.axes[:4]
-    for ax in (scatter, by_gain, by_entropy):
+    depth, scatter, *others = figure.axes[:6]
+    for ax in (scatter, *others):
         assert sum(len(line.get_xdata()) for line in by_gid(ax, "prompts")) == 81
     assert len(by_gid(depth, "mean")) == len(KINDS) + 1
     first = by_gid(scatter, "prompts")[0]
     rows = tables["gains"].query("model == 'smollm2-fp32' and variant == 'whole' and kind == 'factual'")
     np.testing.assert_array_equal(first.get_xdata(), rows["entropy_nats"])
     np.testing.assert_array_equal(first.get_ydata(), rows["last_gain"])
+
+
+def test_every_variant_has_a_panel_with_its_own_points_and_verdict(tables):
+    gain, is_last = tables["gains"]["last_gain"], tables["gains"]["variant"] == "last_position"
+    gains = tables["gains"].assign(last_gain=gain.where(~is_last, 3 - gain))
+    hypotheses = judge_hypotheses(with_texts(gains), **SETTINGS)
+    figure = panels({**tables, "gains": gains, "hypotheses": hypotheses})
+    verdicts = {"whole": "supported", "last_position": "inverse", "excluding_first": "supported"}
+    for ax, (variant, verdict) in zip(figure.axes[1:4], verdicts.items(), strict=True):
+        about, judged, numbers = ax.get_title(loc="left").splitlines()
+        assert (about, judged) == ("Last gain against uncertainty,", f"{VARIANT_NAMES[variant]}: {verdict}")
+        rows = gains.query(f"model == 'smollm2-fp32' and variant == '{variant}'")
+        r = np.corrcoef(rows["entropy_nats"], rows["last_gain"])[0, 1]
+        assert numbers.startswith(f"r = {r:.2f}, adjusted p = 0.0".replace("-", "\N{MINUS SIGN}"))
+        rows = rows[rows["kind"] == "factual"]
+        np.testing.assert_array_equal(by_gid(ax, "prompts")[0].get_ydata(), rows["last_gain"])
 
 
 def test_the_depth_panel_shows_mean_gains(tables):
@@ -67,19 +84,19 @@ def test_kinds_that_the_font_cannot_write_stay_apart():
     figure = gain_heatmap.draw(tables["hypotheses"])
     texts = {text.get_text() for text, _ in visible_texts(figure)}
     assert texts >= {"⟨65E5 672C⟩\n(n = 20)", "⟨4E2D 56FD⟩\n(n = 20)", "plain\n(n = 20)"}
-    labels = [label.get_text() for label in panels(tables).axes[2].get_yticklabels()]
+    labels = [label.get_text() for label in panels(tables).axes[4].get_yticklabels()]
     assert labels == ["⟨65E5 672C⟩ (n = 20)", "⟨4E2D 56FD⟩ (n = 20)", "plain (n = 20)"]
 
 
 def test_kinds_carry_their_n_and_the_verdict_its_own(tables):
     figure = panels(tables)
-    labels = [label.get_text() for label in figure.axes[2].get_yticklabels()]
+    labels = [label.get_text() for label in figure.axes[4].get_yticklabels()]
     assert labels == [*(f"{kind} (n = 20)" for kind in KINDS), "reference (n = 1)"]
     notes = style.notes_of(figure)
-    assert "over 81 prompts" in notes
-    assert "Verdict: supported" in notes
-    assert "by the published rule" in notes
-    assert "81 prompts, whole stream" in figure.get_suptitle()
+    assert notes.count("supported (n = 81, r = ") == 3
+    assert "Verdict: adjusted p < 0.05" in notes
+    assert notes.count("published rule: supported") == 3
+    assert "(81 prompts)" in figure.get_suptitle()
 
 
 def test_a_prompt_without_a_gain_is_left_out_and_named():
@@ -91,14 +108,15 @@ def test_a_prompt_without_a_gain_is_left_out_and_named():
 def test_nothing_usable_says_so():
     figure = panels(make([("factual", 1.0, np.nan), ("not given", 2.0, np.nan)]))
     texts = [text.get_text() for text in figure.findobj(Text)]
-    assert texts.count("no usable rows") == 2
-    assert "not tested" in style.notes_of(figure)
+    assert texts.count("no usable rows") == 4
+    assert texts.count("Last gain against uncertainty,\nlast position: untested") == 1
+    assert "last position: untested" in style.notes_of(figure)
 
 
 def test_constant_entropies_and_prompts_without_kind_draw():
     figure = panels(make([("not given", 2.0, gain) for gain in (0.5, 0.7, 1.7)]))
     assert not by_gid(figure.axes[1], "trend")
-    assert figure.axes[2].get_yticklabels()[0].get_text() == "not given (n = 3)"
+    assert figure.axes[4].get_yticklabels()[0].get_text() == "not given (n = 3)"
 
 
 def test_an_unknown_model_is_refused(tables):

@@ -13,9 +13,9 @@ from internal_physics.families.residual_gain.residual_gain import rows
 from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.sentences import (
     caption_facts,
-    entropy_gain_sentence,
     nested_sentence,
     summary_over_models,
+    variant_title,
     variants_sentence,
 )
 from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
@@ -413,10 +413,9 @@ def test_the_json_has_the_published_shape(metric_rows):
 
 def test_sentences_name_verdict_n_and_rule():
     table = judge(driven_points(0.1), models=("m", "k"))
-    sentence = entropy_gain_sentence(table, "m", "whole")
-    assert sentence.startswith("Entropy against last gain over 80 prompts: r = 0.9")
-    assert "Verdict: supported (adjusted p < 0.05" in sentence
-    assert "supported by the published rule" in sentence
+    about, verdict, numbers = variant_title(table, "m", "last_position").splitlines()
+    assert (about, verdict) == ("Last gain against uncertainty,", "last position: supported")
+    assert numbers.startswith("r = 0.9") and numbers.endswith("adjusted p = 0.010")  # 99 permutations
     assert variants_sentence(table, "m").count("supported (n = 80") == 3
     assert "20 syntactic and 20 factual prompts" in nested_sentence(table, "m")
     assert "Whole stream: supported in 2;" in summary_over_models(table)
@@ -427,6 +426,6 @@ def test_sentences_name_verdict_n_and_rule():
 
 def test_sentences_about_missing_tests_give_the_reason():
     table = judge([("ambiguous", 2.0, 0.5), ("ambiguous", 2.0, 0.6)])
-    assert "not tested (2 prompts: a correlation needs at least 3)" in entropy_gain_sentence(table, "m", "whole")
+    assert variant_title(table, "m", "whole").splitlines()[1:] == ["whole stream: untested"]
     assert "untested (n = 2, 2 prompts: a correlation" in variants_sentence(table, "m")
     assert "not tested (no prompts of kind syntactic; no prompts of kind factual)" in nested_sentence(table, "m")

@@ -12,6 +12,10 @@ VARIANT_NAMES = {
     "last_position": "last position",
     "excluding_first": "first position left out",
 }
+RULES = (
+    "Verdict: adjusted p < 0.05 and an interval that excludes 0, else inconclusive. "
+    "Published rule: |r| > 0.5 and p < 0.1."
+)
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -32,29 +36,20 @@ def caption_facts(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, st
     return {"verdicts": variants_sentence(hypotheses, name), "nested": nested}
 
 
-def entropy_gain_sentence(
-    hypotheses: pd.DataFrame, model: str, variant: str, prompt_set: str = ALL_SETS, condition: str = "baseline"
-) -> str:
-    """Entropy against last gain over n prompts: Pearson and Spearman with intervals, adjusted p and both verdicts."""
-    rows = _rows(hypotheses, "entropy_gain", model, variant, condition)
-    rows = rows[rows["prompt_set"] == prompt_set].set_index("statistic")
-    pearson, spearman = rows.loc["pearson_r"], rows.loc["spearman_rho"]
-    start = f"Entropy against last gain over {pearson['n']} prompts"
-    if not math.isfinite(pearson["value"]):
-        return f"{start}: not tested ({pearson['status']})."
-    return (
-        f"{start}: {_statistic('r', pearson)}; {_statistic('ρ', spearman)}. Verdict: {pearson['verdict']} (adjusted p "
-        f"< 0.05 and an interval that excludes 0); {pearson['verdict_published']} by the published rule (|r| > 0.5, "
-        "p < 0.1)."
-    )
+def variant_title(hypotheses: pd.DataFrame, model: str, variant: str, condition: str = "baseline") -> str:
+    """Title of a panel of entropy against last gain, in three lines: the norm, the verdict, r with its adjusted p."""
+    row = _pearson(hypotheses, model, variant, condition)
+    about = f"Last gain against uncertainty,\n{VARIANT_NAMES[variant]}: {row['verdict']}"
+    if not math.isfinite(row["value"]):
+        return about
+    return f"{about}\n{_statistic('r', row, with_interval=False)}"
 
 
 def variants_sentence(hypotheses: pd.DataFrame, model: str, condition: str = "baseline") -> str:
     """The verdict on entropy against last gain for each variant of the norm."""
     found = []
     for variant, name in VARIANT_NAMES.items():
-        rows = _rows(hypotheses, "entropy_gain", model, variant, condition)
-        row = rows[(rows["prompt_set"] == ALL_SETS) & (rows["statistic"] == "pearson_r")].iloc[0]
+        row = _pearson(hypotheses, model, variant, condition)
         text = _statistic("r", row) if math.isfinite(row["value"]) else row["status"]
         found.append(f"{name}: {row['verdict']} (n = {row['n']}, {text}; published rule: {row['verdict_published']})")
     return _sentence("; ".join(found))
@@ -97,12 +92,19 @@ def _rows(hypotheses: pd.DataFrame, hypothesis: str, model: str, variant: str, c
     ]
 
 
+def _pearson(hypotheses: pd.DataFrame, model: str, variant: str, condition: str) -> pd.Series:
+    """The correlation of entropy with last gain over the prompts of all sets."""
+    rows = _rows(hypotheses, "entropy_gain", model, variant, condition)
+    return rows[(rows["prompt_set"] == ALL_SETS) & (rows["statistic"] == "pearson_r")].iloc[0]
+
+
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _statistic(name: str, row: pd.Series) -> str:
-    ends = f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]" if math.isfinite(row["ci_low"]) else ""
+def _statistic(name: str, row: pd.Series, *, with_interval: bool = True) -> str:
+    has_ends = with_interval and math.isfinite(row["ci_low"])
+    ends = f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]" if has_ends else ""
     p = row["p_adjusted"]
     p_text = "" if math.isnan(p) else ", adjusted p < 0.001" if p < 0.001 else f", adjusted p = {p:.3f}"
     return f"{name} = {row['value']:.2f}{ends}".replace("-", _MINUS) + p_text

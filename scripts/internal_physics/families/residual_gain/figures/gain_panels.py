@@ -1,4 +1,4 @@
-"""Residual gain against uncertainty, one model: four panels, every prompt a point."""
+"""Residual gain against uncertainty, one model: every prompt a point, every variant of the norm a panel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from internal_physics.families.residual_gain.sentences import VARIANT_NAMES, entropy_gain_sentence
+from internal_physics.families.residual_gain.sentences import RULES, VARIANT_NAMES, variant_title, variants_sentence
 from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
-from internal_physics.families.residual_gain.verdicts import ALL_SETS
+from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.families.scores.tables import LAYERS
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
@@ -38,7 +38,7 @@ def rows_of(model: str, variant: str = "whole", condition: str = "baseline") -> 
     """Which rows of each table `draw` needs, as filters of Parquet's reader."""
     of_model = [("model", "=", model), ("condition", "=", condition)]
     return {
-        GAINS: [*of_model, ("variant", "=", variant)],
+        GAINS: of_model,
         LAYERS: [*of_model, ("quantity", "=", f"residual_gain_{variant}")],
         HYPOTHESES: of_model,
     }
@@ -63,50 +63,56 @@ def draw(
     n_resamples: int = N_RESAMPLES,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Figure:
-    """Draw gain along depth, last gain against entropy, and both of them by kind of prompt.
+    """Draw gain along depth, last gain against entropy for every variant, and both of them by kind of prompt.
 
     Args:
         gains: table `gains`.
         layers: table `layers`, with the quantity residual_gain_{variant}.
-        hypotheses: table `hypotheses`, for the verdict beneath.
+        hypotheses: table `hypotheses`, for the verdicts.
         model: which model.
-        variant: which norm.
+        variant: the norm of the panels along depth and by kind; against entropy, every norm has a panel.
         condition: which condition.
         seed: of the intervals of the two lower panels.
         n_resamples: of the same.
         confidence_level: of the same.
 
     Returns:
-        A figure of four panels: mean gain of each block by kind with ±1 standard deviation over prompts; every prompt's
-        entropy and last gain with the least-squares line; last gain and entropy by kind, prompts as points beside their
-        mean and its bootstrap interval. A dashed line marks the gain 1, which neither shrinks nor grows. Prompts
-        without a usable value are left out and named beneath.
+        A figure of six panels: mean gain of each block by kind with ±1 standard deviation over prompts; for every
+        variant, each prompt's entropy and last gain with the least-squares line, titled with r, adjusted p and verdict;
+        last gain and entropy by kind, prompts as points beside their mean and its bootstrap interval. A dashed line
+        marks the gain 1, which neither shrinks nor grows. Prompts without a usable value are named beneath.
 
     Raises:
         ValueError: columns are missing, or the table has no rows of this model, variant and condition.
     """
     rows = _rows_of(gains, model, variant, condition)
-    usable, left_out = split(rows, ["last_gain", "entropy_nats"])
+    usable_rows, left_out = split(rows, ["last_gain", "entropy_nats"])
+    usable = usable_rows[usable_rows["variant"] == variant]
     looks = style.model_styles(list(dict.fromkeys(rows["kind"])))
-    draws = {"n_resamples": n_resamples, "confidence_level": confidence_level}
     with style.house_style():
         legend_rows = -(-(len(looks) + 1) // LEGEND_COLUMNS)
-        heights = [0.2 * legend_rows, 2.5, 1.3 + 0.22 * len(looks)]
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 0.9)
-        grid = figure.add_gridspec(3, 2, height_ratios=heights)
-        axes = np.array([[figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in (1, 2)])
+        heights = [0.2 * legend_rows, 2.5, 2.5, 1.3 + 0.22 * len(looks)]
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 1.1)
+        grid = figure.add_gridspec(4, 2, height_ratios=heights)
+        axes = np.array([[figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in (1, 2, 3)])
         _legend(figure.add_subplot(grid[0, :]), looks)
         _depth(axes[0, 0], _gains_by_layer(layers, usable, variant), looks)
-        _scatter(axes[0, 1], usable, looks)
-        for ax, column, label in ((axes[1, 0], "last_gain", LAST_GAIN), (axes[1, 1], "entropy_nats", ENTROPY)):
-            _by_kind(ax, usable, column, looks, {**draws, "seed": seed_of(seed, model, variant, column)})
+        axes[0, 0].set_title(f"Gain along depth,\n{VARIANT_NAMES[variant]}", fontweight="bold")
+        for ax, name in zip((axes[0, 1], *axes[1]), VARIANTS, strict=True):
+            _scatter(ax, usable_rows[usable_rows["variant"] == name], looks)
+            ax.set_title(variant_title(hypotheses, model, name, condition), fontweight="bold")
+        settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
+        for ax, column, label in ((axes[2, 0], "last_gain", LAST_GAIN), (axes[2, 1], "entropy_nats", ENTROPY)):
+            _by_kind(ax, usable, column, looks, {**settings, "seed": seed_of(seed, model, variant, column)})
             ax.set_xlabel(label)
-        axes[1, 1].tick_params(labelleft=False)
-        axes[1, 0].axvline(1.0, **NEUTRAL)
-        sample = f"{plural(len(usable), 'prompt')}, {VARIANT_NAMES[variant]}"
-        title = f"{model}: residual gain against uncertainty ({sample})"
-        verdict = entropy_gain_sentence(hypotheses, model, variant, ALL_SETS, condition)
-        notes = [_legend_note(confidence_level), verdict, *left_out_notes(left_out)]
+        axes[2, 0].set_title(f"Last gain by kind, {VARIANT_NAMES[variant]}", fontweight="bold")
+        axes[2, 1].set_title("Uncertainty by kind", fontweight="bold")
+        axes[2, 1].tick_params(labelleft=False)
+        axes[2, 0].axvline(1.0, **NEUTRAL)
+        title = f"{model}: residual gain against uncertainty ({plural(len(usable), 'prompt')})"
+        verdicts = f"{variants_sentence(hypotheses, model, condition)} {RULES}"
+        left_out = left_out.drop_duplicates([*PROMPT_KEY, "status"])  # once, not once for each variant
+        notes = [_legend_note(confidence_level), verdicts, *left_out_notes(left_out)]
         return style.finish(figure, title + in_condition(condition), notes)
 
 
@@ -120,8 +126,8 @@ def trend(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
 
 def _rows_of(gains: pd.DataFrame, model: str, variant: str, condition: str) -> pd.DataFrame:
     require_columns(gains, [*PROMPT_KEY, "kind", "variant", "last_gain", "entropy_nats"])
-    wanted = (gains["model"] == model) & (gains["condition"] == condition) & (gains["variant"] == variant)
-    if not wanted.any():
+    wanted = (gains["model"] == model) & (gains["condition"] == condition)
+    if not (wanted & (gains["variant"] == variant)).any():
         raise ValueError(f"the table gains has no rows of {model}, {variant}, condition {condition}")
     return gains[wanted]
 
@@ -133,7 +139,6 @@ def _gains_by_layer(layers: pd.DataFrame, usable: pd.DataFrame, variant: str) ->
 
 def _depth(ax: Axes, by_layer: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
     ax.set(xlabel="block l (0 = first)", ylabel="gain ‖residual[l+1]‖ / ‖residual[l]‖\n(dimensionless)")
-    ax.set_title("Gain along depth", fontweight="bold")
     if by_layer.empty:
         style.empty_panel(ax)
         return
@@ -152,7 +157,6 @@ def _depth(ax: Axes, by_layer: pd.DataFrame, looks: Mapping[str, style.ModelStyl
 
 def _scatter(ax: Axes, usable: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
     ax.set(xlabel=ENTROPY, ylabel=LAST_GAIN)
-    ax.set_title("Last gain against uncertainty", fontweight="bold")
     if usable.empty:
         style.empty_panel(ax)
         return
@@ -181,7 +185,6 @@ def _by_kind(
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
-    ax.set_title("Last gain by kind" if column == "last_gain" else "Uncertainty by kind", fontweight="bold")
 
 
 def _jitter(n: int) -> np.ndarray:
