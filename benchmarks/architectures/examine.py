@@ -36,7 +36,7 @@ LENGTHS = (9, 6)
 MOST_PARAMETERS = 50_000_000
 DTYPES = ("float64", "float32")
 _SHAKE = 0.05
-_NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
+_NUMBER = re.compile(r"(?<=[.\[])\d+(?=[.\]]|$)")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def examine(model_type: str, task: str) -> Outcome:
         return replace(empty, outcome=REFUSED, reason=" ".join(refusal.what.split()), dtype=dtype)
     except Exception as problem:  # noqa: BLE001  an error without words: as bad as a refusal, and said as it is
         return replace(empty, outcome=REFUSED, reason=f"{type(problem).__name__}: {reason_of(problem)}", dtype=dtype)
-    return _compared(replace(empty, dtype=dtype), model, expected, found)
+    return _compared(replace(empty, dtype=dtype), expected, found)
 
 
 def make_questions(task: str) -> list[Question]:
@@ -154,22 +154,34 @@ def _encoded(name: str, question: Question) -> Encoded:
     return Encoded(Prompt(name, name), question.ids, tuple(map(str, question.ids)), position, answer)
 
 
-def _compared(outcome: Outcome, model: PreTrainedModel, expected: list[Reference], found: Recorded) -> Outcome:
-    sizes = {name: p.numel() for name, p in model.named_parameters()}
-    taking_part = [name for name in sizes if any(name in reference.gradients for reference in expected)]
+def _compared(outcome: Outcome, expected: list[Reference], found: Recorded) -> Outcome:
     recorded = {name for trace in found.alone for name in trace.parameters}
-    covered = [name for name in taking_part if name in recorded]
-    share = sum(sizes[name] for name in covered) / max(sum(sizes[name] for name in taking_part), 1)
+    expected = [replace(reference, gradients=_cut(reference.gradients, recorded)) for reference in expected]
+    sizes = {name: g.numel() for reference in expected for name, g in reference.gradients.items()}
+    covered = [name for name in sizes if name in recorded]
+    share = sum(sizes[name] for name in covered) / max(sum(sizes.values()), 1)
     errors = {
         "norm_error": max(_norm_errors(covered, expected, found.alone), default=0.0),
         "product_error": max(_product_errors(covered, expected, found.alone), default=0.0),
         "batch_error": max(_batch_errors(found)),
         "readout_error": max(map(_relative, found.readouts, (r.logits for r in expected))),
     }
-    left_out = tuple(dict.fromkeys(_NUMBER.sub("*", name) for name in taking_part if name not in recorded))
+    left_out = tuple(dict.fromkeys(_NUMBER.sub("*", name) for name in sizes if name not in recorded))
     verdict = judge(share, errors.values())
     reason = ", ".join(f"{name} {error:.1e}" for name, error in errors.items()) if verdict == "wrong" else ""
     return replace(outcome, outcome=verdict, reason=reason, covered=share, left_out=left_out, **errors)
+
+
+def _cut(gradients: Mapping[str, torch.Tensor], recorded: set[str]) -> dict[str, torch.Tensor]:
+    """Gradients, with those of a stack of experts cut as the record has them: name[0], name[1] … of the used ones."""
+    stacks = {name.rpartition("[")[0] for name in recorded if name.endswith("]")}
+    cut = {}
+    for name, gradient in gradients.items():
+        if name in stacks:
+            cut |= {f"{name}[{e}]": part for e, part in enumerate(gradient) if bool(part.any())}
+        else:
+            cut[name] = gradient
+    return cut
 
 
 def _norm_errors(names: Sequence[str], expected: list[Reference], traces: Sequence[Trace]) -> Iterator[float]:

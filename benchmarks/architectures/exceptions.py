@@ -86,6 +86,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
     "ultravbert": {"text_config": _ULTRABERT},
     "xlstm": {"qk_dim_factor": 1.0, "chunk_size": 16},
     "xmod": {"default_language": "en_XX", "languages": ["en_XX"]},
+    "youtu": {"pad_token_id": None},  # transformers empties the row of padding of every checkpoint that it loads
     "zamba": {"layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"], "num_hidden_layers": 4}
     | {"num_key_value_heads": 4},
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 16},
