@@ -45,6 +45,7 @@ STALE = {
     "families/information/rows.py": {"information"},
     "families/agreement/agreement.py": {"agreement"},
     "families/agreement/pairs.py": {"agreement"},
+    "families/agreement/statuses.py": {"agreement", "collect_agreement", *AGREEMENT, *REPORTING},
     "families/information/followed.py": {"information"},
     # How a family's rows become tables.
     "families/scores/collect.py": {"collect"},

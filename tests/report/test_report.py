@@ -9,8 +9,10 @@ import jinja2
 import numpy as np
 import pandas as pd
 import pytest
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
 from internal_physics.families.family import Family, Figure, Per
 from internal_physics.families.registry import FIGURES, TABLES
+from internal_physics.families.scores.tables import ALONE
 from internal_physics.ground.words import plural
 from internal_physics.report import parts as report_parts
 from internal_physics.report.build import figure_paths
@@ -297,6 +299,23 @@ def test_flags_of_pairs_and_missing_places_are_kept():
     table = pd.DataFrame({"x": ["ec"], "y": ["isc"], "level": ["model"], "status": ["constant"]})
     (entry,), _ = report_parts.flagged_rows({"correlations": table})
     assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
+
+
+def test_numbers_that_do_not_exist_by_definition_are_not_flagged():
+    """Whatever else a row says is: here that it has one prompt."""
+    statuses = ["ok", ALONE, f"one prompt: no interval; {ALONE}"]
+    table = pd.DataFrame({"model": ["a", "b", "c"], "metric": "ec", "status": statuses})
+    (entry,), _ = report_parts.flagged_rows({"scores_normalized": table})
+    assert (entry["place"], entry["count"]) == ("c: ec", 1)
+    of_another, _ = report_parts.flagged_rows({"scores": table})
+    assert [found["place"] for found in of_another] == ["b: ec", "c: ec"]
+
+
+def test_weight_gradients_that_were_kept_as_norms_are_not_flagged():
+    table = pd.DataFrame({"model": "a", "status": [NO_DIRECTION, NOT_RECORDED, "not finite"]})
+    for name in ("agreement", "agreement_means"):
+        (entry,), _ = report_parts.flagged_rows({name: table})
+        assert entry["status"] == "not finite"
 
 
 def test_the_report_begins_with_the_findings_each_with_its_figure(tables, figures):

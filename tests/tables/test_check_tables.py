@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.registry import TABLES
+from internal_physics.families.scores.tables import ALONE
 from internal_physics.families.thermodynamics.family import FAMILY
 from internal_physics.ground.errors import UserError
 from internal_physics.tables.check_tables import check_tables
@@ -81,6 +82,14 @@ def test_good_tables_pass_with_a_line_each(good):
 def test_flagged_rows_pass_and_are_counted():
     lines = check(made_tables(flawed=True), **ASKED)
     assert f"prompts: {4 * 2 * N_PROMPTS} rows, 2 with a status other than ok" in lines
+
+
+def test_a_number_that_does_not_exist_by_definition_is_counted_too(good):
+    tables = dict(good)
+    scores = tables["scores_normalized"]
+    tables["scores_normalized"] = scores.assign(status=scores["status"].where(scores.index > 1, ALONE))
+    lines = check(tables, **ASKED)
+    assert f"scores_normalized: {len(scores)} rows, 2 with a status other than ok" in lines
 
 
 def test_checked_tables_are_not_changed(good, made):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.families.registry import TABLES
-from internal_physics.tables.preview import Preview
+from internal_physics.tables.preview import Preview, is_flagged
 
 Tables = Mapping[str, pd.DataFrame | Preview]
 
@@ -66,7 +66,7 @@ def describe_conditions(conditions: pd.DataFrame) -> list[str]:
 
 
 def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
-    """Rows of any table whose status is not "ok", rows that share place and status are counted together.
+    """Rows of any table whose status is an alarm (`is_flagged`), rows that share place and status counted together.
 
     The place is model, condition, prompt set, prompt, level; metrics and pairs of one place are listed in it.
 
@@ -79,6 +79,8 @@ def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
         flagged = Preview.of(table).flagged
         if "status" not in flagged.columns:
             continue
+        by_definition = TABLES[name].by_definition if name in TABLES else ()
+        flagged = flagged[is_flagged(flagged["status"], by_definition)]
         place = [column for column in _PLACE if column in flagged.columns]
         for values, rows in flagged.groupby([*place, "status"], sort=False, dropna=False):
             first = number(rows["layer"].min()) if "layer" in rows.columns else None

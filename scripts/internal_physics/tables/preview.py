@@ -1,6 +1,6 @@
 """Preview of a large table: its first rows and all flagged rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ class Preview:
         flagged = table[table["status"] != OK] if "status" in table else table.iloc[:0]
         n_prompts = len(table[_PROMPT].drop_duplicates()) if set(_PROMPT) <= set(table) else 0
         return cls(table, flagged, len(table), n_prompts)
+
+
+def is_flagged(status: pd.Series, by_definition: Sequence[str] = ()) -> pd.Series:
+    """Whether the status of a row is an alarm: neither "ok" nor one of `Table.by_definition`; an empty one is."""
+    return ~status.isin([OK, *by_definition])
 
 
 def read_previews(

@@ -67,6 +67,8 @@ class Table:
             prompts, as many ranks as prompts, the quantities of the metrics asked for, or a column's allowed texts.
             (): a group must be there. None: the config does not say.
         filled_by: metrics of which at least one must be asked for, else the table is empty. (): it is always filled.
+        by_definition: statuses of rows that have no number by definition, such as a comparison of one model. They are
+            no alarm: the flagged rows leave them out.
         rows_as_in: name of a table that has, for a model, as many rows as every member has here; "" for no claim.
     """
 
@@ -80,6 +82,7 @@ class Table:
     group: Sequence[str] = tuple(SET_KEY)
     members: Sequence[str] | None = None
     filled_by: Sequence[str] = ()
+    by_definition: Sequence[str] = ()
     rows_as_in: str = ""
 
     @property

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
 from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
@@ -86,8 +87,7 @@ def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
     """Rows for every weight of either record; one row without a weight if a record keeps no factors."""
     kept = {record.info.weight_gradients for record in (trace, reference)}
     if kept != {"factors"}:
-        why = "no weight gradients are recorded" if "none" in kept else "norms of weight gradients have no direction"
-        status = f"{why}: weight_gradients: factors keeps what is needed"
+        status = NOT_RECORDED if "none" in kept else NO_DIRECTION
         yield from (AgreementRow(quantity, math.nan, status=status) for quantity in OF_WEIGHTS)
         return
     for name in dict.fromkeys((*trace.parameters, *reference.parameters)):

@@ -1,5 +1,6 @@
 """The tables of agreement: every number of every prompt, and means over prompts."""
 
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
 from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Quantity, Table
@@ -19,6 +20,7 @@ _NUMBER = {
     "parameter": Column(TEXT, "", "the weight, in rows of a weight", is_optional=True),
     "kind": Column(TEXT, "", "its kind of map", is_optional=True),
 }
+_BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION)
 _WHERE = ("reference", "reference_condition", *_NUMBER)
 _COSINES = ("residual_cosine", "gradient_cosine", "weight_gradient_cosine")
 _DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance", "kl_at_least_nats")
@@ -37,6 +39,7 @@ AGREEMENT = Table(
     key=[*PROMPT_KEY, *_WHERE],
     finite=("value",),
     quantities=QUANTITIES,
+    by_definition=_BY_DEFINITION,
 )
 
 AGREEMENT_MEANS = Table(
@@ -53,4 +56,5 @@ AGREEMENT_MEANS = Table(
     },
     key=[*SET_KEY, *_WHERE],
     finite=("mean", "ci_low", "ci_high"),
+    by_definition=_BY_DEFINITION,
 )

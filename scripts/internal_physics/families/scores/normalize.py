@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from internal_physics.families.scores.tables import SCORES_NORMALIZED
+from internal_physics.families.scores.tables import ALONE, SCORES_NORMALIZED
 
 _GROUP = ["condition", "prompt_set", "metric"]
-_ALONE = "one model: nothing to compare with"
 
 
 def normalize_scores(
@@ -90,7 +89,7 @@ def _place(row: pd.Series) -> str:
 
 def _note(value: float, alone: bool, score: float) -> str:
     if alone:
-        return _ALONE
+        return ALONE
     if not math.isfinite(value):
         return f"value is {value}: no score"
     if math.isnan(score):

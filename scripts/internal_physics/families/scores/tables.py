@@ -35,6 +35,7 @@ SCORES = Table(
     members=("metric",),
 )
 
+ALONE = "one model: nothing to compare with"
 SCORES_NORMALIZED = Table(
     "scores_normalized",
     columns=OF_SET
@@ -56,6 +57,7 @@ SCORES_NORMALIZED = Table(
     finite=("score",),
     quantity_column="metric",
     members=("metric",),
+    by_definition=(ALONE,),
 )
 
 PROMPTS = Table(
