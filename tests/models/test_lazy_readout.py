@@ -19,6 +19,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
 from torch import nn
 
+from benchmarks.architectures.configs import small_config
+
 RESIDUAL = np.random.default_rng(0).standard_normal((5, 32))
 
 
@@ -71,6 +73,7 @@ UNUSUAL = {
     "asks its first parameter for its number format": lambda: T.OpenAIGPTConfig(
         **SIZES, n_embd=32, n_layer=2, n_head=4, n_positions=64
     ),
+    "has a norm inside its table": lambda: small_config(T.CONFIG_MAPPING["inkling_text"], "causal"),
     "gives its table of positions a shape": lambda: T.BlenderbotConfig(
         **SIZES, **DECODER, max_position_embeddings=64, encoder_layers=2
     ),

@@ -78,7 +78,13 @@ def _wanted(module: nn.Module, blocks_path: str) -> list[list[str]]:
     for name, parameter in module.named_parameters(remove_duplicate=False):
         if not name.startswith(f"{blocks_path}."):
             aliases[id(parameter)].append(name)
-    return [names for names in aliases.values() if any(name.rpartition(".")[0] not in lookups for name in names)]
+    return [names for names in aliases.values() if not all(_lies_in(name, lookups) for name in names)]
+
+
+def _lies_in(name: str, modules: set[str]) -> bool:
+    """Whether a parameter is of one of the modules, or of a part of one, such as the norm inside a table (Inkling)."""
+    parts = name.split(".")
+    return any(".".join(parts[:n]) in modules for n in range(1, len(parts)))
 
 
 class _Blank(nn.Module):
