@@ -29,7 +29,7 @@ rule provenance:
 
 rule findings:
     input:
-        **{name: f"results/tables/{name}.parquet" for names in PLAN.findings_modules.values() for name in names},
+        **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
     output:
         findings="results/findings.json",
     log:
@@ -43,6 +43,7 @@ rule findings:
         mem_mb=1000,
     params:
         modules=PLAN.findings_modules,
+        confidence_level=CONFIG.raw["statistics"]["confidence_level"],
         code=code("findings", *PLAN.findings_modules),
     message:
         "Putting what was found into sentences"

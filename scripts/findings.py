@@ -2,14 +2,13 @@
 
 import json
 
-from internal_physics.families.findings import gather
+from internal_physics.families.findings import as_json, find
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
-from internal_physics.tables.read import read_table
 
 if __name__ == "__main__":
     with job(snakemake):
-        tables = {name: read_table(path, TABLES[name]) for name, path in snakemake.input.items()}
-        findings = gather(snakemake.params.modules, tables)
-        write_text(snakemake.output.findings, json.dumps(findings, indent=1, ensure_ascii=False) + "\n")
+        options = snakemake.params.modules, snakemake.params.confidence_level
+        found = find(dict(snakemake.input.items()), TABLES, *options)
+        write_text(snakemake.output.findings, json.dumps(as_json(found), indent=1, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""What a run found: the first ten sentences of all families, as JSON has them."""
+"""What a run found: sentences of all families, whose claims are adjusted together, as JSON has them."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 from internal_physics.families.finding import Finding
-from internal_physics.families.findings import MAX_FINDINGS, gather
+from internal_physics.families.findings import as_json, claims_that_hold, gather
 from internal_physics.families.registry import FAMILIES, TABLES, WITH_FINDINGS, findings_modules
 
 TABLE = pd.DataFrame({"value": [1.0, 2.0, 3.0]})
@@ -20,32 +20,53 @@ def finding(sentence: str, low: float = 0.5) -> Finding:
 
 @pytest.fixture
 def room(monkeypatch):
-    """A module of findings whose sentences say what it was given."""
+    """A module of findings whose sentences say what it was given, and which of its claims hold."""
     module = ModuleType("a_room")
-    module.findings = lambda tables: [finding(f"{name}: {len(table)} rows") for name, table in tables.items()]
+    module.p_values = lambda tables: dict.fromkeys(tables, 0.02)
+    module.findings = lambda tables, held: [finding(f"{name}: {len(table)} rows") for name, table in tables.items()]
     monkeypatch.setitem(sys.modules, "a_room", module)
     return module
 
 
 def test_a_family_gets_the_tables_that_it_reads_and_no_others(room):
-    made = gather({"a_room": ("scores",)}, {"scores": TABLE, "layers": TABLE})
-    assert [f["sentence"] for f in made] == ["scores: 3 rows"]
-    assert made[0] == {
-        "sentence": "scores: 3 rows",
-        **{"value": 1.5, "ci_low": 0.5, "ci_high": 2, "n": 3, "figure": "radar-s", "table": "scores"},
-    }
+    made = as_json(gather({"a_room": ("scores",)}, {"scores": TABLE, "layers": TABLE}))
+    assert made == [
+        {
+            "sentence": "scores: 3 rows",
+            **{"value": 1.5, "ci_low": 0.5, "ci_high": 2, "n": 3, "figure": "radar-s", "table": "scores"},
+            "p_adjusted": None,
+        }
+    ]
 
 
-def test_a_missing_interval_is_null_in_json(room):
-    room.findings = lambda _: [finding("no interval", low=math.nan)]
-    made = gather({"a_room": ()}, {})
+def test_an_interval_that_is_not_there_is_null_in_json(room):
+    room.findings = lambda *_: [finding("no interval", low=math.nan)]
+    made = as_json(gather({"a_room": ()}, {}))
     assert made[0]["ci_low"] is None
     assert json.loads(json.dumps(made, allow_nan=False)) == made
 
 
-def test_there_are_at_most_ten(room):
-    room.findings = lambda _: [finding(str(i)) for i in range(MAX_FINDINGS + 1)]
-    assert [f["sentence"] for f in gather({"a_room": ()}, {})] == [str(i) for i in range(MAX_FINDINGS)]
+def test_claims_of_all_families_are_adjusted_together(room, monkeypatch):
+    other = ModuleType("other_room")
+    other.p_values = lambda _: {"weak": 0.03, "untested": math.nan}
+    monkeypatch.setitem(sys.modules, "other_room", other)
+    tables = {"scores": TABLE}
+    alone = claims_that_hold({"a_room": ("scores",)}, tables, 0.05)
+    assert alone == {"a_room": {"scores": 0.02}}
+    both = {"a_room": ("scores",), "other_room": ()}
+    assert claims_that_hold(both, tables, 0.05) == {
+        "a_room": {"scores": pytest.approx(0.04)},  # 2 · 0.02
+        "other_room": {"weak": pytest.approx(0.04)},  # Holm's values do not fall
+    }
+    assert claims_that_hold(both, tables, 0.03) == {"a_room": {}, "other_room": {}}
+
+
+def test_a_family_is_told_which_of_its_claims_hold(room):
+    told = []
+    room.findings = lambda _, held: told.append(dict(held)) or []
+    gather({"a_room": ("scores",)}, {"scores": TABLE})
+    gather({"a_room": ("scores",)}, {"scores": TABLE}, confidence_level=0.99)
+    assert told == [{"scores": 0.02}, {}]
 
 
 def test_without_families_there_are_no_findings():

@@ -111,12 +111,13 @@ STALE = {
     "models/fetch.py": {"fetch"},
     # Statistics and ground.
     "statistics/bootstrap.py": {
-        *("metric:isf", "collect", "correlate", "hypotheses", "decided", "model_pairs"),
+        *("metric:isf", "collect", "correlate", "hypotheses", "decided", "model_pairs", "compare"),
         *figures("gain_panels"),
     },
     "statistics/many_means.py": {"thermodynamics", "pulls", "collect_agreement"},
     "statistics/shares.py": {"collect_agreement"},
-    "statistics/matched.py": {"model_pairs"},
+    "statistics/matched.py": {"model_pairs", "compare"},
+    "statistics/family_wise.py": {"findings"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),

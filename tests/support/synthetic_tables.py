@@ -85,7 +85,15 @@ def _comparisons(prompts):
     """Of one condition on the first model: EC against the baseline, in all measures."""
     first = prompts.iloc[0]
     keys = {"model": first.model, "condition": "push", "prompt_set": first.prompt_set, "metric": "ec", "quantity": "ec"}
-    numbers = {"baseline": 1.0, "steered": 1.5, "value": 0.5, "ci_low": 0.25, "ci_high": 0.75, "n_prompts": 20}
+    numbers = {
+        "baseline": 1.0,
+        "steered": 1.5,
+        "value": 0.5,
+        "ci_low": 0.25,
+        "ci_high": 0.75,
+        "p": 0.001,
+        "n_prompts": 20,
+    }
     measures = ("difference", "absolute_difference", "percent_change")
     rows = [{**keys, "layer": None, "measure": m, **numbers, "interval_status": "ok", "status": "ok"} for m in measures]
     return pd.DataFrame(rows).astype({"layer": "Int64"})

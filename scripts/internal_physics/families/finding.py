@@ -1,6 +1,16 @@
-"""What a family found in a run, as a sentence with its number. No pandas: findings.py of a family makes them."""
+"""What a family found in a run, as a sentence with its number. No pandas: findings.py of a family makes them.
 
+Such a module has two functions. `p_values(tables)` gives every claim that its sentences may make, under a name, with
+its p-value; an estimate, which claims no difference, is not among them. `findings(tables, held)` writes the sentences,
+and claims nothing that is not in `held`. families.findings adjusts the claims of all families together in between.
+"""
+
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+
+PValues = dict[Hashable, float]  # name of a claim -> p-value before adjustment
+Held = Mapping[Hashable, float]  # name of a claim that chance does not explain -> adjusted p-value
 
 
 @dataclass(frozen=True)
@@ -12,8 +22,9 @@ class Finding:
         value: the number.
         ci_low, ci_high: ends of its interval; NaN where there is none.
         n: prompts that it rests on.
-        figure: name of the figure that shows it: "decided-factual".
+        figure: name of the figure that shows it: "decided-factual"; "" for none.
         table: the table that it was read from.
+        p_adjusted: the largest adjusted p of what the sentence claims; NaN for an estimate.
     """
 
     sentence: str
@@ -23,3 +34,4 @@ class Finding:
     n: int
     figure: str
     table: str
+    p_adjusted: float = math.nan

@@ -70,6 +70,15 @@ def read_previews(
     }
 
 
+def count_flagged(path: str | Path) -> int:
+    """Rows of a table's Parquet file whose status is not "ok".
+
+    Raises:
+        StoreError: naming the file that cannot be read.
+    """
+    return sum(int((chunk["status"] != OK).sum()) for chunk in read_chunks(path, ["status"]))
+
+
 def _preview(path: str | Path, table: Table, n_rows: int) -> Preview:
     first: list[pd.DataFrame] = []
     for chunk in read_chunks(path):

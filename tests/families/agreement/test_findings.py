@@ -2,9 +2,13 @@
 
 import pandas as pd
 import pytest
-from internal_physics.families.agreement.findings import findings, least_agreement
+from internal_physics.families.agreement.findings import findings, least_agreement, p_values
 
 KEY = {"condition": "baseline", "prompt_set": "s", "reference": "fp32", "reference_condition": "baseline"}
+
+MODELS = pd.DataFrame(
+    {"model": ["fp32", "bf16", "nf4"], "quantization": ["none", "none", "nf4"], "bits": [32, 16, 4]}
+)  # fmt: skip
 
 
 def row(model, quantity, layer, mean, half, **other):
@@ -28,10 +32,11 @@ def means():
 
 
 def test_the_sentence_has_model_depth_number_interval_and_n(means):
-    found = least_agreement(means, "s")
+    found = least_agreement(means, MODELS, "s")
     assert found.sentence == (
-        "On s, the gradients of nf4 agree least with those of fp32 at residual 1: cosine 0.63 [0.57, 0.69], 20 prompts"
-        "; the best next token is the same on 80 % of them."
+        "Inside nf4 (quantised to 4 bits), the gradients agree least with those of fp32 at residual 1 of 30: cosine "
+        "0.63 (0.57 to 0.69; 1 is the same direction), 20 prompts of s (there bf16 0.997); both predict the same next "
+        "token on 80 % of them."
     )
     assert (found.value, found.ci_low, found.ci_high, found.n) == pytest.approx((0.63, 0.57, 0.69, 20))
     assert (found.figure, found.table) == ("agreement_profile-s", "agreement_means")
@@ -40,21 +45,26 @@ def test_the_sentence_has_model_depth_number_interval_and_n(means):
 def test_the_finding_is_about_the_set_with_the_most_prompts(means):
     few = means["prompt_set"] == "s"
     means.loc[few, "n_prompts"] = 5
-    assert [found.sentence.split(",")[0] for found in findings({"agreement_means": means})] == ["On other"]
-    assert findings({}) == findings({"agreement_means": means.iloc[:0]}) == []
+    assert [found.figure for found in findings({"agreement_means": means, "models": MODELS}, {})] == [
+        "agreement_profile-other"
+    ]
+    empty = {"agreement_means": means.iloc[:0], "models": MODELS}
+    assert findings(empty, {}) == []
+    assert p_values(empty) == {}
 
 
 def test_there_is_no_finding_if_models_agree_or_cannot_be_compared(means):
     alike = means[(means["prompt_set"] == "s") & (means["model"] == "bf16")].assign(mean=0.9995, ci_high=0.9999)
-    assert least_agreement(alike, "s") is None
-    assert least_agreement(means, "no such set") is None
-    assert findings({"agreement_means": means.assign(status="not comparable: 5 blocks, the reference has 2")}) == []
+    assert least_agreement(alike, MODELS, "s") is None
+    assert least_agreement(means, MODELS, "no such set") is None
+    apart = means.assign(status="not comparable: 5 blocks, the reference has 2")
+    assert findings({"agreement_means": apart, "models": MODELS}, {}) == []
 
 
 def test_conditions_are_not_models(means):
-    assert least_agreement(means[means["model"] == "fp32"], "s") is None
+    assert least_agreement(means[means["model"] == "fp32"], MODELS, "s") is None
 
 
 def test_without_predictions_the_sentence_ends_earlier(means):
     alone = means[means["quantity"] != "best_token_agrees"]
-    assert least_agreement(alone, "s").sentence.endswith("cosine 0.63 [0.57, 0.69], 20 prompts.")
+    assert least_agreement(alone, MODELS, "s").sentence.endswith("(there bf16 0.997).")

@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from internal_physics.families.findings import gather
 from internal_physics.families.pairs.apart import Apart, fewest_prompts
-from internal_physics.families.pairs.findings import findings
 from internal_physics.families.pairs.model_pairs import OF_THE_SET, pair_files, pair_models
 from internal_physics.families.pairs.tables import ALL_SETS
 from internal_physics.families.registry import TABLES
@@ -335,12 +335,18 @@ def test_of_such_runs_hardly_any_has_a_star(null_runs):
     assert np.mean(starred) <= 0.05
 
 
+def found(table):
+    models = pd.DataFrame({"model": list("abcd"), "quantization": "none", "bits": 32})
+    modules = {"internal_physics.families.pairs.findings": ("model_pairs", "models")}
+    return gather(modules, {"model_pairs": table, "models": models})
+
+
 def test_of_such_runs_hardly_any_has_a_finding(null_runs):
-    assert np.mean([bool(findings({"model_pairs": run})) for run in null_runs]) <= 0.05
+    assert np.mean([bool(found(run)) for run in null_runs]) <= 0.05
 
 
 def test_a_run_in_which_a_model_differs_has_a_star_and_a_finding():
     values = shifted(16, a=0.5, b=1.5, c=2.5)
     table = pairs(metric_rows("ec", values, losses=values), metric_rows("isc", values, losses=values), n_resamples=1999)
     assert Apart(table, 0.05).smallest(HERE) == "a"
-    assert len(findings({"model_pairs": table})) == 2
+    assert len(found(table)) == 2

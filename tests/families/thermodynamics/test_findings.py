@@ -1,44 +1,91 @@
-"""The sentence on what prompts pull at says what the table holds, and nothing where there is nothing to say."""
+"""The sentences on pulls and flags say what the tables hold, and claim only what is beyond chance."""
 
 import numpy as np
 import pandas as pd
-from internal_physics.families.thermodynamics.findings import findings
+import pytest
+from internal_physics.families.thermodynamics.findings import LEADER, findings, p_values
+from internal_physics.families.thermodynamics.tables import TOP
+
+HELD = {LEADER: 1e-6, "negative_specific_heat": 0.02}
+PLACE = {"model": "m", "condition": "baseline"}
 
 
-def means(prompt_set="facts", down=0.3, up=0.1, n_prompts=20):
-    shares = {"wte": (-1, 1 - down - up), "down": (11, down), "up": (3, up)}
+def means(prompt_set="facts", down=0.3, up=0.1, n_prompts=20, n_weights=100):
+    rest = (1 - down - up) / (n_weights - 2)
+    shares = {"down": (11, down), "up": (3, up)} | {f"w{i}": (i % 12, rest) for i in range(n_weights - 2)}
     return pd.DataFrame([
-        {"model": "m", "condition": "baseline", "prompt_set": prompt_set, "measure": "gradient_share", "layer": layer,
-         "parameter": name, "mean": share, "ci_low": share - 0.02, "ci_high": share + 0.03, "n_in_top": n_prompts - 1,
-         "n_prompts": n_prompts}
+        PLACE | {"prompt_set": prompt_set, "measure": "gradient_share", "layer": layer,
+         "parameter": name, "mean": share, "ci_low": share - 0.02, "ci_high": share + 0.03,
+         "n_in_top": n_prompts - 1 if share > rest else 0, "n_prompts": n_prompts}
         for name, (layer, share) in shares.items()
     ])  # fmt: skip
 
 
-def test_the_sentence_has_the_share_its_interval_and_n():
-    (found,) = findings({"pulls_means": means()})
+def counts(p=(0.002, 0.5), observed=(8.0, 10.0), prompt_set="facts", n_prompts=20):
+    rows = [
+        {"kind": kind, "observed": seen, "expected": 4.0, "p_value": p_value}
+        for kind, seen, p_value in zip(("value", "query"), observed, p, strict=True)
+    ]
+    shared = {"prompt_set": prompt_set, "phase": "negative_specific_heat", "n_layers": 28, "n_prompts": n_prompts}
+    return pd.DataFrame(rows).assign(**PLACE, **shared)
+
+
+def tables(pulls_means=None, phase_counts=None):
+    return {
+        "pulls_means": means() if pulls_means is None else pulls_means,
+        "phase_counts": counts() if phase_counts is None else phase_counts,
+    }
+
+
+def test_the_sentence_on_pulls_has_the_share_its_interval_and_n():
+    found = findings(tables(), HELD)[0]
     assert found.sentence == (
-        "Of all maps in the blocks of m, the loss pulls most at down on 1 of 1 prompt set: on facts it has 30.0 % "
-        "(28.0 % to 33.0 %) of the squared gradient of all 3 weights (an even share is 33.3 %), and is among the first "
-        "10 of 19 of 20 prompts."
+        "Inside the blocks of m, the loss pulls most at down: on 20 prompts of facts, this one of 100 weights has "
+        "30.0 % (28.0 % to 33.0 %) of the squared gradient (an even share is 1.0 %), and it is among the first 10 on "
+        "19 of 20; it leads on 1 of 1 prompt set."
     )
     assert (found.value, found.n, found.figure, found.table) == (0.3, 20, "pulls-facts", "pulls_means")
+    assert found.p_adjusted == 1e-6
 
 
 def test_the_finding_is_the_weight_that_leads_on_most_sets_with_its_largest_set():
     table = pd.concat([means("a", 0.1, 0.5), means("b", n_prompts=5), means("c", n_prompts=9)], ignore_index=True)
-    (found,) = findings({"pulls_means": table})
-    assert "at down on 2 of 3 prompt sets: on c" in found.sentence
-    assert found.figure == "pulls-c"
+    found = findings(tables(table), HELD)[0]
+    assert found.sentence.startswith("Inside the blocks of m, the loss pulls most at down: on 9 prompts of c")
+    assert found.sentence.endswith("it leads on 2 of 3 prompt sets.")
 
 
 def test_a_single_prompt_has_a_share_without_an_interval():
-    table = means(n_prompts=1).assign(ci_low=np.nan, ci_high=np.nan)
-    (found,) = findings({"pulls_means": table})
-    assert "it has 30.0 % of the squared gradient" in found.sentence
+    found = findings(tables(means(n_prompts=1).assign(ci_low=np.nan, ci_high=np.nan)), HELD)[0]
+    assert "has 30.0 % of the squared gradient" in found.sentence
     assert np.isnan(found.ci_low)
 
 
-def test_without_shares_there_is_no_finding():
-    assert findings({"pulls_means": means().assign(mean=np.nan)}) == []
-    assert findings({"pulls_means": means().head(0)}) == []
+def test_the_chance_of_leading_is_that_of_the_binomial_distribution_over_all_weights():
+    # One of 100 weights is among the first 10 of a prompt with chance 0.1; 19 of 20 times or more: 1.81e-18.
+    assert p_values(tables())[LEADER] == pytest.approx(100 * (20 * 0.1**19 * 0.9 + 0.1**20), rel=1e-9)
+    assert p_values(tables(means(n_weights=TOP)))[LEADER] == 1.0  # every weight is among the first ten
+
+
+def test_the_sentence_on_flags_has_counts_and_what_shuffled_layers_give():
+    found = findings(tables(), HELD)[1]
+    assert found.sentence == (
+        "In m, 18 of 56 weights are flagged as negative specific heat (less energy where the temperature rises), a "
+        "mean over 20 prompts of facts; with the layers in random order it would be 8. It stands out most in value: "
+        "8.0 against 4.0 of 28 (adjusted p 0.02)."
+    )
+    assert (found.value, found.n, found.figure, found.table) == (18.0, 20, "phase_map-facts", "phase_counts")
+
+
+def test_p_values_of_kinds_are_combined_as_fisher_does():
+    # χ² of 4 degrees of freedom beyond −2 ln(0.002 · 0.5) = 13.8: p (1 − ln p) with p = 0.001.
+    expected = 0.001 * (1 - np.log(0.001))
+    assert p_values(tables())["negative_specific_heat"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_nothing_is_said_that_does_not_hold_or_is_not_there():
+    assert findings(tables(), {}) == []
+    empty = tables(means().assign(mean=np.nan), counts().assign(p_value=np.nan))
+    assert findings(empty, {}) == []
+    assert p_values(empty) == {}
+    assert p_values({name: table.head(0) for name, table in tables().items()}) == {}

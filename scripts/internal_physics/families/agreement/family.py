@@ -10,7 +10,7 @@ ASKED: Needs = (("agreement",), (SEVERAL, CONDITIONS))
 FAMILY = Family(
     name="agreement",
     title="Agreement with a reference",
-    findings_tables=("agreement_means",),
+    findings_tables=("agreement_means", "models"),
     metrics=(Metric("agreement", "Agreement", rule="agreement", in_layers=False, between_conditions=False),),
     tables=dict.fromkeys((AGREEMENT, AGREEMENT_MEANS), ASKED),
     figures=(

@@ -1,4 +1,4 @@
-"""What another precision or checkpoint changes inside, in a sentence: table agreement_means → findings. Pure."""
+"""What another precision or checkpoint changes inside, in a sentence: agreement_means → findings. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from internal_physics.families.agreement.tables import AGREEMENT_MEANS
-from internal_physics.families.finding import Finding
+from internal_physics.families.finding import Finding, Held, PValues
+from internal_physics.families.run.precision import with_precision
+from internal_physics.families.run.tables import MODELS
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.status import OK
 from internal_physics.ground.words import plural
@@ -16,30 +18,41 @@ NOT_WORTH_SAYING = 0.999  # an interval that reaches this cosine: nothing that a
 FIGURE = "agreement_profile"
 
 
-def findings(tables: Mapping[str, pd.DataFrame]) -> list[Finding]:
+def p_values(tables: Mapping[str, pd.DataFrame]) -> PValues:
+    """None: a cosine is an estimate with its interval, and one near 1 is not told at all."""
+    del tables
+    return {}
+
+
+def findings(tables: Mapping[str, pd.DataFrame], held: Held) -> list[Finding]:
     """At most one: the least agreement between models, on the prompt set with the most prompts (the first of those).
 
     Args:
-        tables: with `agreement_means`; without it, or with an empty one, nothing is found.
+        tables: with `agreement_means` and `models`.
+        held: nothing; see `p_values`.
     """
-    means = tables.get(AGREEMENT_MEANS.name)
-    if means is None or (gradients := _between_models(means)).empty:
+    del held
+    means = tables[AGREEMENT_MEANS.name]
+    if (gradients := _between_models(means)).empty:
         return []
-    found = least_agreement(means, str(gradients.loc[gradients["n_prompts"].idxmax(), "prompt_set"]))
+    prompt_set = str(gradients.loc[gradients["n_prompts"].idxmax(), "prompt_set"])
+    found = least_agreement(means, tables[MODELS.name], prompt_set)
     return [found] if found else []
 
 
-def least_agreement(agreement_means: pd.DataFrame, prompt_set: str) -> Finding | None:
+def least_agreement(agreement_means: pd.DataFrame, models: pd.DataFrame, prompt_set: str) -> Finding | None:
     """The model and depth at which residual gradients agree least with the reference on a prompt set.
 
     Args:
         agreement_means: the table.
+        models: table `models`.
         prompt_set: one of its prompt sets.
 
     Returns:
-        The mean cosine with its interval and the number of prompts; in the sentence the share of equal best tokens too.
-        None where there is nothing to say: no comparable models, no interval, or agreement up to a cosine of 0.999.
-        The depth is chosen for its mean, so that its interval is that of one depth, not of the choice.
+        The mean cosine with its interval and the number of prompts; in the sentence the other models at the same depth
+        and the share of equal best tokens too. None where there is nothing to say: no comparable models, no interval,
+        or agreement up to a cosine of 0.999. The depth is chosen for its mean, so that its interval is that of one
+        depth, not of the choice.
     """
     here = agreement_means[agreement_means["prompt_set"] == prompt_set]
     gradients = _between_models(here)
@@ -49,9 +62,11 @@ def least_agreement(agreement_means: pd.DataFrame, prompt_set: str) -> Finding |
     if least["ci_high"] >= NOT_WORTH_SAYING:
         return None
     value, low, high, n = (least[name] for name in ("mean", "ci_low", "ci_high", "n_prompts"))
+    name = with_precision(models)
     sentence = (
-        f"On {prompt_set}, the gradients of {least['model']} agree least with those of {least['reference']} at "
-        f"residual {least['layer']}: cosine {value:.2f} [{low:.2f}, {high:.2f}], {plural(int(n), 'prompt')}"
+        f"Inside {name(least['model'])}, the gradients agree least with those of {name(least['reference'])} at "
+        f"residual {least['layer']} of {gradients['layer'].max()}: cosine {value:.2f} ({low:.2f} to {high:.2f}; 1 is "
+        f"the same direction), {plural(int(n), 'prompt')} of {prompt_set}{_others(gradients, least)}"
         f"{_best_tokens(here, least)}."
     )
     numbers = float(value), float(low), float(high), int(n)
@@ -64,9 +79,17 @@ def _between_models(means: pd.DataFrame) -> pd.DataFrame:
     return means[is_shown & (means["reference"] != means["model"])]
 
 
+def _others(gradients: pd.DataFrame, least: pd.Series) -> str:
+    """'; there bf16 0.997': the other models against the same reference at the same depth."""
+    same = (gradients["reference"] == least["reference"]) & (gradients["layer"] == least["layer"])
+    rows = gradients[same & (gradients["model"] != least["model"])]
+    told = [f"{row.model} {row.mean:.3f}" for row in rows.itertuples()]
+    return f" (there {', '.join(told)})" if told else ""
+
+
 def _best_tokens(means: pd.DataFrame, pair: pd.Series) -> str:
     same = means[["model", "reference", "condition"]] == pair[["model", "reference", "condition"]]
     shares = means.loc[same.all(axis=1) & (means["quantity"] == "best_token_agrees"), "mean"]
     if shares.empty or not math.isfinite(shares.iat[0]):
         return ""
-    return f"; the best next token is the same on {100 * shares.iat[0]:.0f} % of them"
+    return f"; both predict the same next token on {100 * shares.iat[0]:.0f} % of them"

@@ -15,6 +15,7 @@ from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
+from internal_physics.statistics.matched import sign_flip_p
 from internal_physics.statistics.paired import MEASURES, Change, paired_changes, percent_change
 from internal_physics.tables.chunks import prompt_sets_in
 from internal_physics.tables.gather import by_model
@@ -24,6 +25,7 @@ from internal_physics.tables.rows import read_metrics
 _NUMBER = ["metric", "quantity", "layer"]
 _WHOLE = -1  # means "no layer" while numbers are aligned: an index cannot hold missing values
 _INTERVALS = ("_ci_low", "_ci_high")
+_TESTED = "difference"  # the measure that has a p-value
 
 
 def compare_files(
@@ -69,11 +71,14 @@ def _compare_prompts(baseline: pd.DataFrame, steered: pd.DataFrame, settings: Ma
     for p, mask in enumerate(patterns.T):
         columns = np.flatnonzero(np.ravel(place) == p)
         status = _prompt_status(mask)
-        means, changes = _changes(x[np.ix_(mask, columns)], y[np.ix_(mask, columns)], settings)
+        x_usable, y_usable = x[np.ix_(mask, columns)], y[np.ix_(mask, columns)]
+        means, changes = _changes(x_usable, y_usable, settings)
+        flips = {"seed": settings["seed"], "n_resamples": settings["n_resamples"]}
+        p_values = sign_flip_p(y_usable - x_usable, **flips)
         for i, column in enumerate(columns.tolist()):
             own = {measure: (c.value[i], c.low[i], c.high[i]) for measure, c in changes.items()}
             head = _head(numbers[column], means[:, i], int(mask.sum()))
-            results[column] = [head | row for row in _measure_rows(own, status)]
+            results[column] = [head | row for row in _measure_rows(own, float(p_values[i]), status)]
     for column in range(len(numbers)):
         yield from results[column]
 
@@ -101,8 +106,8 @@ def _head(number: tuple, means: np.ndarray, n_prompts: int) -> dict:
     return place | {"baseline": means[0], "steered": means[1], "n_prompts": n_prompts}
 
 
-def _measure_rows(changes: Mapping[str, tuple[float, float, float]], status: str) -> Iterator[dict]:
-    """One row per measure, from its (value, low, high); the status says what is missing."""
+def _measure_rows(changes: Mapping[str, tuple[float, float, float]], p: float, status: str) -> Iterator[dict]:
+    """One row per measure, from its (value, low, high), and p for the difference; the status says what is missing."""
     for measure, (value, low, high) in changes.items():
         own = status
         if status == OK and math.isnan(value):
@@ -110,7 +115,8 @@ def _measure_rows(changes: Mapping[str, tuple[float, float, float]], status: str
         elif status == OK and not (math.isfinite(low) and math.isfinite(high)):
             own = "no interval: it is undefined on some resamples"
         has_interval = math.isfinite(low) and math.isfinite(high)
-        ends = {"ci_low": low, "ci_high": high, "interval_status": OK if has_interval else own}
+        ends = {"ci_low": low, "ci_high": high, "p": p if measure == _TESTED else math.nan}
+        ends["interval_status"] = OK if has_interval else own
         yield {"measure": measure, "value": value, **ends, "status": own}
 
 
@@ -141,6 +147,7 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
                 "value": value,
                 "ci_low": math.nan,
                 "ci_high": math.nan,
+                "p": math.nan,
                 "n_prompts": n_prompts,
                 "interval_status": "one number of the set: no interval" if has_value else missing,
                 "status": OK if has_value else missing,

@@ -30,6 +30,7 @@ def _along_depth(kind: str, of_layers: str, of_information: str) -> tuple[Figure
 FAMILY = Family(
     name="comparison",
     title="Steering",
+    findings_tables=("comparisons", "conditions"),
     tables={COMPARISONS: STEERED},
     figures=(
         Figure(

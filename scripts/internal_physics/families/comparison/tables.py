@@ -1,6 +1,6 @@
 """The table of comparisons: a steering condition against the baseline."""
 
-from internal_physics.tables.columns import OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import OF_SET, STATUS, TEXT, Column, p_value
 from internal_physics.tables.keys import SET_KEY
 from internal_physics.tables.table import Table
 
@@ -31,6 +31,7 @@ COMPARISONS = Table(
         ),
         "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),
         "ci_high": Column("float64", "as value", "upper end of the interval"),
+        "p": p_value("two-sided sign-flip p-value of a difference, not adjusted; empty for the other measures"),
         "n_prompts": Column("int64", "prompts", "prompts that have the number in both", low=0),
         "interval_status": Column(TEXT, "", "ok, or why there is no interval; ISF, one number of a set, has none"),
         "status": STATUS,

@@ -8,7 +8,7 @@ COMPARED: Needs = ((SEVERAL,),)
 FAMILY = Family(
     name="pairs",
     title="Models compared",
-    findings_tables=("model_pairs",),
+    findings_tables=("model_pairs", "models"),
     tables={MODEL_PAIRS: COMPARED},
     figures=(
         Figure(

@@ -9,6 +9,7 @@ ASKED = (("residual_gain",),)
 FAMILY = Family(
     name="residual_gain",
     title="Residual gain against uncertainty",
+    findings_tables=("hypotheses",),
     metrics=(
         Metric(
             "residual_gain",

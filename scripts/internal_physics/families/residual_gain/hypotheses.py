@@ -12,8 +12,6 @@ import pandas as pd
 
 from internal_physics.families.residual_gain import verdicts
 from internal_physics.families.residual_gain.hypothesis_tests import (
-    CONTRAST,
-    ENTROPY_GAIN,
     Settings,
     contraction_rows,
     contrast_rows,
@@ -21,7 +19,7 @@ from internal_physics.families.residual_gain.hypothesis_tests import (
     nested_grammar_row,
 )
 from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
-from internal_physics.families.residual_gain.verdicts import ALL_SETS, NESTED_KINDS, NOT_GIVEN
+from internal_physics.families.residual_gain.verdicts import ALL_SETS, CONTRAST, ENTROPY_GAIN, NESTED_KINDS, NOT_GIVEN
 from internal_physics.families.run.notes import of_prompts
 from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.statistics.correlation import adjust_false_discovery

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from internal_physics.families.residual_gain import verdicts
+from internal_physics.families.residual_gain.verdicts import CONTRACTION, CONTRAST, ENTROPY_GAIN, NESTED_GRAMMAR
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import join_status
 from internal_physics.ground.words import plural
@@ -24,7 +25,6 @@ from internal_physics.statistics.correlation import (
 )
 from internal_physics.statistics.two_samples import FEWEST_EACH, SEPARATED, Contrast, cliffs_delta, ratio_of_means
 
-ENTROPY_GAIN, CONTRACTION, NESTED_GRAMMAR, CONTRAST = "entropy_gain", "contraction", "nested_grammar", "contrast"
 X, Y = "entropy_nats", "last_gain"
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+ENTROPY_GAIN, CONTRACTION, NESTED_GRAMMAR, CONTRAST = "entropy_gain", "contraction", "nested_grammar", "contrast"
 SUPPORTED, INVERSE, INCONCLUSIVE, UNTESTED = "supported", "inverse", "inconclusive", "untested"
 NOT_SUPPORTED, NO_RULE = "not supported", "no rule"
 HIGHER, LOWER = "higher", "lower"

@@ -18,7 +18,7 @@ BY_SET = ("models", "prompt_sets")
 FAMILY = Family(
     name="thermodynamics",
     title="Thermodynamics of the weights",
-    findings_tables=("pulls_means",),
+    findings_tables=("pulls_means", "phase_counts"),
     options=PhaseOptions,
     metrics=(
         Metric(
