@@ -63,16 +63,28 @@ def test_every_figure_is_embedded_and_numbered_with_a_whole_caption(tables, figu
     assert html.count(base64.b64encode(PNG).decode()) == 9
     assert [f"figure-{number}" for number in range(1, 10)] == [i for i in page.ids if i.startswith("figure-")]
     assert page.text.count("Sample.") == 9
-    assert "Figure 1. Normalised scores of the models on factual." in page.text
+    assert "Figure 1. Normalised scores of the models on factual" in page.text
     assert "5 prompts for each of 4 models" in page.text or "4 to 5 prompts for each of 4 models" in page.text
 
 
-def test_only_the_first_figure_of_a_kind_is_open_and_explains_how_to_read_it(tables, figures):
+def test_without_findings_every_figure_is_folded_and_the_first_of_a_kind_explains_how_to_read_it(tables, figures):
     html = render(tables, figures)
-    n_kinds = len(figures)
-    assert html.count('<details class="figure">') == 9 - n_kinds
+    assert html.count('<details class="figure">') == 9
     for part in ("How to read it.", "How it is computed."):
-        assert Page(html).text.count(part) == n_kinds
+        assert Page(html).text.count(part) == len(figures)
+
+
+def test_figures_of_findings_are_open_and_stand_before_the_folded_ones_of_their_section(tables, figures):
+    found = [{"sentence": "They differ.", "figure": "radar-nonsense"}]
+    html = render(tables, figures, findings=found)
+    assert html.count('<details class="figure">') == 8
+    shown, folded = html.split("Figures without a finding", 1)
+    assert "models on nonsense." in shown.split('<section id="summary">')[1]
+    assert "models on factual" not in shown.split('<section id="summary">')[1]
+    assert "models on factual" in folded
+    explained = shown.split("models on nonsense.")[-1]  # the open one is the first of its kind and so explains it
+    assert "How to read it." in explained
+    assert Page(html).text.count("How to read it.") == len(figures)
 
 
 def test_differences_between_figures_of_a_kind_are_in_each_caption(tables, figures):
@@ -174,7 +186,7 @@ def test_a_prompt_set_that_looks_like_a_template_is_only_text(tmp_path):
     figure = tmp_path / "radar.png"
     figure.write_bytes(PNG)
     html = render(tables, {"radar": {"{{ 7 * 7 }}": figure}}, make_run(MODELS[:2], ("{{ 7 * 7 }}",)))
-    assert "models on {{ 7 * 7 }}." in html
+    assert "models on {{ 7 * 7 }}" in html
     assert "49" not in html.split("</style>")[1].split("<img")[0]
 
 
@@ -194,7 +206,7 @@ def test_models_and_prompt_sets_keep_the_order_of_the_run(tables, figures):
     html = render(tables, figures, make_run(models=order, sets=("nonsense", "factual")))
     places = [html.index(f'<tr><th scope="row">{model}</th>') for model in order]
     assert places == sorted(places)
-    assert html.index("models on nonsense.") < html.index("models on factual.")
+    assert html.index("models on nonsense") < html.index("models on factual")
 
 
 def test_lists_of_names_are_enough_for_models_and_prompt_sets(tables, figures):
@@ -211,7 +223,7 @@ def test_unknown_figures_tables_and_columns_are_shown_too(tables, figures):
     figures["phase_diagram"] = {"factual": figures["radar"]["factual"]}
     more = tables | {"gains": pd.DataFrame({"layer": [0], "gain": [1.5]})}
     text = squeeze(Page(render(more, figures)).text)
-    assert "Figure 10. phase_diagram of factual. No caption is written for this kind of figure." in text
+    assert "Figure 10. phase_diagram of factual No caption is written for this kind of figure." in text
     assert "gains, 1 row" in text
     assert "not described" in text
 
@@ -233,7 +245,7 @@ def test_a_new_family_needs_only_its_words_for_a_section(tables, figures, tmp_pa
     )
     figures["phase_diagram"] = {"": figures["radar"]["factual"]}
     text = squeeze(Page(render(tables, figures, texts=texts)).text)
-    assert "Heat Warm. Figure 10. Phases of 4 models. S against T." in text
+    assert "Heat Warm. Figures select a title to open one Figure 10. Phases of 4 models S against T." in text
 
 
 def test_a_caption_with_an_unknown_placeholder_is_refused(tables, figures):
@@ -330,6 +342,27 @@ def test_the_report_begins_with_the_findings_each_with_its_figure(tables, figure
     assert 'a differs from &lt;b&gt;. <a href="#figure-1">Figure 1</a></li>' in opening
     assert "No figure shows this.</li>" in opening
     Page(html)  # every tag is closed
+
+
+def test_the_figure_of_the_first_finding_that_has_one_stands_beside_the_findings(tables, figures):
+    found = [
+        {"sentence": "No figure.", "figure": ""},
+        {"sentence": "Not drawn in this run.", "figure": "decided-factual"},
+        {"sentence": "Drawn.", "figure": "radar-nonsense"},
+        {"sentence": "Drawn too.", "figure": "correlation_matrix"},
+    ]
+    html = render(tables, figures, findings=found)
+    beside = html.split('<figure class="hero">')[1].split("</figure>")[0]
+    assert html.count('class="hero"') == 1
+    assert ": Normalised scores of the models on nonsense." in beside
+    (number,) = set(re.findall(r"#figure-(\d+)", beside))
+    assert f'Drawn. <a href="#figure-{number}">' in html
+    assert html.index('<figure class="hero">') < html.index('id="summary"')
+
+
+def test_findings_without_figures_have_no_figure_beside_them(tables, figures):
+    html = render(tables, figures, findings=[{"sentence": "Drawn nowhere.", "figure": ""}])
+    assert 'class="hero"' not in html
 
 
 def test_without_findings_the_report_begins_with_the_scores(tables, figures):

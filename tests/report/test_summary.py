@@ -64,7 +64,7 @@ def summarized(tables, models, metrics):
 
 def test_a_single_model_is_never_best_and_too_few_prompts_are_named():
     (alone,) = summarized(make_tables(1, 4, 4), MODELS[:1], ["ec"])
-    assert (alone["is_compared"], alone["verdict"]) == (False, "")
+    assert (alone["is_compared"], alone["verdict"]) == (False, "One model: nothing to compare.")
     assert alone["rows"][0]["cells"][0]["is_best"] is False
     (few,) = summarized(make_tables(2, 4, 4, flawed=False), MODELS[:2], ["ec"])
     assert few["verdict"] == (

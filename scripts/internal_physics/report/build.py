@@ -4,7 +4,7 @@ What it says is in the families' words.yaml (see report.texts); how it looks, in
 """
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from internal_physics.families.pairs.apart import Apart, significance_of
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.words import plural
 from internal_physics.models.options import PRECISION
+from internal_physics.report.first_screen import hero, linked
 from internal_physics.report.images import data_uri
 from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span
 from internal_physics.report.summary import summarize
@@ -75,10 +76,12 @@ def render_report(
     apart = _apart(tables, run)
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
-    sections = _with_conditions(_sections(texts, tables, figures, names, facts), tables)
+    shown_open = {finding["figure"] for finding in findings}
+    sections = _with_conditions(_sections(texts, tables, figures, names, facts, shown_open), tables)
     page = {
         **facts,
-        "findings": _linked(findings, sections),
+        "findings": linked(findings, sections),
+        "hero": hero(findings, sections),
         "models": [{"name": name, "options": _model_options(run, name)} for name in models],
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
@@ -108,12 +111,6 @@ def _template(folder: str | Path) -> Template:
     return environment.get_template(TEMPLATE)
 
 
-def _linked(findings: Sequence[Mapping[str, Any]], sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Sentences, each with the number of the figure that shows it; None where this run has no such figure."""
-    numbers = {figure["file"]: figure["number"] for section in sections for figure in section["figures"]}
-    return [{"sentence": finding["sentence"], "number": numbers.get(finding["figure"])} for finding in findings]
-
-
 def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
     """Sort PNG files by name: "{kind}-{prompt_set}.png" or "{kind}-{model}.png", or "{kind}.png" for all together.
 
@@ -133,10 +130,12 @@ def _sections(
     figures: Mapping[str, Mapping[str, Path]],
     names: Sequence[str],
     facts: Mapping[str, Any],
+    shown_open: Container[str],
 ) -> list[dict[str, Any]]:
     """The sections with their figures, numbered through; kinds that no section lists get a section of their own.
 
-    Only the first figure of a kind is open, and says how it is read where that is the same for all.
+    Figures whose file names are in `shown_open` are open and come first in their section. Only the first figure of a
+    kind says how it is read where that is the same for all.
     """
     known = [kind for section in texts.sections for kind in section["figures"]]
     listed = list(texts.sections)
@@ -146,29 +145,32 @@ def _sections(
         listed.append(other | {"figures": others})
     sections, next_number = [], 1
     for section in listed:
-        shown = []
-        for kind in section["figures"]:
-            first: dict[str, str] = {}
-            for name in _in_order(names, figures.get(kind, {})):
-                caption = _caption(texts, tables, kind, name, facts)
-                said = {part for part in REPEATED if caption.get(part) == first.get(part)}
-                file = f"{kind}-{name}" if name else kind
-                figure = {
-                    "number": next_number,
-                    "kind": kind,
-                    "file": file,
-                    "caption": caption,
-                    "is_first": not first,
-                    "said": said,
-                }
-                shown.append({**figure, "uri": data_uri(figures[kind][name])})
-                first = first or caption
-                next_number += 1
+        drawn = [(kind, name) for kind in section["figures"] for name in _in_order(names, figures.get(kind, {}))]
+        shown: list[dict[str, Any]] = []
+        first: dict[str, dict[str, str]] = {}  # kind -> caption of its first figure
+        for kind, name in sorted(drawn, key=lambda figure: _file(*figure) not in shown_open):
+            caption = _caption(texts, tables, kind, name, facts)
+            explained = first.setdefault(kind, caption)
+            repeated = {part for part in REPEATED if caption.get(part) == explained.get(part)}
+            figure = {
+                "number": next_number,
+                "file": _file(kind, name),
+                "caption": caption,
+                "said": set() if explained is caption else repeated,
+                "is_open": _file(kind, name) in shown_open,
+            }
+            shown.append({**figure, "uri": data_uri(figures[kind][name])})
+            next_number += 1
         if section.get("optional") and not shown:
             continue
         absent = [kind for kind in section["figures"] if not figures.get(kind)]
         sections.append({**section, "figures": shown, "absent": absent})
     return sections
+
+
+def _file(kind: str, name: str) -> str:
+    """Name of a figure's file without its ending: "radar-factual", or "radar" for a figure of the run."""
+    return f"{kind}-{name}" if name else kind
 
 
 def _with_conditions(sections: list[dict[str, Any]], tables: Tables) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from internal_physics.ground.words import plural
 from internal_physics.report.parts import number, span
 
 NO_BEST = "No model is best on this set."
+ONE_MODEL = "One model: nothing to compare."
 
 
 def summarize(
@@ -27,7 +28,7 @@ def summarize(
 
     Returns:
         Blocks {prompt_set, condition, n, is_compared, verdict, rows: [{model, cells}], flags}. A block of one model is
-        not compared and has an empty verdict. A cell is None where the table has no row, else {value, interval, score,
+        not compared, which its verdict says. A cell is None where the table has no row, else {value, interval, score,
         is_best, is_apart, is_flagged}. Best is the model whose value is smaller than that of every other one and told
         apart from it; apart is one that is told apart from any other. Flags list in words the cells that are not "ok".
     """
@@ -49,7 +50,7 @@ def summarize(
                 "condition": condition,
                 "n": span(group["n_prompts"]),
                 "is_compared": is_compared,
-                "verdict": _verdict(group, apart, metrics) if is_compared else "",
+                "verdict": _verdict(group, apart, metrics) if is_compared else ONE_MODEL,
                 "rows": [{"model": m, "cells": [cells.get((m, metric)) for metric in metrics]} for m in shown],
                 "flags": _flags(group, metrics),
             }
