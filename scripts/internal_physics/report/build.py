@@ -77,7 +77,7 @@ def render_report(
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
     shown_open = {finding["figure"] for finding in findings}
-    sections = _with_conditions(_sections(texts, tables, figures, names, facts, shown_open), tables)
+    sections = _with_conditions(_sections(texts, tables, figures, names, facts, shown_open=shown_open), tables)
     page = {
         **facts,
         "findings": linked(findings, sections),
@@ -130,6 +130,7 @@ def _sections(
     figures: Mapping[str, Mapping[str, Path]],
     names: Sequence[str],
     facts: Mapping[str, Any],
+    *,
     shown_open: Container[str],
 ) -> list[dict[str, Any]]:
     """The sections with their figures, numbered through; kinds that no section lists get a section of their own.
