@@ -1,11 +1,13 @@
 """Run the default config and the tiny one in a fresh clone, and note what it took for the docs: `make measure`.
 
-The clone is of the committed state; installing is not timed. README and docs take their numbers from MEASURED.
+The clone is of the committed state; installing is not timed. README and docs take their numbers from MEASURED
+and FINDINGS.
 """
 
 import datetime
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "docs" / "measured" / "default_run.yaml"
+FINDINGS = MEASURED.with_name("findings.json")
 HEAD = "# Written by `make measure`: config.yaml in a fresh clone. Do not edit.\n"
 
 
@@ -32,6 +35,7 @@ def main() -> None:
         facts = {"date": datetime.date.today().isoformat(), "machine": machine()}
         facts |= {"wall_seconds": round(wall), "jobs": _jobs(said)} | _sizes(clone / "results")
         facts["findings"] = findings(clone / "results" / "tables")
+        keep_findings(clone / "results", FINDINGS)
         subprocess.run([".venv/bin/python", "tests/tiny_models.py"], cwd=clone, check=True)
         facts["tiny_run_seconds"] = round(_run(clone, "--configfile", "config/tiny.yaml")[0])
     text = HEAD + yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
@@ -81,6 +85,16 @@ def findings(tables: Path) -> dict[str, Any]:
         "gain_p_adjusted": float(f"{gain['p_adjusted']:.1g}"),
         "gain_prompts": int(gain["n"]),
     }
+
+
+def keep_findings(results: Path, kept: Path) -> None:
+    """Keep the sentences that a finished run found, for README.
+
+    Args:
+        results: its folder `results`.
+        kept: where its findings.json is copied to.
+    """
+    shutil.copyfile(results / "findings.json", kept)
 
 
 def machine() -> str:

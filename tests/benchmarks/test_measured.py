@@ -1,12 +1,15 @@
 """What benchmarks write for README and docs: the table of `make bench`, the findings of the default run."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import yaml
+from internal_physics.docs.measured import findings as shown_findings
 from internal_physics.docs.measured import rows as measured_rows
+from internal_physics.docs.pages import FINDINGS as PAGES_FINDINGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,3 +63,14 @@ def test_findings_are_read_from_the_tables_of_the_run(tmp_path, monkeypatch):
         "gain_p_adjusted": 0.001,
         "gain_prompts": 102,
     }
+
+
+def test_the_findings_of_the_run_are_kept_and_shown_as_they_were_written(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.default_run import FINDINGS, keep_findings
+
+    assert FINDINGS == ROOT / PAGES_FINDINGS  # where `make docs` reads them
+    (tmp_path / "findings.json").write_text('[{"sentence": "On the set a_b*, x < y."}, {"sentence": "So."}]')
+    keep_findings(tmp_path, tmp_path / "kept.json")
+    found = json.loads((tmp_path / "kept.json").read_text(encoding="utf-8"))
+    assert shown_findings(found) == "1. On the set a\\_b\\*, x \\< y.\n2. So.\n"

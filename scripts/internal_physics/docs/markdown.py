@@ -1,5 +1,6 @@
-"""Tables in Markdown."""
+"""Tables and text in Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -31,3 +32,8 @@ def code(text: str) -> str:
 def codes(texts: Iterable[str]) -> str:
     """A list of names in the font of code."""
     return ", ".join(map(code, texts))
+
+
+def literal(text: str) -> str:
+    """Text that Markdown shows as it is: characters that it would read as markup are escaped."""
+    return re.sub(r"([\\`*_<\[])", r"\\\1", text)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from internal_physics.docs.markdown import table
+from internal_physics.docs.markdown import literal, table
 
 _MINUTE = 60  # seconds; and minutes of an hour
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -80,10 +80,16 @@ def default_run(facts: Mapping[str, Any]) -> str:
     return f"Measured on {run['machine']} ({run['date']}):\n\n" + table(["what", "measured"], rows_of_table)
 
 
-def makers(facts: Mapping[str, Any]) -> dict[str, Callable[..., str]]:
-    """The makers of pages that show measured values."""
+def findings(found: Sequence[Mapping[str, Any]]) -> str:
+    """The findings of a run (its findings.json) as a numbered list."""
+    return "".join(f"{number}. {literal(row['sentence'])}\n" for number, row in enumerate(found, 1))
+
+
+def makers(facts: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> dict[str, Callable[..., str]]:
+    """The makers of pages that show measured values, and what the default run found."""
     return {
         "measured": partial(value, facts),
         "measured-table": partial(rows, facts),
         "default-run": partial(default_run, facts),
+        "findings": partial(findings, found),
     }

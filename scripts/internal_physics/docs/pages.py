@@ -1,5 +1,6 @@
 """Which pages there are, and which makers their generated parts may name."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from internal_physics.docs.marks import Makers
 from internal_physics.ground.strict_yaml import load_yaml
 
 MEASURED = "docs/measured"
+FINDINGS = f"{MEASURED}/findings.json"  # of the default run
 
 
 def pages(root: Path) -> list[Path]:
@@ -19,6 +21,7 @@ def pages(root: Path) -> list[Path]:
 def makers(root: Path) -> Makers:
     """Name -> maker, for the pages of a repository."""
     facts = {path.stem: load_yaml(path) for path in sorted((root / MEASURED).glob("*.yaml"))}
+    found = json.loads((root / FINDINGS).read_text(encoding="utf-8"))
     facts["estimates"] = estimates.estimates(facts["scale"])
     large_study: dict[str, Callable[..., str]] = {
         "estimated-storage": partial(estimates.storage, facts["scale"]),
@@ -26,4 +29,4 @@ def makers(root: Path) -> Makers:
     }
     of_code = code.makers(root) | example.makers()
     of_run = options.makers(root / "config.yaml") | families.makers()
-    return measured.makers(facts) | architectures.makers(root) | large_study | of_code | of_run
+    return measured.makers(facts, found) | architectures.makers(root) | large_study | of_code | of_run
