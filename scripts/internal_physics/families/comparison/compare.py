@@ -115,9 +115,9 @@ def _measure_rows(changes: Mapping[str, tuple[float, float, float]], p: float, s
         elif status == OK and not (math.isfinite(low) and math.isfinite(high)):
             own = "no interval: it is undefined on some resamples"
         has_interval = math.isfinite(low) and math.isfinite(high)
-        ends = {"ci_low": low, "ci_high": high, "p": p if measure == _TESTED else math.nan}
-        ends["interval_status"] = OK if has_interval else own
-        yield {"measure": measure, "value": value, **ends, "status": own}
+        ends = {"ci_low": low, "ci_high": high, "interval_status": OK if has_interval else own}
+        tested = p if measure == _TESTED else math.nan
+        yield {"measure": measure, "value": value, **ends, "p": tested, "status": own}
 
 
 def _prompt_status(mask: np.ndarray) -> str:
