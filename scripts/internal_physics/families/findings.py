@@ -41,7 +41,8 @@ def find(
     """
     names = {name for needed in modules.values() for name in needed}
     found = gather(modules, {name: read_table(paths[name], descriptions[name]) for name in names}, confidence_level)
-    n_rows, n_flagged = ({name: count(path) for name, path in paths.items()} for count in (count_rows, count_flagged))
+    n_rows = {name: count_rows(path) for name, path in paths.items()}
+    n_flagged = {name: count_flagged(path, descriptions[name].by_definition) for name, path in paths.items()}
     flagged = flagged_finding(n_rows, n_flagged)
     return [*found, *([flagged] if flagged else [])][:MAX_FINDINGS]
 

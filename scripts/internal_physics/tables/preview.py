@@ -70,13 +70,13 @@ def read_previews(
     }
 
 
-def count_flagged(path: str | Path) -> int:
-    """Rows of a table's Parquet file whose status is not "ok".
+def count_flagged(path: str | Path, by_definition: Sequence[str] = ()) -> int:
+    """Rows of a table's Parquet file whose status is an alarm (`is_flagged`).
 
     Raises:
         StoreError: naming the file that cannot be read.
     """
-    return sum(int((chunk["status"] != OK).sum()) for chunk in read_chunks(path, ["status"]))
+    return sum(int(is_flagged(chunk["status"], by_definition).sum()) for chunk in read_chunks(path, ["status"]))
 
 
 def _preview(path: str | Path, table: Table, n_rows: int) -> Preview:

@@ -22,3 +22,4 @@ def test_a_clean_run_has_no_such_sentence():
 def test_flagged_rows_of_a_file_are_counted(tmp_path):
     pd.DataFrame({"status": ["ok", "one prompt", "ok", "no value"], "value": 1.0}).to_parquet(tmp_path / "t.parquet")
     assert count_flagged(tmp_path / "t.parquet") == 2
+    assert count_flagged(tmp_path / "t.parquet", ["no value"]) == 1

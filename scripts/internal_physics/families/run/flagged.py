@@ -7,11 +7,11 @@ from internal_physics.ground.words import plural
 
 
 def flagged_finding(n_rows: Mapping[str, int], n_flagged: Mapping[str, int]) -> Finding | None:
-    """How many rows have another status than "ok", and in which table most of them are; None where none has.
+    """How many rows carry a remark that is an alarm, and in which table most of them are; None where none does.
 
     Args:
         n_rows: rows of each table of the run.
-        n_flagged: those of them with a remark.
+        n_flagged: those of them with such a remark; numbers that do not exist by definition are none.
     """
     total = sum(n_flagged.values())
     if total == 0:
