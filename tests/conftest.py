@@ -1,4 +1,4 @@
-"""Fixtures that several test files share. Tests never ask a hub, and never compete for the cores with one another."""
+"""Fixtures that several test files share. Tests never use a model hub and do not compete for cores."""
 
 import os
 
@@ -46,7 +46,7 @@ def smollm2() -> Path:
 
 
 def _fetch_into(folder: Path, source) -> None:
-    """Under a temporary name, then renamed: a test run that dies leaves no half snapshot."""
+    """Under a temporary name, then renamed, so that an aborted test run leaves no incomplete snapshot."""
     from internal_physics.models.fetch import fetch
 
     (CACHE.parent / ".gitignore").write_text("*\n")

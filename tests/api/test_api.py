@@ -143,7 +143,7 @@ def test_a_snapshot_of_the_workflow_is_loaded_in_place(folder, trace, tmp_path):
 
 
 def test_a_folder_is_read_in_place(folder, trace, monkeypatch):
-    """Not a byte of it is written anywhere, be it linked or copied."""
+    """Nothing is copied or linked."""
     monkeypatch.setattr("internal_physics.api.loading.fetch", lambda *_: pytest.fail("fetched"))
     monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: pytest.fail("a temporary folder"))
     before = {path.name: path.stat().st_mtime_ns for path in folder.parent.rglob("*")}
@@ -239,7 +239,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones():
 
 
 def test_a_metric_needs_no_torch():
-    """In a process of its own: what a fresh interpreter loads."""
+    """In a separate process, to see what a fresh interpreter loads."""
     code = "import sys, internal_physics as ip; assert callable(ip.metrics.ec); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), check=False)
     assert done.returncode == 0, done.stderr

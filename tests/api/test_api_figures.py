@@ -1,4 +1,4 @@
-"""Figures in Python: on tables and traces, with the user's settings, and one colour a model whoever is drawn."""
+"""Figures in Python: on tables and traces, with the user's settings, and a fixed colour for each model."""
 
 import inspect
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a new user gets wrong in Python is refused in words: what was found, where, and what was expected."""
+"""Mistakes of a new user in Python: the message says what was found, where, and what was expected."""
 
 import inspect
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""Options as people write them: usual spellings are understood, and what is not is refused with what there is."""
+"""Options as people write them: usual spellings are understood, others are refused with the known ones."""
 
 import json
 
@@ -166,7 +166,7 @@ def test_a_value_that_is_not_text_is_refused(model, prompts):
 
 
 def test_an_error_names_what_the_user_gave(tmp_path):
-    """Not a temporary folder that is gone by the time it is read."""
+    """Not a temporary folder, which no longer exists when the message is read."""
     given = save_snapshot(tmp_path / "mine")
     config = json.loads((given / "config.json").read_text())
     (given / "config.json").write_text(json.dumps(config | {"pad_token_id": 500}))

@@ -109,7 +109,7 @@ class TestGenerate:
         for _ in range(4):
             text += ip.generate(model, text, max_new_tokens=1)
         new = ip.generate(model, TEXT, max_new_tokens=4)
-        assert new.replace(" ", "") == text.removeprefix(TEXT)  # this tokenizer decodes with blanks between letters
+        assert new.replace(" ", "") == text.removeprefix(TEXT)  # this tokenizer puts spaces between letters
         assert len(new) == 7
 
     def test_steering_acts_on_the_text_as_it_does_in_a_record(self, model):

@@ -1,4 +1,4 @@
-"""The sweep over the model classes of transformers: what the most used ones were able to do, they still are."""
+"""The sweep over the model classes of transformers: the most used ones must not do less than before."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def by_key(rows):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What the most used classes do now; a process of its own forks before torch has threads."""
+    """Results of the most used classes, from a separate process that forks before torch has threads."""
     path = tmp_path_factory.mktemp("sweep") / "found.json"
     command = [sys.executable, "-m", "benchmarks.architectures", "--only", *MOST_USED, "--workers", "1"]
     done = subprocess.run([*command, "--write", path], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What benchmarks write for README and docs: the table of `make bench`, the findings of the default run."""
+"""Numbers that the benchmarks write for README and docs: the table of `make bench`, the findings of the default run."""
 
 import json
 import subprocess

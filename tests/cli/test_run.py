@@ -1,4 +1,4 @@
-"""Verb `run`: refusals before any work, the time left, and the last words of a failed or interrupted run."""
+"""Command `run`: refusals before any work, the time left, and the end of a failed or interrupted run."""
 
 import os
 import signal

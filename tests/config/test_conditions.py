@@ -1,4 +1,4 @@
-"""Conditions and tasks in the config: who runs what, and what is refused with its place before any work."""
+"""Conditions and tasks in the config: which models run which sets, and what is refused before any work."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Provenance: what made a run, enough to replay it, and nothing about who ran it."""
+"""Provenance: everything needed to repeat a run, and nothing about the person who ran it."""
 
 import getpass
 import platform

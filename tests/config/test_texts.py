@@ -1,4 +1,4 @@
-"""How texts become tokens: a model's options, a prompt set's own before them, and chats where there can be none."""
+"""How texts become tokens: options of a model, those of a prompt set, which come first, and invalid ones."""
 
 import pytest
 from internal_physics.config.load import load_config

@@ -1,4 +1,4 @@
-"""Code blocks of Markdown pages, each with what the page says of its test in a comment above it.
+"""Code blocks of Markdown pages, each with the comment above it that says how it is tested.
 
 <!-- test: dry run, because it downloads a model -->
 <!-- test: not run, because it needs a cluster -->
@@ -44,7 +44,7 @@ def read_snippets(page: Path) -> list[Snippet]:
     """All code blocks of a page that are written by hand.
 
     Raises:
-        ValueError: for a note on a test that is not understood or gives no reason.
+        ValueError: for a comment on a test that is not understood or gives no reason.
     """
     found = []
     text = handwritten(page.read_text(encoding="utf-8"))  # generated blocks show files, which have tests of their own

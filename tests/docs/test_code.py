@@ -1,4 +1,4 @@
-"""Sections of example files: shown on the page, left out of a repository that has not come to their step."""
+"""Sections of example files: shown on the page, and left out of a repository before their step."""
 
 from pathlib import Path
 

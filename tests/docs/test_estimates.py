@@ -1,4 +1,4 @@
-"""Estimates for a large study: what they count is what a small model of the same kind records and tables."""
+"""Estimates for a large study: their counts equal those of a small model of the same kind."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Generated parts of pages: what is written between the marks, and what is refused."""
+"""Generated parts of pages: the text between the marks, and invalid marks."""
 
 import pytest
 from internal_physics.docs.markdown import table

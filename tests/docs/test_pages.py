@@ -1,4 +1,4 @@
-"""README and docs: generated parts are fresh, links and images are there, the site builds and asks no other host."""
+"""README and docs: generated parts are up to date, links and images exist, the site builds and loads nothing else."""
 
 import re
 import runpy
@@ -47,7 +47,7 @@ def prose(text):
 
 @every_page
 def test_no_number_that_can_age_is_written_by_hand(page):
-    if page.name == "CHANGELOG.md":  # a history: what it says was true at its time
+    if page.name == "CHANGELOG.md":  # a history: its numbers were true at their time
         return
     assert [found[0] for found in COUNTED.finditer(prose(page.read_text(encoding="utf-8")))] == []
 
@@ -99,7 +99,7 @@ def build(folder):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """What the site is built from, in a folder of its own."""
+    """A copy of the sources of the site."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy2(ROOT / "mkdocs.yml", folder)
     shutil.copytree(DOCS, folder / "docs")

@@ -1,4 +1,4 @@
-"""Options: declared once, in dataclasses whose docstrings say what they mean."""
+"""Options: declared once, in dataclasses whose docstrings hold their meanings."""
 
 import difflib
 from dataclasses import dataclass

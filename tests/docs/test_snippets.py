@@ -1,4 +1,4 @@
-"""Every command, config and Python block of README and docs does what it says, here with tiny models."""
+"""Every command, config and Python block of README and docs works, here with tiny models."""
 
 import shlex
 import shutil
@@ -53,7 +53,7 @@ def test_a_block_that_is_not_run_gives_a_reason(tmp_path):
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A copy of the repository with the models and configs that the pages take for granted."""
+    """A copy of the repository with the models and configs that the pages assume."""
     tree = copy_working_tree(tmp_path_factory.mktemp("commands") / "tree")
     for name in ("Makefile", "requirements.lock", "pyproject.toml", "mkdocs.yml"):
         shutil.copy2(ROOT / name, tree.path(name))
@@ -72,7 +72,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder in which the names that the pages use are there: a small model, a record, a table."""
+    """A folder with everything that the pages name: a small model, a record, a table."""
     import internal_physics as ip
     import torch
     import transformers

@@ -1,4 +1,4 @@
-"""One figure per prompt set, each under its own name: names that end alike must not take each other's files."""
+"""One figure per prompt set, each under its own name: names with equal endings must not share files."""
 
 import sys
 from types import ModuleType

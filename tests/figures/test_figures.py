@@ -1,4 +1,4 @@
-"""Figures: what is drawn, what is left out and said so, what fits on the page, and equal bytes on every run."""
+"""Figures: what is drawn, what is left out and named, that it fits on the page, and equal bytes on every run."""
 
 import itertools
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic_tables import MODELS, make_tables
 
-# ---- what fits ----------------------------------------------------------------------------------------------
+# ---- layout -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_models", [1, 2, 4, 8])

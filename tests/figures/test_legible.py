@@ -1,4 +1,4 @@
-"""Characters that the figures' font lacks: written as numbers in every place of a figure, so that labels stay apart."""
+"""Characters that the figures' font lacks: written as numbers everywhere in a figure, so that labels stay different."""
 
 import unicodedata
 import warnings
@@ -89,7 +89,7 @@ def test_every_text_of_a_figure_can_be_read(tmp_path):
         style.save(figure, [tmp_path / "x.png", tmp_path / "x.svg"])
     texts = [text.get_text() for text, _ in visible_texts(figure)]
     assert not [text for text in texts if "日本" in text or "中国" in text]
-    assert sum("⟨65E5 672C⟩" in text.replace("\n", " ") for text in texts) == 7  # as often as it was put there
+    assert sum("⟨65E5 672C⟩" in text.replace("\n", " ") for text in texts) == 7  # as often as it was drawn
     assert sum("⟨4E2D 56FD⟩" in text.replace("\n", " ") for text in texts) == 6
     assert NOTE in style.notes_of(figure)
 

@@ -1,4 +1,5 @@
-"""Checkpoints: every file of a model's folder, and GGUF. A result is that of transformers on the same damaged files."""
+"""Checkpoints: every file of a model's folder, and GGUF. A result must equal that of transformers on the same damaged
+files."""
 
 import json
 import math
@@ -115,7 +116,7 @@ NUMBERS = (*(f"llama.{name}" for name in NUMBERS), "tokenizer.ggml.bos_token_id"
 
 @st.composite
 def _gguf_meaning(draw, content):
-    """One or two whole numbers of the metadata, or the shape, type or place of a tensor, are others."""
+    """Change one or two whole numbers of the metadata, or the shape, type or place of a tensor."""
     found = bytearray(content)
     for _ in range(draw(st.integers(1, 2))):
         name = draw(st.sampled_from([*NUMBERS, "token_embd.weight", "blk.0.attn_q.weight"])).encode()

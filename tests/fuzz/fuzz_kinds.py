@@ -39,7 +39,7 @@ class Kind:
 def outcome(kind: Kind, path: Path, damaged: bytes) -> str:
     """Write the damaged content to `path` and read it: a result, or a UserError that names the file.
 
-    Any other exception passes, and so does an AssertionError of `read`: a wrong result.
+    Any other exception is not caught, nor is an AssertionError of `read`, which means a wrong result.
     """
     path.write_bytes(damaged)
     refusal = _refusal(kind, path)

@@ -1,7 +1,7 @@
-"""What the workflow keeps: records, their listings, tables, manifests of snapshots. What changed is refused.
+"""Files that the workflow keeps: records, their listings, tables, manifests of snapshots. Damage is refused.
 
-A record has a checksum for every page of numbers and one for its metadata, so that no damage reads as other numbers. A
-listing, a manifest and a table say what they say: a name that was changed in one is read as it is written there.
+A record has a checksum for every page of numbers and one for its metadata, so damage is never read as other numbers. A
+listing, a manifest and a table have no checksum of their text: a name that was changed in one is read as it is written.
 """
 
 import json
@@ -34,7 +34,7 @@ def _make_record(folder):
 
 
 def _read_record(path):
-    """All of it, which then is what was written, to the last bit."""
+    """Read everything; it must equal what was written, to the last bit."""
     trace = read_trace(path)
     assert trace.info == TRACE.info
     assert list(trace.tensors) == list(TRACE.tensors)
@@ -107,7 +107,7 @@ def _plain(values):
 
 
 def _as_read(column, name):
-    """Of a column of another type, its values as text or as numbers."""
+    """The values of a column of another type, as text or as numbers."""
     kind = str if TABLE.types[name] == "str" else float
     return [None if value is None else kind(value) for value in column.to_pylist()]
 

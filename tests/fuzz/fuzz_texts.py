@@ -78,7 +78,7 @@ def _read_config(path):
 
 
 def _require_kept(given, kept):
-    """Every value of the file is in the checked config, unless it has another spelling there (dtypes)."""
+    """Every value of the file must be in the checked config, except for another spelling (dtypes)."""
     for key, value in given.items():
         if isinstance(value, dict):
             _require_kept(value, kept[key])

@@ -1,4 +1,5 @@
-"""Many more damaged files than the tests try: `python tests/fuzz/run.py N [KIND …]` prints what came of each kind."""
+"""Try many more damaged files than the tests: `python tests/fuzz/run.py N [KIND …]` prints the outcomes of each
+kind."""
 
 import collections
 import sys
@@ -11,7 +12,7 @@ sys.path[:0] = [str(ROOT / "scripts"), *(str(ROOT / "tests" / name) for name in 
 
 
 def run(kind, n_examples):
-    """Outcomes of one kind: how many of each, and one traceback for each place that raised what is no UserError."""
+    """Outcomes of one kind: how many of each, and one traceback for each place that raised anything but a UserError."""
     from fuzz_kinds import outcome, strategy
     from hypothesis import HealthCheck, Phase, given, settings
 

@@ -1,7 +1,7 @@
-"""Damaged files of every kind: a right result or a UserError that names the file, nothing else.
+"""Damaged files of every kind give either a correct result or a UserError that names the file.
 
-Examples are few and the same in every run. Many more: `FUZZ_EXAMPLES=2000 pytest tests/fuzz`, or tests/fuzz/run.py,
-which tries new ones each time and counts what came of them.
+The examples are few and the same in every run. For many more, use `FUZZ_EXAMPLES=2000 pytest tests/fuzz`, or
+tests/fuzz/run.py, which tries new ones each time and counts the outcomes.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a GPU computes against what the CPU computes, and quantised kernels against the weights they hold."""
+"""Results of a GPU against those of the CPU, and quantised kernels against their de-quantised weights."""
 
 import bitsandbytes as bnb
 import internal_physics as ip
@@ -27,7 +27,7 @@ def snapshots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
-    """A Llama whose sizes bitsandbytes takes: blocks of 64 weights share a scale."""
+    """A Llama with sizes that bitsandbytes accepts: blocks of 64 weights share a scale."""
     folder = tmp_path_factory.mktemp("wide") / "llama"
     torch.manual_seed(0)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4}

@@ -8,8 +8,8 @@ from workflow_runs import CONFIG, MODELS, SETS, TABLES, Tree, copy_working_tree
 
 # Seen: see BATCHED. A score divides by small differences of such numbers.
 SCORE = 1e-3
-# The end of a BCa interval over three or four prompts: resamples that equal the estimate lie on either side of it by
-# rounding alone. Seen: 0.08.
+# The end of a BCa interval over three or four prompts: rounding alone decides on which side of the estimate equal
+# resamples lie. Seen: 0.08.
 INTERVAL = 0.3
 STATISTICS = ("scores", "prompts", "layers", "spectra", "thermodynamics", "information")
 

@@ -1,4 +1,4 @@
-"""The import closure: all that a piece of code reaches, nothing else, read from source without running it."""
+"""The import closure: exactly the modules that a file reaches, read from source without running it."""
 
 import pytest
 from internal_physics.ground import closure
@@ -7,7 +7,7 @@ from internal_physics.ground.closure import ROOT, library_files, script_files
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """An empty package in place of the library; returns a function that writes its files."""
+    """Replace the library by an empty package; returns a function that writes its files."""
     monkeypatch.setattr(closure, "ROOT", tmp_path)
 
     def write(**files):

@@ -1,4 +1,4 @@
-"""Whole files: there or not there, never shared by two writers, and nothing is left behind for good."""
+"""Files written atomically: complete or absent, never shared by two writers, and no remains."""
 
 import errno
 import multiprocessing
@@ -23,7 +23,7 @@ def _as_a_new_process():
 
 @pytest.fixture
 def ended():
-    """The number of a process that is no more."""
+    """The number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -58,7 +58,7 @@ class TestFile:
         assert names(tmp_path) == []
 
     def test_two_copies_of_a_job_do_not_write_into_the_same_file(self, tmp_path):
-        """Each of two processes writes letters of its own, slowly; at every moment the file is of one of them."""
+        """Two processes slowly write different letters; at every moment the file is entirely from one of them."""
         path, size = tmp_path / "x", 1000
         context = multiprocessing.get_context("fork")
         copies = [context.Process(target=write_slowly, args=(path, letter, size)) for letter in "ab"]

@@ -1,4 +1,4 @@
-"""The library's folders import one way, what reads records needs no torch, and importing a package runs nothing."""
+"""The library's folders import one way, code that reads records needs no torch, and packages run nothing on import."""
 
 import ast
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_no_import_runs_upward(folder):
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=name_of)
 def test_a_package_runs_nothing_when_it_is_imported(path):
-    """Its `__init__` is in the closure of every module below it, so that code in it would make all of them stale."""
+    """Its `__init__` is in the closure of every module below it, so code in it would make all of them stale."""
     (docstring, *code) = ast.parse(path.read_text(encoding="utf-8")).body
     assert isinstance(docstring, ast.Expr)
     assert isinstance(docstring.value, ast.Constant)
@@ -81,7 +81,7 @@ def test_a_package_runs_nothing_when_it_is_imported(path):
 class TestTorch:
     @pytest.mark.parametrize("folder", LIGHT)
     def test_modules_that_read_records_do_not_import_torch(self, folder):
-        """Neither by itself nor through a module that it imports, not even inside a function."""
+        """Neither directly nor through imported modules, not even inside a function."""
         modules = [path for path in FILES if folder_of(name_of(path)) == folder and path.name != "__init__.py"]
         with_torch = {name_of(path) for path in modules if reaches_heavy(path)}
         assert with_torch == {name for name in WITH_TORCH if folder_of(name) == folder}

@@ -1,4 +1,4 @@
-"""The frame around a job: a log that says what ran, plain messages for users, tracebacks for us, no secrets."""
+"""The frame around a job: a log of what ran, plain messages for users, tracebacks for developers, no secrets."""
 
 import logging
 import warnings

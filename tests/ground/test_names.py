@@ -1,4 +1,4 @@
-"""Names: any that a file can have, also those that readers of CSV take for missing values, truth values or numbers."""
+"""Names: any valid file name, including those that CSV readers take for missing values, truth values or numbers."""
 
 import pytest
 from internal_physics.ground.names import NAME

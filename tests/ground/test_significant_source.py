@@ -1,4 +1,4 @@
-"""What of a source file its checksum sees: all code; no docstring, comment or blank line. Over the whole library."""
+"""The checksum of a source file covers all code, but no docstring, comment or blank line. Over the whole library."""
 
 import ast
 import io
@@ -36,7 +36,7 @@ def with_other_docstrings(text):
 
 
 def with_other_comments(text):
-    """No comment that was there, one after every statement, one and a blank line before it."""
+    """Without the original comments, with one after every statement, and one and a blank line before it."""
     lines = text.split("\n")
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     for token in reversed(tokens):

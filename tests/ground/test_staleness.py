@@ -1,8 +1,8 @@
 """Stale means stale: a change in one file of the library makes exactly these jobs stale, and no others.
 
 A job's parameter `code` is a checksum over the import closure of its script and of the modules that this loads by
-name (that the rules pass it is tested in tests/rules, and under a real Snakemake in tests/workflow). What is stale by
-itself is listed here; what is drawn or computed from the new files of a stale job follows by Snakemake's own rule.
+name (that the rules pass it is tested in tests/rules, and under a real Snakemake in tests/workflow). Only jobs that are
+stale by their own code are listed here; jobs that use their outputs become stale through Snakemake.
 Labels: a rule's name; "metric:isf", "table:isf_spectra" and "figure:radar" where one rule serves several.
 """
 
@@ -58,7 +58,7 @@ STALE = {
     "families/information/decided.py": {"decided"},
     "families/residual_gain/hypothesis_tests.py": {"hypotheses"},
     "families/information/information_package.py": {"information_package"},
-    # Columns and their words: what writes or reads these tables, and what knows all tables.
+    # Columns: jobs that write or read these tables, and those that know all tables.
     "families/gradient_flow/tables.py": {"table:isf_spectra", *figures("isf_spectrum"), *REPORTING},
     "families/scores/tables.py": {
         *("collect", "normalize", "correlate"),
@@ -98,11 +98,11 @@ STALE = {
     "families/thermodynamics/figures/weights.py": figures(*OF_WEIGHTS, "singular_spectra"),
     "figures/style.py": {*FIGURES, "information_package"},
     "figures/internal_physics.mplstyle": {*FIGURES, "information_package"},
-    # What families say of themselves.
+    # Descriptions of families.
     "families/registry.py": REPORTING,
     "families/family.py": REPORTING,
     **dict.fromkeys((f"families/{family.name}/family.py" for family in registry.FAMILIES), REPORTING),
-    # Records: a metric reads them, no table or figure does.
+    # Records: metrics read them, tables and figures do not.
     "records/store.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
     "records/trace.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
     "tables/measure.py": FROM_RECORDS,
@@ -119,14 +119,14 @@ STALE = {
     "statistics/matched.py": {"model_pairs", "compare"},
     "statistics/family_wise.py": {"findings"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
-    "ground/status.py": {  # "ok" marks rows: no figure, and nothing that records or fetches
+    "ground/status.py": {  # "ok" marks rows; figures and jobs that record or fetch do not use it
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
         *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,
     "ground/closure.py": set(),
-    # Between the parts of the workflow, and beside it.
+    # Modules between the parts of the workflow, and outside it.
     "families/pairs/findings.py": {"findings"},
     "report/build.py": {"report"},
     "report/summary.py": {"report"},
@@ -153,7 +153,7 @@ def test_a_change_makes_exactly_these_jobs_stale(file):
 
 
 def test_a_new_family_makes_no_job_of_another_one_stale():
-    """The files that a new family is named in: of those that compute, draw or record nothing reaches them."""
+    """No job that computes, draws or records reaches the files in which a new family is named."""
     for file in ("families/registry.py", "plan/run_plan.py", "exports.py", "metrics.py", "docs/pages.py"):
         assert {label for label in ALL if file in reached(label)} <= REPORTING
 

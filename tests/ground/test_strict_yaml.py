@@ -1,4 +1,4 @@
-"""Strict YAML: a key given twice is refused wherever it stands; merges and their overrides stay allowed."""
+"""Strict YAML: a repeated key is refused anywhere; merges and their overrides are allowed."""
 
 import pytest
 from internal_physics.ground.errors import ConfigError

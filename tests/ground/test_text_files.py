@@ -1,4 +1,4 @@
-"""Text files: read whole, or refused in words, whatever the file system says."""
+"""Text files: read completely, or refused in plain words whatever the error of the file system."""
 
 import errno
 import os
@@ -62,7 +62,7 @@ def test_a_file_without_permission_to_read(tmp_path, monkeypatch):
     def refuse(self):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # the tests may run as root, who may read everything
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # the tests may run as root, which may read everything
     error = refused(tmp_path / "t")
     assert error.what == "no permission to read it"
     assert error.todo == "change its permissions, or those of the folders above it"

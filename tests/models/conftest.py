@@ -1,4 +1,4 @@
-"""Fixtures of the tests of fetching: a folder to fetch from, and where its snapshot goes."""
+"""Fixtures of the tests of fetching: a folder to fetch from, and the place of its snapshot."""
 
 import pytest
 from fetched import FILES
@@ -6,7 +6,7 @@ from fetched import FILES
 
 @pytest.fixture
 def folder(tmp_path):
-    """A model's folder as somebody else made it."""
+    """A model's folder as made by another program."""
     (tmp_path / "theirs").mkdir()
     for name, content in FILES.items():
         (tmp_path / "theirs" / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Which files of a folder count: those that loading uses, and no others."""
+"""Which files of a folder count: only those that loading uses."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def names(files):
 
 
 def shard(folder, *files):
-    """Put the weights into shards instead."""
+    """Store the weights in shards instead."""
     (folder / "model.safetensors").unlink()
     for i, file in enumerate(files):
         write_safetensors(folder / file, **{f"t{i}": [4]})
@@ -91,7 +91,7 @@ def test_code_of_the_model_counts_if_it_is_trusted(folder):
 
 
 def test_an_adapter_beside_a_model_counts(folder):
-    """Loading refuses it; a snapshot that left it out would not."""
+    """Loading refuses an adapter; it would not notice one that the snapshot left out."""
     (folder / "adapter_config.json").write_text("{}")
     assert "adapter_config.json" in names(used_files(folder))
 
@@ -120,7 +120,7 @@ def test_weights_named_by_the_config(folder):
 
 
 def test_weights_are_those_that_transformers_loads(tmp_path):
-    """With decoys beside them, a model in shards is what transformers makes of the folder, tensor by tensor."""
+    """With decoys beside them, sharded weights equal those that transformers loads from the folder."""
     folder = save_snapshot(tmp_path / "m")
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
     (folder / "model.safetensors").unlink()

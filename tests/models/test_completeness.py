@@ -1,4 +1,4 @@
-"""The loaded model against its files: what is left over, made anew, of another shape or stored twice is named."""
+"""The loaded model against its files: unused, new, repeated tensors and those of another shape are named."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def saved(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def change(saved, tmp_path):
-    """A copy of a saved model, with tensors added or replaced; None takes one away."""
+    """A copy of a saved model, with tensors added or replaced; None removes one."""
 
     def make(name: str, tensors: dict[str, torch.Tensor | None] | None = None, **config: object) -> Path:
         folder = Path(shutil.copytree(saved / name, tmp_path / name))
@@ -57,7 +57,7 @@ def refusal(folder: Path, name: str = "llama") -> UserError:
     return error.value
 
 
-# --- what is left over -----------------------------------------------------------------------------
+# --- unused tensors --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_biases_that_the_config_forgets_are_refused(tmp_path):
     assert "does not use 12 tensors (model.layers.0.self_attn.k_proj.bias, " in refusal(tmp_path).what
 
 
-# --- what holds no weights, or is computed again ---------------------------------------------------
+# --- buffers and tensors that are computed again ---------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -119,7 +119,7 @@ def test_a_model_saved_by_transformers_is_complete(saved, name):
     "name", ["gpt2", "llama_tied", "gpt_neox", "falcon", "bloom", "opt", "gemma2", "phi3", "qwen3", "bert", "roberta"]
 )
 def test_a_model_saved_in_shards_and_pickles_is_complete_too(saved, tmp_path, name, form):
-    """Tied and untied heads among them; all classes of transformers 5.23 were tried once, none was refused wrongly."""
+    """With tied and untied heads. Tried once with all classes of transformers 5.23: none was refused by mistake."""
     module = load(saved / name, name).module
     folder = Path(shutil.copytree(saved / name, tmp_path / "source"))
     (folder / "model.safetensors").unlink()
@@ -159,14 +159,14 @@ def test_a_weight_named_like_a_mask_buffer_is_refused(change):
 
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_further_heads_of_the_pretraining_of_a_masked_model_are_accepted(change, name):
-    """As in the published checkpoints: a pooler, and a head that tells whether one sentence follows another."""
+    """As in the published checkpoints: a pooler, and a head that predicts whether one sentence follows another."""
     extra = {f"{name}.pooler.dense.weight": torch.randn(32, 32), f"{name}.pooler.dense.bias": torch.randn(32)}
     if name == "bert":
         extra |= {"cls.seq_relationship.weight": torch.randn(2, 32), "cls.seq_relationship.bias": torch.randn(2)}
     load(change(name, extra), name)
 
 
-# --- what is made anew, of another shape, stored twice, damaged ------------------------------------
+# --- new tensors, other shapes, repeated and damaged tensors ---------------------------------------
 
 
 @pytest.mark.parametrize("lost", ["model.norm.weight", "lm_head.weight", "model.layers.2.self_attn.v_proj.weight"])

@@ -1,4 +1,4 @@
-"""Fetching: a source becomes a verified snapshot, or a sentence that says what is wrong with it and what to do."""
+"""Fetching: a source becomes a verified snapshot, or a message says what is wrong with it and what to do."""
 
 import os
 
@@ -120,7 +120,7 @@ class TestRemoteCode:
 
 
 class Opens:
-    """What an unsafe pickle does when it is loaded."""
+    """Code that an unsafe pickle runs when it is loaded."""
 
     def __init__(self, path):
         self.path = path

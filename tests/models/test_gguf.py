@@ -1,4 +1,4 @@
-"""GGUF files: those that transformers reads become snapshots; the others are refused in words that name the file."""
+"""GGUF files: those that transformers reads become snapshots; others are refused with the name of the file."""
 
 import struct
 
@@ -178,7 +178,7 @@ def test_an_impossible_header(whole, tmp_path, old, new, what):
         (b"blk.1.ffn_up.weight", b"blk.1.ffn_uq.weight", "it lacks model.layers.1.mlp.up_proj.weight"),
         (b"blk.1.attn_norm.weight", b"blk.3.attn_norm.weight", "it lacks model.layers.1.input_layernorm.weight"),
         (b"token_embd.weight", b"token_embq.weight", "it lacks model.embed_tokens.weight"),
-        # Without it transformers takes the embedding for the head, and says nothing.
+        # Without it, transformers silently uses the embedding as the head.
         (
             b"\x0d\0\0\0\0\0\0\0output.weight",
             b"\x0d\0\0\0\0\0\0\0outpuq.weight",
@@ -202,7 +202,7 @@ def test_names_of_tensors(whole):
 
 
 class TestOtherFiles:
-    """A single file of weights is no model; what to name instead is said."""
+    """A single file of weights is not a model; the message says what to name instead."""
 
     @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "notes"])
     def test_a_file_of_a_model(self, tmp_path, name):

@@ -28,7 +28,7 @@ OTHERS = {
     "distilbert.transformer.layer.2.ffn.lin2.weight": "down",
     "model.layers.2.self_attn.qkv_proj.weight": "fused_qkv",
     "model.layers.2.mlp.gate_up_proj.weight": "fused_gate_up",
-    "model.layers.2.mlp.gate.weight": "other",  # a router of experts is no gate
+    "model.layers.2.mlp.gate.weight": "other",  # a router of experts is not a gate
     "model.layers.2.adapter.wonder.weight": "other",
 }
 

@@ -1,4 +1,4 @@
-"""The readout read lazily from a snapshot: the whole model's to the last bit, and loaded without the blocks."""
+"""The readout read lazily from a snapshot: equal to the whole model's to the last bit, loaded without blocks."""
 
 import numpy as np
 import pytest
@@ -150,7 +150,7 @@ def test_a_tensor_of_another_shape_is_named(tmp_path):
 @pytest.mark.parametrize("quantization", ["int8", "nf4", "fp4"])
 @pytest.mark.parametrize("name", ["llama", "bert"])
 def test_quantised_models_read_what_they_recorded(name, quantization, tmp_path):
-    """BERT's transform is a linear map outside the blocks: bitsandbytes packs it, and so does the readout."""
+    """BERT's transform is a linear map outside the blocks: bitsandbytes packs it, so the readout must too."""
     options = options_of(name, quantization=quantization)
     model = check_model(load_snapshot(saved(tmp_path, name), options)).model
     model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}

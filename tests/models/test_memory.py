@@ -1,4 +1,4 @@
-"""Memory: known from the headers of the weights before anything is loaded, close to what loading takes."""
+"""Memory: estimated from the headers of the weights before loading, and close to the real need."""
 
 import json
 import shutil
@@ -77,7 +77,7 @@ def test_shards_are_added_up_and_no_weight_is_read(tmp_path):
 
 def test_the_total_is_that_of_the_libraries_plus_the_larger_of_loading_and_recording(snapshots):
     estimate = estimate_memory(snapshots["llama"], "float32", "none")
-    assert estimate.loading == 0  # it is used where it lies
+    assert estimate.loading == 0  # it is used in place
     assert estimate.recording > estimate.weights / 2
     assert estimate.total == LIBRARY_BYTES + estimate.recording
     converted = estimate_memory(snapshots["llama"], "float64", "none", Pass(0, 0))
@@ -85,12 +85,12 @@ def test_the_total_is_that_of_the_libraries_plus_the_larger_of_loading_and_recor
     assert converted.total == LIBRARY_BYTES + converted.loading
     on_gpu = estimate_memory(snapshots["llama"], "float32", "none", gpu=True)
     assert on_gpu.total == estimate.total + CUDA_BYTES
-    assert estimate.job_mb == estimate.total_mb + 500  # Snakemake's own processes are counted to a job on a cluster
+    assert estimate.job_mb == estimate.total_mb + 500  # Snakemake's own processes in a cluster job
     assert estimate.total_mb * 1_000_000 >= estimate.total > (estimate.total_mb - 1) * 1_000_000
 
 
 def test_stored_types_count_instead_of_requested_ones(tmp_path):
-    """4-bit codes stay as they are stored; FP8 and MXFP4 become weights of dtype, and their scales vanish."""
+    """4-bit codes stay as they are stored; FP8 and MXFP4 become weights of dtype without scales."""
     codes = {"up.weight": ("U8", [128, 1]), "up.weight.absmax": ("F32", [4]), "norm.weight": ("F32", [64])}
     folder = quantised(tmp_path / "nf4", {"quant_method": "bitsandbytes", "load_in_4bit": True}, codes)
     assert estimate_memory(folder, "float32", "auto").weights == 128 + 4 * 4 + 64 * 4

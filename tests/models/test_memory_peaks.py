@@ -1,4 +1,4 @@
-"""The memory estimate against the peak that loading and recording really take, for every precision."""
+"""The memory estimate against the measured peak of loading and recording, for every precision."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from internal_physics.models.passes import largest_pass
 from safetensors.torch import load_file, save_file
 from tiny_models import build_tokenizer, save_snapshot
 
-# Matrices of 38 MB in float32: above what the C library keeps on its heap, and 260 MB in all, above the working memory.
+# Matrices of 38 MB in float32: more than the C library keeps on its heap; 260 MB in all, more than the
+# working memory.
 SIZES = {
     **{"hidden_size": 3072, "intermediate_size": 3072, "vocab_size": 3072, "num_hidden_layers": 1},
     **{"num_attention_heads": 24, "num_key_value_heads": 1},
@@ -72,7 +73,7 @@ def save_fp8(plain: Path, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def peaks(folders) -> dict[str, dict[str, float]]:
-    """Peaks of every case, in MB, each from a process of its own."""
+    """Peaks of every case, in MB, each from a separate process."""
     tiny = save_snapshot(folders / "tiny", "llama")
     cases = folders / "cases.json"
     cases.write_text(json.dumps([[str(folders / stored), options] for stored, options in CASES]))

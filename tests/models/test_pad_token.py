@@ -1,4 +1,4 @@
-"""A padding token that the model has no row for: refused in words where the model itself needs one."""
+"""A padding token without a row in the embedding: refused if the model itself needs one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A config that asks for more than its weights can be is refused before any of it is built."""
+"""A model config that needs more weights than its files can hold is refused before the model is built."""
 
 import json
 

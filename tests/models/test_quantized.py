@@ -2,7 +2,7 @@
 
 A 4-bit model multiplies by the de-quantised weight, so its gradient is that of a float model holding that weight.
 LLM.int8 rounds the activations as well, a step without a derivative: its gradient is the straight-through one,
-where rounding counts in the forward pass and not in the backward pass. Both are built here in plain autograd.
+which includes rounding in the forward pass but not in the backward pass. Both are built here in plain autograd.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ PROMPTS = {"short": (7, 9, 11), "repeats": (8, 20, 8, 40, 12, 8), "long": tuple(
 
 @pytest.fixture(scope="module")
 def tiny_snapshot(tmp_path_factory) -> Path:
-    """Sizes that bitsandbytes takes: blocks of 64 weights share a scale."""
+    """Sizes that bitsandbytes accepts: blocks of 64 weights share a scale."""
     folder = tmp_path_factory.mktemp("quantized") / "tiny"
     torch.manual_seed(0)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4}
@@ -165,12 +165,12 @@ def test_8_bit_gradients_are_close_to_those_of_the_dequantised_weights(tiny_snap
     for name, ids in PROMPTS.items():
         _, gradients = dense_gradients(plain(pair.twin), Question(ids))
         cosines, ratios = angles_and_ratios(traces[name], gradients)
-        assert INT8_COSINE_TINY <= cosines.min() < 1 - 1e-7  # near, and not the same
+        assert INT8_COSINE_TINY <= cosines.min() < 1 - 1e-7  # close but not equal
         assert np.abs(ratios - 1).max() <= INT8_NORM_TINY
 
 
 def test_rounding_of_16_bit_products_is_not_taken_for_an_error_of_padding(tiny_snapshot):
-    """On a GPU, 4-bit maps multiply in bfloat16 and a padded batch is rounded in another way. Seen: 2e-2 (H100)."""
+    """On a GPU, 4-bit maps multiply in bfloat16, and a padded batch is rounded differently. Seen: 2e-2 (H100)."""
 
     def round_in_another_way(_module, _args, output):
         return output * (1 + 0.02 * (output.shape[0] > 1))
@@ -260,7 +260,7 @@ def test_nf4_gradients_of_smollm2(smollm2):
 
 
 def test_int8_gradients_of_smollm2(smollm2):
-    """Straight-through to six digits; and how far that is from the float model, measured."""
+    """Equal to straight-through gradients to six digits; the distance from the float model is measured too."""
     pair = twins(smollm2, "int8")
     prompt = prompt_of(pair.quantized, TEXT)
     trace = record(pair.quantized, [prompt])["p"]
@@ -275,7 +275,7 @@ def test_int8_gradients_of_smollm2(smollm2):
 
 
 def test_int8_prompts_of_smollm2_interact_so_they_run_alone(smollm2):
-    """LLM.int8 keeps a column in float where any token of the batch is an outlier: a neighbor changes the rounding."""
+    """LLM.int8 keeps a column in float if any token of the batch is an outlier, so a neighbor changes the rounding."""
     model = twins(smollm2, "int8").quantized
     twins.cache_clear()
     prompts = [prompt_of(model, TEXT), prompt_of(model, "The quick brown fox jumps over the lazy dog.")]

@@ -1,4 +1,4 @@
-"""What libraries raise: a UserError that names the file and, where one is missing, the package."""
+"""Errors of libraries become a UserError that names the file and, if one is missing, the package."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from tiny_models import save_snapshot
 
 
 class PanicException(BaseException):
-    """What libraries in Rust raise; its class cannot be imported."""
+    """The exception of libraries in Rust; its class cannot be imported."""
 
 
 def refused(problem, **options):
@@ -106,7 +106,7 @@ except UserError as error:
     [(write_sentencepiece, "sentencepiece", "sentencepiece protobuf"), (write_tiktoken, "tiktoken", "tiktoken")],
 )
 def test_a_tokenizer_of_a_kind_that_cannot_be_read_here_names_the_package(tmp_path, write, package, install):
-    """In a process that lacks the packages, whatever is installed."""
+    """In a process without the packages, whatever is installed."""
     folder = write(save_snapshot(tmp_path / "m"))
     scripts = Path(__file__).parents[2] / "scripts"
     command = [sys.executable, "-W", "ignore", "-c", LOAD, str(folder)]

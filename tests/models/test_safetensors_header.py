@@ -1,4 +1,4 @@
-"""Headers of safetensors files: read as safetensors reads them, and refused where it refuses them."""
+"""Headers of safetensors files: read and refused as by the safetensors library."""
 
 import json
 import struct
@@ -118,7 +118,7 @@ def test_tensors_that_overlap(tmp_path):
 )
 @given(st.data())
 def test_headers_that_safetensors_refuses_are_refused(tmp_path, data):
-    """Bytes of a header changed at random: never more is accepted than safetensors accepts."""
+    """With random changes of its bytes, no header is accepted that safetensors refuses."""
     content = bytearray(safetensors_header({"a": ("F32", [2, 3]), "bc": ("I32", [4])}) + bytes(40))
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 41))] = data.draw(st.integers(0, 255))
@@ -130,7 +130,7 @@ def test_headers_that_safetensors_refuses_are_refused(tmp_path, data):
 
 
 def shapes_or_place(path):
-    """What a file holds, or the place that a refusal names."""
+    """The contents of a file, or the place that a refusal names."""
     try:
         return {t.name: t.shape for t in read_header(path)}
     except SourceError as error:

@@ -1,4 +1,4 @@
-"""Checkpoints that are already quantised: what runs is what is said, and what contradicts it is refused."""
+"""Checkpoints that are already quantised: the reported formats are those that run; contradictions are refused."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ TEXT = "the cat sat."
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
-    """plain, and a folder saved by transformers for each way to quantise it."""
+    """A plain model, and one saved by transformers for each way to quantise it."""
     root = tmp_path_factory.mktemp("saved")
     torch.manual_seed(0)
     config = T.LlamaConfig(**MLP, num_key_value_heads=2, bos_token_id=2, eos_token_id=3, pad_token_id=0)
@@ -75,7 +75,7 @@ def refusal(folder: Path, **options: str) -> ModelError:
     return error.value
 
 
-# --- what runs is what is said ---------------------------------------------------------------------
+# --- reported formats ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", HOW)
@@ -155,7 +155,7 @@ def test_half_precision_around_a_saved_quantisation(folders):
     assert (labels["quantization"], labels["dtype"], labels["compute_dtype"]) == ("nf4", "bfloat16", "float32")
 
 
-# --- what contradicts it ---------------------------------------------------------------------------
+# --- contradictions --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["nf4", "fp4", "int8"])
@@ -202,7 +202,7 @@ def test_a_method_that_cannot_be_loaded_here_is_refused(folders, tmp_path, metho
 
 
 def test_a_method_that_transformers_does_not_know_is_refused(folders, tmp_path):
-    """transformers would warn, leave the setting out, and take the codes for weights."""
+    """transformers would warn, ignore the setting, and read the codes as weights."""
     folder = edit_config(copy(folders / "plain", tmp_path), quantization_config={"quant_method": "of-tomorrow"})
     error = refusal(folder)
     assert error.what == "it is quantised by of-tomorrow, which transformers does not know"
@@ -220,7 +220,7 @@ def test_fp8_is_dequantised_and_reported(tmp_path, dtype):
 
 
 def test_formats_whose_kernels_have_no_backward_pass_are_dequantised_on_every_device(tmp_path, monkeypatch):
-    """transformers does so of itself on a CPU; on a GPU it has to be asked."""
+    """transformers does this by itself on a CPU; on a GPU it has to be requested."""
     asked = {}
 
     def load(*_: object, quantization_config: object = None, **__: object) -> None:
@@ -255,11 +255,11 @@ def save_fp8(folder: Path) -> Path:
     return edit_tensors(edit_config(folder, quantization_config=settings), quantise)
 
 
-# --- what does not fit together --------------------------------------------------------------------
+# --- inconsistent files ----------------------------------------------------------------------------
 
 
 def test_codes_without_their_config_are_refused(folders, tmp_path):
-    """int8 weights have the shape of the model's: they would be loaded as numbers up to 127."""
+    """int8 weights have the same shapes as the model's: they would be loaded as numbers up to 127."""
     folder = edit_config(copy(folders / "int8", tmp_path), quantization_config=None)
     edit_tensors(folder, lambda tensors: [tensors.pop(name) for name in list(tensors) if name.endswith("SCB")])
     error = refusal(folder)
@@ -284,7 +284,7 @@ def test_packed_weights_without_their_scales_are_refused(folders, tmp_path, name
 
 
 def test_the_kind_of_4_bit_weights_is_read_from_the_weights(folders, tmp_path):
-    """A config that says fp4 beside NF4 weights is not believed."""
+    """Not from the config, which may say fp4 although the weights are NF4."""
     settings = json.loads((folders / "nf4" / "config.json").read_text())["quantization_config"]
     folder = copy(folders / "nf4", tmp_path)
     edit_config(folder, quantization_config={**settings, "bnb_4bit_quant_type": "fp4"})

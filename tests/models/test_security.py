@@ -13,7 +13,7 @@ CPU = LoadOptions(device="cpu")
 
 @pytest.fixture
 def booby_trapped(tmp_path):
-    """A snapshot whose model and tokenizer ask for code of their own, and the file that this code would leave."""
+    """A snapshot whose model and tokenizer name code of their own, and the file that this code would write."""
     folder, marker = save_snapshot(tmp_path / "snapshot"), tmp_path / "code-ran"
     body = f"open({str(marker)!r}, 'w').close()\nclass Own:\n    pass\n"
     (folder / "own.py").write_text(body)

@@ -1,4 +1,4 @@
-"""Snapshots: a manifest that describes every file, holds no time, and exposes missing or truncated files."""
+"""Snapshots: a manifest that describes every file, contains no time, and reveals missing or truncated files."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Model sources: the three forms, and a snapshot name that depends on all that decides a snapshot's content."""
+"""Model sources: the three forms, and a snapshot name that depends on everything that determines its content."""
 
 import re
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""Weights as the model uses them: every one once, under the traces' names, de-quantised where they are not plain."""
+"""Weights as the model uses them: each once, under the names of the traces, de-quantised if quantised."""
 
 import copy
 
@@ -59,7 +59,7 @@ def four_bit(quant_type, *, nested=False, compute_dtype=torch.float32, shape=(96
 
 
 def what_it_multiplies_with(module, n_in):
-    """The columns of the matrix, read off from the outputs for unit vectors."""
+    """The columns of the matrix, taken from the outputs for unit vectors."""
     return module(torch.eye(n_in).requires_grad_(True)).detach().T
 
 
@@ -91,7 +91,7 @@ def test_the_packed_cpu_layout_holds_the_same_codes(quant_type, nested):
     before = (packed.weight.data.clone(), packed.weight.quant_state.absmax.clone())
     found = dense_weight(packed)
     # Packing keeps the scales in bfloat16, which has 8 bits: half a unit in the last place is 2^-9, or 2^-8 where it
-    # falls on the other side; a wrong place of a code or scale would be off by a factor.
+    # falls on the other side; a misplaced code or scale would be off by a factor.
     torch.testing.assert_close(found, plain, rtol=2**-8, atol=0)
     assert packed.weight.quant_state.dtype != torch.float32
     torch.testing.assert_close(packed.weight.data, before[0], rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Outputs of another config never pass for this one's."""
+"""Outputs of another config are never mistaken for those of the current one."""
 
 from pathlib import Path
 

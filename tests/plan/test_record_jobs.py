@@ -1,4 +1,4 @@
-"""The work plan: which prompts go into which job, and which files it writes."""
+"""Record jobs: which prompts belong to which job, and which files it writes."""
 
 import shutil
 
@@ -74,7 +74,7 @@ class TestLostTensors:
 
     @pytest.fixture
     def finished(self, tmp_path, monkeypatch):
-        """All that the two runs record."""
+        """All records of the two runs."""
         monkeypatch.chdir(tmp_path)
         for run in self.RUNS:
             for job in (job for job in self.JOBS if job.prompt_set in run.prompt_sets):

@@ -1,4 +1,4 @@
-"""What metrics require of prompt sets is declared by their families and checked before any work."""
+"""Requirements of metrics on prompt sets are declared by their families and checked before any work."""
 
 from dataclasses import replace
 

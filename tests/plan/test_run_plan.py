@@ -1,4 +1,4 @@
-"""The plan of a run: which tables and figures a config asks for, from what, and where they lie."""
+"""The plan of a run: which tables and figures a config asks for, their inputs and their paths."""
 
 import pytest
 from internal_physics.config.load import load_config

@@ -1,4 +1,4 @@
-"""Anatomy: found without names; what is not recorded is named; and the model is left as it was."""
+"""Anatomy: found without names; weights that are not recorded are named; and the model is left unchanged."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_every_weight_is_reached(name):
 
 
 def test_positions_are_passed_to_models_that_count_from_zero():
-    """RoBERTa counts from its padding id; falcon, bloom and distilbert take no positions, or none that matter."""
+    """RoBERTa counts from its padding id; falcon, bloom and distilbert take no positions, or ignore them."""
     assert case("gpt2").model.explicit_positions
     assert case("llama").model.explicit_positions
     assert not case("roberta").model.explicit_positions
@@ -135,12 +135,12 @@ def _output_of_first_block(module: nn.Module, ids: tuple[int, ...]) -> object:
     return caught[0]
 
 
-# --- the tests test something ----------------------------------------------------------------------
+# --- the tests compare something --------------------------------------------------------------------
 
 
 @every_name
 def test_hooks_fire_and_catch_something(name):
-    """Guards against comparisons of nothing with nothing."""
+    """Guards against comparisons of empty results."""
     tiny = case(name)
     trace = recorded(name, "float32")["long"]
     assert len(tiny.model.anatomy.maps) == sum(len(trace.parameter(p).uses) for p in trace.parameters)
@@ -194,7 +194,7 @@ def test_a_checked_model_without_attentions_has_no_hook_at_all():
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "opt"])
 def test_a_pass_that_fails_leaves_nothing_behind(name):
-    """gemma2 and opt have embeddings whose look-ups are watched: the watch must end with the pass."""
+    """gemma2 and opt have embeddings whose look-ups are watched: this must end with the pass."""
     model = build_model(name)
     loaded = check(model).model
     with pytest.raises(IndexError):
@@ -225,7 +225,7 @@ def test_recording_works_where_gradients_are_switched_off():
 
 
 class Sidecar(T.LlamaForCausalLM):
-    """A low-rank map applied as a bare function: no module to hook."""
+    """A low-rank map applied as a plain function, without a module to hook."""
 
     def __init__(self, config):
         super().__init__(config)

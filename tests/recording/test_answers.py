@@ -1,4 +1,4 @@
-"""The answer of a causal prompt becomes the token with which the text would go on."""
+"""The answer of a causal prompt becomes the token with which the text would continue."""
 
 import pytest
 from internal_physics.config.options.text import TextOptions
@@ -87,7 +87,7 @@ def test_in_a_chat_the_answer_follows_the_template(smol_tokenizer):
 
 @pytest.mark.parametrize("answer", ["1945", "five"])
 def test_an_answer_that_begins_with_a_space_of_its_own_is_not_followed(answer, caplog):
-    """A tokenizer of characters: the first token would be the space, which says nothing of the answer."""
+    """A tokenizer of characters: the first token would be the space, which does not identify the answer."""
     found = encode(Prompt("p", "one two", answer=answer), build_tokenizer(), "causal", None)
     assert (found.answer, found.n_answer_tokens) == (None, 0)
     assert f"no token of the model begins the answer {answer!r}" in caplog.text

@@ -1,4 +1,4 @@
-"""Attention rows: a sink is an outcome of its own, and rows that are no distribution have no entropy."""
+"""Attention rows: a sink counts as an outcome, and rows that are not distributions have no entropy."""
 
 import math
 from functools import cache
@@ -34,7 +34,7 @@ def gpt_oss() -> nn.Module:
 
 
 def granite_swa() -> nn.Module:
-    """Its sink scales the output behind rows that sum to 1."""
+    """Its sink scales the output; the rows themselves sum to 1."""
     return T.GraniteSWAForCausalLM(T.GraniteSWAConfig(**GROUPED, pad_token_id=0))
 
 
@@ -110,7 +110,7 @@ def traces_of(name: str, batch_size: int = 16, **options) -> dict[str, Trace]:
 
 
 def reported(name: str, ids) -> list[np.ndarray]:
-    """The rows that the model itself gives for a prompt alone, per layer [h, t, s]."""
+    """The rows that the model itself returns for a prompt alone, per layer [h, t, s]."""
     with torch.no_grad():
         output = model_of(name).module(torch.tensor([ids]), output_attentions=True)
     return [a[0].double().numpy() for a in output.attentions]
@@ -139,7 +139,7 @@ def test_the_sink_is_an_outcome_of_its_own(name):
 
 @pytest.mark.parametrize("name", WITH_SINK)
 def test_a_row_over_one_key_is_the_coin_toss_between_it_and_the_sink(name):
-    """Not -p ln p of a single number, which is the entropy of nothing."""
+    """Not -p ln p of a single number, which would be no entropy."""
     trace = traces_of(name)["b"]
     p = trace.tensor("attention", 0, "row_sum")[:, 0].astype(float)
     found = trace.tensor("attention", 0, "entropy_nats")[:, 0]
@@ -177,7 +177,7 @@ def test_a_record_on_disk_keeps_the_sums(tmp_path):
     assert all(a.status == b.status and a.value == pytest.approx(b.value, rel=1e-6) for a, b in pairs)
 
 
-# --- rows that are no distributions ----------------------------------------------------------------
+# --- rows that are not distributions --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_record_on_disk_keeps_the_sums(tmp_path):
     [("sigmoids", NO_DISTRIBUTION), ("differential", NO_DISTRIBUTION), ("granite_swa", WITHOUT_SINK)],
 )
 def test_rows_without_an_entropy_have_a_status_and_no_number(name, status):
-    """Of every prompt: two sigmoids may sum to less than 1, as if there were a sink."""
+    """For every prompt: two sigmoids may sum to less than 1, as if there were a sink."""
     for trace in traces_of(name).values():
         found = list(attention_metric_rows(trace))
         assert {row.quantity for row in found} == {
@@ -224,7 +224,7 @@ def test_the_kind_of_rows_is_determined_once_per_model(name, kind):
 
 
 def test_a_sink_that_gets_no_mass_is_seen_when_it_is_raised():
-    """A sink logit of -50 takes nothing: rows sum to 1, and their entropy is right with and without it."""
+    """A sink logit of -50 takes no mass: rows sum to 1, and their entropy is correct with and without it."""
     model = model_of("gpt_oss")
     torch.manual_seed(0)
     module = gpt_oss().eval()
@@ -286,7 +286,7 @@ def test_rows_that_are_not_finite_are_not_taken_for_a_sink():
 
 
 def test_the_kind_is_determined_from_the_tokens_of_the_prompt_alone():
-    """The rows of padding sum to anything."""
+    """The rows of padding have arbitrary sums."""
     total = torch.tensor([[[1.0, 1.0, 7.0]]])
     rows = LayerRows(torch.zeros(1, 1, 3), total, torch.zeros(1, 1, 3), 1e-5)
     assert rows.kind(0, 2) == Rows.DISTRIBUTIONS

@@ -78,7 +78,7 @@ def test_an_unsuitable_template_is_refused(template, said):
 
 
 def test_a_template_without_a_word_for_the_answer_may_end_where_it_begins():
-    """As Llama 2's [INST] … [/INST]: nothing follows but the answer."""
+    """As Llama 2's [INST] … [/INST], after which the answer follows directly."""
     found = tokens("the cat", chat("{% for m in messages %}[{{ m['content'] }}]{% endfor %}"), options=CHAT)
     assert len(found) == len("[the cat]")
 

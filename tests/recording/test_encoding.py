@@ -1,4 +1,4 @@
-"""Prompts become token ids, or are refused before the first pass: too long, too short, masks and answers amiss."""
+"""Prompts become token ids, or are refused before the first pass: too long, too short, invalid masks and answers."""
 
 import pytest
 from internal_physics.config.prompts import Prompt

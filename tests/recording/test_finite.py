@@ -1,4 +1,4 @@
-"""Numbers out of range are named as such, with the place and a better number format; the architecture is not blamed."""
+"""Numbers out of range are reported with their place and a better number format, not as an unknown architecture."""
 
 import math
 
@@ -25,7 +25,7 @@ def refused(module) -> ModelError:
 
 
 def with_large_maps(layer: int, dtype: torch.dtype, factor: float = 3e3):
-    """A model whose block `layer` leaves the range of float16, and of no wider format."""
+    """A model whose block `layer` exceeds the range of float16, but of no wider format."""
     model = build_model("llama")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -72,7 +72,7 @@ def test_an_overflow_of_a_scaled_embedding_is_in_the_embedding():
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(("name", "parameter"), [("llama", LAST), ("gemma2", "model.embed_tokens.weight")])
 def test_a_weight_that_is_not_finite_is_named(name, parameter, value):
-    """Also where its embedding would be refused for not being a scaled look-up."""
+    """Even if its embedding would be refused because it is not a scaled look-up."""
     model = build_model(name)
     with torch.no_grad():
         dict(model.named_parameters())[parameter][1] = value

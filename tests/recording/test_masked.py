@@ -1,4 +1,4 @@
-"""A masked model that has learnt something, through the same road as a causal one."""
+"""A masked model that has learnt something, recorded and measured like a causal one."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def bert():
 
 @pytest.fixture(scope="module")
 def prompts():
-    """Sentences that are not among those it was trained on (another seed, other combinations)."""
+    """Sentences that it was not trained on (another seed, other combinations)."""
     return generate(read_grammar("everyday"), sentences=40, task="masked", seed=2)
 
 
@@ -117,7 +117,7 @@ def test_a_prompt_that_a_masked_model_cannot_run_is_refused(bert, text, answer, 
 
 
 def test_an_answer_gets_the_space_that_the_mask_swallows():
-    """RoBERTa's mask takes the space before it, so the word that stands for it begins with one."""
+    """RoBERTa's mask includes the space before it, so the word in its place begins with one."""
     from tokenizers import AddedToken
 
     plain, swallowing = build_tokenizer(masked=True), build_tokenizer(masked=True)

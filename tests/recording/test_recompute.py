@@ -1,4 +1,4 @@
-"""Blocks computed again: the same numbers everywhere, no input kept that need not be, nothing left behind."""
+"""Blocks computed again: the same numbers everywhere, no unnecessary input kept, nothing left behind."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Recording: batched equals alone, padding never leaks, and what is caught is what the model itself reports."""
+"""Recording: batched equals alone, padding has no influence, and records equal what the model itself reports."""
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_a_tensor_changed_in_place_is_packed_again():
 
 
 def reported(name: str, dtype: str, prompt, **extra: object):
-    """The model's own answer to one prompt, without any hook of ours."""
+    """The model's own outputs for one prompt, without any hook of the library."""
     with torch.no_grad():
         return case(name, dtype).module(torch.tensor([prompt.ids]), **extra)
 
@@ -143,7 +143,7 @@ def test_residuals_equal_hidden_states_before_the_last_block(name):
 
 @pytest.mark.parametrize("name", CAUSAL_CONFIGS)
 def test_the_last_residual_is_taken_before_the_final_norm(name):
-    """transformers' last hidden state is normalized already: the model's own norm leads from ours to theirs."""
+    """transformers' last hidden state is already normalized: it equals the model's norm of our residual."""
     tiny = case(name)
     norm = tiny.module.get_submodule(FINAL_NORMS[type(tiny.module).__name__])
     for prompt in tiny.encoded:

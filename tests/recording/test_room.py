@@ -1,4 +1,4 @@
-"""Token ids, padding and contexts that the model has room for, and those that it has not."""
+"""Token ids, padding and text lengths that fit the model's tables, and those that do not."""
 
 import pytest
 import torch
@@ -102,7 +102,7 @@ def test_the_length_limit_is_that_of_the_model_not_of_the_tokenizer(longest):
     [("roberta", 66, 64), ("bert", 66, 66), ("gpt2", 64, 64), ("opt", 64, 64), ("llama", 2048, 2048)],
 )
 def test_the_context_is_limited_by_the_table_of_positions(name, rows, room):
-    """RoBERTa numbers positions from 2: a table of 66 rows has room for 64 tokens. OPT's table has two rows more."""
+    """RoBERTa numbers positions from 2: a table of 66 rows holds 64 tokens. OPT's table has two further rows."""
     module = build_model(name)
     if name in ("roberta", "bert"):
         config = (T.RobertaConfig if name == "roberta" else T.BertConfig)(

@@ -1,4 +1,4 @@
-"""The self-check: an architecture that does not hold what its module tree says is refused in words."""
+"""The self-check: a model that does not compute what its module tree says is refused in plain words."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 
 def test_a_residual_changed_between_blocks_is_refused():
-    """As by a steering hook that another tool left on a block."""
+    """For example by a steering hook that another tool left on a block."""
     model = llama()
     model.model.layers[1].register_forward_pre_hook(lambda _m, args: (args[0] * 1.5, *args[1:]))
     with pytest.raises(ArchitectureError, match="what leaves block 0 is not what enters block 1"):
@@ -52,7 +52,7 @@ def test_a_block_that_never_runs_is_refused():
 
 
 def test_blocks_without_a_backward_pass_are_refused():
-    """As those of a kernel made for inference only."""
+    """For example a kernel made for inference only."""
     model = llama()
     block = model.model.layers[1]
     forward = block.forward
@@ -63,7 +63,7 @@ def test_blocks_without_a_backward_pass_are_refused():
 
 def test_a_loss_that_does_not_see_the_last_block_is_refused():
     class EarlyExit(T.LlamaForCausalLM):
-        """Reads out what enters the last block, which runs for nothing."""
+        """Reads out the input of the last block, whose output is not used."""
 
         def __init__(self, config):
             super().__init__(config)
@@ -99,7 +99,7 @@ def test_a_model_whose_tokens_depend_on_padding_is_refused():
 
 
 def test_a_linear_map_that_does_more_than_multiply_is_recorded_as_the_product_in_it():
-    """As an adapter that is not merged."""
+    """For example an adapter that is not merged."""
 
     class Adapted(nn.Linear):
         def forward(self, x):

@@ -1,4 +1,4 @@
-"""The load proof tests the task: later tokens move earlier residuals of a masked model and never of a causal one."""
+"""The check on loading tests the task: later tokens change earlier residuals of a masked model only."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ def refusal(module: nn.Module, task: str = "causal") -> ArchitectureError:
 
 
 def attending(mask: Callable[[int], torch.Tensor], dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A llama whose tokens attend where `mask(t)`, [t, t], says so."""
+    """A llama with the attention mask `mask(t)`, [t, t]."""
     model = build_model("llama", dtype)
 
     def replace(_module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -65,13 +65,13 @@ def saved(folder: Path, module: T.PreTrainedModel, masked: bool) -> Path:
     return folder
 
 
-# --- what is let through ---------------------------------------------------------------------------
+# --- accepted models -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_architecture_passes_for_its_task_in_half_precision_too(name, dtype):
-    """Whole precision is proven by every other test, since all of them load their models with the proof."""
+    """Full precision is tested by every other test, because all of them load their models with the check."""
     task = "masked" if name in MASKED_CONFIGS else "causal"
     assert check_model(wrap_model(build_model(name, dtype), None, task)).model.task == task
 
@@ -92,7 +92,7 @@ def test_quantised_models_pass_for_their_task_only(tmp_path, task, quantization)
 
 
 def test_llm_int8_moves_earlier_tokens_by_rounding_and_is_known_to_be_causal(tmp_path):
-    """A later token with an outlier keeps its column out of the rounding for all tokens of the pass."""
+    """A later token with an outlier excludes its column from rounding for all tokens of the pass."""
     torch.manual_seed(0)
     module = T.LlamaForCausalLM(T.LlamaConfig(**SIZES))
     with torch.no_grad():
@@ -119,7 +119,7 @@ def test_mixed_experts_are_causal():
     assert check_model(wrap_model(T.MixtralForCausalLM(config), None)).model.task == "causal"
 
 
-# --- what is refused -------------------------------------------------------------------------------
+# --- refused models --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, *HALVES], ids=str)
@@ -151,18 +151,18 @@ def test_a_model_that_is_neither_causal_nor_masked_is_refused(mask, task, dtype)
 
 
 def test_looking_one_token_ahead_is_detected():
-    """Each token sees one token ahead: the first sees some later tokens and not all."""
+    """Each token sees one token ahead, so the first sees only some of the later tokens."""
     assert NEITHER in refusal(attending(lambda n: torch.ones(n, n, dtype=torch.bool).tril(1))).what
 
 
 def test_a_choice_that_later_tokens_make_without_a_gradient_is_detected():
-    """As where experts choose their tokens among all of a prompt."""
+    """For example if experts choose their tokens from the whole prompt."""
 
     model, seen = build_model("llama"), {}
     model.model.embed_tokens.register_forward_hook(lambda _m, args, _o: seen.update(ids=args[0]))
 
     def choose(_module: nn.Module, _args: tuple, output: torch.Tensor) -> torch.Tensor:
-        chosen = (seen["ids"] == 72).any(dim=1)  # the last of the proof's tokens
+        chosen = (seen["ids"] == 72).any(dim=1)  # the last token of the check
         return output * (1 + 0.1 * chosen)[:, None, None]
 
     model.model.layers[1].mlp.register_forward_hook(choose)

@@ -1,4 +1,4 @@
-"""Token ids as they will be run: special tokens neither doubled nor at the end, nothing cut off or beyond a table."""
+"""Token ids that run: special tokens not doubled and not at the end, no truncation, no id without an embedding."""
 
 import logging
 
@@ -16,7 +16,7 @@ from token_texts import BOTH, EXPLICIT, NONE, checked, refused, tokens
 from tokenizers import AddedToken
 from tokenizers_of_kinds import around, byte_level, chat, sentencepiece
 
-# --- as the tokenizer does -------------------------------------------------------------------------
+# --- special_tokens: tokenizer----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_tokens_that_the_tokenizer_puts_before_a_text_run_and_are_marked():
     ],
 )
 def test_tokens_appended_to_a_causal_text_are_left_out(tokenizer):
-    """The prediction is read where the text ends, and the loss holds no end that the text does not have."""
+    """The prediction is read where the text ends, and the loss includes no end token that the text does not have."""
     found = encode(Prompt("p", "abc"), tokenizer, "causal", None)
     assert found.tokens[found.read_position] == "c"
     assert found.tokens == tuple(tokenizer.convert_ids_to_tokens(tokenizer("abc")["input_ids"]))[: len(found.tokens)]
@@ -146,7 +146,8 @@ def llama_tokenizer() -> T.LlamaTokenizer:
     ids=["llama", "byt5"],
 )
 def test_tokenizers_of_transformers(tokenizer, before, text, end):
-    """One of the Rust library, with both flags that training scripts set, and one in Python that appends an end."""
+    """One of the Rust library, with both flags that training scripts set, and one in Python that appends an end
+    token."""
     assert tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])[-1] == end
     assert tokens(text, tokenizer) == (*before, "a", "b")
     plain = tuple(token for token in before if token != "<s>")
@@ -185,13 +186,13 @@ def test_none_reads_a_special_token_in_the_text_as_text():
 
 
 def test_none_refuses_special_tokens_that_cannot_be_read_as_text():
-    """A unigram model has <s> among its pieces, and finds it in plain text too."""
+    """A unigram model has <s> among its pieces, and finds it in plain text as well."""
     error = refused("<s>a", sentencepiece(), options=NONE)
     assert error.what == "the text writes the special token '<s>', and special_tokens is none"
 
 
 def test_the_choice_for_one_prompt_does_not_affect_the_next():
-    """`none` switches the tokenizer itself; the next text must find it as it was."""
+    """`none` changes the tokenizer itself, which must be restored for the next text."""
     tokenizer = byte_level()
     before = tokens("<|endoftext|>ab", tokenizer)
     tokens("<|endoftext|>ab", tokenizer, options=NONE)
@@ -212,7 +213,7 @@ def test_a_part_of_a_character_is_refused(options):
 
 def test_tokens_that_are_bytes_are_written_as_text():
     class OfBytes:
-        """As the tokenizers of models that came before transformers had theirs."""
+        """Like the tokenizers of models older than those of transformers."""
 
         all_special_ids, added_tokens_decoder, unk_token_id = [], {}, None
 

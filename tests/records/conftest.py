@@ -1,4 +1,4 @@
-"""Fixtures of the records' tests: where a record stands, and one that is written."""
+"""Fixtures of the records' tests: the path of a record, and a written one."""
 
 import pytest
 from hand_traces import make_trace

@@ -86,7 +86,7 @@ def test_norms_of_a_long_prompt_with_repeated_tokens(name):
 
 
 def test_two_tokens_leave_queries_and_keys_without_gradient():
-    """One prediction, made by the first token, which can attend to itself alone: its softmax cannot change."""
+    """The only prediction is that of the first token, which attends to itself alone: its softmax cannot change."""
     trace = record(case("llama", "float64").model, [encoded("two", (7, 9))])["two"]
     for parameter in trace.parameters:
         norm = trace.gradient(parameter).norm()
@@ -140,7 +140,7 @@ def test_a_bfloat16_model_gives_the_gradients_of_bfloat16_autograd():
 
 
 def _singular_value_error(found: FactoredGradient, expected: np.ndarray) -> float:
-    """Largest difference over the largest singular value; those the factors leave out count as zero."""
+    """Largest difference over the largest singular value; those missing from the factors count as zero."""
     reference = np.linalg.svd(expected, compute_uv=False)
     values = found.singular_values()
     assert (np.diff(values) <= 0).all()
@@ -149,7 +149,7 @@ def _singular_value_error(found: FactoredGradient, expected: np.ndarray) -> floa
     return float(np.abs(difference).max() / reference[0]) if reference[0] else float(np.abs(difference).max())
 
 
-# --- pure functions, drawn shapes ------------------------------------------------------------------
+# --- pure functions, random shapes -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)

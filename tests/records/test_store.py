@@ -42,7 +42,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("size", [1, 1000])
     @pytest.mark.parametrize("keep", KEEPS)
     def test_writing_gives_the_sha256_of_the_file(self, path, keep, size):
-        """Also of one that is larger than what is written at once (a thousand random rows are 4 MB)."""
+        """Also of a file that is larger than one write (a thousand random rows are 4 MB)."""
         array = np.random.default_rng(0).standard_normal((size, 1000)).astype(np.float32)
         trace = make_trace(keep=keep)
         digest = write_trace(Trace(trace.info, {**trace.tensors, Key("x", 0, "y"): array}), path)

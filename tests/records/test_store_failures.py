@@ -1,4 +1,4 @@
-"""Records that cannot be read are named; a record is written whole or not at all."""
+"""Records that cannot be read are named; records are written atomically."""
 
 import resource
 import signal
@@ -178,7 +178,7 @@ class TestWholeOrNotThere:
         assert [p.name for p in path.parent.iterdir()] == [path.name]
 
     def test_a_reader_never_sees_a_half_written_file(self, written):
-        """The file under its name is replaced in one step: who has it open reads the old one to its end."""
+        """The file is replaced in one step: a reader that has it open reads the old one to its end."""
         old = read_trace(written)
         old.residual(0)
         write_trace(make_trace(seed=1), written)

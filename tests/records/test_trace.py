@@ -1,4 +1,4 @@
-"""Trace: tensors by key, weight gradients from what was kept, and plain errors for what was not."""
+"""Trace: tensors by key, weight gradients from the kept factors or norms, and plain errors for those not kept."""
 
 import json
 

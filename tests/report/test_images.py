@@ -1,4 +1,4 @@
-"""Figures as the report embeds them: smaller, hardly different to the eye, and as they are where that cannot be."""
+"""Figures as the report embeds them: smaller and hardly different to the eye, or else unchanged."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from internal_physics.report.images import N_COLORS, data_uri
 from PIL import Image
 
 SIZE = 96
-A_STEP_OF_A_COLORMAP = 8  # of 255: about what 1/40 of viridis is
+A_STEP_OF_A_COLORMAP = 8  # of 255: about 1/40 of viridis
 
 
 @pytest.fixture

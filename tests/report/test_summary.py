@@ -1,4 +1,4 @@
-"""The summary of the scores: stars, bars and what is said of differences between models."""
+"""The summary of the scores: stars, bars and sentences on differences between models."""
 
 import pandas as pd
 from internal_physics.families.pairs.apart import Apart

@@ -12,7 +12,7 @@ from rule_code import jobs
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-# Asked for beside what config/tiny.yaml asks for, so that no kind of figure is left out.
+# Added to config/tiny.yaml, so that no kind of figure is left out.
 ALSO = {"conditions": {"push": {"vector": [1.0], "layers": [1]}}, "information": {"watch": ["a"]}}
 
 
@@ -25,10 +25,10 @@ def run(script, *arguments, cwd):
 
 @pytest.fixture(scope="session")
 def dump(tmp_path_factory):
-    """Cores -> all rules, the modules that reading the workflow loads, and what all jobs together may take."""
+    """Cores -> all rules, the modules loaded by reading the workflow, and the resources for all jobs together."""
     folder = tmp_path_factory.mktemp("rules")
     config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | ALSO
-    for model in ("llama", "gpt2"):  # that the config's local models are there is checked while it is read
+    for model in ("llama", "gpt2"):  # reading the config checks that its local models exist
         (folder / "results" / "tiny_models" / model).mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     return cache(lambda cores: run("dump_rules.py", ROOT / "Snakefile", folder / "config.yaml", cores, cwd=folder))
@@ -42,11 +42,11 @@ def dumped(dump):
 
 @pytest.fixture(scope="session")
 def loaded():
-    """Label of a job -> modules that its script's imports load, and the module that the script loads by name."""
+    """Label of a job -> modules loaded by its script's imports and by name."""
     return run("dump_imports.py", ROOT / "scripts", json.dumps(jobs()), cwd=ROOT)
 
 
 @pytest.fixture(scope="session")
 def rules(dumped):
-    """Every rule that does something, by name."""
+    """Every rule that runs something, by name."""
     return {name: rule for name, rule in dumped["rules"].items() if rule["script"]}

@@ -1,6 +1,6 @@
 """Print which modules each job's imports load, as JSON: one forked interpreter per job.
 
-Packages that many scripts load are there before the fork, which saves their second in each. Torch is not.
+Packages that many scripts load are imported before the fork, which saves a second for each job. Torch is not.
 """
 
 import ast
@@ -21,7 +21,7 @@ SHARED = (matplotlib.figure, pandas, pandera.pandas, pyarrow.parquet, scipy.opti
 
 
 def modules_of(script: Path, dispatched: list[str]) -> list[str]:
-    """Modules loaded by a script's imports and by those it loads by name, beyond what was there."""
+    """Modules loaded by a script's imports and by those it loads by name, beyond those already loaded."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     code = compile(ast.Module(imports, type_ignores=[]), str(script), "exec")

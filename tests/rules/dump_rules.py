@@ -1,4 +1,4 @@
-"""Print what every rule of the workflow says of itself, as JSON. Run on its own, since Snakemake changes sys.path."""
+"""Print the properties of every rule as JSON. Runs in a separate process, because Snakemake changes sys.path."""
 
 import json
 import pkgutil
@@ -6,14 +6,14 @@ import re
 import sys
 from pathlib import Path
 
-# Snakemake imports every executor plugin that is there, and SLURM's imports pandas: that would hide what
-# the workflow imports.
+# Snakemake imports every installed executor plugin, and SLURM's imports pandas: that would hide imports of the
+# workflow.
 installed = pkgutil.iter_modules
 pkgutil.iter_modules = lambda *where: (m for m in installed(*where) if m.name != "snakemake_executor_plugin_slurm")
 
 
 def dump(snakefile: Path, config: Path, cores: int | None = 1) -> dict[str, object]:
-    """Rules by name, the modules that parsing imported, and what all jobs together may take."""
+    """Rules by name, the modules that parsing imported, and the resources for all jobs together."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
@@ -44,14 +44,15 @@ def describe(rule, local: set[str]) -> dict[str, object]:
 
 
 def kinds(rule) -> list[dict[str, str]]:
-    """What a generic rule serves (metrics, tables or figures), each as its wildcard; one empty one for other rules."""
+    """The metrics, tables or figures that a generic rule serves, each as its wildcards; one empty entry for other
+    rules."""
     for name in {"metric", "figure", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
     return [{}]
 
 
 def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
-    """Label, and what holds of one metric, table or figure: its paths (other wildcards stay) and what its code is."""
+    """Label, and the properties of one metric, table or figure: its paths (with other wildcards) and its code."""
     from snakemake.iocontainers import Wildcards
 
     def filled(path):

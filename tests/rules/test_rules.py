@@ -1,6 +1,6 @@
-"""The contract of every rule: it says what it does, keeps a log, shares no path, and is named as its script is.
+"""The contract of every rule: it has a message and a log, shares no path, and is named like its script.
 
-A rule that serves several metrics or figures is held to it for each of them: "metric:isf" is a job of rule metric.
+A rule that serves several metrics or figures is checked for each of them: "metric:isf" is a job of rule metric.
 """
 
 import ast
@@ -31,7 +31,7 @@ CODE = jobs()  # label -> script and the module it loads by name
 
 @pytest.fixture(scope="module")
 def described(rules):
-    """Label of a job -> its own paths and code, and what its rule says of all its jobs."""
+    """Label of a job -> its own paths and code, and the properties of its rule."""
     return {label: rule | job for rule in rules.values() for label, job in rule["jobs"].items()}
 
 
@@ -108,7 +108,7 @@ class TestNames:
         assert [found for found in words if set(script.stem.split("_")) <= found | {word.rstrip("s") for word in found}]
 
     def test_every_metric_is_written_by_one_job_named_after_it_or_its_family(self, described):
-        """Metrics that follow from the records alone are in metrics.smk; one rule serves those of one module."""
+        """Metrics computed from the records alone are in metrics.smk; one rule serves those of one module."""
         writers = {name: [] for name in registry.METRICS}
         for label, job in described.items():
             for path in job["outputs"]:
@@ -166,7 +166,7 @@ class TestAdapters:
         assert block.end_lineno - block.lineno + 1 <= MAX_LINES
 
     def test_a_script_uses_exactly_the_params_of_its_rules(self, rules, script):
-        """A param that no script reads would rerun the rule for nothing; `code` is there for that alone."""
+        """A param that no script reads would rerun the rule needlessly; only `code` exists for that purpose."""
         block, _ = main_block(script)
         for name, rule in rules.items():
             if adapter_of(name) == script.stem:
@@ -288,7 +288,7 @@ def test_the_linter_of_snakemake_finds_nothing(tmp_path):
 
 class TestSlurmProfile:
     def test_every_rule_is_queued_with_resources_of_its_own_or_runs_on_the_login_node(self, rules):
-        """A profile names a rule; `record` stands for all rules of recording, whose names it cannot know."""
+        """A profile names rules; `record` stands for all rules of recording, whose names depend on the config."""
         mine = {name: "record" if name.startswith("record_") else name for name in rules}
         local = {mine[name] for name, rule in rules.items() if rule["local"]}
         queued = set(yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"])

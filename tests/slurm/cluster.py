@@ -1,8 +1,8 @@
-"""A real one-node SLURM with accounting, made for the tests and taken down again. Needs root and Debian's packages.
+"""A real one-node SLURM with accounting, started for the tests and removed afterwards. Needs root and Debian packages.
 
 Everything lies in one temporary folder: configs, keys, sockets, logs, spool and database. Ports are chosen free, and
-the SLURM commands find the cluster by SLURM_CONF, so that a SLURM of the machine's own is neither used nor touched.
-Its GPUs are real to the scheduler only: device nodes that behave as /dev/null.
+the SLURM commands find the cluster by SLURM_CONF, so a SLURM of the machine is neither used nor changed.
+Its GPUs exist for the scheduler only: device nodes that behave like /dev/null.
 """
 
 import os
@@ -25,7 +25,7 @@ PROGRAMS = {
     "mariadbd": "mariadb-server",
 }
 DAEMONS = ("mariadbd", "munged", "slurmdbd", "slurmctld", "slurmd")  # in the order they start
-CPUS, MEMORY_MB, GPUS = 32, 64_000, 2  # what SLURM believes in; the rules ask for more threads than a small machine has
+CPUS, MEMORY_MB, GPUS = 32, 64_000, 2  # as declared to SLURM; the rules ask for more threads than a small machine has
 ACCOUNT = "lab"
 PATIENCE_S = 120
 
@@ -89,11 +89,11 @@ StorageLoc=accounting
 
 
 class NotReady(Exception):
-    """What the machine lacks, or which daemon does not answer."""
+    """The machine lacks something, or a daemon does not answer."""
 
 
 def missing() -> list[str]:
-    """What keeps a cluster from being started here, in words; empty if nothing does."""
+    """Reasons why no cluster can be started here, in words; empty if it can."""
     found = [] if os.geteuid() == 0 else ["root (SLURM's daemons start jobs in a user's name)"]
     packages = sorted({package for program, package in PROGRAMS.items() if _program(program) is None})
     if packages:
@@ -102,7 +102,7 @@ def missing() -> list[str]:
 
 
 class Cluster:
-    """The running cluster. Use as a context manager: leaving it stops what it started, and only that.
+    """The running cluster. Use as a context manager: leaving it stops only the processes that it started.
 
     Attributes:
         folder: of everything it writes.
@@ -156,7 +156,7 @@ class Cluster:
             raise NotReady(f"{daemon} does not answer:\n{self._log(daemon)}")
 
     def stop(self, daemon: str) -> None:
-        """End a daemon, gently first."""
+        """End a daemon, first with SIGTERM."""
         process = self._running.pop(daemon)
         process.terminate()
         try:
@@ -238,7 +238,7 @@ class Cluster:
 
 
 def wait_until(holds: Callable[[], object], seconds: float = PATIENCE_S, pause: float = 0.1) -> bool:
-    """Ask until it holds or the time is over; whether it held."""
+    """Poll until the condition holds or the time is over; return whether it held."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():

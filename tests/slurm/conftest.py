@@ -20,7 +20,7 @@ def _what_is_needed():
 
 @pytest.fixture(scope="session")
 def cluster():
-    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=1))  # takes the cluster down
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=1))  # stops the cluster
     with Cluster() as running:
         yield running
 
@@ -30,7 +30,7 @@ def fresh(tmp_path_factory) -> Tree:
     """A working tree with tiny models, in which nothing has run. Not to be changed."""
     tree = copy_working_tree(tmp_path_factory.mktemp("fresh") / "tree")
     save_tiny_models(tree.path("results/tiny_models"))
-    for model in ("llama", "gpt2"):  # also where there is a GPU: the cluster's are none
+    for model in ("llama", "gpt2"):  # even on a machine with a GPU: the cluster has no real ones
         source = f'source: "path:results/tiny_models/{model}"'
         tree.edit(CONFIG, source, f"{source}, device: cpu")
     return tree
@@ -46,7 +46,7 @@ def local(fresh, tmp_path_factory) -> Tree:
 
 @pytest.fixture(scope="session")
 def undisturbed(local, tmp_path_factory) -> Tree:
-    """As `local`, with a single metric: what the tests of faults compare with. Not to be changed."""
+    """Like `local`, with a single metric: the reference for the tests of faults. Not to be changed."""
     tree = local.copy(tmp_path_factory.mktemp("undisturbed") / "tree")
     tree.append(CONFIG, ONE_METRIC)
     tree.snakemake("results/tables/scores.csv", *THREADS)
@@ -55,7 +55,7 @@ def undisturbed(local, tmp_path_factory) -> Tree:
 
 @pytest.fixture
 def slurm(fresh, cluster, tmp_path) -> SlurmTree:
-    """A tree of the test's own in which nothing has run, with a single metric: few jobs."""
+    """A separate tree in which nothing has run, with a single metric and so few jobs."""
     tree = fresh.copy(tmp_path / "tree")
     tree.append(CONFIG, ONE_METRIC)
     return SlurmTree(tree, cluster)

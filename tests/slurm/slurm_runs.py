@@ -1,4 +1,4 @@
-"""Runs of the workflow on the cluster of the tests, and what SLURM says of their jobs."""
+"""Runs of the workflow on the test cluster, and their jobs in SLURM's accounting."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import psutil
 from cluster import Cluster, wait_until
 from workflow_runs import CONFIG, TABLES, Refused, Tree, environment
 
-FEW_SECONDS = 2  # until the first look at a job; the profile's own is meant for jobs of minutes
+FEW_SECONDS = 2  # until the first status check; the value of the profile suits jobs of minutes
 THREADS = ("--set-threads", "record=2", "spectra=2")  # the same in a local run, since the last bits depend on it
 PROFILE = ("--workflow-profile=profiles/slurm", f"--slurm-init-seconds-before-status-checks={FEW_SECONDS}")
 
@@ -65,7 +65,7 @@ class SlurmTree:
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Snakemake, running; killed in the end if it still does. Jobs in the queue are cancelled then."""
+        """Snakemake, running; killed at the end if it still runs. Its jobs in the queue are then cancelled."""
         with self._log.open("wb") as log:
             running = subprocess.Popen(
                 self.command(*arguments),
@@ -146,7 +146,7 @@ def table_bytes(tree: Tree, tables: Iterable[str] = TABLES) -> dict[str, bytes]:
 
 
 def record_bytes(tree: Tree, model: str = "") -> dict[str, bytes]:
-    """Every file among the records (of one model), also such as should not be there."""
+    """Every file among the records (of one model), including unexpected ones."""
     folder = tree.path("results/tensors") / model
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -1,4 +1,4 @@
-"""A disk that is full while records are written to it; here, since only root may mount one."""
+"""A disk that fills while records are written to it. It is here because only root may mount one."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ RECORDS = "results/tensors/tiny-llama/baseline"
 
 @pytest.fixture
 def small_disk(fresh, tmp_path):
-    """A tree whose folder of records is a disk of its own, too small for two of them."""
+    """A tree whose folder of records is a separate disk, too small for two of them."""
     tree = fresh.copy(tmp_path / "tree")
     folder = tree.path(RECORDS)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What goes wrong on a cluster, on a real one: what was finished stays, a rerun completes, the tables are the same."""
+"""Faults on a real cluster: finished results stay, a rerun completes, the tables are the same."""
 
 import subprocess
 import time
@@ -9,10 +9,10 @@ from slurm_runs import THREADS, kill, record_bytes, table_bytes
 TARGET = "results/tables/scores.csv"
 TABLES = ("scores", "prompts", "layers")
 ONE_MODEL = "results/metrics/ec/tiny-llama/baseline.parquet"  # two record jobs and one below them
-# Another form of asking for a GPU than the profile's; and SLURM's shortest limit, a minute, growing as memory does.
+# Another form of GPU request than the profile's; and SLURM's shortest limit, a minute, which grows like memory.
 SHORT = ("--set-resources", "record:gres=gpu:1", "record:slurm_partition=gpu", "record:runtime=attempt")
 CONTROLLER_AWAY_S = 5
-TOO_LITTLE_MB = 400  # Snakemake's two processes of a job fit, torch beside them does not
+TOO_LITTLE_MB = 400  # enough for Snakemake's two processes of a job, but not for torch
 # From docs/clusters.md.
 CANCEL_ALL_OF_A_RUN = (
     "squeue --me --noheader --format='%i %j' | awk '/internal-physics_/ {print $1}' | xargs -r scancel"
@@ -20,7 +20,7 @@ CANCEL_ALL_OF_A_RUN = (
 
 
 def records_and(file, tree, model=""):
-    """What a file and the records that it was made from hold; also files that should not be among the records."""
+    """Contents of a file and of the records that it was made from, including unexpected files among the records."""
     return record_bytes(tree, model), tree.path(file).read_bytes()
 
 
@@ -41,7 +41,7 @@ def test_jobs_that_die_are_done_again_with_more_and_the_controller_may_be_away(s
     assert [ends[job.id] for job in (cancelled, killed, hung)] == ["CANCELLED", "FAILED", "TIMEOUT"]
     records = [job for job in slurm.jobs() if job.rule.startswith("record_")]
     tries = Counter(job.rule for job in records)
-    assert sorted(tries.values()) == [1, 2, 2, 2]  # what nothing happened to was done once
+    assert sorted(tries.values()) == [1, 2, 2, 2]  # undisturbed jobs ran once
     again = {job.rule: job for job in records if tries[job.rule] == 2 and job.state == "COMPLETED"}
     for died in (cancelled, killed, hung):
         assert again[died.rule].memory_mb == 2 * died.memory_mb
@@ -55,7 +55,7 @@ def test_a_job_over_its_memory_is_killed_and_done_again_with_more(slurm, undistu
     slurm.run(name, *THREADS, "--set-resources", f"record:mem_mb={TOO_LITTLE_MB} * attempt ** 3")
     first, second = [job for job in slurm.jobs() if job.rule.startswith("record_")]
     assert (first.memory_mb, second.memory_mb) == (TOO_LITTLE_MB, 8 * TOO_LITTLE_MB)
-    assert (first.state, second.state) == ("FAILED", "COMPLETED")  # OUT_OF_MEMORY is said only where cgroups watch
+    assert (first.state, second.state) == ("FAILED", "COMPLETED")  # OUT_OF_MEMORY is reported only with cgroups
     (log,) = slurm.tree.path("results/logs/slurm").rglob(f"{first.id}.log")
     assert "exceeded memory limit" in log.read_text()
     assert slurm.tree.path(name).read_bytes() == undisturbed.path(name).read_bytes()

@@ -215,8 +215,8 @@ def coverage(draw, interval_of, truth, n_simulations=300):
     return np.mean([interval.low <= truth <= interval.high for interval in intervals])
 
 
-# 300 simulations know a coverage of 0.95 to ±0.0126. BCa at n = 20 covers 0.91 (normal) and 0.93
-# (exponential) in 2000 simulations; the bounds reject both an interval too narrow and one that covers always.
+# With 300 simulations, a coverage of 0.95 has a standard error of 0.0126. BCa at n = 20 covers 0.91 (normal) and 0.93
+# (exponential) in 2000 simulations; the bounds reject intervals that are too narrow and those that always cover.
 @pytest.mark.parametrize(
     ("draw", "truth", "bounds"),
     [

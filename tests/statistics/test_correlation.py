@@ -80,7 +80,7 @@ def test_drawn_p_values_agree_with_the_parametric_ones_on_normal_data():
     result = correlate_pair(x, y + 0.3 * x, seed=5)
     assert result.pearson_p == pytest.approx(stats.pearsonr(x, y + 0.3 * x).pvalue, abs=0.02)
     assert result.spearman_p == pytest.approx(stats.spearmanr(x, y + 0.3 * x).pvalue, abs=0.02)
-    assert 0.001 < result.pearson_p < 0.9  # else the comparison would say little
+    assert 0.001 < result.pearson_p < 0.9  # otherwise the comparison would show little
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -84,7 +84,7 @@ def test_patterns_drawn_in_batches_are_the_same(monkeypatch):
 
 
 def test_p_is_uniform_where_nothing_differs():
-    # 400 exchangeable pairs of skewed numbers: a share of p < 0.1 is known to 0.015.
+    # 400 exchangeable pairs of skewed numbers: a share of p < 0.1 has a standard error of 0.015.
     rng = np.random.default_rng(4)
     first, second = rng.exponential(size=(2, 20, 400))
     p = sign_flip_p(first - second, seed=0, n_resamples=999)
@@ -120,18 +120,18 @@ def test_intervals_from_batches_of_resamples_are_the_same(monkeypatch):
     whole = compare_matched(first, second, **OPTIONS)
     monkeypatch.setattr(bootstrap, "_BATCH_ELEMENTS", 25 * 10)
     batched = compare_matched(first, second, **OPTIONS)
-    # Products of other shapes are summed in another order: a few units of the last place.
+    # Products of other shapes are summed in another order and differ in the last digits.
     assert batched.difference.low == pytest.approx(whole.difference.low, rel=1e-12)
     assert batched.ratio.high == pytest.approx(whole.ratio.high, rel=1e-12)
 
 
-# 400 simulations know a coverage of 0.95 to ±0.011. BCa at n = 20 covers 0.91 to 0.94; the bounds reject both an
-# interval too narrow and one that covers always.
+# With 400 simulations, a coverage of 0.95 has a standard error of 0.011. BCa at n = 20 covers 0.91 to 0.94; the bounds
+# reject intervals that are too narrow and those that always cover.
 def test_about_95_of_100_intervals_hold_the_truth():
     held = np.zeros(2)
     for trial in range(400):
         rng = np.random.default_rng(trial)
-        prompt = rng.gamma(4.0, size=20)  # what the two models share makes the pair worth having
+        prompt = rng.gamma(4.0, size=20)  # the common part of the two models makes pairing useful
         first, second = 1.5 * prompt * rng.gamma(20.0, 0.05, 20), prompt * rng.gamma(20.0, 0.05, 20)
         found = compare_matched(columns(first), columns(second), seed=trial, n_resamples=400, confidence_level=0.95)
         for i, (change, truth) in enumerate(((found.difference, 2.0), (found.ratio, 1.5))):
@@ -148,7 +148,7 @@ def test_about_95_of_100_intervals_hold_the_truth():
 def test_a_swapped_pair_has_the_opposite_difference_the_inverse_ratio_and_the_same_p(pairs):
     first, second = (columns(side) for side in zip(*pairs, strict=True))
     one, other = compare_matched(first, second, **OPTIONS), compare_matched(second, first, **OPTIONS)
-    # Differences of means lose digits where the means are large beside them.
+    # Differences of means lose digits if the means are much larger.
     noise = 1e-9 * float(np.abs(first).max() + np.abs(second).max())
     assert one.difference.value == pytest.approx(-other.difference.value, abs=noise)
     assert one.difference.low == pytest.approx(-other.difference.high, abs=noise)

@@ -47,7 +47,7 @@ def test_permutation_p_is_scipys():
         n_resamples=999,
         rng=np.random.default_rng(5),
     )
-    assert ratio.p == pytest.approx(expected.pvalue, abs=2e-3)  # log of a quotient rounds unlike a difference of logs
+    assert ratio.p == pytest.approx(expected.pvalue, abs=2e-3)  # logs are rounded differently
 
 
 def test_small_samples_are_permuted_exactly():
@@ -116,7 +116,7 @@ def test_wrong_input_is_refused():
         ratio_of_means([1.0, 2.0], [1.0, 0.0], **FEW)
 
 
-# 200 simulations know a coverage of 0.95 to ±0.015; BCa at n = 21 falls a little short of its name.
+# With 200 simulations, a coverage of 0.95 has a standard error of 0.015; BCa at n = 21 covers a little less.
 @pytest.mark.parametrize(
     ("statistic", "truth"), [(cliffs_delta, 2 * stats.norm.cdf(0.5 / np.sqrt(2)) - 1), (ratio_of_means, 5.5 / 5.0)]
 )
@@ -135,7 +135,7 @@ def test_p_values_are_uniform_without_an_effect():
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.09
 
 
-# ---- what correlations gained ------------------------------------------------------------------------------
+# ---- parametric p-values ------------------------------------------------------------------------------
 
 
 @given(st.integers(3, 40), st.integers(0, 10**6))

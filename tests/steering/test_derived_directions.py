@@ -1,4 +1,4 @@
-"""Directions derived from contrasting texts, and what they do to SmolLM2."""
+"""Directions derived from contrasting texts, and their effect on SmolLM2."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Directions from files, vectors and features: what each form gives, and what is refused."""
+"""Directions from files, vectors and features: the result of each form, and invalid ones."""
 
 import csv
 

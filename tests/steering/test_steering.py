@@ -1,4 +1,4 @@
-"""Steering: an intervention that later layers feel, in the record and in the gradients."""
+"""Steering: an intervention that affects later layers, in the record and in the gradients."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from steered import SOME, TEXTS, WIDTH, V, added, load, record
 from tiny_models import ARCHITECTURES
 
-# ---- what it does to the stream -----------------------------------------------------------------------------------
+# ---- effect on the residual -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -1,4 +1,4 @@
-"""Agreement of two records: numbers worked out by hand, properties, and what cannot be compared."""
+"""Agreement of two records: numbers computed by hand, properties, and records that cannot be compared."""
 
 from dataclasses import replace
 
@@ -68,7 +68,7 @@ def test_a_record_agrees_fully_with_itself(dtype):
         np.testing.assert_allclose(values(rows, quantity), 1, rtol=0, atol=1e-15)
     for quantity in (OF_RESIDUALS[1], OF_GRADIENTS[1]):
         np.testing.assert_array_equal(values(rows, quantity), 0)
-    # The norm of a difference from three inner products: half of the digits.
+    # The norm of a difference from three inner products has half of the digits.
     np.testing.assert_allclose(values(rows, OF_WEIGHTS[1]), 0, rtol=0, atol=1e-7)
     assert values(rows, "kl_at_least_nats") == pytest.approx([0], abs=1e-7)
     assert values(rows, "best_token_agrees") == [1]

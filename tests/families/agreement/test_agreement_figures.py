@@ -1,4 +1,4 @@
-"""Figures of agreement: what they draw, what they say where nothing is comparable, and equal bytes on every run."""
+"""Figures of agreement: what they draw, what they show if nothing is comparable, and equal bytes on every run."""
 
 import numpy as np
 import pytest

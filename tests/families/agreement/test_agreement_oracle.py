@@ -13,14 +13,15 @@ from oracles import blocks_of, dense_gradients, hooked_flow
 from tiny_models import ARCHITECTURES, FLOAT32_INSIDE, N_VOCABULARY, build_model, task_of
 from tolerances import METRIC
 
-# Seen over all architectures: 2e-6 (float32), 2e-11 (float64); a wrong layer, prompt or direction is off by per cents.
+# Seen over all architectures: 2e-6 (float32), 2e-11 (float64); a wrong layer, prompt or direction is off by several per
+# cent.
 ARCHITECTURES_IN_DOUBLE = ("gpt2", "llama_tied", "bert")
 EVERY = [(name, "float32") for name in ARCHITECTURES] + [(name, "float64") for name in ARCHITECTURES_IN_DOUBLE]
 
 
 @cache
 def neighbour(name, dtype):
-    """The same architecture, its weights moved a little: as a fine-tune or another precision would."""
+    """The same architecture with slightly changed weights, as in a fine-tune or another precision."""
     module = build_model(name, getattr(torch, dtype))
     torch.manual_seed(5)
     with torch.no_grad():
@@ -50,7 +51,7 @@ def residuals_of(module, ids):
 
 
 def dense_record(module, asked):
-    """All that is compared, of one prompt: residuals, their gradients, weight gradients, log-probabilities."""
+    """Everything that is compared for one prompt: residuals, their gradients, weight gradients, log-probabilities."""
     stream, logits = residuals_of(module, asked.ids)
     flow = hooked_flow(module, asked)
     gradients = [g.reshape(len(asked.ids), -1) for g in (*flow.below, flow.above[-1])]

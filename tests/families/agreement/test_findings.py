@@ -1,4 +1,4 @@
-"""The sentence on agreement: numbers of the table, and silence where there is nothing to say."""
+"""The finding on agreement: it has the numbers of the table, and is left out without a difference."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Which records are compared: the reference of a model, the baseline of a condition; and what their tables hold."""
+"""Which records are compared: the reference of a model, the baseline of a condition; and their tables."""
 
 import numpy as np
 import pandas as pd
@@ -136,7 +136,7 @@ def test_sets_that_keep_norms_have_a_status_in_the_means_too(collected):
     assert set(kinds) == {"embedding", "other"}
 
 
-# --- what the plan asks for -------------------------------------------------------------------------
+# --- the plan -------------------------------------------------------------------------
 
 PROMPTS = [{"name": name, "text": f"text {name}"} for name in "abc"]
 MASKED = [{"name": name, "text": f"text [MASK] {name}"} for name in "abc"]

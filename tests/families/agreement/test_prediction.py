@@ -41,7 +41,7 @@ def test_with_the_whole_vocabulary_the_bound_is_the_divergence(seed):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_bound_is_the_smallest_divergence_consistent_with_both_lists(seed):
-    """Against a general minimizer over what the lists leave open: q of tokens i, p of tokens j, the rest as one."""
+    """Against a general minimizer over the unknown probabilities: q of tokens i, p of tokens j, the rest as one."""
     rng = np.random.default_rng(seed)
     p, q = (draw(rng, 25, 1.5) for _ in range(2))
     one, other = listed(p, 4), listed(q, 4)

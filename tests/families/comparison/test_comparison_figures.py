@@ -1,4 +1,4 @@
-"""Figures of conditions: what they show, what they leave out, and that they are the same on every run."""
+"""Figures of conditions: what they show, what they leave out, and equal bytes on every run."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ DRAWERS = {
 
 
 def make_tables(conditions=("push",), models=("a", "b"), steered=("a", "b")):
-    """Tables of one set, in which every condition adds one to everything."""
+    """Tables of one set in which every condition adds 1 to every number."""
     rng = np.random.default_rng(0)
     rows, prompts = [], []
     for model in models:

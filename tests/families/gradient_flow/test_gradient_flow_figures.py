@@ -1,4 +1,4 @@
-"""Radar, profiles, heatmap and ISF spectrum: what is drawn, and what is left out and said so."""
+"""Radar, profiles, heatmap and ISF spectrum: what is drawn, and what is left out and named."""
 
 import numpy as np
 import pytest

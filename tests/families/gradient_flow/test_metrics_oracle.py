@@ -1,4 +1,4 @@
-"""EC, ISC, ISG, ISA and ISF against their definitions in plain loops over autograd, and at their degenerate points."""
+"""EC, ISC, ISG, ISA and ISF against their definitions in plain loops over autograd, and for degenerate input."""
 
 import math
 
@@ -65,7 +65,7 @@ def test_field_structure_of_a_whole_set_does_not_depend_on_the_order_of_prompts(
 
 
 def flow_trace(*gradients: np.ndarray, loss: float = 2.0) -> Trace:
-    """A trace with nothing but the gradients of its residuals, residual 0 first."""
+    """A trace with only the gradients of its residuals, residual 0 first."""
     n_tokens, width = np.shape(gradients[0])
     info = TraceInfo(
         prompt="hand",
@@ -127,13 +127,13 @@ def test_a_power_law_is_found_again(exponent):
 
 
 def test_eigenvalues_of_a_field_with_a_known_spectrum():
-    """Six orthogonal centred directions of known variance; the seventh eigenvalue is what centring takes away."""
+    """Six orthogonal centred directions of known variance; the seventh eigenvalue is 0 because of centring."""
     n = 7
     directions = np.linalg.svd(np.eye(n) - 1 / n)[0][:, : n - 1]  # orthonormal columns that sum to zero
     variances = np.arange(1, n, dtype=float) ** -2
     found = field_structure(directions @ np.diag(variances * (n - 1)) @ directions.T)
     assert found.eigenvalues == pytest.approx([*variances, 0.0], abs=EXACT)
-    assert found.exponent == pytest.approx(2.0, abs=0.02)  # but for the missing 1/49 at the end
+    assert found.exponent == pytest.approx(2.0, abs=0.02)  # except the missing 1/49 at the end
     assert 0 < found.isf < 0.01
 
 

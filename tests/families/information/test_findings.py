@@ -1,4 +1,4 @@
-"""The sentence on where answers are decided says what the tables hold, and nothing where there is nothing to say."""
+"""The finding on where answers are decided: it has the numbers of the tables, and is left out without answers."""
 
 import pandas as pd
 import pytest

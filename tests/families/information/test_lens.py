@@ -95,7 +95,7 @@ def test_a_record_without_attention_has_no_attention_rows():
 
 @pytest.mark.parametrize("name", ["gpt2", "bert"])
 def test_the_published_conventions(name):
-    """Head on raw hidden states, surprisal of the token that is there: as the published package computes them."""
+    """As in the published package: the head on raw hidden states, and the surprisal of the token at the position."""
     trace, readout, oracle = case(name, "float64")
     ids, t, temperature = torch.tensor([trace.info.token_ids]), trace.info.read_position, 0.8
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_the_published_conventions(name):
     for layer, logits in enumerate(published):
         log_p = log_softmax(logits)[t]
         expected = {"entropy_nats": -(np.exp(log_p) * log_p).sum(), "surprisal_nats": -log_p[trace.info.token_ids[t]]}
-        # GPT-2's last hidden state is after its final norm, which the package does not know of.
+        # GPT-2's last hidden state is after its final norm, which the package does not consider.
         own = normed if name == "gpt2" and layer == trace.n_layers else found
         for quantity, value in expected.items():
             assert own[quantity][layer] == pytest.approx(value, abs=1e-9), (quantity, layer)
@@ -323,7 +323,7 @@ def test_a_watched_text_is_one_token_or_refused(tmp_path):
     ids=["opt", "electra"],
 )
 def test_the_raw_residual_is_refused_if_the_head_cannot_take_it(module, task, takes):
-    """The published convention has no meaning for a head narrower than the residual stream; the model's own has."""
+    """With a head narrower than the residual stream, the published convention has no meaning; the default one has."""
     torch.manual_seed(0)
     model = check_model(wrap_model(module().eval(), build_tokenizer(task == "masked"), task)).model
     (trace,) = record_batches(model, [encode(Prompt("p", TEXTS[task]), model.tokenizer, task, None)], OPTIONS)

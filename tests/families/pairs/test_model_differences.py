@@ -1,4 +1,4 @@
-"""The figure of differences: what is drawn filled, what is left out and said so, and what fits on the page."""
+"""The figure of differences: what is drawn filled, what is left out and named, and that it fits on the page."""
 
 import itertools
 

@@ -1,4 +1,5 @@
-"""Table `model_pairs`: every two models on the same prompts, with statuses, one adjustment, and silence by chance."""
+"""Table `model_pairs`: every two models on the same prompts, with statuses, one adjustment, and few findings by
+chance."""
 
 import math
 from itertools import product
@@ -167,7 +168,7 @@ def test_a_single_set_is_not_repeated_as_all_sets_and_isf_has_no_number_of_all_s
     assert set(only(found, prompt_set=ALL_SETS)["metric"]) == {"ec", "loss"}
 
 
-# ---- what is missing ----------------------------------------------------------------------------------------------
+# ---- missing numbers ----------------------------------------------------------------------------------------------
 
 
 def test_a_number_of_the_whole_set_has_no_interval_and_says_so_but_is_not_flagged():
@@ -248,7 +249,7 @@ def test_from_files_it_is_the_same_table(tmp_path):
     pd.testing.assert_frame_equal(found.sort_values(columns, ignore_index=True), expected)
 
 
-# ---- what is told apart -------------------------------------------------------------------------------------------
+# ---- models told apart -------------------------------------------------------------------------------------------
 
 
 def shifted(n_prompts=12, **shifts):
@@ -298,11 +299,11 @@ def test_isf_is_never_tested_and_an_unknown_place_has_nothing():
         assert apart.smallest(place) is None and apart.n_apart(place) == 0
 
 
-# ---- silence by chance --------------------------------------------------------------------------------------------
+# ---- findings by chance --------------------------------------------------------------------------------------------
 
 
 def null_run(seed):
-    """Two models and their twins on two sets: skewed scores that hang together, and no model differs from another."""
+    """Two models and their twins on two sets: correlated, skewed scores, and no model differs from another."""
     rng = np.random.default_rng(seed)
     parts = []
     for prompt_set, n_prompts in (("s", 16), ("t", 12)):
@@ -320,8 +321,8 @@ def null_runs():
     return [null_run(seed) for seed in range(100)]
 
 
-# 100 runs know a share of 0.05 to 0.02: more than 0.1 would be an error. At least one of the 27 tests of a run is below
-# 0.05 unadjusted in about half of the runs: the silence is that of the adjustment, not of dull numbers.
+# A share of 0.05 of 100 runs has a standard error of 0.02: more than 0.1 would be an error. At least one of the 27
+# tests of a run is below 0.05 unadjusted in about half of the runs: it is the adjustment that removes them.
 def test_of_runs_in_which_no_model_differs_about_one_in_twenty_tells_any_two_apart(null_runs):
     said = np.mean([(run["p_adjusted"] < 0.05).any() for run in null_runs])
     would_say = np.mean([(run["p"] < 0.05).any() for run in null_runs])

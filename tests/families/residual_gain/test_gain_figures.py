@@ -1,4 +1,4 @@
-"""The figures of residual gain: what is drawn, what is left out and said so, and the verdict beneath."""
+"""The figures of residual gain: what is drawn, what is left out and named, and the verdict beneath."""
 
 import matplotlib as mpl
 import numpy as np

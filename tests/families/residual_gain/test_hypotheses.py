@@ -1,4 +1,4 @@
-"""Gains, hypotheses and the JSON: published numbers, verdicts on made-up data, degenerate input, seeds."""
+"""Gains, hypotheses and the JSON: published numbers, verdicts on synthetic data, degenerate input, seeds."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Residual gain of one prompt: norms, gains, variants, predictions, and what degenerate residuals get."""
+"""Residual gain of one prompt: norms, gains, variants, predictions, and degenerate residuals."""
 
 import numpy as np
 import pytest

@@ -84,7 +84,7 @@ def test_equals_hooks_on_every_architecture(name):
 
 @pytest.mark.parametrize("name", CAUSAL_CONFIGS)
 def test_the_last_residual_is_taken_before_the_final_norm(name):
-    """transformers' last hidden state is after it: its norm, and so the last gain, is another one."""
+    """transformers' last hidden state comes after it, and would give another last gain."""
     model = tiny(name)
     ((trace, prompt),) = recorded(model, TEXTS["causal"][:1])
     residuals, _, normed = hooked_residuals(model.module, prompt.ids)

@@ -1,4 +1,4 @@
-"""The tables models, prompts_read and conditions: what the records, the snapshots and the config say of a run."""
+"""The tables models, prompts_read and conditions: a run described by its records, snapshots and config."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Readable tokens: as the tokenizer's own decoder gives them, with special ones marked and all in one line."""
+"""Readable tokens: the texts of the tokenizer's own decoder in one line, with special tokens marked."""
 
 import json
 

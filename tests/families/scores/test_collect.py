@@ -1,4 +1,4 @@
-"""Collecting: metric rows of all models into tables, where nothing that is not finite vanishes unsaid."""
+"""Collecting: metric rows of all models into tables; values that are not finite are always reported."""
 
 import math
 
@@ -35,7 +35,7 @@ def prompt_rows(metric, values, *, model="m", prompt_set="s", losses=None, statu
 
 
 def set_rows(value, eigenvalues, *, model="m", prompt_set="s", status="ok", ci=(0.1, 0.3)):
-    """ISF of one set: its head and its spectrum."""
+    """ISF of one set: its score and its spectrum."""
     keys = (model, "baseline", prompt_set, None, None, None, None)
     head = {"isf": value, "isf_ci_low": ci[0], "isf_ci_high": ci[1], "isf_exponent": 1.0}
     found = [(*keys, None, quantity, number, status) for quantity, number in head.items()]

@@ -1,4 +1,4 @@
-"""Table correlations: direct computations, what counts as one observation, what is left out and said."""
+"""Table correlations: direct computations, what counts as one observation, what is left out and reported."""
 
 import math
 import warnings
@@ -264,7 +264,7 @@ def test_the_input_is_left_alone():
 
 
 def test_independent_quantities_seen_by_four_models_are_significant_at_the_nominal_rate():
-    """Each model's view of a prompt as an observation of its own gives many times more (about a third)."""
+    """If each pair of model and prompt counted as an observation, about a third would be significant."""
     rng, hits, pooled_hits, n_simulations = np.random.default_rng(2), 0, 0, 120
     scores = score_rows().iloc[:0]
     for seed in range(n_simulations):

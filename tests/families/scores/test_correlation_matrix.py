@@ -1,4 +1,4 @@
-"""The figure of the correlations: what is drawn, and what is left out and said so."""
+"""The figure of the correlations: what is drawn, and what is left out and named."""
 
 import numpy as np
 import pandas as pd

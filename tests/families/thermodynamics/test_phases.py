@@ -14,7 +14,7 @@ N_LAYERS = 16
 
 
 def make_states(n_prompts=4, *, order="depth", jump_at=None, sets=("s",), seed=0):
-    """States of one model with two maps a block and an embedding, derivatives as the library makes them."""
+    """States of one model with two maps per block and an embedding, derivatives as the library makes them."""
     rng = np.random.default_rng(seed)
     frames = []
     names = [f"h.{layer}.mlp.{name}.weight" for layer in range(N_LAYERS) for name in ("up_proj", "down_proj")]

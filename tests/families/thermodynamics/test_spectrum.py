@@ -1,4 +1,4 @@
-"""Singular values: as a float64 SVD has them, within the bound that is stated, on matrices of every kind."""
+"""Singular values: equal to those of a float64 SVD within the stated bound, on matrices of every kind."""
 
 import numpy as np
 import pytest

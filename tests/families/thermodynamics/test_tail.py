@@ -1,4 +1,4 @@
-"""Alpha: as the powerlaw package fits it (its range of exponents widened), and known where the truth is known."""
+"""Alpha: against the powerlaw package (with a wider range of exponents) and against known exponents."""
 
 import numpy as np
 import powerlaw
@@ -15,7 +15,7 @@ def pareto(alpha, n, seed=0):
 def test_alpha_is_that_of_the_powerlaw_package(alpha, n, seed):
     values = pareto(alpha, n, seed)
     found = tail_exponent(values)
-    # Left to itself the package (2.0.0) looks no further than alpha = 3.
+    # By default, the package (2.0.0) searches only up to alpha = 3.
     fit = powerlaw.Fit(
         values**2, xmin_distribution="power_law", parameter_ranges={"alpha": [1, None]}, verbose=0
     ).power_law

@@ -26,7 +26,7 @@ from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.selfcheck import check_model
 from tiny_models import build_model, task_of
 
-TEMPERATURE, STATE, DERIVED = 1e-4, 1e-6, 1e-3  # relative; the last for quotients of differences of the others
+TEMPERATURE, STATE, DERIVED = 1e-4, 1e-6, 1e-3  # relative; the last one is for quotients of differences
 IDS = (504, 3575, 282, 4649, 314)  # "The capital of France is"
 
 
@@ -83,7 +83,7 @@ def test_the_published_table_of_smollm2_is_the_oracles(real, method, tmp_path):
 
 
 def assert_derived_equal(found, truth):
-    """Differences to their own scale, quotients where the denominator is not itself a difference lost in rounding."""
+    """Differences relative to their scale; quotients only if the denominator is not lost in rounding."""
     for name, of in {
         "dE": "energy",
         "dT": "temperature",
@@ -198,8 +198,9 @@ def test_spectra_of_another_model_are_refused():
 
 # NF4 multiplies with the de-quantised float32 weight itself: only the order of additions differs. Seen: 1e-6.
 # LLM.int8 also rounds the activations to 8 bits, which moves the temperatures of this model by ten percent (median
-# 0.10, largest 0.31). That is what int8 does to the model and not an error of the record, so the twin is given int8's
-# forward values, and keeps its own derivatives: what then differs is that int8's backward pass computes in float16.
+# 0.10, largest 0.31). That is the effect of int8 on the model, not an error of the record. So the twin gets the forward
+# values of int8 and keeps its own derivatives: the remaining difference is that int8's backward pass computes in
+# float16.
 @pytest.mark.parametrize(("quantization", "typical", "worst"), [("nf4", 1e-5, 1e-4), ("int8", 1e-3, 1e-2)])
 def test_a_quantised_model_has_the_temperatures_of_its_dequantised_self(smollm2, quantization, typical, worst):
     quantised = load_snapshot(smollm2, LoadOptions(device="cpu", quantization=quantization))
@@ -219,7 +220,7 @@ def test_a_quantised_model_has_the_temperatures_of_its_dequantised_self(smollm2,
 
 
 def take_forward_values(plain, quantised):
-    """Each linear map of `plain` gives out what the one of `quantised` makes of the same input."""
+    """Let each linear map of `plain` return the output of the one in `quantised` for the same input."""
 
     def hook(other):
         def replace(_module, given, output):

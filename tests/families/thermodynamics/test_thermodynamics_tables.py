@@ -1,4 +1,5 @@
-"""Tables of the weights: columns, the published CSV, scores and correlations that join, and what the check refuses."""
+"""Tables of the weights: columns, the published CSV, scores and correlations that include them, and what the check
+refuses."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Figures of the weights: what is drawn, marked, left out, and that nothing is cut off or overlaps."""
+"""Figures of the weights: what is drawn, marked and left out, and that nothing is cut off or overlaps."""
 
 import numpy as np
 import pandas as pd
@@ -109,7 +109,7 @@ def test_the_phase_map_shows_shares_beside_what_shuffled_layers_give(made):
 
 
 def test_models_of_two_blocks_have_a_phase_map_that_says_why_it_is_empty(made, tmp_path):
-    """Among two blocks no weight has a derivative along depth, so the table has no rows of their prompt sets."""
+    """With two blocks no weight has a derivative along depth, so the table has no rows for their prompt sets."""
     path = tmp_path / "phases.parquet"
     made["phases"].to_parquet(path)
     (name, figure), *others = phase_map.figures({"phases": path}, models=["m0", "m1"], prompt_sets=["short"])
