@@ -93,6 +93,14 @@ def test_a_missing_log_causes_no_second_failure():
     assert verb.closing_words(["no/such.log"]) == "\nThe run failed: see the messages above.\n"
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as in a terminal: a shell starts jobs in the background with it ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(tmp_path, snakefile: str) -> subprocess.Popen:
     (tmp_path / "Snakefile").write_text(snakefile)
     (tmp_path / "my.yaml").write_text(GOOD)
@@ -120,7 +128,7 @@ def test_a_failed_run_ends_with_the_message_and_its_log(tmp_path):
     assert said.endswith("\nFailed: models → m: it is broken\n  log: x.log\n")
 
 
-def test_an_interrupted_run_ends_in_one_sentence(tmp_path):
+def test_an_interrupted_run_ends_in_one_sentence(tmp_path, interruptible):
     run = started(tmp_path, "rule all:\n    output: 'x'\n    shell: 'touch started; sleep 60; touch x'\n")
     until = time.monotonic() + 60
     while not (tmp_path / "started").exists() and time.monotonic() < until:

@@ -21,7 +21,6 @@ from workflow_runs import (
     BELOW_RECORDS,
     BELOW_STATES,
     CONFIG,
-    END,
     FIGURES,
     MODELS,
     OF_RECORDS,
@@ -83,8 +82,8 @@ class TestPrompts:
         assert plan.labels == {
             "run_tables",
             *BELOW_NOTES,
+            *BELOW_COLLECT,
             *figures_of("gains", "hypotheses", "decided", "model_pairs"),
-            *END,
         }
 
     def test_an_added_prompt_records_its_own_set_again(self, tree):

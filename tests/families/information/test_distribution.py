@@ -115,7 +115,7 @@ def test_summaries_equal_the_plain_functions(logits, temperature, data):
     assert float(found.surprisal_nats) == pytest.approx(
         float(of.surprisal_nats(log_p, targets)), abs=TOLERANCE, nan_ok=True
     )
-    assert int(found.top_ids) == int(log_p.argmax())
+    assert float(log_p[0, found.top_ids]) == float(log_p.max())  # logits that differ by less than rounding tie
     assert float(found.top_probabilities) == pytest.approx(float(log_p.max().exp()), rel=TOLERANCE)
 
 
