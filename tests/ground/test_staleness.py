@@ -117,7 +117,7 @@ STALE = {
     "statistics/many_means.py": {"thermodynamics", "pulls", "collect_agreement"},
     "statistics/shares.py": {"collect_agreement"},
     "statistics/matched.py": {"model_pairs", "compare"},
-    "statistics/family_wise.py": {"findings"},
+    "statistics/many_tests.py": {"findings", "model_pairs", "correlate", "hypotheses"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows; figures and jobs that record or fetch do not use it
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from internal_physics.ground.status import join_status
 from internal_physics.statistics.correlation import (
-    adjust_false_discovery,
     correlate_pair,
     correlation_interval,
     is_constant,
@@ -224,41 +223,6 @@ def test_interval_coverage():
         interval = correlation_interval(x, y, "pearson", seed=seed, n_resamples=400)
         covered += interval.low <= rho <= interval.high
     assert 0.86 <= covered / n_simulations <= 0.985  # 0.912 in 1000 simulations; here ± 0.02
-
-
-def test_false_discovery_by_hand():
-    # Sorted 0.01, 0.02, 0.03, 0.5 times 4/rank: 0.04, 0.04, 0.04, 0.5.
-    assert adjust_false_discovery([0.02, 0.5, 0.01, 0.03]) == pytest.approx([0.04, 0.5, 0.04, 0.04])
-
-
-def test_false_discovery_keeps_nan_in_place_and_does_not_count_it():
-    adjusted = adjust_false_discovery([math.nan, 0.01, math.nan, 0.04])
-    assert np.isnan(adjusted).tolist() == [True, False, True, False]
-    assert adjusted[[1, 3]] == pytest.approx(stats.false_discovery_control([0.01, 0.04]))
-
-
-def test_false_discovery_without_p_values():
-    assert adjust_false_discovery([]).size == 0
-    assert np.isnan(adjust_false_discovery([math.nan])).all()
-    assert adjust_false_discovery([0.3]) == pytest.approx([0.3])
-
-
-def test_false_discovery_leaves_its_input_alone_and_refuses_what_is_no_p_value():
-    p_values = np.array([0.02, 0.01])
-    adjust_false_discovery(p_values)
-    assert p_values.tolist() == [0.02, 0.01]
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        adjust_false_discovery([0.5, 1.5])
-    with pytest.raises(ValueError, match="2 dimensions"):
-        adjust_false_discovery([[0.5]])
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_adjusting_keeps_the_order_and_never_lowers(p_values):
-    adjusted = adjust_false_discovery(p_values)
-    assert (adjusted >= np.array(p_values) - 1e-15).all() and (adjusted <= 1).all()
-    assert (np.diff(adjusted[np.argsort(p_values, kind="stable")]) >= -1e-15).all()
 
 
 def test_constant_means_equal_to_rounding():

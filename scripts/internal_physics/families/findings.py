@@ -15,7 +15,7 @@ import pandas as pd
 from internal_physics.families.finding import Finding, PValues
 from internal_physics.families.pairs.apart import significance_of
 from internal_physics.families.run.flagged import flagged_finding
-from internal_physics.statistics.family_wise import adjust_family_wise
+from internal_physics.statistics.many_tests import adjust_family_wise
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.preview import count_flagged
 from internal_physics.tables.read import read_table

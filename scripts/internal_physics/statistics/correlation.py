@@ -149,29 +149,6 @@ def parametric_p(r: float, n: int) -> float:
     return float(2 * stats.t.sf(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2))
 
 
-def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini-Hochberg adjusted p-values; NaN stays NaN in its place and does not count as a test.
-
-    Source: Benjamini and Hochberg (1995); valid for independent or positively dependent tests.
-
-    Args:
-        p_values: [test] between 0 and 1, or NaN.
-
-    Returns:
-        [test] adjusted values, 0 to 1, none below its p-value. Empty for empty input.
-
-    Raises:
-        ValueError: a p-value lies outside 0 to 1, or the input is not one-dimensional.
-    """
-    adjusted = np.array(p_values, dtype=np.float64)
-    if adjusted.ndim != 1:
-        raise ValueError(f"p_values has {adjusted.ndim} dimensions: expected one, over tests")
-    tested = ~np.isnan(adjusted)
-    if tested.any():
-        adjusted[tested] = stats.false_discovery_control(adjusted[tested], method="bh")
-    return adjusted
-
-
 def is_constant(values: NDArray[np.float64]) -> bool:
     """Whether finite values are equal up to float64 rounding; true for one value or none."""
     return values.size == 0 or bool(np.ptp(values) <= _CONSTANT_TOLERANCE * np.abs(values).max())

@@ -13,7 +13,7 @@ from internal_physics.families.pairs.model_pairs import OF_THE_SET, pair_files, 
 from internal_physics.families.pairs.tables import ALL_SETS
 from internal_physics.families.registry import TABLES
 from internal_physics.families.run.tables import PROMPTS_READ
-from internal_physics.statistics.correlation import adjust_false_discovery
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.statistics.matched import compare_matched
 from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform

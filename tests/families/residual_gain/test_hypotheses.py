@@ -23,7 +23,8 @@ from internal_physics.families.residual_gain.verdicts import ALL_SETS
 from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.errors import StoreError
 from internal_physics.statistics.bootstrap import mean_interval
-from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair, correlation_interval
+from internal_physics.statistics.correlation import correlate_pair, correlation_interval
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import per_prompt_table
 from internal_physics.tables.read import read_table

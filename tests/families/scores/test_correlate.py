@@ -16,7 +16,8 @@ from internal_physics.families.scores.correlate import (
     pair_seed,
 )
 from internal_physics.families.scores.tables import CORRELATIONS
-from internal_physics.statistics.correlation import adjust_false_discovery, correlate_pair
+from internal_physics.statistics.correlation import correlate_pair
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from scipy import stats
 
 N_PROMPTS = 12

@@ -16,7 +16,7 @@ from internal_physics.families.pairs.tables import ALL_SETS, MODEL_PAIRS
 from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, join_status
-from internal_physics.statistics.correlation import adjust_false_discovery
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.statistics.matched import Matched, compare_matched
 from internal_physics.tables.loss_rows import LOSS, with_loss
 from internal_physics.tables.read import read_table

@@ -22,7 +22,7 @@ from internal_physics.families.residual_gain.tables import GAINS, HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS, CONTRAST, ENTROPY_GAIN, NESTED_KINDS, NOT_GIVEN
 from internal_physics.families.run.notes import of_prompts
 from internal_physics.families.run.tables import PROMPTS_READ
-from internal_physics.statistics.correlation import adjust_false_discovery
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.read import read_table, table_parts
 

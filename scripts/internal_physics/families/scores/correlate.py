@@ -11,7 +11,8 @@ import pandas as pd
 from internal_physics.families.scores.tables import CORRELATIONS
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import join_status
-from internal_physics.statistics.correlation import FEWEST_PAIRS, adjust_false_discovery, correlate_pair, is_constant
+from internal_physics.statistics.correlation import FEWEST_PAIRS, correlate_pair, is_constant
+from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.statistics.options import N_RESAMPLES
 
 CONDITION = "baseline"
