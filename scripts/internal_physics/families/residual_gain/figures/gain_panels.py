@@ -30,6 +30,7 @@ NEUTRAL: dict[str, Any] = {"color": "#444444", "linestyle": (0, (4, 2)), "linewi
 LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
 ENTROPY = "next-token entropy (nats)"
 LEGEND_COLUMNS = 4
+_OF_KINDS = {"last_gain": LAST_GAIN, "entropy_nats": ENTROPY}  # the lower panels
 _SPREAD = 0.28  # of the points of a kind around its line
 _LOG_FROM_RATIO = 10.0
 
@@ -89,31 +90,37 @@ def draw(
     usable_rows, left_out = split(rows, ["last_gain", "entropy_nats"])
     usable = usable_rows[usable_rows["variant"] == variant]
     looks = style.model_styles(list(dict.fromkeys(rows["kind"])))
+    draws = {"n_resamples": n_resamples, "confidence_level": confidence_level}
+    seeds = {column: seed_of(seed, model, variant, column) for column in _OF_KINDS}
     with style.house_style():
-        legend_rows = -(-(len(looks) + 1) // LEGEND_COLUMNS)
-        heights = [0.2 * legend_rows, 2.5, 2.5, 1.3 + 0.22 * len(looks)]
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 1.1)
-        grid = figure.add_gridspec(4, 2, height_ratios=heights)
-        axes = np.array([[figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in (1, 2, 3)])
-        _legend(figure.add_subplot(grid[0, :]), looks)
+        figure, axes = _axes(looks)
         _depth(axes[0, 0], _gains_by_layer(layers, usable, variant), looks)
         axes[0, 0].set_title(f"Gain along depth,\n{VARIANT_NAMES[variant]}", fontweight="bold")
         for ax, name in zip((axes[0, 1], *axes[1]), VARIANTS, strict=True):
             _scatter(ax, usable_rows[usable_rows["variant"] == name], looks)
             ax.set_title(variant_title(hypotheses, model, name, condition), fontweight="bold")
-        settings = {"n_resamples": n_resamples, "confidence_level": confidence_level}
-        for ax, column, label in ((axes[2, 0], "last_gain", LAST_GAIN), (axes[2, 1], "entropy_nats", ENTROPY)):
-            _by_kind(ax, usable, column, looks, {**settings, "seed": seed_of(seed, model, variant, column)})
+        for ax, (column, label) in zip(axes[2], _OF_KINDS.items(), strict=True):
+            _by_kind(ax, usable, column, looks, {**draws, "seed": seeds[column]})
             ax.set_xlabel(label)
         axes[2, 0].set_title(f"Last gain by kind, {VARIANT_NAMES[variant]}", fontweight="bold")
         axes[2, 1].set_title("Uncertainty by kind", fontweight="bold")
         axes[2, 1].tick_params(labelleft=False)
         axes[2, 0].axvline(1.0, **NEUTRAL)
-        title = f"{model}: residual gain against uncertainty ({plural(len(usable), 'prompt')})"
+        title = f"{model}: residual gain against uncertainty ({plural(len(usable), 'prompt')}){in_condition(condition)}"
         verdicts = f"{variants_sentence(hypotheses, model, condition)} {RULES}"
         left_out = left_out.drop_duplicates([*PROMPT_KEY, "status"])  # once, not once for each variant
-        notes = [_legend_note(confidence_level), verdicts, *left_out_notes(left_out)]
-        return style.finish(figure, title + in_condition(condition), notes)
+        return style.finish(figure, title, [_legend_note(confidence_level), verdicts, *left_out_notes(left_out)])
+
+
+def _axes(looks: Mapping[str, style.ModelStyle]) -> tuple[Figure, np.ndarray]:
+    """A figure with its legend on top, and the axes of its panels, [3, 2]."""
+    legend_rows = -(-(len(looks) + 1) // LEGEND_COLUMNS)
+    heights = [0.2 * legend_rows, 2.5, 2.5, 1.3 + 0.22 * len(looks)]
+    figure = style.new_figure(style.PAGE_WIDTH_INCHES, sum(heights) + 1.1)
+    grid = figure.add_gridspec(4, 2, height_ratios=heights)
+    axes = np.array([[figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in (1, 2, 3)])
+    _legend(figure.add_subplot(grid[0, :]), looks)
+    return figure, axes
 
 
 def trend(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
