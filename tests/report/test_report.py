@@ -3,19 +3,13 @@
 import base64
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import jinja2
-import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
 from internal_physics.families.family import Family, Figure, Per
 from internal_physics.families.registry import FIGURES, TABLES
-from internal_physics.families.scores.tables import ALONE
 from internal_physics.ground.words import plural
-from internal_physics.report import parts as report_parts
-from internal_physics.report.build import figure_paths
 from internal_physics.report.texts import gather_texts
 from report_pages import (
     PNG,
@@ -65,26 +59,6 @@ def test_every_figure_is_embedded_and_numbered_with_a_whole_caption(tables, figu
     assert page.text.count("Sample.") == 9
     assert "Figure 1. Normalised scores of the models on factual" in page.text
     assert "5 prompts for each of 4 models" in page.text or "4 to 5 prompts for each of 4 models" in page.text
-
-
-def test_without_findings_every_figure_is_folded_and_the_first_of_a_kind_explains_how_to_read_it(tables, figures):
-    html = render(tables, figures)
-    assert html.count('<details class="figure">') == 9
-    for part in ("How to read it.", "How it is computed."):
-        assert Page(html).text.count(part) == len(figures)
-
-
-def test_figures_of_findings_are_open_and_stand_before_the_folded_ones_of_their_section(tables, figures):
-    found = [{"sentence": "They differ.", "figure": "radar-nonsense"}]
-    html = render(tables, figures, findings=found)
-    assert html.count('<details class="figure">') == 8
-    shown, folded = html.split("Figures without a finding", 1)
-    assert "models on nonsense." in shown.split('<section id="summary">')[1]
-    assert "models on factual" not in shown.split('<section id="summary">')[1]
-    assert "models on factual" in folded
-    explained = shown.split("models on nonsense.")[-1]  # the open one is the first of its kind and so explains it
-    assert "How to read it." in explained
-    assert Page(html).text.count("How to read it.") == len(figures)
 
 
 def test_differences_between_figures_of_a_kind_are_in_each_caption(tables, figures):
@@ -272,103 +246,3 @@ def test_every_figure_metric_and_table_has_its_text_and_no_other_text_exists():
 
 def test_a_section_marked_as_last_comes_last():
     assert [section["id"] for section in TEXTS.sections][-1] == "correlations"
-
-
-# ---- parts --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.123456, "0.1235"),
-        (0.0, "0"),
-        (12, "12"),
-        (1.5e-7, "1.500e-07"),
-        (-2.0e6, "-2.000e+06"),
-        (99999.4, "1e+05"),
-        (float("nan"), "n/a"),
-        (float("inf"), "infinite"),
-        (float("-inf"), "-infinite"),
-        (None, "n/a"),
-        (pd.NA, "n/a"),
-        (np.float64(0.5), "0.5"),
-        ("smollm2", "smollm2"),
-    ],
-)
-def test_numbers_as_text(value, text):
-    assert report_parts.number(value) == text
-
-
-def test_figures_are_sorted_by_the_names_of_their_files():
-    paths = ["f/radar-my-set.png", "f/radar-factual.png", "f/correlation_matrix.png"]
-    assert figure_paths(paths) == {
-        "radar": {"my-set": Path("f/radar-my-set.png"), "factual": Path("f/radar-factual.png")},
-        "correlation_matrix": {"": Path("f/correlation_matrix.png")},
-    }
-
-
-def test_flags_of_pairs_and_missing_places_are_kept():
-    table = pd.DataFrame({"x": ["ec"], "y": ["isc"], "level": ["model"], "status": ["constant"]})
-    (entry,), _ = report_parts.flagged_rows({"correlations": table})
-    assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
-
-
-def test_numbers_that_do_not_exist_by_definition_are_not_flagged():
-    """Whatever else a row says is: here that it has one prompt."""
-    statuses = ["ok", ALONE, f"one prompt: no interval; {ALONE}"]
-    table = pd.DataFrame({"model": ["a", "b", "c"], "metric": "ec", "status": statuses})
-    (entry,), _ = report_parts.flagged_rows({"scores_normalized": table})
-    assert (entry["place"], entry["count"]) == ("c: ec", 1)
-    of_another, _ = report_parts.flagged_rows({"scores": table})
-    assert [found["place"] for found in of_another] == ["b: ec", "c: ec"]
-
-
-def test_weight_gradients_that_were_kept_as_norms_are_not_flagged():
-    table = pd.DataFrame({"model": "a", "status": [NO_DIRECTION, NOT_RECORDED, "not finite"]})
-    for name in ("agreement", "agreement_means"):
-        (entry,), _ = report_parts.flagged_rows({name: table})
-        assert entry["status"] == "not finite"
-
-
-def test_the_report_begins_with_the_findings_each_with_its_figure(tables, figures):
-    found = [
-        {"sentence": "a differs from <b>.", "figure": "radar-factual"},
-        {"sentence": "No figure shows this.", "figure": "decided-factual"},
-    ]
-    html = render(tables, figures, findings=found)
-    head, findings, rest = html.index("</header>"), html.index('id="findings"'), html.index('id="summary"')
-    assert head < findings < rest
-    opening = html[findings:rest]
-    assert 'a differs from &lt;b&gt;. <a href="#figure-1">Figure 1</a></li>' in opening
-    assert "No figure shows this.</li>" in opening
-    Page(html)  # every tag is closed
-
-
-def test_the_figure_of_the_first_finding_that_has_one_stands_beside_the_findings(tables, figures):
-    found = [
-        {"sentence": "No figure.", "figure": ""},
-        {"sentence": "Not drawn in this run.", "figure": "decided-factual"},
-        {"sentence": "Drawn.", "figure": "radar-nonsense"},
-        {"sentence": "Drawn too.", "figure": "correlation_matrix"},
-    ]
-    html = render(tables, figures, findings=found)
-    beside = html.split('<figure class="hero">')[1].split("</figure>")[0]
-    assert html.count('class="hero"') == 1
-    assert ": Normalised scores of the models on nonsense." in beside
-    (number,) = set(re.findall(r"#figure-(\d+)", beside))
-    assert f'Drawn. <a href="#figure-{number}">' in html
-    assert html.index('<figure class="hero">') < html.index('id="summary"')
-
-
-def test_findings_without_figures_have_no_figure_beside_them(tables, figures):
-    html = render(tables, figures, findings=[{"sentence": "Drawn nowhere.", "figure": ""}])
-    assert 'class="hero"' not in html
-
-
-def test_without_findings_the_report_begins_with_the_scores(tables, figures):
-    assert 'id="findings"' not in render(tables, figures)
-
-
-def test_the_sources_of_the_models_come_last(tables, figures):
-    html = render(tables, figures)
-    assert html.index("Made from") > html.index('id="provenance"')

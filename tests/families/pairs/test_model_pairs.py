@@ -2,82 +2,20 @@
 chance."""
 
 import math
-from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-from internal_physics.families.findings import gather
-from internal_physics.families.pairs.apart import Apart, fewest_prompts
-from internal_physics.families.pairs.model_pairs import OF_THE_SET, pair_files, pair_models
+from internal_physics.families.pairs.model_pairs import OF_THE_SET, pair_files
 from internal_physics.families.pairs.tables import ALL_SETS
 from internal_physics.families.registry import TABLES
 from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.statistics.matched import compare_matched
-from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
-from internal_physics.tables.measure import COLUMNS
 from internal_physics.tables.rows import write_rows
 from internal_physics.tables.write import write_table
-
-SETTINGS = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
-TYPES = {"n_tokens": "Int64", "loss_nats": float, "layer": "Int64", "rank": "Int64", "value": float}
-NAN = math.nan
-
-
-def metric_rows(metric, values, *, prompt_set="s", condition="baseline", losses=None, statuses=None):
-    """Rows of one metric: `values` is model -> numbers of its prompts p0, p1, ...; losses and statuses likewise."""
-    found = []
-    for model, numbers in values.items():
-        for i, value in enumerate(numbers):
-            loss = losses[model][i] if losses else 1.0 + i
-            status = (statuses or {}).get(model, ["ok"] * len(numbers))[i]
-            found.append((model, condition, prompt_set, f"p{i}", 5, loss, None, None, metric, value, status))
-    return as_table(metric, found)
-
-
-def set_rows(values, *, n_prompts=4, prompt_set="s"):
-    """ISF of one set by model, with the ranks of its spectrum."""
-    found = []
-    for model, value in values.items():
-        keys = (model, "baseline", prompt_set, None, None, None, None)
-        found += [(*keys, None, quantity, value, "ok") for quantity in ("isf", "isf_ci_low")]
-        found += [(*keys, rank, "eigenvalue", 1.0, "ok") for rank in range(1, n_prompts + 1)]
-    return as_table("isf", found)
-
-
-def as_table(metric, found):
-    columns = [column for column in COLUMNS if column != "text"]
-    return pd.DataFrame(found, columns=columns).astype(TYPES).assign(text=None, metric=metric)
-
-
-def texts_of(rows):
-    places = rows[rows["prompt"].notna()][["prompt_set", "prompt"]].drop_duplicates()
-    return places.assign(text=places["prompt_set"] + " " + places["prompt"])
-
-
-def pairs(*parts, texts=None, models="abcd", **changed):
-    rows = pd.concat(parts, ignore_index=True)
-    found = pair_models(rows, texts_of(rows) if texts is None else texts, list(models), **(SETTINGS | changed))
-    found = conform(found, TABLES["model_pairs"])
-    assert table_problems(found, TABLES["model_pairs"]) == []
-    return found
-
-
-def only(table, **where):
-    for column, value in where.items():
-        table = table[table[column] == value]
-    return table
-
-
-def the(table, **where):
-    (row,) = only(table, **where).itertuples()
-    return row
-
-
-THREE = {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 1.0, 5.0, 4.5], "c": [4.0, 4.0, 4.0, 4.0]}
-
+from paired_models import NAN, SETTINGS, THREE, metric_rows, only, pairs, set_rows, texts_of, the
 
 # ---- rows ---------------------------------------------------------------------------------------------------------
 
@@ -247,107 +185,3 @@ def test_from_files_it_is_the_same_table(tmp_path):
     columns = ["prompt_set", "metric", "model", "reference"]
     expected = pairs(rows).sort_values(columns, ignore_index=True)
     pd.testing.assert_frame_equal(found.sort_values(columns, ignore_index=True), expected)
-
-
-# ---- models told apart -------------------------------------------------------------------------------------------
-
-
-def shifted(n_prompts=12, **shifts):
-    """Numbers of models that differ by a shift of every prompt, with a little noise."""
-    rng = np.random.default_rng(5)
-    prompt = rng.gamma(4.0, size=n_prompts)
-    return {model: prompt + shift + 0.01 * rng.standard_normal(n_prompts) for model, shift in shifts.items()}
-
-
-HERE = ("s", "baseline", "ec")
-
-
-def test_the_smallest_is_below_every_other_one():
-    apart = Apart(pairs(metric_rows("ec", shifted(a=1.0, b=0.0, c=2.0))), 0.05)
-    assert apart.smallest(HERE) == "b"
-    assert (apart.n_apart(HERE), apart.n_pairs(HERE)) == (3, 3)
-    assert apart.others(HERE)["c"] == ["a", "b"]
-
-
-def test_without_a_difference_no_model_is_the_smallest():
-    apart = Apart(pairs(metric_rows("ec", shifted(a=0.0, b=0.0, c=2.0))), 0.05)
-    assert apart.smallest(HERE) is None
-    assert apart.others(HERE) == {"a": ["c"], "b": ["c"], "c": ["a", "b"]}
-    assert apart.n_apart(HERE) == 2
-
-
-def test_a_model_without_numbers_leaves_no_smallest():
-    values = shifted(a=1.0, b=0.0) | {"c": [NAN] * 12}
-    apart = Apart(pairs(metric_rows("ec", values, statuses={"c": ["sick"] * 12})), 0.05)
-    assert apart.smallest(HERE) is None
-    assert apart.others(HERE)["c"] == []
-
-
-def test_five_prompts_tell_no_models_apart_however_large_the_difference():
-    apart = Apart(pairs(metric_rows("ec", shifted(5, a=0.0, b=100.0))), 0.05)
-    assert apart.n_apart(HERE) == 0 and apart.is_tested(HERE)
-
-
-def test_the_fewest_prompts_are_those_whose_smallest_p_is_below_the_significance():
-    assert {level: fewest_prompts(level) for level in (0.1, 0.05, 0.01)} == {0.1: 5, 0.05: 6, 0.01: 8}
-
-
-def test_isf_is_never_tested_and_an_unknown_place_has_nothing():
-    apart = Apart(pairs(metric_rows("ec", THREE), set_rows({"a": 0.001, "b": 9.0})), 0.05)
-    for place in (("s", "baseline", "isf"), ("elsewhere", "baseline", "ec")):
-        assert not apart.is_tested(place)
-        assert apart.smallest(place) is None and apart.n_apart(place) == 0
-
-
-# ---- findings by chance --------------------------------------------------------------------------------------------
-
-
-def null_run(seed):
-    """Two models and their twins on two sets: correlated, skewed scores, and no model differs from another."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for prompt_set, n_prompts in (("s", 16), ("t", 12)):
-        prompt = rng.normal(0, 1, n_prompts)
-        noise = {m: rng.gamma(2.0, 0.3, n_prompts) for m in "abc"}
-        losses = {m: np.exp(prompt + noise[m]) for m in "abc"}
-        for metric in ("ec", "isc"):
-            values = {m: np.exp(prompt + noise[m] + rng.gamma(2.0, 0.2, n_prompts)) for m in "abc"}
-            parts.append(metric_rows(metric, values, prompt_set=prompt_set, losses=losses))
-    return pairs(*parts, n_resamples=1999)
-
-
-@pytest.fixture(scope="module")
-def null_runs():
-    return [null_run(seed) for seed in range(100)]
-
-
-# A share of 0.05 of 100 runs has a standard error of 0.02: more than 0.1 would be an error. At least one of the 27
-# tests of a run is below 0.05 unadjusted in about half of the runs: it is the adjustment that removes them.
-def test_of_runs_in_which_no_model_differs_about_one_in_twenty_tells_any_two_apart(null_runs):
-    said = np.mean([(run["p_adjusted"] < 0.05).any() for run in null_runs])
-    would_say = np.mean([(run["p"] < 0.05).any() for run in null_runs])
-    assert said <= 0.1
-    assert would_say > 0.4
-
-
-def test_of_such_runs_hardly_any_has_a_star(null_runs):
-    places = list(product(("s", "t", ALL_SETS), ("baseline",), ("ec", "isc", "loss")))
-    starred = [any(Apart(run, 0.05).smallest(place) for place in places) for run in null_runs]
-    assert np.mean(starred) <= 0.05
-
-
-def found(table):
-    models = pd.DataFrame({"model": list("abcd"), "quantization": "none", "bits": 32})
-    modules = {"internal_physics.families.pairs.findings": ("model_pairs", "models")}
-    return gather(modules, {"model_pairs": table, "models": models})
-
-
-def test_of_such_runs_hardly_any_has_a_finding(null_runs):
-    assert np.mean([bool(found(run)) for run in null_runs]) <= 0.05
-
-
-def test_a_run_in_which_a_model_differs_has_a_star_and_a_finding():
-    values = shifted(16, a=0.5, b=1.5, c=2.5)
-    table = pairs(metric_rows("ec", values, losses=values), metric_rows("isc", values, losses=values), n_resamples=1999)
-    assert Apart(table, 0.05).smallest(HERE) == "a"
-    assert len(found(table)) == 2
