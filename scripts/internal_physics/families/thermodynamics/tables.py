@@ -151,8 +151,8 @@ PHASE_COUNTS = Table(
 _MEASURE = Column(
     TEXT,
     "",
-    "gradient_share: ‖G‖² / Σ‖G‖² over all recorded weights, 0 to 1; relative_gradient: ‖G‖ / ‖W‖, the inverse of the "
-    "temperature, in nats / weight²",
+    "gradient_share: ‖G‖² / Σ‖G‖² over the weights of table thermodynamics, 0 to 1; relative_gradient: ‖G‖ / ‖W‖, the "
+    "inverse of the temperature, in nats / weight²",
     allowed=MEASURES,
 )
 
