@@ -35,3 +35,8 @@ class Finding:
     figure: str
     table: str
     p_adjusted: float = math.nan
+
+
+def number(value: float, spec: str) -> str:
+    """A number as a sentence has it: by a format of Python, with a minus sign and not a hyphen."""
+    return format(value, spec).replace("-", "\N{MINUS SIGN}")

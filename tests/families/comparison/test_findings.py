@@ -31,7 +31,7 @@ def test_the_sentence_has_probabilities_intervals_n_and_where_it_steers():
     (finding,) = found(row(), row(SAD, change=-0.015), row("probability of ' bad'", change=0.5, p=0.2))
     assert finding.sentence == (
         "On 12 prompts of moods, steering m with “glad” (scale 2, layer 10) makes next tokens more probable: "
-        '" glad" 2.0 % → 8.0 % (change +5 to +8 points); less probable: " sad" 2.0 % → 0.5 % (change -2.5 to +0.5 '
+        '" glad" 2.0 % → 8.0 % (change +5 to +8 points); less probable: " sad" 2.0 % → 0.5 % (change −2.5 to +0.5 '
         "points); adjusted p at most 0.001."
     )
     assert (finding.value, finding.ci_low, finding.ci_high, finding.n) == pytest.approx((0.06, 0.05, 0.08, 12))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.families.comparison.tables import COMPARISONS
-from internal_physics.families.finding import Finding, Held, PValues
+from internal_physics.families.finding import Finding, Held, PValues, number
 from internal_physics.families.information.watched import WATCHED
 from internal_physics.families.run.tables import CONDITIONS
 from internal_physics.ground.words import plural
@@ -91,8 +91,8 @@ def moved_finding(moved: pd.DataFrame, condition: pd.Series, against: list[str],
     surprise = f"; against expectation, {', '.join(against)} moves as it does with a positive scale" if against else ""
     sentence = (
         f"On {plural(int(first['n_prompts']), 'prompt')} of {first['prompt_set']}, steering {first['model']} with "
-        f"“{first['condition']}” (scale {condition['scale']:g}, {condition['layers']}) {says(rising, falling)}"
-        f"{surprise}; adjusted p at most {p_adjusted:.1g}."
+        f"“{first['condition']}” (scale {number(condition['scale'], 'g')}, {condition['layers']}) "
+        f"{says(rising, falling)}{surprise}; adjusted p at most {p_adjusted:.1g}."
     )
     figure = "difference_distributions" if is_loss else "watched_tokens"
     numbers = (float(first["value"]), float(first["ci_low"]), float(first["ci_high"]), int(first["n_prompts"]))
@@ -108,13 +108,13 @@ def _token_changes(rising: pd.DataFrame, falling: pd.DataFrame) -> str:
 
 def _loss_changes(rising: pd.DataFrame, falling: pd.DataFrame) -> str:
     row = (rising if len(rising) else falling).iloc[0]
-    ends = f"change {row['ci_low']:+.2g} to {row['ci_high']:+.2g} nats"
+    ends = f"change {number(row['ci_low'], '+.2g')} to {number(row['ci_high'], '+.2g')} nats"
     return f"changes the loss from {row['baseline']:.3g} to {row['steered']:.3g} nats ({ends})"
 
 
 def _change(row: Any) -> str:
     """'" happy" 1.7 % → 8.1 % (change +3.5 to +10 points)'."""
-    ends = f"change {100 * row.ci_low:+.2g} to {100 * row.ci_high:+.2g} points"
+    ends = f"change {number(100 * row.ci_low, '+.2g')} to {number(100 * row.ci_high, '+.2g')} points"
     return f"{_token(row.quantity)} {_percent(row.baseline)} → {_percent(row.steered)} ({ends})"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from internal_physics.families.finding import Finding, Held, PValues
+from internal_physics.families.finding import Finding, Held, PValues, number
 from internal_physics.families.pairs.tables import ALL_SETS, LOSS, MODEL_PAIRS
 from internal_physics.families.run.precision import with_precision
 from internal_physics.families.run.tables import MODELS
@@ -93,7 +93,9 @@ def _change(row: Any) -> str:
     """'loss +2.9 % (+1.6 % to +4.4 %)', or in the score's own unit where it has no ratio."""
     name = _PLAIN.get(row.metric, row.metric.upper())
     if not math.isfinite(row.ratio):
-        return f"{name} {row.difference:+.2g} ({row.ci_low:+.2g} to {row.ci_high:+.2g})"
+        return (
+            f"{name} {number(row.difference, '+.2g')} ({number(row.ci_low, '+.2g')} to {number(row.ci_high, '+.2g')})"
+        )
     value, low, high = (_percent(ratio) for ratio in (row.ratio, row.ratio_ci_low, row.ratio_ci_high))
     return f"{name} {value} ({low} to {high})"
 
@@ -101,4 +103,4 @@ def _change(row: Any) -> str:
 def _percent(ratio: float) -> str:
     """The change that a ratio is, signed, with two significant digits: '+2.9 %'."""
     percent = 100 * (ratio - 1)
-    return f"{percent:+.0f} %" if abs(percent) >= _WHOLE else f"{percent:+.2g} %"
+    return f"{number(percent, '+.0f' if abs(percent) >= _WHOLE else '+.2g')} %"

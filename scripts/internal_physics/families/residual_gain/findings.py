@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from internal_physics.families.finding import Finding, Held, PValues
+from internal_physics.families.finding import Finding, Held, PValues, number
 from internal_physics.families.residual_gain.sentences import VARIANT_NAMES
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS, ENTROPY_GAIN, INVERSE, NESTED_GRAMMAR, SUPPORTED
@@ -13,7 +13,6 @@ from internal_physics.ground.names import BASELINE
 from internal_physics.ground.words import plural
 
 _STATISTIC = {ENTROPY_GAIN: "pearson_r", NESTED_GRAMMAR: "ratio_of_means"}
-_MINUS = "\N{MINUS SIGN}"
 
 
 def p_values(tables: Mapping[str, pd.DataFrame]) -> PValues:
@@ -101,7 +100,8 @@ def _open(row: Any) -> str:
 
 def _number(row: Any, symbol: str) -> str:
     start = f"{symbol} = " if symbol else ""
-    return f"{start}{row.value:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}]".replace("-", _MINUS)
+    value, low, high = (number(x, ".2f") for x in (row.value, row.ci_low, row.ci_high))
+    return f"{start}{value} [{low}, {high}]"
 
 
 def _finding(sentence: str, row: pd.Series, p_adjusted: float) -> Finding:
