@@ -22,7 +22,7 @@ INFORMATION = Table(
             "have one), attention_entropy_nats (mean over heads; a sink, where there is one, is an outcome of its own) "
             "and attention_sink_mass (its share, 0 to 1), kl_final_nats (of the model's prediction from the layer's), "
             "final_token_rank and final_token_probability (of the model's best token), answer_rank, answer_probability "
-            "and answer_margin_nats (of the prompt's answer, else of the model's best token; margin: ln p less that of "
+            "and answer_margin_nats (of the prompt's answer, else of the model's best token; margin: ln p minus that of "
             "the best other token). mean_entropy_nats and mean_surprisal_nats: mean over positions. settled_layer (one "
             "per prompt, at l = L): from which on the model's best token stays on top",
         ),
@@ -72,7 +72,10 @@ DECIDED = Table(
         "token": Column(TEXT, "", "the token that is followed along depth: of an answer of several tokens the first"),
         "n_answer_tokens": Column("int64", "tokens", "how many tokens the answer has; 0 where none is followed", low=0),
         "settled_layer": Column(
-            "Int64", "residual", "l from which on the token stays on top; empty if it is not on top in the end", low=0
+            "Int64",
+            "residual",
+            "the residual l from which the token stays on top; empty if it is not on top in the end",
+            low=0,
         ),
         "settled_depth": Column(
             "float64", "1", "settled_layer / L, to compare models of different depth", low=0, high=1
@@ -80,11 +83,13 @@ DECIDED = Table(
         "final_rank": Column("float64", "place", "of the token in the last residual's readout; 1 is the top", low=1),
         "final_probability": Column("float64", "1", "its probability there", low=0, high=1),
         "final_margin_nats": Column(
-            "float64", "nats", "its ln p less that of the best other token; above 0 where it is on top"
+            "float64", "nats", "its ln p minus that of the best other token; above 0 where it is on top"
         ),
         "is_correct": Column("boolean", "", "whether the answer is on top in the end; empty if no answer is followed"),
         "best_token": Column(TEXT, "", "the model's own best token in the end"),
-        "best_settled_layer": Column("Int64", "residual", "l from which on that one stays on top", low=0),
+        "best_settled_layer": Column(
+            "Int64", "residual", "the residual l from which this best token stays on top", low=0
+        ),
         "status": STATUS,
     },
     key=PROMPT_KEY,

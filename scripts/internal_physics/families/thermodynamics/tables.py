@@ -63,9 +63,9 @@ SPECTRA = Table(
     }
     | _TAIL
     | {
-        "n_tail": Column("int64", "singular values", "how many the tail has", low=0),
+        "n_tail": Column("int64", "singular values", "number of singular values in the tail", low=0),
         "method": Column(TEXT, "", "gram: eigenvalues of the float64 Gram matrix; svd: singular value decomposition"),
-        "error_bound": _number("weight", "no singular value is off by more than this", low=0),
+        "error_bound": _number("weight", "upper bound of the error of every singular value", low=0),
         "tail_status": Column(TEXT, "", "ok, or why there is no tail exponent"),
         "status": STATUS,
     },
