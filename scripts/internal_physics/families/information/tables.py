@@ -22,9 +22,9 @@ INFORMATION = Table(
             "have one), attention_entropy_nats (mean over heads; a sink, where there is one, is an outcome of its own) "
             "and attention_sink_mass (its share, 0 to 1), kl_final_nats (of the model's prediction from the layer's), "
             "final_token_rank and final_token_probability (of the model's best token), answer_rank, answer_probability "
-            "and answer_margin_nats (of the prompt's answer, else of the model's best token; margin: ln p minus that of "
-            "the best other token). mean_entropy_nats and mean_surprisal_nats: mean over positions. settled_layer (one "
-            "per prompt, at l = L): from which on the model's best token stays on top",
+            "and answer_margin_nats (of the prompt's answer, else of the model's best token; margin: ln p minus that "
+            "of the best other token). mean_entropy_nats and mean_surprisal_nats: mean over positions. settled_layer "
+            "(one per prompt, at l = L): the residual from which the model's best token stays on top",
         ),
         "value": Column(
             "float64",
