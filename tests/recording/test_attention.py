@@ -9,11 +9,13 @@ import torch
 import transformers as T
 from cases import case, encoded, record, recorded
 from internal_physics.families.information.attention import (
+    NO_ATTENTION,
     NO_DISTRIBUTION,
     NOT_FINITE,
     WITHOUT_SINK,
     attention_metric_rows,
 )
+from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.loading import wrap_model
 from internal_physics.recording.attention import LayerRows, Rows, attention_tensors, layer_rows, learn_attention_rows
 from internal_physics.recording.recorder import RecordOptions, record_batch
@@ -201,7 +203,7 @@ def test_a_single_batch_is_judged_by_its_own_rows():
     torch.manual_seed(0)
     model = wrap_model(BUILT["sigmoids"]().eval(), None)
     (trace,) = record_batch(model, [PROMPTS[1]], RecordOptions(weight_gradients="none"))
-    assert model.attention_rows == ()
+    assert model.attention_rows == {}
     assert {row.status for row in attention_metric_rows(trace)} == {NO_DISTRIBUTION}
 
 
@@ -219,7 +221,7 @@ def test_the_kind_of_rows_is_determined_once_per_model(name, kind):
     model = model_of(name)
     before = {n: p.clone() for n, p in model.module.named_parameters()}
     learn_attention_rows(model)
-    assert model.attention_rows == (kind,) * 3
+    assert model.attention_rows == dict.fromkeys(range(3), kind)
     assert all(torch.equal(p, before[n]) for n, p in model.module.named_parameters())
 
 
@@ -234,7 +236,7 @@ def test_a_sink_that_gets_no_mass_is_seen_when_it_is_raised():
             layer.self_attn.sinks.fill_(-50.0)
     own = wrap_model(module, None)
     learn_attention_rows(own)
-    assert own.attention_rows == (Rows.WITH_SINK,) * 3
+    assert own.attention_rows == dict.fromkeys(range(3), Rows.WITH_SINK)
     trace = record(own, PROMPTS, weight_gradients="none")["b"]
     assert trace.tensor("attention", 0, "row_sum") == pytest.approx(1.0, abs=1e-5)
     assert trace.tensor("attention", 0, "entropy_nats")[:, 0] == pytest.approx(0.0, abs=1e-4)
@@ -247,7 +249,7 @@ def test_a_sink_that_gets_no_mass_is_seen_when_it_is_raised():
 def test_an_ordinary_softmax_has_no_sink(name):
     model = case(name).model
     learn_attention_rows(model)
-    assert set(model.attention_rows) == {Rows.DISTRIBUTIONS}
+    assert set(model.attention_rows.values()) == {Rows.DISTRIBUTIONS}
     for trace in recorded(name, "float32").values():
         assert not [key for key in trace.tensors if key.quantity == "row_sum"]
         assert "attention_sink_mass" not in {row.quantity for row in attention_metric_rows(trace)}
@@ -258,7 +260,7 @@ def test_rounding_in_half_precision_is_no_sink(dtype):
     model = check_model(wrap_model(build_model("llama").to(dtype), None)).model
     ids = tuple(5 + (i * 17) % 90 for i in range(200))
     trace = record(model, [encoded("p", ids)], weight_gradients="none")["p"]
-    assert set(model.attention_rows) == {Rows.DISTRIBUTIONS}
+    assert set(model.attention_rows.values()) == {Rows.DISTRIBUTIONS}
     assert not [key for key in trace.tensors if key.quantity == "row_sum"]
 
 
@@ -274,7 +276,7 @@ def test_rows_that_are_not_finite_are_not_taken_for_a_sink():
     rows = torch.full((1, 2, 3, 3), 1 / 3)
     rows[0, 1, 2] = torch.nan
     summed = layer_rows([rows] * 3, case("llama").model.anatomy)
-    tensors = attention_tensors(summed, 0, 3, ())
+    tensors = attention_tensors(summed, 0, 3, {})
     assert [key for key in tensors if key.quantity == "row_sum"] == []
     found = tensors[Key("attention", 0, "entropy_nats")]
     assert np.isnan(found[1, 2])
@@ -291,3 +293,78 @@ def test_the_kind_is_determined_from_the_tokens_of_the_prompt_alone():
     rows = LayerRows(torch.zeros(1, 1, 3), total, torch.zeros(1, 1, 3), 1e-5)
     assert rows.kind(0, 2) == Rows.DISTRIBUTIONS
     assert rows.kind(0, 3) == Rows.NO_DISTRIBUTIONS
+
+
+# --- blocks without attention ----------------------------------------------------------------------
+
+
+def qwen3_next() -> nn.Module:
+    """Two blocks of linear attention around one of softmax attention."""
+    kinds = ["linear_attention", "full_attention", "linear_attention"]
+    linear = {"linear_num_key_heads": 2, "linear_num_value_heads": 4}
+    linear |= {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_conv_kernel_dim": 4}
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "mlp_only_layers": [0, 1, 2]}
+    return T.Qwen3NextForCausalLM(T.Qwen3NextConfig(**GROUPED, **linear, **experts, head_dim=8, layer_types=kinds))
+
+
+class TwoAttentions(T.LlamaForCausalLM):
+    """The middle block has two attentions of four heads, one after the other, and the model returns four tensors."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        block = self.model.layers[1]
+        block.second = type(block.self_attn)(config, 1)
+        first = block.self_attn.forward
+
+        def forward(*args, **kwargs):
+            output, rows = first(*args, **kwargs)
+            return output + block.second(*args, **kwargs)[0], rows
+
+        block.self_attn.forward = forward
+
+
+BUILT |= {"qwen3_next": qwen3_next, "two_attentions": lambda: TwoAttentions(T.LlamaConfig(**GROUPED, use_cache=False))}
+
+
+def test_rows_stand_at_the_block_that_gives_them_and_the_others_say_that_they_have_none():
+    for prompt in PROMPTS:
+        trace = traces_of("qwen3_next")[prompt.prompt.name]
+        (rows,) = reported("qwen3_next", prompt.ids)
+        assert {key.layer for key in trace.tensors if key.site == "attention"} == {1}
+        assert trace.tensor("attention", 1, "entropy_nats") == pytest.approx(entropy(rows), abs=1e-5)
+        found = {row.layer: row for row in attention_metric_rows(trace) if row.quantity == "attention_entropy_nats"}
+        assert [found[layer].status for layer in range(3)] == [NO_ATTENTION, "ok", NO_ATTENTION]
+        assert found[1].value == pytest.approx(entropy(rows)[:, -1].mean(), abs=1e-5)
+        assert [math.isnan(found[layer].value) for layer in range(3)] == [True, False, True]
+    assert model_of("qwen3_next").attention_blocks == (1,)
+
+
+def test_a_block_with_two_attentions_has_the_heads_of_both():
+    trace = traces_of("two_attentions")["b"]
+    own = reported("two_attentions", PROMPTS[1].ids)
+    assert model_of("two_attentions").attention_blocks == (0, 1, 1, 2)
+    assert [trace.tensor("attention", layer, "entropy_nats").shape[0] for layer in range(3)] == [4, 8, 4]
+    found = trace.tensor("attention", 1, "entropy_nats")
+    assert found == pytest.approx(np.concatenate([entropy(own[1]), entropy(own[2])]), abs=1e-5)
+    rows = [row for row in attention_metric_rows(trace) if row.quantity == "attention_entropy_head_nats"]
+    assert [sum(row.layer == layer for row in rows) for layer in range(3)] == [4, 8, 4]
+
+
+class OfUnknownOrigin(T.Qwen3NextForCausalLM):
+    """Returns copies of its attention rows."""
+
+    def forward(self, *args, **kwargs):
+        output = super().forward(*args, **kwargs)
+        if output.attentions:
+            output.attentions = tuple(rows.clone() for rows in output.attentions)
+        return output
+
+
+def test_rows_that_no_block_gives_are_refused_with_what_to_do():
+    module = qwen3_next().eval()
+    module.__class__ = OfUnknownOrigin
+    model = wrap_model(module, None)
+    with pytest.raises(ArchitectureError, match="1 attention tensors for 3 blocks") as refusal:
+        record(model, PROMPTS, weight_gradients="none")
+    assert "record.attention_entropy" in str(refusal.value)
+    assert record(model, PROMPTS, weight_gradients="none", attention_entropy=False)

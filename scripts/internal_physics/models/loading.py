@@ -68,7 +68,8 @@ class LoadedModel:
             columns over the whole batch), so that each must run alone.
         n_positions: tokens that its table of positions has room for, as it looks them up (RoBERTa begins at row 2);
             None where it has no such table, or it is not known yet.
-        attention_rows: per layer what its attention rows are (`recording.attention.Rows`); empty while unknown.
+        attention_rows: layer → what its attention rows are (`recording.attention.Rows`); empty while unknown.
+        attention_blocks: the block of each tensor of attention rows that the model returns; empty while unknown.
         coverage: which weight gradients are recorded and how, as the self-check found.
         precision: in which number formats it computes, read from its modules; None for one that was not loaded here.
         labels: provenance, copied into every record.
@@ -81,7 +82,8 @@ class LoadedModel:
     explicit_positions: bool = False
     prompts_interact: bool = False
     n_positions: int | None = None
-    attention_rows: tuple[int, ...] = ()
+    attention_rows: Mapping[int, int] = field(default_factory=dict)
+    attention_blocks: tuple[int, ...] = ()
     coverage: Coverage = EVERYTHING
     precision: Precision | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)

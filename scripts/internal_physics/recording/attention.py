@@ -1,13 +1,16 @@
 """What is kept of attention rows: their entropy, and whether they are distributions.
 
+Not every block has attention (a state space, a convolution, a linear attention), and some have two. Which block each
+returned tensor comes from is found on one short pass: a module in the block gives that very tensor.
+
 A softmax row sums to 1. A row with a sink (an extra outcome to which a head may give mass instead of to a token)
 is returned without it and sums to less: the missing mass is the sink's, and counts as one outcome. A row of sigmoids
 sums to anything and has no entropy. The kind of a model's rows is found from the rows, not from its name.
 
-Index conventions: b prompt of the batch, h head, t query token, s key token; one entry per layer.
+Index conventions: b prompt of the batch, h head, t query token, s key token.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,6 +28,7 @@ from internal_physics.records.trace import Key
 
 N_PROBE_TOKENS = 6
 _FLOOR = 1e-5  # some models compute their attention in float32 whatever their type
+_ROWS_NDIM = 4  # [b, h, t, s]
 _RAISED = 30.0  # a logit with which a sink takes nearly all the mass
 
 
@@ -54,22 +58,40 @@ class LayerRows:
         return Rows.WITH_SINK if bool((total < 1 - self.tolerance).any()) else Rows.DISTRIBUTIONS
 
 
-def layer_rows(attentions: Sequence[torch.Tensor | None] | None, anatomy: Anatomy) -> list[LayerRows]:
-    """Sum up the rows [b, h, t, s] of every layer; empty if the model returns no attention.
+def layer_rows(
+    attentions: Sequence[torch.Tensor | None] | None, anatomy: Anatomy, blocks: Sequence[int] = ()
+) -> dict[int, LayerRows]:
+    """Sum up the rows [b, h, t, s] of every block that returns some; empty if the model returns no attention.
+
+    The heads of a block that returns several tensors stand one after the other.
+
+    Args:
+        attentions: as the model returns them.
+        anatomy: of the model.
+        blocks: the block that each returned tensor comes from; without it, one tensor for each block is expected.
 
     Raises:
-        ArchitectureError: for another number of attention tensors than of blocks.
+        ArchitectureError: if it is not known which block each tensor comes from.
     """
-    if not attentions:
-        return []
-    given = [a for a in attentions if a is not None]
-    if len(given) < len(attentions):
-        return []
-    if len(given) != anatomy.n_layers:
+    given = _given(attentions)
+    if not blocks and len(given) == len(attentions or ()) == anatomy.n_layers:
+        blocks = range(anatomy.n_layers)
+    if len(blocks) != len(given):
         raise ArchitectureError(
-            f"{len(given)} attention tensors for {anatomy.n_layers} blocks", where=anatomy.architecture
+            f"{len(given)} attention tensors for {anatomy.n_layers} blocks: it is not known which block gives which",
+            where=anatomy.architecture,
+            expected="attention tensors that come from modules inside the blocks",
+            todo="set record.attention_entropy to false",
         )
-    return [_summed(a.detach()) for a in given]
+    of_block: dict[int, list[torch.Tensor]] = {}
+    for layer, rows in zip(blocks, given, strict=True):
+        of_block.setdefault(layer, []).append(rows.detach())
+    return {layer: _summed(torch.cat(rows, dim=1)) for layer, rows in sorted(of_block.items())}
+
+
+def _given(attentions: Sequence[torch.Tensor | None] | None) -> list[torch.Tensor]:
+    """The tensors of rows [b, h, t, s]: a block without attention gives None, or a state of another shape."""
+    return [a for a in attentions or () if a is not None and a.ndim == _ROWS_NDIM]
 
 
 def _summed(rows: torch.Tensor) -> LayerRows:
@@ -78,22 +100,24 @@ def _summed(rows: torch.Tensor) -> LayerRows:
     return LayerRows(torch.special.entr(wide).sum(dim=-1), wide.sum(dim=-1), rows.amin(dim=-1), tolerance)
 
 
-def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: Sequence[int]) -> dict[Key, np.ndarray]:
+def attention_tensors(
+    rows: Mapping[int, LayerRows], b: int, n_tokens: int, known: Mapping[int, int]
+) -> dict[Key, np.ndarray]:
     """The tensors of one prompt: entropy_nats [H, T], and row_sum [H, T] of a layer whose rows are more or less than 1.
 
     Args:
-        rows: of the batch, per layer.
+        rows: of the batch, by layer; a block without attention has none.
         b: the prompt.
         n_tokens: its length.
-        known: the known kind of each layer's rows; if empty, it is read from these rows alone.
+        known: the known kind of a layer's rows; where it is not known, it is read from these rows alone.
 
     Returns:
         With a sink, entropies that count its mass as one more outcome; NaN if rows are not distributions, or are given
         without their sink.
     """
     tensors = {}
-    for layer, own in enumerate(rows):
-        kind = max(own.kind(b, n_tokens), known[layer] if known else Rows.DISTRIBUTIONS)
+    for layer, own in rows.items():
+        kind = max(own.kind(b, n_tokens), known.get(layer, Rows.DISTRIBUTIONS))
         entropy, total = own.entropy_nats[b, :, :n_tokens], own.total[b, :, :n_tokens]
         if kind == Rows.WITH_SINK:
             entropy = entropy + torch.special.entr((1 - total).clamp(min=0.0))
@@ -106,33 +130,74 @@ def attention_tensors(rows: Sequence[LayerRows], b: int, n_tokens: int, known: S
 
 
 def learn_attention_rows(model: LoadedModel) -> None:
-    """Find the kind of a model's attention rows on one short pass, once, and write it into `model.attention_rows`.
+    """Find where a model's attention rows come from and of what kind they are, once: `attention_blocks`, `…_rows`.
 
-    A short prompt alone may not show it: two sigmoids can sum to less than 1. Where rows sum to 1 and the layer has a
-    parameter that is called a sink, the sink is raised for one more pass: rows that do not change are returned without
-    it.
+    A short prompt alone may not show the kind: two sigmoids can sum to less than 1. Where rows sum to 1 and the layer
+    has a parameter that is called a sink, the sink is raised for one more pass: rows that do not change are returned
+    without it.
+
+    Raises:
+        ArchitectureError: as `layer_rows`.
     """
     if model.attention_rows:
         return
-    kinds = _kinds(model)
-    silent = {layer: p for layer, p in _sinks(model).items() if kinds and kinds[layer] == Rows.DISTRIBUTIONS}
+    kinds, blocks = _kinds(model)
+    silent = {layer: p for layer, p in _sinks(model).items() if kinds.get(layer) == Rows.DISTRIBUTIONS}
     if silent:
         with _raised([parameter for parameters in silent.values() for parameter in parameters]):
-            raised = _kinds(model)
+            raised, _ = _kinds(model)
         for layer in silent:
             kinds[layer] = Rows.WITHOUT_THEIR_SINK if raised[layer] == Rows.DISTRIBUTIONS else Rows.WITH_SINK
-    model.attention_rows = tuple(kinds)
+    model.attention_rows, model.attention_blocks = kinds, blocks
 
 
-def _kinds(model: LoadedModel) -> list[Rows]:
-    """Kind of the rows of a few different tokens. Embeddings need gradients, as in recording: see selfcheck."""
+def _kinds(model: LoadedModel) -> tuple[dict[int, Rows], tuple[int, ...]]:
+    """Kind of the rows of a few different tokens, by layer, and the block of each tensor of rows.
+
+    Embeddings need gradients, as in recording: see selfcheck.
+    """
     n = model.n_embeddings
     ids = ((torch.arange(1, N_PROBE_TOKENS + 1) * n) // (N_PROBE_TOKENS + 2))[None].to(model.device)
     extra: dict[str, object] = {"use_cache": False} if accepts(model.module, "use_cache") else {}
-    with torch.enable_grad(), Taps(model.module, model.anatomy, [N_PROBE_TOKENS], factors=False):
+    taps = Taps(model.module, model.anatomy, [N_PROBE_TOKENS], factors=False)
+    with torch.enable_grad(), taps, _Makers(model) as makers:
         output = model.module(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True, **extra)
-    rows = layer_rows(getattr(output, "attentions", None), model.anatomy)
-    return [own.kind(slice(None), N_PROBE_TOKENS) for own in rows]
+    given = getattr(output, "attentions", None)
+    blocks = makers.blocks_of(_given(given))
+    rows = layer_rows(given, model.anatomy, blocks)
+    return {layer: own.kind(slice(None), N_PROBE_TOKENS) for layer, own in rows.items()}, blocks
+
+
+class _Makers:
+    """Notes in which block each tensor is made that a module inside a block gives: the block that runs at the time."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._blocks = model.anatomy.blocks(model.module)
+        self._made: dict[int, tuple[torch.Tensor, int]] = {}  # the tensors are kept, so that no id is given twice
+        self._layer = -1
+
+    def __enter__(self) -> "_Makers":
+        inner = {id(m): m for block in self._blocks for m in block.modules()}
+        self._handles = [block.register_forward_pre_hook(self._begin) for block in self._blocks]
+        self._handles += [module.register_forward_hook(self._keep) for module in inner.values()]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _begin(self, _module: nn.Module, _args: tuple) -> None:
+        self._layer += 1
+
+    def _keep(self, _module: nn.Module, _args: tuple, output: object) -> None:
+        for tensor in output if isinstance(output, tuple | list) else (output,):
+            if isinstance(tensor, torch.Tensor) and tensor.ndim == _ROWS_NDIM:
+                self._made.setdefault(id(tensor), (tensor, self._layer))
+
+    def blocks_of(self, tensors: Sequence[torch.Tensor]) -> tuple[int, ...]:
+        """The block of each tensor; empty if one was made by no module of a block."""
+        found = [self._made.get(id(tensor)) for tensor in tensors]
+        return tuple(made[1] for made in found if made is not None) if all(found) else ()
 
 
 def _sinks(model: LoadedModel) -> dict[int, list[nn.Parameter]]:

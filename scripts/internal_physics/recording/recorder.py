@@ -73,7 +73,7 @@ def record_batch(
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
-        rows = layer_rows(getattr(output, "attentions", None), model.anatomy)
+        rows = layer_rows(getattr(output, "attentions", None), model.anatomy, model.attention_blocks)
         predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
         del output  # logits of every position: must not be held through the backward pass
         losses.sum().backward()
