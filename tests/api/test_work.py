@@ -96,7 +96,7 @@ class TestCompare:
         a, b = (t.residual(2).astype(float).ravel() for t in (trace, reference))
         assert row == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-9)
         assert 0.9 < row < 1  # bfloat16 keeps 8 bits
-        assert found.attrs["units"] == {"kl_at_least_nats": "nats"}
+        assert found.attrs["units"] == {"kl_nats": "nats", "kl_at_least_nats": "nats"}
 
     def test_other_texts_are_not_compared(self, model):
         with pytest.raises(StoreError, match="other tokens than b"):

@@ -41,6 +41,7 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
         "prompts_per_job": 256,
         "attention_entropy": True,
         "top_k": 10,
+        "logits": True,
     }
     assert raw["metrics"] == list(METRICS)
     assert raw["statistics"] == {"confidence_level": 0.95, "n_resamples": 9999}

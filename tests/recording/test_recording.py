@@ -211,6 +211,16 @@ def test_logits_statistics_are_those_of_the_models_logits(name):
         assert trace.tensor("logits", layer, "top_log_probabilities") == pytest.approx(
             log_p[best], rel=METRIC["float64"]
         )
+        assert trace.log_probabilities() == pytest.approx(log_p, rel=METRIC["float64"])
+
+
+def test_logits_of_half_precision_are_kept_to_the_last_bit():
+    """They are kept as they are computed: bfloat16 numbers, which float32 holds exactly."""
+    tiny = case("llama", "bfloat16")
+    for trace in record(tiny.model, tiny.encoded).values():
+        kept = torch.tensor(trace.tensor("logits", trace.n_layers, "logits"))
+        assert torch.equal(kept, kept.bfloat16().float())
+        assert kept.shape == (97,)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -261,6 +271,15 @@ def test_top_tokens_are_as_many_as_asked_for(asked, kept):
     trace = record(case("llama").model, case("llama").encoded[:1], top_k=asked)["short"]
     assert trace.tensor("logits", 3, "top_ids").shape == (kept,)
     assert (np.diff(trace.tensor("logits", 3, "top_log_probabilities")) <= 0).all()
+
+
+def test_logits_can_be_left_out():
+    trace = record(case("llama").model, case("llama").encoded[:1], logits=False)["short"]
+    assert {key.quantity for key in trace.tensors if key.site == "logits"} == {
+        "entropy_nats",
+        "top_ids",
+        "top_log_probabilities",
+    }
 
 
 def test_inputs_that_maps_share_are_kept_once():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hand_traces import N_LAYERS, N_TOKENS, N_VOCABULARY, WIDTH, make_trace
 from internal_physics.ground.errors import StoreError
-from internal_physics.records.trace import Key, TraceInfo
+from internal_physics.records.trace import Key, Trace, TraceInfo
 
 
 def test_the_metadata_of_a_trace():
@@ -61,6 +61,24 @@ def test_factors_that_were_not_kept_are_refused_with_what_to_set(keep):
         make_trace("my_prompt", keep=keep).gradient("up.weight")
     assert error.value.what == f"the record of 'my_prompt' keeps weight_gradients: {keep}, not factors"
     assert "weight_gradients: factors" in error.value.todo
+
+
+def test_log_probabilities_are_those_of_the_kept_logits():
+    trace = make_trace()
+    logits = np.array([3.0, -np.inf, 1.0], np.float32)
+    whole = Trace(trace.info, {**trace.tensors, Key("logits", N_LAYERS, "logits"): logits})
+    assert whole.has_logits
+    assert whole.log_probabilities().dtype == np.float64
+    expected = [-np.log1p(np.exp(-2)), -np.inf, -2 - np.log1p(np.exp(-2))]
+    np.testing.assert_allclose(whole.log_probabilities(), expected, rtol=1e-14)
+
+
+def test_logits_that_were_not_kept_are_refused_with_what_to_set():
+    assert not make_trace().has_logits
+    with pytest.raises(StoreError) as error:
+        make_trace("my_prompt").log_probabilities()
+    assert error.value.what == "the record of 'my_prompt' keeps no logits"
+    assert "record.logits: true" in error.value.expected
 
 
 def test_norms_that_were_not_kept_are_refused_too():

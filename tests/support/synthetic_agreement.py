@@ -44,7 +44,7 @@ def _numbers(rank: int, n_layers: int, rng: np.random.Generator, with_weights: b
         why = "norms of weight gradients have no direction: weight_gradients: factors keeps what is needed"
         yield _number("weight_gradient_cosine", np.nan) | {"status": why}
         yield _number("weight_gradient_distance", np.nan) | {"status": why}
-    yield _number("kl_at_least_nats", 0.01 * rank * rng.random())
+    yield _number("kl_nats", 0.01 * rank * rng.random())
     yield _number("best_token_agrees", float(rng.random() > 0.1 * rank))
 
 

@@ -10,7 +10,7 @@ from internal_physics.records.trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
-_UNITS = {"kl_at_least_nats": "nats"}
+_UNITS = {"kl_nats": "nats", "kl_at_least_nats": "nats"}
 
 
 @in_words
@@ -24,8 +24,9 @@ def compare(a: Trace, b: Trace) -> "pd.DataFrame":
     Returns:
         Rows (quantity, value, layer, parameter, kind, status). By residual l: residual_cosine, residual_distance
         (‖a − b‖ / ‖b‖), gradient_cosine, gradient_distance. By weight, where both records keep factors:
-        weight_gradient_cosine, weight_gradient_distance. Of the prompt: kl_at_least_nats, KL(b ‖ a) of the predictions
-        as far as the recorded tokens show it, and best_token_agrees. A value that is missing has a status.
+        weight_gradient_cosine, weight_gradient_distance. Of the prompt: kl_nats, KL(b ‖ a) of the predictions, and
+        best_token_agrees. A value that is missing has a status. Where a record keeps no logits, kl_nats has none, and
+        kl_at_least_nats is a lower bound from the most probable tokens of both.
 
     Raises:
         StoreError: for traces that cannot be compared, with the reason.

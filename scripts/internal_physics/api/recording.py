@@ -32,6 +32,7 @@ def record(
     recompute: bool = RecordOptions.recompute,
     attention_entropy: bool = RecordOptions.attention_entropy,
     top_k: int = RecordOptions.top_k,
+    logits: bool = RecordOptions.logits,
     special_tokens: SpecialTokens = TextOptions.special_tokens,
     chat_template: bool = TextOptions.chat_template,
 ) -> Any:
@@ -49,6 +50,7 @@ def record(
         recompute: compute each block a second time in the backward pass, to save memory.
         attention_entropy: keep the entropy of every attention row.
         top_k: how many of the most probable next tokens are kept.
+        logits: keep the whole prediction, which the exact KL divergence needs.
         special_tokens: tokenizer, none or explicit.
         chat_template: put the text into the chat template of the tokenizer.
 
@@ -67,6 +69,7 @@ def record(
         "recompute": recompute,
         "attention_entropy": attention_entropy,
         "top_k": top_k,
+        "logits": logits,
         "special_tokens": special_tokens,
         "chat_template": chat_template,
     }

@@ -48,7 +48,7 @@ class Trace(Record):
     def logits(self) -> "pd.DataFrame":
         """The prediction at the read position, most probable first: token, id, probability, log_probability (nats).
 
-        A record keeps the `top_k` most probable tokens. `ip.lens` gives the whole distribution.
+        The `top_k` tokens that the record keeps. `trace.log_probabilities()` gives those of the whole vocabulary.
         """
         import pandas as pd  # noqa: PLC0415
 

@@ -162,8 +162,9 @@ def layer_rows(shape: Shape) -> int:
 def record_bytes(measured: Mapping[str, Any], kept: str, dtype: str) -> float:
     """Size of the record of one prompt of the study."""
     shape = STUDY.shape
-    numbers = shape.residual_numbers + (shape.factor_numbers if kept == "factors" else 0)
-    return measured["share_of_raw"][kept][dtype] * _BYTES * numbers * STUDY.tokens + measured["footer_bytes"]
+    per_token = shape.residual_numbers + (shape.factor_numbers if kept == "factors" else 0)
+    numbers = per_token * STUDY.tokens + shape.vocabulary
+    return measured["share_of_raw"][kept][dtype] * _BYTES * numbers + measured["footer_bytes"]
 
 
 def storage(measured: Mapping[str, Any]) -> str:

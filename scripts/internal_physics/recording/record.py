@@ -150,7 +150,8 @@ def _encode_set(
 
 
 def _expected_mb(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> float:
-    return sum(expected_bytes(model.anatomy, len(e.ids), options) for e in encoded) / 1e6
+    sizes = (expected_bytes(model.anatomy, len(e.ids), options, n_vocabulary=model.n_embeddings) for e in encoded)
+    return sum(sizes) / 1e6
 
 
 def _write_beside(traces: Iterable[Trace], paths: Mapping[str, str | Path]) -> list[tuple[str | Path, str]]:

@@ -85,7 +85,7 @@ def record_batch(
     for b, e in enumerate(batch):
         tensors = _residual_tensors(flow, b, len(e.ids))
         tensors |= attention_tensors(rows, b, len(e.ids), model.attention_rows)
-        tensors |= _logit_tensors(predicted[b], model.anatomy.n_layers, options.top_k)
+        tensors |= _logit_tensors(predicted[b], model.anatomy.n_layers, options)
         if options.weight_gradients == "norms":
             tensors |= keeper.tensors(infos, b)
         elif options.weight_gradients == "factors":
@@ -141,11 +141,12 @@ def _residual_tensors(flow: Flow, b: int, n_tokens: int) -> dict[Key, np.ndarray
     return tensors
 
 
-def _logit_tensors(logits: torch.Tensor, n_layers: int, top_k: int) -> dict[Key, np.ndarray]:
-    """Entropy and most probable tokens of the distribution at the read position; logits [v]."""
+def _logit_tensors(logits: torch.Tensor, n_layers: int, options: RecordOptions) -> dict[Key, np.ndarray]:
+    """Entropy and most probable tokens of the distribution at the read position, and if asked for its logits [v]."""
     log_p = logits.double().log_softmax(dim=-1)
-    top = log_p.topk(min(top_k, log_p.numel()))
-    return {
+    top = log_p.topk(min(options.top_k, log_p.numel()))
+    whole = {Key("logits", n_layers, "logits"): to_numpy(logits)} if options.logits else {}
+    return whole | {
         Key("logits", n_layers, "entropy_nats"): to_numpy(-(log_p.exp() * log_p).sum()),
         Key("logits", n_layers, "top_ids"): top.indices.cpu().numpy(),
         Key("logits", n_layers, "top_log_probabilities"): to_numpy(top.values),

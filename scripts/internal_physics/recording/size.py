@@ -6,12 +6,12 @@ from internal_physics.recording.recorder import RecordOptions
 BYTES_PER_NUMBER = 4
 
 
-def expected_bytes(anatomy: Anatomy, n_tokens: int, options: RecordOptions) -> int:
+def expected_bytes(anatomy: Anatomy, n_tokens: int, options: RecordOptions, *, n_vocabulary: int) -> int:
     """Bytes of one prompt's record before compression, which saves about a tenth."""
-    residuals = 2 * (anatomy.n_layers + 1) * anatomy.width
+    per_token = 2 * (anatomy.n_layers + 1) * anatomy.width
     if options.weight_gradients == "factors":
-        return n_tokens * BYTES_PER_NUMBER * (residuals + _factor_numbers(anatomy))
-    return n_tokens * BYTES_PER_NUMBER * residuals
+        per_token += _factor_numbers(anatomy)
+    return BYTES_PER_NUMBER * (n_tokens * per_token + (n_vocabulary if options.logits else 0))
 
 
 def _factor_numbers(anatomy: Anatomy) -> int:

@@ -3,7 +3,7 @@
 The interface is the same for a fresh trace in memory and one read lazily from Parquet: tensors are addressed by a key
 (site, layer, quantity) and returned as numpy arrays. This module depends on neither torch nor Parquet.
 
-Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width, h head, k rank.
+Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width, h head, k rank, V vocabulary.
 
 | site | layer | quantity | shape | meaning |
 |---|---|---|---|---|
@@ -17,6 +17,7 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row, a sink being one outcome; may be NaN |
 | attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
+| logits | L | logits | [V] | the whole prediction, as the model computed it, where record.logits keeps it |
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -240,6 +241,30 @@ class Trace:
     def residual_gradients(self) -> np.ndarray:
         """All residual gradients, [L + 1, T, d]; cached by the trace, since all gradient-flow metrics use them."""
         return self.remember("residual_gradients", lambda: self._stack("gradient"))
+
+    def log_probabilities(self) -> np.ndarray:
+        """The prediction at the read position, [V]: logarithms of all probabilities, float64, in nats (≤ 0).
+
+        NaN if a logit is not finite (minus infinity, a token that the model excludes, stays so).
+
+        Raises:
+            StoreError: if the record does not keep the logits (record.logits).
+        """
+        if not self.has_logits:
+            raise StoreError(
+                f"the record of {self.info.prompt!r} keeps no logits",
+                expected="a record with record.logits: true",
+                todo="record it again, or use the most probable tokens that it keeps: tensor top_log_probabilities",
+            )
+        logits = self.tensor("logits", self.n_layers, "logits").astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            shifted = logits - logits.max()
+            return shifted - np.log(np.exp(shifted).sum())
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether the record keeps the whole prediction."""
+        return Key("logits", self.n_layers, "logits") in self.tensors
 
     def remember(self, name: str, compute: Callable[[], T]) -> T:
         """The result of `compute`, computed once per trace: for values that several metrics share."""

@@ -32,6 +32,15 @@ def with_prediction(trace, ids, probabilities):
     )
 
 
+def with_logits(trace, logits):
+    """A whole prediction, with the list of its three most probable tokens."""
+    logits = np.array(logits)
+    log_p = logits - np.logaddexp.reduce(logits)
+    best = np.argsort(-log_p)[:3]
+    listed = with_prediction(trace, best, np.exp(log_p[best]))
+    return changed(listed, {Key("logits", N_LAYERS, "logits"): logits})
+
+
 def scaled(trace, factor):
     """Residuals and all gradients times a factor; a power of two, so that nothing is rounded."""
     tensors = {
@@ -61,7 +70,7 @@ def test_numbers_worked_out_by_hand():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_record_agrees_fully_with_itself(dtype):
-    trace = with_prediction(make_trace(dtype=dtype), [3, 1, 4], [0.5, 0.3, 0.1])
+    trace = with_logits(make_trace(dtype=dtype), np.array([1.0, 3.0, -2.0, 0.5], dtype))
     rows = agreement_rows(trace, trace)
     assert {row.status for row in rows} == {"ok"}
     for quantity in (OF_RESIDUALS[0], OF_GRADIENTS[0], OF_WEIGHTS[0]):
@@ -70,8 +79,9 @@ def test_a_record_agrees_fully_with_itself(dtype):
         np.testing.assert_array_equal(values(rows, quantity), 0)
     # The norm of a difference from three inner products has half of the digits.
     np.testing.assert_allclose(values(rows, OF_WEIGHTS[1]), 0, rtol=0, atol=1e-7)
-    assert values(rows, "kl_at_least_nats") == pytest.approx([0], abs=1e-7)
+    assert values(rows, "kl_nats") == [0]
     assert values(rows, "best_token_agrees") == [1]
+    assert "kl_at_least_nats" not in {row.quantity for row in rows}
 
 
 @pytest.mark.parametrize("factor", [2.0**-40, 4.0, 2.0**40])
@@ -181,6 +191,42 @@ def test_records_that_cannot_be_compared_give_every_quantity_once_with_the_reaso
 def test_a_record_without_a_prediction_says_so():
     rows = [row for row in agreement_rows(make_trace(), make_trace()) if row.quantity in OF_PREDICTIONS]
     assert {row.status for row in rows} == {"no prediction is recorded"}
+
+
+def test_the_divergence_is_that_of_the_whole_predictions():
+    """Worked out by hand: p = (1/2, 1/4, 1/4), q = (1/4, 1/4, 1/2), KL = (1/2 − 1/4) ln 2; a constant is no matter."""
+    reference = with_logits(make_trace(), np.log([2.0, 1.0, 1.0]) + 50)
+    own = with_logits(make_trace(), np.log([1.0, 1.0, 2.0]))
+    assert values(agreement_rows(own, reference), "kl_nats") == pytest.approx([np.log(2) / 4], rel=1e-14)
+
+
+@pytest.mark.parametrize("without", ["own", "reference", "both"])
+def test_without_the_logits_of_both_records_the_bound_has_a_name_of_its_own(without):
+    reference, own = (with_logits(make_trace(), np.log(p)) for p in ([0.5, 0.3, 0.2], [0.3, 0.5, 0.2]))
+    reference = with_prediction(make_trace(), [0, 1, 2], [0.5, 0.3, 0.2]) if without != "own" else reference
+    own = with_prediction(make_trace(), [1, 0, 2], [0.5, 0.3, 0.2]) if without != "reference" else own
+    rows = agreement_rows(own, reference)
+    exact, bound = (only(rows, quantity=quantity) for quantity in ("kl_nats", "kl_at_least_nats"))
+    assert np.isnan(exact.value)
+    assert exact.status == "no logits are recorded: record.logits: true keeps what is needed"
+    assert (bound.status, bound.value) == ("ok", pytest.approx(0.2 * np.log(0.5 / 0.3), rel=1e-6))
+
+
+def test_vocabularies_of_two_sizes_have_no_divergence():
+    rows = agreement_rows(*(with_logits(make_trace(), np.zeros(n)) for n in (5, 4)))
+    row = only(rows, quantity="kl_nats")
+    assert np.isnan(row.value)
+    assert row.status == "not comparable: 5 tokens in the vocabulary, the reference has 4"
+
+
+@pytest.mark.parametrize(("broken", "value"), [(np.nan, np.nan), (np.inf, np.nan), (-np.inf, np.inf)])
+def test_a_divergence_that_is_not_finite_has_a_status(broken, value):
+    """NaN and overflow give no number; a token that the model excludes and the reference does not, an infinite one."""
+    own, reference = with_logits(make_trace(), [0.0, 1.0, 2.0]), with_logits(make_trace(), [0.0, 1.0, 2.0])
+    own = changed(own, {Key("logits", N_LAYERS, "logits"): np.array([broken, 1.0, 2.0])})
+    row = only(agreement_rows(own, reference), quantity="kl_nats")
+    assert row.status == "not finite"
+    np.testing.assert_equal(row.value, value)
 
 
 def test_predictions_agree_in_their_best_token_or_not():

@@ -1,6 +1,7 @@
 """Figures of agreement: what they draw, what they show if nothing is comparable, and equal bytes on every run."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from figure_texts import by_gid, visible_texts
 from internal_physics.families.agreement.figures import agreement_profile, agreement_weights
@@ -61,6 +62,23 @@ def test_the_prediction_has_a_dot_within_its_interval_for_each_model(profile, me
         assert dots == pytest.approx(rows["mean"])
         assert all(low <= dot <= high for dot, (low, high) in zip(dots, ends, strict=True))
     assert [label.get_text() for label in profile.axes[4].get_yticklabels()] == list(MODELS[1:])
+
+
+def test_a_line_without_the_exact_divergence_has_a_triangle_at_its_lower_bound(means):
+    older = means.copy()
+    is_older = (older["quantity"] == "kl_nats") & (older["model"] == "c")
+    older.loc[is_older, "quantity"] = "kl_at_least_nats"
+    missing = older[is_older].assign(quantity="kl_nats", status="no logits", mean=np.nan, ci_low=np.nan, ci_high=np.nan)
+    figure = agreement_profile.draw(pd.concat([older, missing]), "factual", models=MODELS)
+    exact, bound = by_gid(figure.axes[5], "dot")
+    assert exact.get_marker() != bound.get_marker() == ">"
+    assert bound.get_xdata()[0] == pytest.approx(means.loc[is_older, "mean"].item())
+    assert agreement_profile.LOWER_BOUND_NOTE in notes_of(figure)
+    assert "Left out: c, 1 number (no logits)." in notes_of(figure)
+
+
+def test_without_lower_bounds_nothing_is_said_about_them(profile):
+    assert agreement_profile.LOWER_BOUND_NOTE not in notes_of(profile)
 
 
 def test_the_title_names_the_one_reference_the_set_and_the_prompts(profile, means):

@@ -25,6 +25,7 @@ def means():
         row("nf4", "gradient_cosine", 30, 0.95, 0.01),
         row("nf4", "residual_cosine", 1, 0.1, 0.01),
         row("nf4", "best_token_agrees", None, 0.8, 0.1),
+        row("nf4", "kl_nats", None, 0.1234, 0.01),
         row("bf16", "best_token_agrees", None, 0.95, 0.1),
         row("fp32", "gradient_cosine", 1, 0.2, 0.1, condition="happy", reference="fp32"),
         row("nf4", "gradient_cosine", 1, 0.3, 0.1, prompt_set="other"),
@@ -36,7 +37,7 @@ def test_the_sentence_has_model_depth_number_interval_and_n(means):
     assert found.sentence == (
         "Inside nf4 (quantised to 4 bits), the gradients agree least with those of fp32 at residual 1 of 30: cosine "
         "0.63 (0.57 to 0.69; 1 is the same direction), 20 prompts of s (there bf16 0.997); both predict the same next "
-        "token on 80 % of them."
+        "token on 80 % of them, with a KL divergence of 0.12 nats."
     )
     assert (found.value, found.ci_low, found.ci_high, found.n) == pytest.approx((0.63, 0.57, 0.69, 20))
     assert (found.figure, found.table) == ("agreement_profile-s", "agreement_means")
@@ -66,5 +67,7 @@ def test_conditions_are_not_models(means):
 
 
 def test_without_predictions_the_sentence_ends_earlier(means):
-    alone = means[means["quantity"] != "best_token_agrees"]
+    alone = means[~means["quantity"].isin(["best_token_agrees", "kl_nats"])]
     assert least_agreement(alone, MODELS, "s").sentence.endswith("(there bf16 0.997).")
+    bound = means.replace({"quantity": {"kl_nats": "kl_at_least_nats"}})
+    assert least_agreement(bound, MODELS, "s").sentence.endswith("on 80 % of them.")

@@ -1,8 +1,8 @@
-"""The lower bound of a divergence, from lists of the most probable tokens."""
+"""The divergence of two predictions, and its lower bound from lists of the most probable tokens."""
 
 import numpy as np
 import pytest
-from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least
+from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least, kl_nats
 from scipy.optimize import minimize
 
 ROUNDING = 1e-6  # nats; probabilities are known to about 1e-7
@@ -21,6 +21,30 @@ def draw(rng, n, sharpness):
 
 def kl(p, q):
     return float((p * np.log(p / q)).sum())
+
+
+@pytest.mark.parametrize("sharpness", [0.01, 1.0, 30.0])
+def test_the_divergence_is_that_of_its_definition(sharpness):
+    rng = np.random.default_rng(3)
+    p, q = (draw(rng, 500, sharpness) for _ in range(2))
+    assert kl_nats(np.log(p), np.log(q)) == pytest.approx(kl(p, q), rel=1e-9)
+
+
+@pytest.mark.parametrize("apart", [1e-3, 1e-6, 1e-9])
+def test_a_tiny_divergence_keeps_its_digits(apart):
+    """Between p and p · (1 ± ε) in halves of equal mass it is −½ ln(1 − ε²) = ε²/2 + ε⁴/4 …; a plain sum loses it."""
+    p = np.full(1000, 1e-3)
+    q = p * np.where(np.arange(1000) % 2, 1 + apart, 1 - apart)
+    assert kl_nats(np.log(p), np.log(q)) == pytest.approx(-np.log1p(-(apart**2)) / 2, rel=1e-4)
+
+
+def test_excluded_tokens():
+    """A probability of 0 counts nothing in the reference; in the model alone it makes the divergence infinite."""
+    with np.errstate(divide="ignore"):
+        some, all_ = np.log([0.5, 0.5, 0.0]), np.log([0.25, 0.25, 0.5])
+    assert kl_nats(some, all_) == pytest.approx(np.log(2), rel=1e-14)
+    assert kl_nats(all_, some) == np.inf
+    assert kl_nats(some, some) == 0
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -26,6 +26,8 @@ class RecordOptions:
             tokens, with weight_gradients norms or none.
         attention_entropy: keep the entropy of every attention row. Needs eager attention; false uses the faster sdpa.
         top_k: how many of the most probable next tokens are kept with each prompt.
+        logits: keep the whole prediction of each prompt, one number for each token of the vocabulary, which the exact
+            KL divergence between models needs. About 0.2 MB per prompt for a vocabulary of 50,000 tokens.
     """
 
     weight_gradients: WeightGradients = "factors"
@@ -34,3 +36,4 @@ class RecordOptions:
     recompute: bool = False
     attention_entropy: bool = True
     top_k: Count = 10
+    logits: bool = True

@@ -7,13 +7,13 @@ Index conventions: l residual position 0..L, t token, d width.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least
-from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
+from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least, kl_nats
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED
 from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
@@ -22,7 +22,8 @@ from internal_physics.records.trace import Key, ParameterInfo, Trace
 OF_RESIDUALS = ("residual_cosine", "residual_distance")
 OF_GRADIENTS = ("gradient_cosine", "gradient_distance")
 OF_WEIGHTS = ("weight_gradient_cosine", "weight_gradient_distance")
-OF_PREDICTIONS = ("kl_at_least_nats", "best_token_agrees")
+OF_PREDICTIONS = ("kl_nats", "best_token_agrees")
+LOWER_BOUND = "kl_at_least_nats"  # besides kl_nats, where that has no number because logits are not recorded
 QUANTITIES = (*OF_RESIDUALS, *OF_GRADIENTS, *OF_WEIGHTS, *OF_PREDICTIONS)
 
 
@@ -30,7 +31,7 @@ class AgreementRow(NamedTuple):
     """One number that measures how far two records of a prompt agree.
 
     Attributes:
-        quantity: one of QUANTITIES.
+        quantity: one of QUANTITIES, or LOWER_BOUND.
         value: dimensionless, or in nats; NaN if there is none, and then status says why.
         layer: residual position 0..L; of a weight its block (-1 before the blocks, L after them); None for the prompt.
         parameter: the weight; None elsewhere.
@@ -124,9 +125,26 @@ def _prediction_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
             yield AgreementRow(quantity, math.nan, status="no prediction is recorded")
         return
     listed = [Listed(*(record.tensors[key] for key in keys)) for record in (reference, trace)]
-    values = kl_at_least(*listed), float(best_token_agrees(*listed))
-    for quantity, value in zip(OF_PREDICTIONS, values, strict=True):
-        yield AgreementRow(quantity, value, status=OK if math.isfinite(value) else "not finite")
+    yield from _divergence_rows(trace, reference, listed)
+    yield _finite_row("best_token_agrees", float(best_token_agrees(*listed)))
+
+
+def _divergence_rows(trace: Trace, reference: Trace, listed: Sequence[Listed]) -> Iterator[AgreementRow]:
+    """The exact divergence; without the logits of both records its reason, and the lower bound."""
+    if not (trace.has_logits and reference.has_logits):
+        yield AgreementRow("kl_nats", math.nan, status=NO_LOGITS)
+        yield _finite_row(LOWER_BOUND, kl_at_least(*listed))
+        return
+    log_p, log_q = reference.log_probabilities(), trace.log_probabilities()
+    if len(log_p) == len(log_q):
+        yield _finite_row("kl_nats", kl_nats(log_p, log_q))
+    else:
+        why = f"not comparable: {len(log_q)} tokens in the vocabulary, the reference has {len(log_p)}"
+        yield AgreementRow("kl_nats", math.nan, status=why)
+
+
+def _finite_row(quantity: str, value: float) -> AgreementRow:
+    return AgreementRow(quantity, value, status=OK if math.isfinite(value) else "not finite")
 
 
 def _compare_arrays(values: np.ndarray, reference: np.ndarray) -> _Compared:

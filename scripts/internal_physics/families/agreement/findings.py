@@ -50,7 +50,7 @@ def least_agreement(agreement_means: pd.DataFrame, models: pd.DataFrame, prompt_
 
     Returns:
         The mean cosine with its interval and the number of prompts; in the sentence the other models at the same depth
-        and the share of equal best tokens too. None where there is nothing to say: no comparable models, no interval,
+        and the agreement of the predictions too. None where there is nothing to say: no comparable models, no interval,
         or agreement up to a cosine of 0.999. The depth is chosen for its mean, so that its interval is that of one
         depth, not of the choice.
     """
@@ -67,7 +67,7 @@ def least_agreement(agreement_means: pd.DataFrame, models: pd.DataFrame, prompt_
         f"Inside {name(least['model'])}, the gradients agree least with those of {name(least['reference'])} at "
         f"residual {least['layer']} of {gradients['layer'].max()}: cosine {value:.2f} ({low:.2f} to {high:.2f}; 1 is "
         f"the same direction), {plural(int(n), 'prompt')} of {prompt_set}{_others(gradients, least)}"
-        f"{_best_tokens(here, least)}."
+        f"{_predictions(here, least)}."
     )
     numbers = float(value), float(low), float(high), int(n)
     return Finding(sentence, *numbers, f"{FIGURE}-{prompt_set}", AGREEMENT_MEANS.name)
@@ -87,9 +87,10 @@ def _others(gradients: pd.DataFrame, least: pd.Series) -> str:
     return f" (there {', '.join(told)})" if told else ""
 
 
-def _best_tokens(means: pd.DataFrame, pair: pd.Series) -> str:
+def _predictions(means: pd.DataFrame, pair: pd.Series) -> str:
+    """'; both predict the same next token on 80 % of them, with a KL divergence of 0.12 nats'."""
     same = means[["model", "reference", "condition"]] == pair[["model", "reference", "condition"]]
-    shares = means.loc[same.all(axis=1) & (means["quantity"] == "best_token_agrees"), "mean"]
-    if shares.empty or not math.isfinite(shares.iat[0]):
-        return ""
-    return f"; both predict the same next token on {100 * shares.iat[0]:.0f} % of them"
+    found = means[same.all(axis=1)].set_index("quantity")["mean"]
+    share, kl = (float(found.get(name, math.nan)) for name in ("best_token_agrees", "kl_nats"))
+    said = f"; both predict the same next token on {100 * share:.0f} % of them" if math.isfinite(share) else ""
+    return f"{said}, with a KL divergence of {kl:.2g} nats" if said and math.isfinite(kl) else said

@@ -1,4 +1,4 @@
-"""Agreement of two predictions at the read position, from the most probable tokens that records keep of each.
+"""Agreement of two predictions at the read position, from their logits, or from their most probable tokens alone.
 
 Index conventions: k rank, most probable first; i token that only the reference lists; j that only the model lists.
 """
@@ -41,6 +41,23 @@ class _Unlisted(NamedTuple):
 def best_token_agrees(reference: Listed, model: Listed) -> bool:
     """Whether both have the same most probable token."""
     return bool(reference.ids[0] == model.ids[0])
+
+
+def kl_nats(log_p: np.ndarray, log_q: np.ndarray) -> float:
+    """KL(p ‖ q) = Σ p (ln p − ln q) in nats; NaN if a logarithm is NaN, infinite if q excludes a token of p.
+
+    It is summed as Σ p (eᵈ − 1 − d) with d = ln q − ln p, which is equal because p and q both sum to 1. No term is
+    negative, so that the divergence of two predictions that are nearly equal is not lost in rounding.
+
+    Args:
+        log_p: [V] logarithms of the reference's probabilities, float64, of sum 1; minus infinity is a probability of 0.
+        log_q: [V] those of the model.
+    """
+    p, q = np.exp(log_p), np.exp(log_q)
+    with np.errstate(invalid="ignore", over="ignore"):
+        d = log_q - log_p
+        terms = np.where(np.abs(d) < 1, p * (np.expm1(d) - d), q - p - p * d)
+    return float(np.where(p == 0, q, terms).sum())
 
 
 def kl_at_least(reference: Listed, model: Listed) -> float:

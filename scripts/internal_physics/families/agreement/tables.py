@@ -1,6 +1,6 @@
 """The tables of agreement: every number of every prompt, and means over prompts."""
 
-from internal_physics.families.agreement.statuses import NO_DIRECTION, NOT_RECORDED
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED
 from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Quantity, Table
@@ -14,16 +14,17 @@ _NUMBER = {
         TEXT,
         "",
         "cosine with, or distance relative to, the reference: of residuals, their gradients and weight gradients; "
-        "kl_at_least_nats; best_token_agrees",
+        "kl_nats, KL(reference ‖ model) of the predictions; kl_at_least_nats, a lower bound, where logits are not "
+        "recorded; best_token_agrees",
     ),
     "layer": Column("Int64", "block", "residual 0..L; of a weight its block, -1 before and L after them", low=-1),
     "parameter": Column(TEXT, "", "the weight, in rows of a weight", is_optional=True),
     "kind": Column(TEXT, "", "its kind of map", is_optional=True),
 }
-_BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION)
+_BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION, NO_LOGITS)
 _WHERE = ("reference", "reference_condition", *_NUMBER)
 _COSINES = ("residual_cosine", "gradient_cosine", "weight_gradient_cosine")
-_DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance", "kl_at_least_nats")
+_DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance", "kl_nats", "kl_at_least_nats")
 QUANTITIES = (
     *(Quantity(name, low=-1, high=1, metric="agreement") for name in _COSINES),
     *(Quantity(name, low=0, metric="agreement") for name in _DISTANCES),

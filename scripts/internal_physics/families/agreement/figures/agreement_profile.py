@@ -28,12 +28,14 @@ LABELS = {
 TITLES = {"residual_cosine": "residual", "gradient_cosine": "gradient of the residual"}
 PREDICTIONS = {
     "best_token_agrees": "share of prompts with\nthe same best next token",
-    "kl_at_least_nats": "KL(reference ‖ this)\nof the prediction, at least (nats)",
+    "kl_nats": "KL(reference ‖ this)\nof the prediction (nats)",
 }
 NOTE = (
     "Each prompt's residual (or gradient) at a depth is one vector over all its tokens. Lines: mean over prompts. "
     "Bands and bars: intervals over prompts."
 )
+LOWER_BOUNDS = {"kl_nats": "kl_at_least_nats"}  # drawn where the exact number is missing
+LOWER_BOUND_NOTE = "Triangles: the divergence is at least this large; without logits a record shows no more."
 _COLUMNS = ("mean", "ci_low", "ci_high")
 
 
@@ -66,7 +68,7 @@ def draw(
     """
     require_columns(agreement_means, list(AGREEMENT_MEANS.columns))
     rows = between_rows(agreement_means, prompt_set, between)
-    shown = rows[rows["quantity"].isin([*np.ravel(PANELS), *PREDICTIONS])]
+    shown = rows[rows["quantity"].isin([*np.ravel(PANELS), *PREDICTIONS, *LOWER_BOUNDS.values()])]
     usable, left_out = split(shown, ["mean"], show_flagged=True)
     looks = line_looks(agreement_means, rows, models, between)
     with style.house_style():
@@ -82,9 +84,10 @@ def draw(
                 _dress(ax, quantity, is_last=row == len(PANELS) - 1)
         for column, quantity in enumerate(PREDICTIONS):
             ax = figure.add_subplot(grid[2, column])
-            _dots(ax, usable[usable["quantity"] == quantity], looks, labelled=column == 0)
+            _dots(ax, _or_bounds(usable, quantity), looks, labelled=column == 0)
             ax.set_xlabel(PREDICTIONS[quantity])
-        notes = [NOTE, *left_out_notes(left_out, what="number", count_of="quantity")]
+        bounds = [LOWER_BOUND_NOTE] if usable["quantity"].isin(LOWER_BOUNDS.values()).any() else []
+        notes = [NOTE, *bounds, *left_out_notes(left_out, what="number", count_of="quantity")]
         return style.finish(figure, _title(usable, prompt_set, between), notes)
 
 
@@ -125,6 +128,13 @@ def _dress(ax: Axes, quantity: str, *, is_last: bool) -> None:
         ax.set_xlabel("residual l (0 = embedding)")
 
 
+def _or_bounds(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """The rows of a quantity, and for lines that have none those of its lower bound; column `is_bound` says which."""
+    exact, bounds = (rows[rows["quantity"] == name] for name in (quantity, LOWER_BOUNDS.get(quantity)))
+    bounds = bounds[~bounds["line"].isin(exact["line"])]
+    return pd.concat([exact.assign(is_bound=False), bounds.assign(is_bound=True)])
+
+
 def _dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle], *, labelled: bool) -> None:
     """A dot with its interval for each line, from top to bottom; their names are the legend of the whole figure."""
     if rows.empty:
@@ -134,7 +144,8 @@ def _dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle], *
     for place, (name, look) in enumerate(looks.items()):
         for own in rows[rows["line"] == name].itertuples():
             ax.plot([own.ci_low, own.ci_high], [place, place], color=look.color, linewidth=1.4, gid="interval")
-            ax.plot(own.mean, place, color=look.color, marker=look.marker, markersize=5, gid="dot")
+            marker, fill = (">", "none") if own.is_bound else (look.marker, look.color)
+            ax.plot(own.mean, place, color=look.color, marker=marker, markerfacecolor=fill, markersize=5, gid="dot")
     ax.set_ylim(len(looks) - 0.5, -0.5)
     names = [style.wrap_name(name, 40) for name in looks]
     ax.set_yticks(range(len(looks)), labels=names if labelled else [])
