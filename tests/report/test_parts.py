@@ -47,6 +47,18 @@ def test_flags_of_pairs_and_missing_places_are_kept():
     assert (entry["place"], entry["first_layer"]) == ("model: ec with isc", None)
 
 
+def test_pairs_are_named_once_and_of_many_the_first_three():
+    """A test with several statistics has several rows."""
+    table = pd.DataFrame({"x": list("aabcde"), "y": "z", "level": "model", "status": "constant"})
+    (entry,), _ = report_parts.flagged_rows({"correlations": table})
+    assert (entry["place"], entry["count"]) == ("model: a with z, b with z, c with z and 2 more", 6)
+
+
+def test_a_negative_scale_has_a_minus_sign():
+    table = pd.DataFrame({"condition": ["baseline", "sad"], "adds": "v", "scale": [np.nan, -1.5], "layers": "layer 2"})
+    assert report_parts.describe_conditions(table) == ["Condition sad: v, times −1.5, at layer 2."]
+
+
 def test_numbers_that_do_not_exist_by_definition_are_not_flagged():
     """Whatever else a row says is: here that it has one prompt."""
     statuses = ["ok", ALONE, f"one prompt: no interval; {ALONE}"]

@@ -11,6 +11,7 @@ from internal_physics.families.family import Family, Figure, Per
 from internal_physics.families.registry import FIGURES, TABLES
 from internal_physics.ground.words import plural
 from internal_physics.report.texts import gather_texts
+from PIL import Image
 from report_pages import (
     PNG,
     SETS,
@@ -76,6 +77,32 @@ def test_a_figure_of_a_model_names_it_and_counts_all_prompts(tables, figures):
     assert text.count("10 prompts") >= 4
 
 
+def test_an_image_says_how_wide_it_is_in_print_so_that_letters_have_one_size_in_all_figures(tables, figures):
+    Image.new("RGB", (440, 100)).save(figures["radar"]["factual"], dpi=(220, 220))
+    html = render(tables, figures)
+    assert 'style="--inches: 2.0" alt="Normalised scores of the models on factual.' in html
+    assert html.count("--inches") == html.count("<img ") + 4  # and in the style sheet
+    assert (
+        "--inches) * 125px" in html and "--inches) * 104px" in html
+    )  # a letter of 8 points: 14 px; on a phone 11.6 px
+
+
+def test_names_in_backticks_are_set_as_code_and_everything_is_escaped(tables, figures):
+    section = {**TEXTS.sections[0], "optional": False, "intro": "Compare `share` with <b>.", "notes": ["See `a & b`."]}
+    html = render(tables, figures, texts=replace(TEXTS, sections=(section,)))
+    assert "<p>Compare <code>share</code> with &lt;b&gt;.</p>" in html
+    assert "<p>See <code>a &amp; b</code>.</p>" in html
+
+
+def test_time_and_revision_are_short_at_the_top_and_whole_in_the_provenance(tables, figures):
+    run = make_run()
+    run["provenance"] |= {"created": "2026-01-02T03:04:05+00:00", "git_revision": "0123456789abcdef+changes"}
+    top, rest = render(tables, figures, run).split("</header>")
+    assert "Made 2026-01-02 03:04 UTC · revision <code>0123456789ab+changes</code>" in top
+    assert "0123456789abcdef+changes" in rest
+    assert "2026-01-02T03:04:05+00:00" in rest
+
+
 def test_the_same_run_gives_the_same_page(tables, figures):
     assert render(tables, figures) == render(tables, figures)
 
@@ -88,7 +115,7 @@ def test_every_table_is_included_with_described_columns(tables, figures):
     text = squeeze(Page(html).text)
     for name, table in tables.items():
         assert f'<details id="table-{name}">' in html
-        assert f"{name}, {plural(len(table), 'row')}" in text
+        assert f"{name}, {plural(f'{len(table):,}', 'row')}" in text
         for column in TABLES[name].columns.values():
             assert squeeze(column.meaning) in text
     assert "not described" not in text
@@ -127,7 +154,7 @@ def test_the_report_explains_metrics_and_quantised_gradients(tables, figures):
 def test_flagged_rows_are_listed_with_place_count_and_first_layer(tables, figures):
     html = render(tables, figures)
     flagged = html.split('<section id="flagged">')[1].split("</section>")[0]
-    row = "<td>layers</td><td>smollm2-int8, baseline, factual, factual_02</td>"
+    row = '<td>layers</td><td class="where">smollm2-int8, baseline, factual, factual_02</td>'
     assert f'{row}<td class="number">0</td><td class="number">19</td><td>{SICK_STATUS}</td>' in flagged
     assert "smollm2-nf4, baseline, factual: isf" in flagged
     assert "Nothing was flagged" not in flagged

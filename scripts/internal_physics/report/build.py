@@ -4,6 +4,7 @@ What it says is in the families' words.yaml (see report.texts); how it looks, in
 """
 
 import importlib
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.words import plural
 from internal_physics.models.options import PRECISION
 from internal_physics.report.first_screen import hero, linked
-from internal_physics.report.images import data_uri
+from internal_physics.report.images import data_uri, width_inches
 from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span
 from internal_physics.report.summary import summarize
-from internal_physics.report.texts import Texts
+from internal_physics.report.texts import Texts, coded
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.preview import Preview
 
@@ -108,6 +109,7 @@ def _template(folder: str | Path) -> Template:
         lstrip_blocks=True,
     )
     environment.globals["plural"] = plural
+    environment.filters["coded"] = coded
     return environment.get_template(TEMPLATE)
 
 
@@ -160,7 +162,8 @@ def _sections(
                 "said": set() if explained is caption else repeated,
                 "is_open": _file(kind, name) in shown_open,
             }
-            shown.append({**figure, "uri": data_uri(figures[kind][name])})
+            path = figures[kind][name]
+            shown.append({**figure, "uri": data_uri(path), "inches": width_inches(path)})
             next_number += 1
         if section.get("optional") and not shown:
             continue
@@ -219,12 +222,24 @@ def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
     made_by = run["provenance"]
     facts = {key: _flat(value) for key, value in made_by.items() if key not in ("versions", "models")}
     return {
-        "created": str(made_by["created"]),
-        "revision": str(made_by["git_revision"]),
+        "created": _moment(str(made_by["created"])),
+        "revision": _short(str(made_by["git_revision"])),
         "prompt_sets": _names(run["prompt_sets"]),
         "provenance": {"seed": str(run["seed"]), **facts},
         "versions": dict(made_by["versions"]),
     }
+
+
+def _moment(iso: str) -> str:
+    """Such as "2026-11-26 07:51 UTC" of an ISO time in UTC; any other text as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:[\d.]+)?(\+00:00|Z)", iso)
+    return f"{found[1]} {found[2]} UTC" if found else iso
+
+
+def _short(revision: str) -> str:
+    """The first 12 characters of a git revision, and what is added to it, such as "+changes"."""
+    commit, mark, added = revision.partition("+")
+    return commit[:12] + mark + added
 
 
 def _flat(value: Any) -> str:

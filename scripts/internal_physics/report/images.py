@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 N_COLORS = 256
+_SCREEN = 96.0  # pixels an inch of an image that does not say its own
 
 
 def data_uri(path: str | Path) -> str:
@@ -24,6 +25,17 @@ def data_uri(path: str | Path) -> str:
         opaque = not image.has_transparency_data or image.convert("RGBA").getchannel("A").getextrema()[0] == 255
         shortest = min(original, _reduced(image), key=len) if opaque else original
     return f"data:image/png;base64,{base64.b64encode(shortest).decode('ascii')}"
+
+
+def width_inches(path: str | Path) -> float:
+    """Print width of a PNG file, to a hundredth.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        PIL.UnidentifiedImageError: if it is not an image.
+    """
+    with Image.open(path) as image:
+        return round(image.width / image.info.get("dpi", (_SCREEN, _SCREEN))[0], 2)
 
 
 def _reduced(image: Image.Image) -> bytes:

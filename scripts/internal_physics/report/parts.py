@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from internal_physics.families.finding import number as signed
 from internal_physics.families.registry import TABLES
 from internal_physics.tables.preview import Preview, is_flagged
 
 Tables = Mapping[str, pd.DataFrame | Preview]
 
-MAX_FLAGGED, MAX_ROWS = 200, 2000
+MAX_FLAGGED, MAX_ROWS, MAX_PAIRS = 200, 2000, 3
 _SMALL, _LARGE = 1e-3, 1e5  # between them a float is written without an exponent
 _PLACE = ("model", "condition", "prompt_set", "prompt", "level")
 _UNITS = {"1": "dimensionless"}
@@ -60,7 +61,7 @@ def describe_conditions(conditions: pd.DataFrame) -> list[str]:
     """A sentence for each condition of table `conditions`: what it adds to the residual stream, where, how strongly."""
     steered = conditions[conditions["scale"].notna()]
     return [
-        f"Condition {row.condition}: {row.adds}, times {number(row.scale)}, at {row.layers}."
+        f"Condition {row.condition}: {row.adds}, times {signed(row.scale, 'g')}, at {row.layers}."
         for row in steered.itertuples()
     ]
 
@@ -91,11 +92,13 @@ def flagged_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
 
 
 def _members(rows: pd.DataFrame) -> str:
-    """': ec, isc' or ': ec with isc', where rows are of metrics or of pairs."""
+    """': ec, isc' or ': ec with isc', where rows are of metrics or of pairs; of many, the first and how many more."""
     if "metric" in rows.columns:
         return ": " + ", ".join(dict.fromkeys(rows["metric"]))
     if {"x", "y"} <= set(rows.columns):
-        return ": " + ", ".join(f"{x} with {y}" for x, y in zip(rows["x"], rows["y"], strict=True))
+        pairs = list(dict.fromkeys(f"{x} with {y}" for x, y in zip(rows["x"], rows["y"], strict=True)))
+        more = f" and {len(pairs) - MAX_PAIRS} more" if len(pairs) > MAX_PAIRS else ""
+        return ": " + ", ".join(pairs[:MAX_PAIRS]) + more
     return ""
 
 

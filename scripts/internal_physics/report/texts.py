@@ -1,9 +1,12 @@
 """Texts of the report: the words of every family, put together in the order of the report."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from internal_physics.families.family import Family, Per
 from internal_physics.ground.strict_yaml import load_yaml
@@ -62,6 +65,11 @@ def gather_texts(families: Iterable[Family], folder: Path) -> Texts:
         facts={figure.name: family.caption_facts for family in families for figure in family.figures},
         whole=tuple(name for family in families for name in family.caption_tables),
     )
+
+
+def coded(text: str) -> Markup:
+    """A text for a page: escaped, and what stands between backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _section(family: Family, words: Mapping[str, Any]) -> dict[str, Any]:

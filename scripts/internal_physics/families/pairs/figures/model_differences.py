@@ -124,6 +124,6 @@ def _legend(below: Axes, models: Sequence[str], looks: Mapping[str, style.ModelS
 def _notes(confidence_level: float, significance: float, left_out: Sequence[str]) -> list[str]:
     return [
         f"Lines: paired {100 * confidence_level:g} % intervals. Filled: told apart (adjusted p < {significance:g}); "
-        "hollow: chance may explain the difference. In brackets: prompts. ISF has no interval.",
+        "hollow: chance may explain the difference. In brackets: prompts. ISF is one number a set: not compared.",
         *([f"Not shown, see table model_pairs: {', '.join(left_out)}."] if left_out else []),
     ]
