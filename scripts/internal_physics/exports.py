@@ -26,4 +26,4 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"internal_physics.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'internal_physics' has no attribute {name!r}")
+    raise AttributeError(f"module 'internal_physics' has no attribute {name!r}; it has {', '.join(NAMES)}")

@@ -1,4 +1,7 @@
-"""Mistakes of a new user in Python: the message says what was found, where, and what was expected."""
+"""Mistakes of a new user in Python: the message says what was found, where, and what was expected.
+
+test_mistakes_of_a_new_user.py lists all mistakes, those in configs and prompt files too.
+"""
 
 import inspect
 from dataclasses import fields, replace
@@ -33,6 +36,11 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(folder):
     return ip.load(folder)
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    return ip.load(str(save_snapshot(tmp_path_factory.mktemp("mistakes") / "bert", "bert")), task="masked")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +101,10 @@ def test_a_source_is_text(source):
         ({"vector": [1.0], "layers": {1: NAN}}, "steer → layers → 1", "found nan"),
         ({"vector": [1.0], "scale": "big"}, "steer → scale", "found 'big'"),
         ({"vector": [1.0], "scale": NAN}, "steer → scale", "found nan"),
+        ({"vector": [1.0], "scale": None}, "steer → scale", "it is empty"),
+        ({"contrast": "happy"}, "steer → contrast", "found 'happy'"),
+        ({"vector": [1.0], "layers": "all"}, "steer → layers", "found 'all'"),
+        ({"vector": [1.0], "tokens": "all"}, "steer → tokens", "found 'all'"),
         ({"vector": [1.0], "tokens": [INF]}, "steer → tokens → 0", "found inf"),
         ({"vector": [1.0] * 33}, "steer → vector", "33 numbers"),
         ({"file": "nowhere.pt"}, "steer → file", "there is no file nowhere.pt"),
@@ -103,6 +115,11 @@ def test_steer(model, options, place, what):
     error = refused(lambda: ip.steer(model, **options), ConfigError)
     assert (error.where, error.what) == (place, what)
     assert error.expected or error.todo
+    assert "[all]" not in error.todo
+
+
+def test_a_list_is_proposed_where_one_could_be_meant(model):
+    assert refused(lambda: ip.steer(model, vector=[1.0], layers=10)).todo == "did you mean [10]?"
 
 
 @pytest.mark.parametrize("layers", [[1, 3], (1, 3), range(1, 4, 2), np.array([1, 3]), {1: 0.5, np.int64(3): 1}])
@@ -132,6 +149,8 @@ def test_record(model, options, place, what):
         (5, "record → prompts", "5 is not text"),
         (["hello you", None], "record → prompts → 1", "None is not text"),
         ({"txt": "hello you"}, "record → prompts: prompt 1", "unknown field 'txt'"),
+        ({"prompt": "hello you"}, "record → prompts: prompt 1", "unknown field 'prompt'"),
+        ("a", "prompt 'prompt_0' ('a')", "1 token: there is no next token to predict"),
         ({"text": "hello you", "answer": 3}, "record → prompts: prompt 1", "answer is 3, not text"),
         ({"answer": "you"}, "record → prompts: prompt 1", "prompt 'prompt_0' has no text"),
         ("", "record → prompts: prompt 1", "prompt 'prompt_0' has no text"),
@@ -194,6 +213,43 @@ def test_traces_and_metrics(trace, call, error, place, what):
     assert found.where == place
     assert found.what.startswith(what)
     assert found.expected or found.todo
+
+
+@pytest.mark.parametrize("path", ["/no/such/model", "./model", "~/no/such/model", "a/b/c"])
+def test_a_path_is_not_taken_for_the_name_of_a_model_on_the_hub(path):
+    error = refused(lambda: ip.load(path), SourceError)
+    assert (error.where, error.what) == (f"path:{path}", "there is no such file or folder")
+
+
+def test_a_masked_model_without_its_task_is_refused(tmp_path):
+    error = refused(lambda: ip.load(str(save_snapshot(tmp_path / "bert", "bert"))))
+    assert error.what == "this model sees later tokens"
+    assert error.todo == "set task: masked"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "what"),
+    [("a b c", "0 masks"), ("a [MASK] [MASK]", "2 masks"), ({"text": "a [MASK]", "answer": "b"}, "")],
+)
+def test_prompts_of_a_masked_model(masked, prompt, what):
+    if what:
+        assert refused(lambda: ip.record(masked, prompt), PromptError).what == what
+    else:  # a mapping is one prompt, and its answer is followed
+        assert ip.record(masked, prompt).answer == "b"
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "what"), [(None, "save → path", "found a NoneType"), (".", ".", "this is a folder")]
+)
+def test_saving_a_trace_under_no_name(trace, path, where, what):
+    error = refused(lambda: trace.save(path), StoreError)
+    assert (error.where, error.what) == (where, what)
+    assert error.expected.startswith("the path of a file")
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(AttributeError, match=r"no attribute 'open'; it has .*read_run"):
+        _ = ip.open
 
 
 def test_reading_a_file_that_is_not_a_record(tmp_path):

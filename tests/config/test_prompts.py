@@ -105,6 +105,26 @@ def test_the_message_names_semicolons_as_the_separator(tmp_path):
         read_prompts(write(tmp_path / "set.csv", "id;prompt;name\n1;x;y\n"))
 
 
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", r"'\|'")])
+def test_a_separator_is_recognised_under_columns_of_any_name(tmp_path, separator, name):
+    with pytest.raises(PromptError, match=f"its columns are separated by {name}"):
+        read_prompts(write(tmp_path / "set.csv", f"id{separator}prompt\n1{separator}x\n"))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("id", "name"), ("prompt", "text"), ("Prompt", "text"), ("label", "kind"), ("txt", "text")]
+)
+def test_the_message_says_what_a_field_of_another_program_is_called_here(tmp_path, written, meant):
+    row = f"name,text,{written}\na,x,y\n"
+    for call in (
+        lambda: read_prompts(write(tmp_path / "set.csv", row)),
+        lambda: parse_prompts([{"name": "a", written.lower(): "x"}], "config"),
+    ):
+        with pytest.raises(PromptError) as error:
+            call()
+        assert error.value.todo == f"did you mean '{meant}'?"
+
+
 @pytest.mark.parametrize("ending", ["csv", "CSV", "yaml", "YML"])
 def test_the_number_of_prompts_is_logged(tmp_path, caplog, ending):
     text = "name,text\na,x\nb,y\n" if ending.lower() == "csv" else "- {name: a, text: x}\n- {name: b, text: y}\n"

@@ -36,6 +36,13 @@ def test_a_misspelt_section_is_an_unknown_key_and_not_only_a_missing_one():
 @pytest.mark.parametrize(
     ("raw", "where", "found", "allowed", "suggestion"),
     [
+        (
+            with_model(quantization="int4"),
+            "my.yaml: models → m → quantization",
+            "int4",
+            "none, int8, nf4, fp4",
+            "'nf4'",
+        ),
         (with_model(quantization="nf5"), "my.yaml: models → m → quantization", "nf5", "none, int8, nf4, fp4", "'nf4'"),
         (with_model(compute_dtype="bflt16"), "my.yaml: models → m → compute_dtype", "bflt16", "bfloat16", "'bfloat16'"),
         (with_model(dtype="quadruple"), "my.yaml: models → m → dtype", "quadruple", "float64", SEE_OPTIONS),

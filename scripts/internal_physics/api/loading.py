@@ -113,6 +113,8 @@ def _named(source: str, folder: str) -> Iterator[None]:
 
 
 def _as_source(text: str) -> str:
+    """A source of the config; what is no hub id ("org/name") can only be a path, even if there is nothing."""
     if text.partition(":")[0] in KINDS:
         return text
-    return f"path:{text}" if Path(text).expanduser().exists() else f"hf:{text}"
+    is_path = text.startswith((".", "~", "/")) or text.count("/") > 1 or Path(text).expanduser().exists()
+    return f"path:{text}" if is_path else f"hf:{text}"

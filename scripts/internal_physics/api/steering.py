@@ -52,7 +52,7 @@ def steer(
         "layers": layers,
         "tokens": tokens,
     }
-    options = {key: plain(value) for key, value in given.items() if value is not None}
+    options = {key: plain(value) for key, value in given.items() if value is not None or key == "scale"}
     _require_one(options)
     require_options(_text_keys(options), steering_rules(), "steer")
     if "contrast" in options:

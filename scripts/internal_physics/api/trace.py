@@ -91,7 +91,9 @@ class Trace(Record):
         Raises:
             StoreError: if the file cannot be written; it names the file, and nothing is left behind.
         """
-        store.write_trace(self, path)
+        if not isinstance(path, str | Path):
+            raise StoreError(f"found a {type(path).__name__}", where="save → path", expected="the path of a file")
+        write_trace(self, path)
         return Path(path)
 
 
@@ -129,4 +131,6 @@ def write_trace(trace: Record, path: str | Path) -> str:
             where="write_trace",
             expected="a Trace, then a path",
         )
+    if Path(path).is_dir():
+        raise StoreError("this is a folder", where=str(path), expected="the path of a file, such as france.parquet")
     return store.write_trace(trace, path)

@@ -134,10 +134,17 @@ def _kind(rules: Mapping[str, Any]) -> str:
     return "" if "pattern" in rules else " ".join(filter(None, [" or ".join(names), ", ".join(bounds)]))
 
 
+def _is_entry(value: Any, rules: Mapping[str, Any] | None) -> bool:
+    """Whether a value could be an entry of a list whose entries have these rules; any number if there are none."""
+    if rules is None:
+        return isinstance(value, int | float)
+    return isinstance(value, str | int | float) and jsonschema.Draft202012Validator(rules).is_valid(value)
+
+
 def _as_meant(value: Any, rules: Mapping[str, Any]) -> str:
     """How a value of the wrong type is written right, where one can tell; else ""."""
     types = rules.get("type", [])
-    if "array" in types and isinstance(value, str | int | float):
+    if "array" in types and _is_entry(value, rules.get("items")):
         return f"did you mean [{value}]?"
     if types == "string":
         return _QUOTES

@@ -56,6 +56,12 @@ class Prompt:
 
 
 FIELDS = names_of(Prompt)
+USUAL_NAMES = {  # what other programs call the fields
+    **dict.fromkeys(("id", "title"), "name"),
+    **dict.fromkeys(("prompt", "sentence", "question", "input"), "text"),
+    **dict.fromkeys(("category", "label", "group"), "kind"),
+    **dict.fromkeys(("target", "completion", "output"), "answer"),
+}
 REQUIRED = tuple(field.name for field in fields(Prompt) if field.default is MISSING)
 
 
@@ -87,7 +93,7 @@ def read_prompts(path: str | Path, where: str = "") -> list[Prompt]:
 
 
 def _read_csv(path: Path, place: str) -> list[Prompt]:
-    rows = read_csv(path, REQUIRED, known=FIELDS, where=place, error=PromptError)
+    rows = read_csv(path, REQUIRED, known=FIELDS, usual=USUAL_NAMES, where=place, error=PromptError)
     prompts = parse_prompts([row.cells for row in rows], place, [f"line {row.line}" for row in rows])
     for row, prompt in zip(rows, prompts, strict=True):
         if line := _row_in_text(row):
@@ -143,7 +149,7 @@ def _parse_prompt(entry: Any, where: str) -> Prompt:
     entry = _with_ids(entry, where)
     unknown = sorted(set(map(str, entry)) - set(FIELDS))
     if unknown:
-        todo = did_you_mean(unknown[0], FIELDS, otherwise="remove it")
+        todo = did_you_mean(unknown[0], FIELDS, otherwise="remove it", usual=USUAL_NAMES)
         raise PromptError(
             f"unknown field {unknown[0]!r}", where=where, expected=f"some of {', '.join(FIELDS)}", todo=todo
         )

@@ -7,7 +7,7 @@ quote in it doubled. Lines are counted from 1, the header.
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ def read_csv(
     required: Sequence[str],
     *,
     known: Sequence[str] | None = None,
+    usual: Mapping[str, str] | None = None,
     where: str = "",
     error: type[UserError] = ConfigError,
 ) -> list[Row]:
@@ -56,6 +57,7 @@ def read_csv(
         path: of the file.
         required: columns that the header must have.
         known: columns that it may have; any if not given.
+        usual: names that other programs use for known columns, in lower case.
         where: named in messages; the path where it is empty.
         error: kind of error to raise.
 
@@ -72,7 +74,7 @@ def read_csv(
         return []
     header, *rows = records
     columns = header.cells
-    _check_header(columns, required, known, f"{place}: line {header.line}", error)
+    _check_header(columns, required, known=known, usual=usual, place=f"{place}: line {header.line}", error=error)
     for record in rows:
         _refuse_other_length(record, columns, place, error)
     return [
@@ -140,7 +142,9 @@ def _refuse_blank_before_quote(cells: list[str], raw: str, place: str, error: ty
 def _check_header(
     columns: Sequence[str],
     required: Sequence[str],
+    *,
     known: Sequence[str] | None,
+    usual: Mapping[str, str] | None,
     place: str,
     error: type[UserError],
 ) -> None:
@@ -148,7 +152,7 @@ def _check_header(
     missing = [column for column in required if column not in columns]
     unknown = [column for column in columns if column and known is not None and column not in known]
     if unknown and known:
-        todo = did_you_mean(unknown[0].strip().lower(), known, otherwise="remove it")
+        todo = did_you_mean(unknown[0].strip().lower(), known, otherwise="remove it", usual=usual)
         raise error(f"unknown column {unknown[0]!r}", where=place, expected=f"some of {', '.join(known)}", todo=todo)
     if missing:
         raise error(f"there is no column {missing[0]!r}", where=place, expected=expected, todo="add it to the header")
@@ -165,7 +169,7 @@ def _refuse_other_separator(text: str, required: Sequence[str], place: str, erro
         raise error("the first line names the separator", where=place, expected="the header", todo="remove this line")
     for separator, name in _OTHER_SEPARATORS.items():
         columns = [cell.strip().strip('"') for cell in header.split(separator)]
-        if len(columns) > 1 and set(columns) & set(required):
+        if len(columns) > 1 and ("," not in header or set(columns) & set(required)):
             raise error(
                 f"its columns are separated by {name}",
                 where=place,
