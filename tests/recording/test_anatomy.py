@@ -86,9 +86,11 @@ def test_readout_of_the_last_residual_gives_the_logits_to_the_last_bit(name, dty
     residual = torch.from_numpy(
         recorded(name, dtype, batch_size=1)[prompt.prompt.name].residual(tiny.model.anatomy.n_layers)
     )
-    in_tuple = isinstance(_output_of_first_block(tiny.module, prompt.ids), tuple)
+    output = _output_of_first_block(tiny.module, prompt.ids)
     with torch.no_grad():
-        again = readout(tiny.module, tiny.model.anatomy, residual[None], in_tuple=in_tuple)
+        again = readout(
+            tiny.module, tiny.model.anatomy, residual[None], n_members=len(output) if isinstance(output, tuple) else 0
+        )
     assert torch.equal(again, logits)
 
 

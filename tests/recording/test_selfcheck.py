@@ -3,7 +3,7 @@
 import pytest
 import torch
 import transformers as T
-from cases import LLAMA, SIZES, check, encoded, llama, question, record, relative
+from cases import LLAMA, check, encoded, llama, question, record, relative
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import find_anatomy
 from internal_physics.models.loading import wrap_model
@@ -87,15 +87,40 @@ def test_logits_that_differ_from_the_readout_are_refused():
         check(llama(Shortcut))
 
 
-def test_a_model_whose_tokens_depend_on_padding_is_refused():
+def test_a_model_whose_logits_depend_on_later_tokens_is_refused():
+    """Its blocks do not, so only a prompt and its beginning show it."""
+
     class Centered(T.LlamaForCausalLM):
         def forward(self, *args, **kwargs):
             output = super().forward(*args, **kwargs)
             output.logits = output.logits - output.logits.mean(dim=1, keepdim=True)
             return output
 
-    with pytest.raises(ArchitectureError, match="a padded prompt against the same prompt alone is off by"):
+    with pytest.raises(ArchitectureError, match="this model sees later tokens"):
         check(llama(Centered))
+
+
+def test_prompts_run_alone_in_a_model_whose_batch_changes_them(caplog):
+    """Refused it would be a model less; in a batch its numbers would be those of no prompt."""
+
+    class OverTheBatch(T.LlamaForCausalLM):
+        def forward(self, *args, **kwargs):
+            output = super().forward(*args, **kwargs)
+            output.logits = output.logits * output.logits.abs().mean(dim=0, keepdim=True)
+            return output
+
+    caplog.set_level("INFO", "internal_physics")
+    assert not check(llama()).model.prompts_interact
+    model = check(llama(OverTheBatch).double()).model
+    assert model.prompts_interact
+    assert "each prompt runs alone" in caplog.text
+    prompts = [encoded("a", (7, 9, 11, 13)), encoded("b", (5, 6))]
+    traces = record(model, prompts, batch_size=16)
+    for prompt in prompts:
+        loss, gradients = dense_gradients(model.module, question("causal", prompt))
+        assert traces[prompt.prompt.name].loss_nats == pytest.approx(loss, abs=1e-12)
+        found = {p: traces[prompt.prompt.name].gradient(p).dense() for p in gradients}
+        assert max(relative(found[p], g) for p, g in gradients.items()) <= GRADIENT["float64"]
 
 
 def test_a_linear_map_that_does_more_than_multiply_is_recorded_as_the_product_in_it():
@@ -131,6 +156,10 @@ def assert_exact(module: nn.Module) -> None:
     assert max(relative(trace.gradient(p).dense(), g) for p, g in gradients.items()) <= GRADIENT["float64"]
 
 
+CPM_ANT = {"vocab_size": 97, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2}
+CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
+
+
 @pytest.mark.parametrize(
     ("model", "task", "said"),
     [
@@ -143,27 +172,27 @@ def assert_exact(module: nn.Module) -> None:
             r"found 2 lists of 2 blocks: \['encoder.block', 'decoder.block'\]",
         ),
         (
-            lambda: T.AlbertForMaskedLM(T.AlbertConfig(**SIZES, embedding_size=16)),
+            lambda: T.XLMWithLMHeadModel(T.XLMConfig(vocab_size=97, emb_dim=32, n_layers=2, n_heads=4)),
             "masked",
-            "found 0 lists of 3 blocks",
+            "found 4 lists of 2 blocks",
         ),
         (
             lambda: T.XLNetLMHeadModel(T.XLNetConfig(vocab_size=97, d_model=32, n_layer=2, n_head=4, d_inner=64)),
             "causal",
-            r"the residual stream at layer 0 has shape \(6, 1, 32\)",
+            "this model sees later tokens",
         ),
         (
-            lambda: T.RwkvForCausalLM(T.RwkvConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2)),
+            lambda: T.CpmAntForCausalLM(T.CpmAntConfig(**CPM_ANT)),
             "causal",
-            "the self-check failed: ValueError: not enough values to unpack",
+            r"the residual stream at layer 0 has shape \(1, 9, 32\)",
         ),
     ],
     ids=[
         "no-head",
         "encoder-decoder",
-        "shared-blocks",
-        "tokens-first",
-        "blocks-with-a-state",
+        "blocks-in-four-lists",
+        "sees-both-ways",
+        "tokens-of-its-own",
     ],
 )
 def test_an_architecture_that_does_not_fit_is_refused_by_name(model, task, said):

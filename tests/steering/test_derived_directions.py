@@ -85,7 +85,7 @@ def test_happy_against_sad_moves_matching_tokens_in_the_right_direction(smollm2_
         traces = record(model, steering, list(OPENINGS), weight_gradients="none", attention_entropy=False)
         last = torch.from_numpy(np.stack([t.residual(30)[-1] for t in traces]))[:, None]
         with torch.no_grad():
-            found = readout(model.module, model.anatomy, last, in_tuple=False)[:, 0].log_softmax(-1)
+            found = readout(model.module, model.anatomy, last, n_members=0)[:, 0].log_softmax(-1)
         return {word: float(found[:, token].mean()) for word, token in words.items()}
 
     baseline, happy, sad = (log_probabilities(scale) for scale in (0, 1, -1))

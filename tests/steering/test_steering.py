@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from internal_physics.models.anatomy import hidden_state
+from internal_physics.models.stream import hidden_state
 from internal_physics.records.store import read_trace, write_trace
 from internal_physics.steering.directions import build_steering
 from internal_physics.steering.intervention import Edit, Steering, fit_width, stretch

@@ -1,7 +1,7 @@
 """`ip.generate`: how a model continues a text, with or without steering."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from internal_physics.config.options.text import SpecialTokens, TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import ModelError, PromptError
 from internal_physics.models.loading import LoadedModel
+from internal_physics.models.stream import tap_stream
 from internal_physics.recording.encoding import encode_prompts
 from internal_physics.steering.intervention import Intervention, Steering
 
@@ -108,29 +109,14 @@ def _steered(model: LoadedModel, steering: Steering | None, n_tokens: int) -> It
     if steering is None:
         yield
         return
-    edit = _Continued(steering, n_tokens)
-    blocks = model.anatomy.blocks(model.module)
-    with ExitStack() as stack:
-        for layer, block in enumerate(blocks):
-            hook = block.register_forward_pre_hook(_before(edit, layer), with_kwargs=True)
-            stack.callback(hook.remove)
-        stack.callback(blocks[-1].register_forward_hook(_after(edit, len(blocks))).remove)
+    edit, stream = _Continued(steering, n_tokens), model.anatomy.stream
+
+    def change(hidden: torch.Tensor, layer: int) -> torch.Tensor:
+        return stream.fold(edit(stream.unfold(hidden), layer))
+
+    handles = tap_stream(model.anatomy.blocks(model.module), model.anatomy.n_layers, change)
+    try:
         yield
-
-
-def _before(edit: _Continued, layer: int) -> Callable[..., tuple[tuple, dict]]:
-    def change(_block: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        if args:
-            return (edit(args[0], layer), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": edit(kwargs["hidden_states"], layer)}
-
-    return change
-
-
-def _after(edit: _Continued, layer: int) -> Callable[..., Any]:
-    def change(_block: Any, _args: tuple, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (edit(output[0], layer), *output[1:])
-        return edit(output, layer)
-
-    return change
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from internal_physics.ground.errors import ArchitectureError
+from internal_physics.models.stream import PLAIN, Stream
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,11 @@ class Anatomy:
     Attributes:
         architecture: class name of the model.
         blocks_path: dotted path of the ModuleList of blocks.
-        n_layers: L.
+        n_layers: L, how often a block runs in a pass: the number of blocks, unless some share their weights.
         width: d, of the residual stream.
         maps: every module with a 2-D weight that can be recorded.
         unmapped: 2-D (or stacked expert) weights that no recordable module uses.
+        stream: how the residual stream lies in the tensors of the blocks.
     """
 
     architecture: str
@@ -59,13 +60,17 @@ class Anatomy:
     width: int
     maps: tuple[LinearMap, ...]
     unmapped: tuple[str, ...]
+    stream: Stream = PLAIN
 
     def blocks(self, model: nn.Module) -> nn.ModuleList:
-        """The list of blocks of `model`."""
+        """The list of blocks of `model`; a block that runs several times in a pass stands there once."""
         return cast(nn.ModuleList, model.get_submodule(self.blocks_path))
 
     def layer_of(self, name: str, *, lookup: bool) -> int:
-        """The layer of a weight by its name: of its block, or -1 for a table and L for anything else outside them."""
+        """The layer of a weight by its name: of its block, or -1 for a table and L for anything else outside them.
+
+        A block that runs several times has its place in the list of blocks.
+        """
         return _layer_of(name, self.blocks_path, outside=-1 if lookup else self.n_layers)
 
 
@@ -82,8 +87,7 @@ def find_anatomy(model: PreTrainedModel) -> Anatomy:
             where=architecture,
             expected="a causal or masked language model",
         )
-    blocks_path = _find_blocks(model, architecture)
-    n_layers = len(cast(nn.ModuleList, model.get_submodule(blocks_path)))
+    blocks_path, n_layers = _find_blocks(model, architecture)
     maps = tuple(_linear_maps(model, blocks_path, n_layers))
     mapped = {linear_map.parameter for linear_map in maps}
     unmapped = tuple(name for name, p in model.named_parameters() if p.ndim >= 2 and name not in mapped)
@@ -110,13 +114,19 @@ def weight_shape(module: nn.Linear | nn.Embedding | Conv1D) -> tuple[int, int]:
     return module.out_features, module.in_features
 
 
-def _find_blocks(model: PreTrainedModel, architecture: str) -> str:
-    """Path of the list of blocks. A model that takes images or sound has more lists, further from its tokens."""
+def _find_blocks(model: PreTrainedModel, architecture: str) -> tuple[str, int]:
+    """Path of the list of blocks, and how often one runs: once each, or more often where there are fewer (ALBERT).
+
+    A model that takes images or sound has more lists, further from its tokens. That each list does what is said here is
+    for the self-check to prove.
+    """
     lists = {name: len(module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
     n_layers = _numbers_of_layers(model, architecture)
     candidates = next(
         (found for n in n_layers if (found := _outermost(name for name, length in lists.items() if length == n))), []
     )
+    if not candidates:
+        candidates = _outermost(name for name, length in lists.items() if length and n_layers[0] % length == 0)
     tokens = _path_of(model, model.get_input_embeddings())
     nearest = min((_steps(tokens, name) for name in candidates), default=0)
     chosen = [name for name in candidates if _steps(tokens, name) == nearest]
@@ -126,7 +136,8 @@ def _find_blocks(model: PreTrainedModel, architecture: str) -> str:
             where=architecture,
             expected="exactly one module list of num_hidden_layers blocks, and no encoder-decoder",
         )
-    return chosen[0]
+    length = lists[chosen[0]]
+    return chosen[0], length if length in n_layers else n_layers[0]
 
 
 def _numbers_of_layers(model: PreTrainedModel, architecture: str) -> list[int]:
@@ -183,8 +194,3 @@ def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[
 def _layer_of(site: str, blocks_path: str, outside: int) -> int:
     prefix = f"{blocks_path}."
     return int(site[len(prefix) :].split(".", maxsplit=1)[0]) if site.startswith(prefix) else outside
-
-
-def hidden_state(output: torch.Tensor | tuple | list) -> torch.Tensor:
-    """The hidden state in a block's output: the output itself, or the first member of a tuple or list."""
-    return output if isinstance(output, torch.Tensor) else output[0]

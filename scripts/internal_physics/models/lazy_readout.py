@@ -27,7 +27,7 @@ from internal_physics.models.named_tensors import NamedTensor, named_tensors
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.quantization import pack_linear_maps
 from internal_physics.models.quantization_settings import quantization_config
-from internal_physics.models.readout import Readout
+from internal_physics.models.readout import Readout, with_stream
 from internal_physics.models.refusals import reading
 
 
@@ -50,11 +50,12 @@ def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
         wanted, stored = _wanted(module, anatomy.blocks_path), _stored_names(module, Path(snapshot))
         if is_quantized and any(stored[name].is_code for names in wanted for name in names if name in stored):
             whole = load_snapshot(snapshot, options)
-            return Readout(whole.module, whole.anatomy)
+            return Readout(whole.module, with_stream(whole.module, whole.anatomy))
         _drop_lookups(module, anatomy.blocks_path, device, getattr(torch, options.dtype))
         _fill(module, wanted, stored, device)
     pack_linear_maps(module, anatomy, None if is_quantized else quantization_config(options, device), device)
-    return Readout(module.eval().requires_grad_(False), anatomy)
+    module = module.eval().requires_grad_(False)
+    return Readout(module, with_stream(module, anatomy))
 
 
 def _skeleton(snapshot: str | Path, options: LoadOptions) -> PreTrainedModel:
@@ -100,7 +101,7 @@ class _Blank(nn.Module):
     def forward(self, ids: torch.Tensor | Sequence[int], *_args: object, **_kwargs: object) -> torch.Tensor:
         """Zeros for ids, or for the shape of ids, which some tables of positions are given."""
         shape = ids.shape if isinstance(ids, torch.Tensor) else ids
-        return self.weight[0].expand(*shape, -1)
+        return self.weight[0].expand(*shape, -1).clone()  # some models change the rows in place
 
 
 def _drop_lookups(module: nn.Module, blocks_path: str, device: str, dtype: torch.dtype) -> None:

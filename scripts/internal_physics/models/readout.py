@@ -4,8 +4,9 @@ No architecture is named: every block is swapped for one that returns a given re
 Soft-capping, logit scaling and masked-LM transforms are included automatically.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,19 @@ from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError, ConfigError
 from internal_physics.models.anatomy import Anatomy, accepts, input_embedding
+from internal_physics.models.stream import stream_of
+
+_UNFIT = (TypeError, AttributeError, RuntimeError, ValueError, IndexError)  # what a model raises for another's output
+_MEMBERS = (0, 2, 3, 4)  # of the tuple that a block returns; 0 for a tensor
+_PASSES = ((2, 5), (3, 7))  # prompts and tokens
 
 
-class _Injector(nn.Module):
-    """Replaces a block: returns the given residual, in the shape of output the real block has."""
+class _StandIn(nn.Module):
+    """Replaces a block: gives what `output` makes of its arguments, and everything else as the block does."""
 
-    def __init__(self, stands_for: nn.Module, residual: torch.Tensor, in_tuple: bool) -> None:
+    def __init__(self, stands_for: nn.Module, output: Callable[..., object]) -> None:
         super().__init__()
-        self.residual, self.in_tuple = residual, in_tuple
-        self.__dict__["_stands_for"] = stands_for
+        self.__dict__["_output"], self.__dict__["_stands_for"] = output, stands_for
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -31,8 +36,8 @@ class _Injector(nn.Module):
         except AttributeError:
             return getattr(self.__dict__["_stands_for"], name)
 
-    def forward(self, *_args: object, **_kwargs: object) -> torch.Tensor | tuple:
-        return (self.residual, None) if self.in_tuple else self.residual
+    def forward(self, *args: object, **kwargs: object) -> object:
+        return self.__dict__["_output"](*args, **kwargs)
 
 
 class Readout:
@@ -49,7 +54,7 @@ class Readout:
     def __init__(self, module: PreTrainedModel, anatomy: Anatomy) -> None:
         self.module, self.anatomy = module, anatomy
         self.head = module.get_output_embeddings()
-        self.in_tuple = _blocks_return_tuples(module, anatomy)
+        self.n_members = _members_of_output(module, anatomy)
 
     @property
     def vocabulary(self) -> int:
@@ -62,7 +67,7 @@ class Readout:
         Each row runs as a prompt of one token, so that no context limit applies: nothing outside the blocks mixes
         positions. Memory is that of n rows of logits; callers choose n.
         """
-        return _apart(self.module, self.anatomy, self._tensor(residual)[:, None], self.in_tuple)[:, 0]
+        return _apart(self.module, self.anatomy, self._tensor(residual)[:, None], self.n_members)[:, 0]
 
     @torch.no_grad()
     def head_logits(self, residual: np.ndarray) -> torch.Tensor:
@@ -86,55 +91,88 @@ class Readout:
         return torch.tensor(residual).to(self.head.weight.device, self.head.weight.dtype)
 
 
-def _apart(module: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> torch.Tensor:
+def _apart(module: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, n_members: int) -> torch.Tensor:
     """`readout` as in recording, where gradients flow: a pass without them would make bitsandbytes repack 4-bit
     weights on some CPUs, after which they give no gradient, and small ones fail.
     """
     with torch.enable_grad():
-        return readout(module, anatomy, residual.requires_grad_(), in_tuple=in_tuple).detach()
+        return readout(module, anatomy, residual.requires_grad_(), n_members=n_members).detach()
 
 
-def _blocks_return_tuples(module: PreTrainedModel, anatomy: Anatomy) -> bool:
-    """Try both shapes of block output on two zero residuals; the wrong one fails, or gives logits of another shape."""
+def _members_of_output(module: PreTrainedModel, anatomy: Anatomy) -> int:
+    """Try the kinds of block output on two zero residuals; a wrong one fails, or gives logits of another shape."""
     head = module.get_output_embeddings().weight
     zeros = torch.zeros(2, 1, anatomy.width, device=head.device, dtype=head.dtype)
     problems = []
-    for in_tuple in (False, True):
+    for n_members in _MEMBERS:
         try:
-            shape = _apart(module, anatomy, zeros, in_tuple).shape
-        except (TypeError, AttributeError, RuntimeError, ValueError, IndexError) as error:
+            shape = _apart(module, anatomy, zeros, n_members).shape
+        except _UNFIT as error:
             problems.append(str(error))
             continue
         if shape[:2] == (2, 1) and len(shape) == 3:
-            return in_tuple
+            return n_members
         problems.append(f"logits of shape {tuple(shape)}")
     raise ArchitectureError(
         f"its readout does not run apart from its blocks: {'; '.join(problems)}", where=anatomy.architecture
     )
 
 
-def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *, in_tuple: bool) -> torch.Tensor:
+def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *, n_members: int) -> torch.Tensor:
     """Logits [b, t, v] = head(final norm(residual)), for a residual [b, t, d] taken between blocks.
 
     Args:
         model: the model; left as it was.
         anatomy: where its blocks are.
         residual: [b, t, d].
-        in_tuple: whether the model's blocks return a tuple.
+        n_members: of the tuple that the model's blocks return; 0 if they return a tensor.
     """
-    ids = torch.zeros(residual.shape[:2], dtype=torch.long, device=input_embedding(model).weight.device)
+    hidden = anatomy.stream.fold(residual)
+    output = (hidden, *[None] * (n_members - 1)) if n_members else hidden
+    # Each block gives the residual, whatever it is given: so the model runs as many as its config says.
+    with _replacing(model, anatomy, lambda *_args, **_kwargs: output):
+        return _run(model, *residual.shape[:2]).logits
+
+
+def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
+    """The anatomy with its residual stream as it enters the first block; as it was, where that cannot be seen.
+
+    Two passes are run up to there.
+    """
+    shapes: list[tuple[int, ...]] = []
+
+    def look(*args: torch.Tensor, **kwargs: torch.Tensor) -> None:
+        shapes.append(tuple((args[0] if args else kwargs["hidden_states"]).shape))
+        raise _SeenError
+
+    with _replacing(model, anatomy, look):
+        for n_prompts, n_tokens in _PASSES:
+            try:
+                _run(model, n_prompts, n_tokens)
+            except _SeenError:
+                continue
+            except (*_UNFIT, KeyError):
+                return anatomy
+    stream = stream_of(shapes, _PASSES)
+    return anatomy if stream is None else replace(anatomy, stream=stream, width=stream.width)
+
+
+class _SeenError(Exception):
+    """Ends a pass of which enough was seen."""
+
+
+def _run(model: PreTrainedModel, n_prompts: int, n_tokens: int) -> Any:
+    ids = torch.zeros((n_prompts, n_tokens), dtype=torch.long, device=input_embedding(model).weight.device)
     extra = {"use_cache": False} if accepts(model, "use_cache") else {}
-    with _injecting(model, anatomy, residual, in_tuple):
-        return model(ids, attention_mask=torch.ones_like(ids), **extra).logits
+    return model(ids, attention_mask=torch.ones_like(ids), **extra)
 
 
 @contextmanager
-def _injecting(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, in_tuple: bool) -> Iterator[None]:
-    """Each block gives the residual, whatever it is given: so the model runs as many as its config says."""
+def _replacing(model: PreTrainedModel, anatomy: Anatomy, output: Callable[..., object]) -> Iterator[None]:
     blocks = anatomy.blocks(model)
     parent_path, _, name = anatomy.blocks_path.rpartition(".")
     parent = model.get_submodule(parent_path)
-    setattr(parent, name, nn.ModuleList(_Injector(block, residual, in_tuple) for block in blocks))
+    setattr(parent, name, nn.ModuleList(_StandIn(block, output) for block in blocks))
     try:
         yield
     finally:

@@ -76,7 +76,7 @@ class Flow:
         calls: in order of execution.
         residual: layer -> [b, t, d].
         residual_gradient: layer -> [b, t, d].
-        versions: layer -> torch's count of in-place changes of the residual when it was caught.
+        passed: layer -> the tensor that a block was given, and torch's count of its in-place changes at that time.
         mixed: matrices of whose products the rows cannot be told apart by prompt.
         dense: weight → its whole gradient, of those that are kept whole.
         on_gradient: if set, called with each call as soon as its output gradient is known.
@@ -85,7 +85,7 @@ class Flow:
     calls: list[Call] = field(default_factory=list)
     residual: dict[int, torch.Tensor] = field(default_factory=dict)
     residual_gradient: dict[int, torch.Tensor] = field(default_factory=dict)
-    versions: dict[int, int] = field(default_factory=dict)
+    passed: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     mixed: set[str] = field(default_factory=set)
     dense: dict[str, torch.Tensor] = field(default_factory=dict)
     on_gradient: Callable[[Call], None] | None = None

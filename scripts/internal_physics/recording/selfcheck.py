@@ -3,6 +3,7 @@
 An architecture that fails is refused with what did not match; a weight whose gradient is not recorded is named.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,11 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError
-from internal_physics.models.anatomy import Anatomy, accepts, hidden_state
+from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.coverage import Coverage
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.readout import readout
+from internal_physics.models.readout import readout, with_stream
+from internal_physics.models.stream import hidden_state
 from internal_physics.recording.coverage import find_coverage, reaches_loss
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
@@ -22,6 +24,7 @@ from internal_physics.recording.loss import causal_targets, losses_nats
 from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight
 from internal_physics.recording.taps import Taps
 
+LOGGER = logging.getLogger("internal_physics")
 N_TOKENS = 6
 # Relative to the largest value compared; a wrong part of the anatomy is off by a factor, not by rounding. Some models
 # compute their attention in float32 even where all else is float64.
@@ -44,8 +47,9 @@ def check_model(model: LoadedModel) -> CheckedModel:
     """Run one short pass and compare what was caught with the model's own results.
 
     Checked: every block ran and reached the loss; the chain of residuals closes; readout(residual[L]) equals the
-    logits; experts whose products can be seen give the logits that fused ones give; explicit positions and padding
-    change nothing; tokens see each other as the model's task requires. Found: how each weight is used.
+    logits; experts whose products can be seen give the logits that fused ones give; explicit positions change nothing;
+    tokens see each other as the model's task requires. Found: how each weight is used, and whether a batch changes what
+    a prompt gives (a model that does not mask its padding), so that each must run alone.
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
@@ -64,8 +68,8 @@ def check_model(model: LoadedModel) -> CheckedModel:
 
 
 def _prove(model: LoadedModel) -> CheckedModel:
-    module, anatomy = model.module, model.anatomy
-    ids = _some_ids(model)
+    module, anatomy = model.module, with_stream(model.module, model.anatomy)
+    model, ids = replace(model, anatomy=anatomy), _some_ids(model)
     _show_experts(model, ids)
     model = replace(model, explicit_positions=_positions_agree(model, ids))
     outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS], thorough=True)
@@ -78,13 +82,13 @@ def _prove(model: LoadedModel) -> CheckedModel:
     _check_chain(flow, outputs, anatomy)
     require_task(model, seen)
     with torch.enable_grad():
-        again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), in_tuple=outputs.in_tuple)
+        again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), n_members=outputs.n_members)
     _compare("readout(residual[L]) against the logits", _relative(again, logits), logits.dtype, anatomy)
     coverage = find_coverage(module, anatomy, taps, lambda dense: _pass_with(model, ids, dense))
-    mixed = _check_padding(model, ids, logits)
+    mixed, interact = _check_padding(model, ids, logits)
     alone = coverage.alone or any(call.map.parameter in mixed for call in flow.calls if reaches_loss(call))
-    n_positions = _n_positions(flow, module)
-    return CheckedModel(replace(model, coverage=replace(coverage, alone=alone), n_positions=n_positions))
+    model = replace(model, prompts_interact=interact, n_positions=_n_positions(flow, module))
+    return CheckedModel(replace(model, coverage=replace(coverage, alone=alone)))
 
 
 def _some_loss(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
@@ -118,9 +122,9 @@ class _BlockOutputs:
     """Catches what each block returns, to compare it with the input of the next block."""
 
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
-        self.blocks, self.in_tuple = anatomy.blocks(model), False
+        self.blocks, self.stream, self.n_members = anatomy.blocks(model), anatomy.stream, 0
         self.hidden: list[torch.Tensor] = []
-        self.last: torch.Tensor | None = None  # of the last block, in the graph of the pass
+        self.last: torch.Tensor | None = None  # [b, t, d] of the last block, in the graph of the pass
 
     def __enter__(self) -> "_BlockOutputs":
         self.handles = [block.register_forward_hook(self._keep) for block in self.blocks]
@@ -131,8 +135,8 @@ class _BlockOutputs:
             handle.remove()
 
     def _keep(self, _module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> None:
-        self.in_tuple = not isinstance(output, torch.Tensor)
-        self.last = hidden_state(output)
+        self.n_members = 0 if isinstance(output, torch.Tensor) else len(output)
+        self.last = self.stream.unfold(hidden_state(output))
         self.hidden.append(self.last.detach())
 
 
@@ -192,30 +196,34 @@ def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
             _refuse(f"what leaves block {layer} is not what enters block {layer + 1}", anatomy)
 
 
-def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> set[str]:
-    """A shorter prompt padded to the batch's length (linear maps leave padding out) must give its own logits.
+def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) -> tuple[set[str], bool]:
+    """Does a shorter prompt padded to the batch's length (linear maps leave padding out) give its own logits?
 
-    So must the beginning of the longer one, in a causal model: `sight` cannot detect a choice that has no gradient.
+    The beginning of the longer one must, in a causal model: `sight` cannot detect a choice that has no gradient.
 
     Returns:
-        Matrices in whose products the tokens of the two prompts cannot be told apart.
+        Matrices in whose products the tokens of the two prompts cannot be told apart, and whether one prompt of a batch
+        changes what another gives.
     """
     if model.prompts_interact:
-        return set()
+        return set(), True
     n_short = N_TOKENS - 2
     mask = torch.ones(2, N_TOKENS, dtype=torch.long, device=ids.device)
     mask[1, n_short:] = 0
     padded = ids.repeat(2, 1)
     padded[1, n_short:] = model.pad_id
     batched, flow = _tapped(model, padded, mask)
-    if _computed_in(model, logits) in (torch.float32, torch.float64):
+    if _computed_in(model, logits) not in (torch.float32, torch.float64):
         # 16-bit products of another shape are rounded in another way, by more than a wrong mask might show.
-        alone, _ = _tapped(model, ids[:, :n_short])
-        error = _relative(batched[1:, :n_short], alone)
-        _compare("a padded prompt against the same prompt alone", error, logits.dtype, model.anatomy)
-        if model.task == CAUSAL and not _relative(batched[:1, :n_short], alone) <= _tolerance(logits.dtype):
-            require_task(model, MASKED)
-    return flow.mixed
+        return flow.mixed, False
+    alone, _ = _tapped(model, ids[:, :n_short])
+    if model.task == CAUSAL and not _relative(logits[:, :n_short], alone) <= _tolerance(logits.dtype):
+        require_task(model, MASKED)
+    errors = _relative(batched[1:, :n_short], alone), _relative(batched[:1], logits)
+    interact = not max(errors) <= _tolerance(logits.dtype)
+    if interact:
+        LOGGER.info("each prompt runs alone: in a batch its results change by %.1e (relative)", max(errors))
+    return flow.mixed, interact
 
 
 def _computed_in(model: LoadedModel, logits: torch.Tensor) -> torch.dtype:

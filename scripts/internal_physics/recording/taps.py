@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from internal_physics.ground.errors import ArchitectureError
-from internal_physics.models.anatomy import Anatomy, LinearMap, hidden_state
+from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.coverage import EVERYTHING, Coverage
 from internal_physics.models.precision import is_quantized
+from internal_physics.models.stream import tap_stream
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Operands, Part
 from internal_physics.recording.packing import Packing
@@ -55,6 +56,7 @@ class Taps:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
+        self._block_shape = anatomy.stream.shape(*self.shape, anatomy.width)
         self.factors, self.edit = factors, edit
         self.flow = Flow()
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
@@ -72,9 +74,8 @@ class Taps:
         for linear_map in self._quantized:
             self._tap_quantized(self.model.get_submodule(linear_map.site), linear_map)
         blocks = self.anatomy.blocks(self.model)
-        for layer, block in enumerate(blocks):
-            self._tap_block_input(block, layer)
-        self._tap_last_output(blocks[-1], len(blocks))
+        for handle in tap_stream(blocks, self.anatomy.n_layers, self._keep_residual):
+            self._hook(handle)
         if self._recompute is not None:
             require_no_lookups(self.anatomy)
             for block in blocks:
@@ -97,9 +98,8 @@ class Taps:
         Raises:
             ArchitectureError: naming the first such place.
         """
-        changed = [
-            f"residual {layer}" for layer, h in self.flow.residual.items() if h._version != self.flow.versions[layer]
-        ]
+        passed = self.flow.passed.items()
+        changed = [f"residual {layer}" for layer, (hidden, version) in passed if hidden._version != version]
         kept = [(call, call.input) for call in self.flow.calls if call.input is not None]
         changed += [f"the input of {call.map.site}" for call, given in kept if given._version != call.version]
         missing = [c.map.site for c in self.flow.calls if c.input is None and c.output_gradient is not None]
@@ -124,32 +124,27 @@ class Taps:
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)
 
-    def _tap_block_input(self, block: nn.Module, layer: int) -> None:
-        def before(_module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
-            hidden = args[0] if args else kwargs["hidden_states"]
-            kept = self._keep_residual(hidden, layer)
-            if kept is hidden:
-                return None
-            return ((kept, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": kept})
-
-        self._hook(block.register_forward_pre_hook(before, with_kwargs=True))
-
-    def _tap_last_output(self, block: nn.Module, layer: int) -> None:
-        def after(_module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> torch.Tensor | tuple | None:
-            kept = self._keep_residual(hidden_state(output), layer)
-            if kept is hidden_state(output):
-                return None
-            return (kept, *output[1:]) if isinstance(output, tuple) else kept
-
-        self._hook(block.register_forward_hook(after))
-
     def _keep_residual(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
         """Change the residual where steering says so, and keep the result, which is what the next block gets."""
-        if hidden.shape != (*self.shape, self.anatomy.width):
+        self._require_stream(hidden, layer)
+        stream = self.anatomy.stream
+        if self.edit is not None:
+            residual = stream.unfold(hidden)
+            edited = self.edit(residual, layer)
+            hidden = hidden if edited is residual else stream.fold(edited)
+        passed = hidden.detach()
+        self.flow.residual[layer], self.flow.passed[layer] = stream.unfold(passed), (passed, hidden._version)
+        keep = self.flow.residual_gradient.__setitem__
+        hidden.register_hook(lambda gradient: keep(layer, stream.unfold(gradient)))
+        return hidden
+
+    def _require_stream(self, hidden: torch.Tensor, layer: int) -> None:
+        if hidden.shape != self._block_shape:
+            expected = "[prompts, tokens, width]" if self.anatomy.stream.is_plain else "that of the first block"
             raise ArchitectureError(
                 f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
                 where=self.anatomy.architecture,
-                expected=f"[prompts, tokens, width] = {(*self.shape, self.anatomy.width)}",
+                expected=f"{expected} = {self._block_shape}",
             )
         if not hidden.requires_grad:
             raise ArchitectureError(
@@ -157,10 +152,6 @@ class Taps:
                 where=self.anatomy.architecture,
                 expected="blocks with a backward pass",
             )
-        hidden = hidden if self.edit is None else self.edit(hidden, layer)
-        self.flow.residual[layer], self.flow.versions[layer] = hidden.detach(), hidden._version
-        hidden.register_hook(lambda gradient: self.flow.residual_gradient.__setitem__(layer, gradient))
-        return hidden
 
     def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
         """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
@@ -187,8 +178,11 @@ class Taps:
     def lookup(self, part: Part, ids: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Make looked-up rows a leaf, and keep its gradient; see `watch.Catches`.
 
-        Ids that prompts share (positions, segments) are expanded: each prompt has its own gradient.
+        Ids that prompts share (positions, segments) are expanded: each prompt has its own gradient. What is looked up
+        where no gradient flows (fixed positions) stays as it is. A copy is returned, which may be changed in place.
         """
+        if not torch.is_grad_enabled():
+            return rows
         linear_map, (n_prompts, n_tokens) = self.maps.of(part, lookup=True, transposed=False), self.shape
         mixed = tuple(ids.shape) not in ((n_tokens,), (1, n_tokens), (n_prompts, n_tokens))
         if n_prompts == 1 or mixed:
@@ -198,7 +192,7 @@ class Taps:
             ids = self.packing.pack(ids.expand(self.shape)[..., None])[:, 0]
         call = Call(linear_map, ids, version=ids._version)
         self._await_gradient(call, leaf, n_rows=len(ids), mixed=mixed)
-        return leaf
+        return leaf.clone()
 
     def _tap_quantized(self, module: nn.Module, linear_map: LinearMap) -> None:
         """Packed weights are no operand of a product that could be watched: the module's own input and output are."""

@@ -1,0 +1,131 @@
+"""The residual stream: how it lies in the tensors that blocks take and give, and hooks that see it pass.
+
+Most blocks take [prompts, tokens, width]. Some take the tokens first (XLNet), several streams side by side
+(hyper-connections, AltUp), or the streams of several predicted tokens one after the other (ProphetNet). All that goes
+from block to block is the residual stream: it is recorded as [prompts, tokens, width] with the streams of a token one
+after the other, so that its width is their number times the width of one.
+
+Index conventions: l residual position 0..L: what enters run l of a block, and what leaves the last run.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where prompts, tokens and features are in the tensor of a block.
+
+    Attributes:
+        prompts: its axis of prompts.
+        tokens: its axis of tokens.
+        features: sizes of its other axes, in their order; () as long as they are not known.
+        per_token: how many entries of the axis of tokens each token has: all tokens once, then all again, and so on.
+    """
+
+    prompts: int = 0
+    tokens: int = 1
+    features: tuple[int, ...] = ()
+    per_token: int = 1
+
+    @property
+    def width(self) -> int:
+        """Numbers of a token."""
+        return self.per_token * math.prod(self.features)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the tensor is [prompts, tokens, width] as it is."""
+        return (self.prompts, self.tokens, self.per_token) == (0, 1, 1) and len(self.features) <= 1
+
+    def shape(self, n_prompts: int, n_tokens: int, width: int) -> tuple[int, ...]:
+        """Of the tensor of a block, for a residual [prompts, tokens, width]."""
+        return tuple(self.fold(torch.empty((n_prompts, n_tokens, width), device="meta")).shape)
+
+    def unfold(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The tensor of a block → [prompts, tokens, width]."""
+        if self.is_plain:
+            return hidden
+        apart = hidden.unflatten(self.tokens, (self.per_token, -1))
+        return apart.movedim(self._axes, (0, 1)).flatten(2)
+
+    def fold(self, residual: torch.Tensor) -> torch.Tensor:
+        """[prompts, tokens, width] → the tensor of a block, the inverse of `unfold`."""
+        if self.is_plain:
+            return residual
+        before = sum(axis < self.tokens for axis in self._others)
+        sizes = (*self.features[:before], self.per_token, *self.features[before:])
+        return residual.unflatten(2, sizes).movedim((0, 1), self._axes).flatten(self.tokens, self.tokens + 1)
+
+    @property
+    def _axes(self) -> tuple[int, int]:
+        """Axes of prompts and tokens once the axis of tokens is cut into (per_token, tokens)."""
+        return self.prompts + (self.prompts > self.tokens), self.tokens + 1
+
+    @property
+    def _others(self) -> list[int]:
+        n_axes = len(self.features) + 2
+        return [axis for axis in range(n_axes) if axis not in (self.prompts, self.tokens)]
+
+
+PLAIN = Stream()
+
+
+def stream_of(shapes: Sequence[tuple[int, ...]], passes: Sequence[tuple[int, int]]) -> Stream | None:
+    """How a stream lies, from the shapes that it has in two passes of different numbers of prompts and of tokens.
+
+    None where prompts or tokens have no axis of their own.
+    """
+    (one, other), ((n_prompts, n_tokens), (m_prompts, m_tokens)) = shapes, passes
+    if len(one) != len(other) or len(one) < 3:
+        return None
+    changed = [axis for axis in range(len(one)) if one[axis] != other[axis]]
+    prompts = [axis for axis in changed if (one[axis], other[axis]) == (n_prompts, m_prompts)]
+    tokens = [axis for axis in changed if one[axis] * m_tokens == other[axis] * n_tokens and axis not in prompts]
+    if len(prompts) != 1 or len(tokens) != 1 or len(changed) != 2:
+        return None
+    features = tuple(n for axis, n in enumerate(one) if axis not in changed)
+    return Stream(prompts[0], tokens[0], features, one[tokens[0]] // n_tokens)
+
+
+def hidden_state(output: torch.Tensor | tuple | list) -> torch.Tensor:
+    """The hidden state in a block's output: the output itself, or the first member of a tuple or list."""
+    return output if isinstance(output, torch.Tensor) else output[0]
+
+
+def tap_stream(
+    blocks: nn.ModuleList, n_layers: int, see: Callable[[torch.Tensor, int], torch.Tensor]
+) -> list[torch.utils.hooks.RemovableHandle]:
+    """Pass what enters every run of a block, and what leaves the last one, through `see(tensor, l)`.
+
+    Args:
+        blocks: of the model; one that runs several times in a pass (ALBERT) stands there once.
+        n_layers: L, runs of blocks in a pass; the count begins anew with the next pass.
+        see: gives the tensor itself, or another one that takes its place.
+    """
+    n_runs = 0
+
+    def before(_block: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+        nonlocal n_runs
+        hidden = args[0] if args else kwargs["hidden_states"]
+        layer, n_runs = n_runs % n_layers, n_runs + 1
+        kept = see(hidden, layer)
+        if kept is hidden:
+            return None
+        return ((kept, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": kept})
+
+    def after(_block: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> torch.Tensor | tuple | None:
+        if n_runs % n_layers:
+            return None
+        hidden = hidden_state(output)
+        kept = see(hidden, n_layers)
+        if kept is hidden:
+            return None
+        return (kept, *output[1:]) if isinstance(output, tuple) else kept
+
+    handles = [block.register_forward_pre_hook(before, with_kwargs=True) for block in blocks]
+    return [*handles, blocks[-1].register_forward_hook(after)]
