@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import internal_physics as ip
@@ -324,6 +325,15 @@ class TestLens:
             assert (column[settled:] == column[-1]).all()
             assert settled == 0 or column[settled - 1] != column[-1]
         assert reading.settled_layer == reading.settled_layers[trace.info.read_position]
+
+    def test_it_says_from_where_the_models_token_and_the_answer_are_on_top(self, model, trace):
+        (best, second), (right, wrong) = trace.logits["token"][:2], trace.logits["id"][:2]
+        answers = [replace(trace.info, answer=t, answer_id=int(i)) for t, i in ((best, right), (second, wrong))]
+        one, other = (ip.lens(ip.Trace(info, trace.tensors), model) for info in answers)
+        settled = f"on top from residual {one.settled_layer:.0f}"
+        head = f"Lens({trace.name!r}: 3 layers, {trace.n_tokens} tokens"
+        assert repr(one) == f"{head}; {best!r} {settled}, answer {best!r} {settled})"
+        assert repr(other) == f"{head}; {best!r} {settled}, answer {second!r} not on top at the end)"
 
     def test_a_lens_from_a_folder_equals_that_of_the_loaded_model(self, folder, model, trace):
         of_folder = ip.lens(trace, str(folder))

@@ -199,6 +199,7 @@ def test_a_lens_with_another_model_is_refused(model, trace):
         (lambda t: t.residual_gradient("1"), StoreError, "trace of 'prompt_0'", "there is no residual '1'"),
         (lambda t: t.tensor("residul", 0, "x"), StoreError, "trace of 'prompt_0'", "no tensor 'x' of 'residul'"),
         (lambda t: t.gradient("up_proj"), StoreError, "trace of 'prompt_0'", "no recorded parameter 'up_proj'"),
+        (lambda t: t.pulls(0), StoreError, "pulls → n", "found 0"),
         (lambda t: ip.write_trace("p.parquet", t), StoreError, "write_trace", "found (str, Trace)"),
         (lambda _: ip.record("m", "a b"), ModelError, "record → model", "found 'm'"),
         (lambda t: ip.lens(t, None), ModelError, "lens → model", "found None"),
@@ -250,6 +251,12 @@ def test_saving_a_trace_under_no_name(trace, path, where, what):
 def test_a_name_that_there_is_not_is_refused_with_those_that_there_are():
     with pytest.raises(AttributeError, match=r"no attribute 'open'; it has .*read_run"):
         _ = ip.open
+
+
+def test_pulls_of_a_record_without_weight_gradients(model):
+    trace = ip.record(model, "hello world.", weight_gradients="none")
+    error = refused(trace.pulls, StoreError)
+    assert error.what == "the record of 'prompt_0' keeps no weight gradients"
 
 
 def test_reading_a_file_that_is_not_a_record(tmp_path):

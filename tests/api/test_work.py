@@ -40,8 +40,22 @@ class TestRun:
     def test_tables_have_units_and_the_order_of_the_models(self, run):
         table = run.table("scores")
         assert (run.tables, run.models) == (("models", "scores"), ("z", "a"))
-        assert table.attrs == {"table": "scores", "units": {"value": "nats"}, "models": ["z", "a"]}
+        assert table.attrs == {
+            "table": "scores",
+            "units": {"value": "nats"},
+            "where": {},
+            "models": ["z", "a"],
+        }
         assert repr(run).endswith("2 tables, models z, a)")
+
+    def test_rows_are_asked_for_by_their_values(self, run):
+        found = run.table("scores", model="a")
+        assert list(found.columns) == ["value"]
+        assert list(found["value"]) == [2.0]
+        assert found.attrs["where"] == {"model": "a"}
+        assert found.attrs["units"] == {"value": "nats"}
+        several = run.table("scores", model=["a", "z"], value=1.0)
+        assert several.to_dict("list") == {"model": ["z"]}
 
     def test_traces_are_found_by_name(self, run):
         assert run.trace("z", "plain", "hello").text == TEXT
@@ -50,6 +64,13 @@ class TestRun:
         ("call", "what", "todo"),
         [
             (lambda run: run.table("score"), "there is no table 'score'", "did you mean 'scores'?"),
+            (lambda run: run.table("scores", modle="a"), "there is no column 'modle'", "did you mean 'model'?"),
+            (lambda run: run.table("scores", value="1"), "found '1'", ""),
+            (lambda run: run.table("scores", model=1), "found 1", ""),
+            (lambda run: run.table("scores", model=["a", None]), "found None", ""),
+            (lambda run: run.table("scores", model="zz"), "there is no model 'zz'", "did you mean 'z'?"),
+            (lambda run: run.table("scores", model=["a", "b"], value=9), "there is no model 'b'", ""),
+            (lambda run: run.table("scores", model="a", value=1.0), "there is no row with model 'a', value 1.0", ""),
             (lambda run: run.trace("zz", "plain", "hello"), "there is no model 'zz'", "did you mean 'z'?"),
             (lambda run: run.trace("z", "plane", "hello"), "there is no prompt set 'plane'", "did you mean 'plain'?"),
             (lambda run: run.trace("z", "plain", "helo"), "there is no prompt 'helo'", "did you mean 'hello'?"),

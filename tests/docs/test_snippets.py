@@ -17,7 +17,7 @@ from snippets import DRY_RUN, NOT_RUN, ROOT, RUN, SNIPPETS, in_language, read_sn
 from workflow_runs import copy_working_tree, environment
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
-RECORD = "results/tensors/smollm2-nf4/baseline/ipb_probes/probe_1.parquet"
+RECORDS = ("smollm2-nf4/baseline/ipb_probes/probe_1", "smollm2-fp32/baseline/factual/factual_01")
 BASE = {
     "models": {"smollm2": {"source": "path:elsewhere"}},
     "prompt_sets": {"plain": {"prompts": [{"name": n, "text": f"Text {n}"} for n in "abc"]}},
@@ -85,7 +85,8 @@ def folder(tmp_path_factory):
     transformers.LlamaForCausalLM(config).save_pretrained(folder / HUB_NAME)
     build_tokenizer().save_pretrained(folder / HUB_NAME)
     trace = ip.record(ip.load(str(folder / HUB_NAME)), "One two three")
-    ip.write_trace(trace, folder / RECORD)
+    for record in RECORDS:
+        ip.write_trace(trace, folder / f"results/tensors/{record}.parquet")
     metadata = {"unit": "see metric", "meaning": "mean"}
     schema = pa.schema(
         [("model", pa.string()), ("metric", pa.string()), pa.field("value", pa.float64(), metadata=metadata)]
@@ -96,7 +97,8 @@ def folder(tmp_path_factory):
     scores.to_pandas().to_csv(folder / "results/tables/scores.csv", index=False)
     models = pa.table({"model": ["smollm2-nf4"], "n_parameters": [7], "quantization": ["none"]})
     pq.write_table(models, folder / "results/tables/models.parquet")
-    pq.write_table(pa.Table.from_pylist(_layer_rows()), folder / "results/tables/layers.parquet")
+    for name, rows in {"layers": _layer_rows(), **_answers()}.items():
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"results/tables/{name}.parquet")
     (folder / "results/findings.json").write_text('[{"sentence": "No model differs."}]', encoding="utf-8")
     return folder
 
@@ -109,6 +111,15 @@ def _layer_rows():
         for layer in range(3)
         for quantity in ("relative_gradient_change", "gradient_cosine")
     ]
+
+
+def _answers():
+    """Tables that answer the three questions; tests/workflow/test_three_questions.py has those of a run."""
+    of = {"model": "smollm2-nf4", "condition": "baseline", "prompt_set": "factual", "mean": 0.5, "status": "ok"}
+    return {
+        "agreement_means": [of | {"quantity": "gradient_cosine", "layer": layer} for layer in range(3)],
+        "decided_means": [of | {"quantity": "settled_layer", "kind": "all kinds"}],
+    }
 
 
 class TestCommands:

@@ -37,18 +37,21 @@ class Lens(Reading):
         token_texts: [T], the tokens that ran, as readable text.
         top_tokens: [L + 1, T] texts, the most probable token of each residual and position.
         rows: of `frame`.
+        answer: the prompt's; "" where it has none that can be followed.
     """
 
     prompt: str = ""
+    answer: str = ""
     token_texts: tuple[str, ...] = ()
     top_tokens: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 0), dtype=object))
     rows: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         n_layers, n_tokens = self.top_ids.shape
-        settled = self.settled_layer
-        where = "settles nowhere" if np.isnan(settled) else f"settled at {settled:.0f}"
-        return f"Lens({self.prompt!r}: {n_layers - 1} layers, {n_tokens} tokens, {self.final_token!r} {where})"
+        said = [f"{self.final_token!r} {_from(self.settled_layer)}"]
+        if self.answer:
+            said.append(f"answer {self.answer!r} {_from(self.answer_settled_layer)}")
+        return f"Lens({self.prompt!r}: {n_layers - 1} layers, {n_tokens} tokens; {', '.join(said)})"
 
     @property
     def final_token(self) -> str:
@@ -158,7 +161,12 @@ def lens(
         token_texts=tuple(text_of(i) for i in trace.info.token_ids),
         top_tokens=top_tokens,
         rows=tuple(position_rows(trace, read, text_of)),
+        answer=(trace.info.answer or "") if trace.info.answer_id is not None else "",
     )
+
+
+def _from(settled: float) -> str:
+    return "not on top at the end" if np.isnan(settled) else f"on top from residual {settled:.0f}"
 
 
 def _opened(model: LoadedModel | str | Path, given: dict[str, Any]) -> tuple[Readout, Callable[[int], str]]:

@@ -1,8 +1,11 @@
 """`ip.read_run`: the tables, traces and findings of a finished run of the workflow."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from internal_physics.api.checks import in_words
 from internal_physics.api.trace import Trace, read_trace
@@ -12,6 +15,8 @@ from internal_physics.ground.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LISTED = 20  # known names in a message
 
 
 @in_words
@@ -66,11 +71,20 @@ class Run:
 
         return tuple(pd.read_parquet(path, columns=["model"])["model"])
 
-    def table(self, name: str) -> "pd.DataFrame":
-        """A table with its units in `.attrs["units"]` (column → unit) and the run's models in `.attrs["models"]`.
+    def table(self, name: str, /, **where: Any) -> "pd.DataFrame":
+        """A table, or its rows of one model, prompt set, …: `run.table("decided", model="a", kind="capital")`.
+
+        Units are in `.attrs["units"]` (column → unit), the run's models in `.attrs["models"]`, what was asked for in
+        `.attrs["where"]`.
+
+        Args:
+            name: of the table.
+            **where: column → the value that its rows have there; the column is then left out. A list of values keeps
+                it.
 
         Raises:
-            StoreError: for a table that was not made; the message lists those that were.
+            StoreError: for a table that was not made, a column that it has not, or a value that no row has; the message
+                lists those that there are.
         """
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -79,10 +93,19 @@ class Run:
 
         path = self.folder / "tables" / f"{name}.parquet"
         with reading(path):
-            read = pq.read_table(path)
-            frame = read.to_pandas()
-        units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in read.schema}
-        frame.attrs |= {"table": name, "units": {column: unit for column, unit in units.items() if unit}}
+            schema = pq.read_schema(path)
+        for column, value in where.items():
+            _require_one_of(column, tuple(schema.names), "column", f"table {name}")
+            _require_type(value, schema.field(column).type, f"table {name} → {column}")
+        several = {column: isinstance(value, list | tuple) for column, value in where.items()}
+        with reading(path):
+            wanted = [(c, "in", list(value)) if several[c] else (c, "==", value) for c, value in where.items()]
+            read = pq.read_table(path, filters=wanted or None)
+        if where and not read.num_rows:
+            _explain_no_rows(path, name, where)
+        frame = read.drop_columns([column for column, is_list in several.items() if not is_list]).to_pandas()
+        units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in schema}
+        frame.attrs |= {"table": name, "units": {c: units[c] for c in frame if units[c]}, "where": where}
         frame.attrs["models"] = list(self.models)
         return frame
 
@@ -117,6 +140,31 @@ class Run:
             raise StoreError(f"it is damaged ({error})", where=str(path), todo="run the workflow again") from None
 
 
+def _require_type(value: object, kind: Any, where: str) -> None:
+    """Refuse a text for a column of numbers, and a number for a column of texts."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(one, str) != is_text or not isinstance(one, str | int | float | np.generic):
+            expected = "a text, or a list of texts" if is_text else "a number, or a list of numbers"
+            raise StoreError(f"found {one!r:.60}", where=where, expected=expected)
+
+
+def _explain_no_rows(path: Path, table: str, where: Mapping[str, Any]) -> None:
+    """Refuse the first value that the table has in no row; if each is in some row, they are in none together."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    place = f"table {table}"
+    columns = pq.read_table(path, columns=list(where))
+    for column, wanted in where.items():
+        known = tuple(dict.fromkeys(columns[column].to_pylist()))
+        for value in wanted if isinstance(wanted, list | tuple) else [wanted]:
+            _require_one_of(value, known, column.replace("_", " "), place)
+    asked = ", ".join(f"{column} {value!r}" for column, value in where.items())
+    raise StoreError(f"there is no row with {asked}", where=place, expected="values that occur together")
+
+
 def _names(folder: Path, ending: str) -> tuple[str, ...]:
     """Names of the folders, or of the files with an ending, in a folder; none where it is missing."""
     if not folder.is_dir():
@@ -126,12 +174,17 @@ def _names(folder: Path, ending: str) -> tuple[str, ...]:
     )
 
 
-def _require_one_of(name: object, known: tuple[str, ...], what: str, where: str) -> None:
+def _listed(known: Sequence[object]) -> str:
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return ", ".join(map(str, known[:_LISTED])) + more
+
+
+def _require_one_of(name: object, known: Sequence[object], what: str, where: str) -> None:
     if name in known:
         return
     raise StoreError(
         f"there is no {what} {name!r}",
         where=where,
-        expected=f"one of {', '.join(known)}" if known else f"at least one {what}",
-        todo=did_you_mean(name, known),
+        expected=f"one of {_listed(known)}" if known else f"at least one {what}",
+        todo=did_you_mean(name, known) if isinstance(name, str) else "",
     )

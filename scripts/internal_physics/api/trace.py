@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from internal_physics.ground.errors import StoreError
+from internal_physics.models.kinds import kind_of
 from internal_physics.records import store
 from internal_physics.records.trace import Trace as Record
 
@@ -84,6 +85,37 @@ class Trace(Record):
         frame = pd.DataFrame(columns)
         frame.attrs["units"] = {"residual_norm": "residual units", "gradient_norm": "nats / residual unit"}
         return frame
+
+    def pulls(self, n: int = 10) -> "pd.DataFrame":
+        """The weights that the loss of this prompt pulls at most, the strongest first.
+
+        Columns: parameter, layer (block; -1 before the blocks, L after them), kind of map, gradient_norm (‖G‖, in nats
+        per unit of the weight) and gradient_share (‖G‖² / Σ‖G‖² over all recorded weights, 0 to 1; NaN if all are 0).
+
+        Args:
+            n: how many rows.
+
+        Raises:
+            StoreError: if the record keeps no weight gradients.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise StoreError(f"found {n!r:.60}", where="pulls → n", expected="a whole number ≥ 1")
+        if self.info.weight_gradients == "none":
+            raise StoreError(
+                f"the record of {self.name!r} keeps no weight gradients", todo="set weight_gradients: norms or factors"
+            )
+        infos = [self.parameter(name) for name in self.parameters]
+        kinds = [kind_of(i.name, layer=i.layer, n_layers=self.n_layers, lookup=i.is_table) for i in infos]
+        norms = np.array([self.gradient_norm(info.name) for info in infos])
+        with np.errstate(invalid="ignore"):
+            shares = norms**2 / np.sum(norms**2)
+        columns = {"parameter": list(self.parameters), "layer": [info.layer for info in infos], "kind": kinds}
+        frame = pd.DataFrame(columns | {"gradient_norm": norms, "gradient_share": shares})
+        strongest = frame.sort_values("gradient_norm", ascending=False, kind="stable").head(n).reset_index(drop=True)
+        strongest.attrs["units"] = {"gradient_norm": "nats / weight", "gradient_share": "1"}
+        return strongest
 
     def save(self, path: str | Path) -> Path:
         """Write the trace to a Parquet file, which `ip.read_trace` opens; missing folders are made.
