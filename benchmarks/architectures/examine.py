@@ -29,6 +29,7 @@ from benchmarks.architectures.classes import architecture_of
 from benchmarks.architectures.configs import N_VOCABULARY, small_config
 from benchmarks.architectures.outcome import NOT_RUN, REFUSED, Outcome, judge
 from benchmarks.architectures.reference import Question, Reference, references
+from benchmarks.architectures.wide import float64_throughout
 from tests.tiny_models import build_tokenizer
 
 MASK_ID = 4  # of the tokenizer's [MASK]; ordinary tokens begin after it
@@ -58,7 +59,9 @@ def examine(model_type: str, task: str) -> Outcome:
         return replace(empty, reason=f"{type(problem).__name__}: {reason_of(problem)}")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = _record(save(model, folder, model_type, task), task, dtype, questions)
+            snapshot = save(model, folder, model_type, task)
+            with float64_throughout(dtype):
+                found = _record(snapshot, task, dtype, questions)
     except UserError as refusal:
         return replace(empty, outcome=REFUSED, reason=" ".join(refusal.what.split()), dtype=dtype)
     except Exception as problem:  # noqa: BLE001  an error without words: as bad as a refusal, and said as it is
@@ -122,8 +125,9 @@ def _plain(model_type: str, task: str, questions: list[Question]) -> tuple[PreTr
     """A model with its reference in the widest number format that transformers runs it in."""
     for dtype in DTYPES:
         try:
-            model = build(model_type, task, dtype)
-            return model, references(model, questions), dtype
+            with float64_throughout(dtype):
+                model = build(model_type, task, dtype)
+                return model, references(model, questions), dtype
         except (RuntimeError, ValueError, TypeError):
             if dtype == DTYPES[-1]:
                 raise
@@ -167,7 +171,7 @@ def _compared(outcome: Outcome, expected: list[Reference], found: Recorded) -> O
         "readout_error": max(map(_relative, found.readouts, (r.logits for r in expected))),
     }
     left_out = tuple(dict.fromkeys(_NUMBER.sub("*", name) for name in sizes if name not in recorded))
-    verdict = judge(share, errors.values())
+    verdict = judge(share, errors.values(), outcome.dtype)
     reason = ", ".join(f"{name} {error:.1e}" for name, error in errors.items()) if verdict == "wrong" else ""
     return replace(outcome, outcome=verdict, reason=reason, covered=share, left_out=left_out, **errors)
 

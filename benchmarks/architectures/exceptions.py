@@ -64,6 +64,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
         "backbone_hidden_size": 32,
     },
     "gemma4_unified_vision": {"mm_embed_dim": 32, "mm_posemb_size": 16, "output_proj_dims": 32},
+    "longformer": {"attention_window": 8},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},

@@ -7,9 +7,8 @@ from typing import Any
 # From best to worst. "not run": transformers itself fails, or a package is missing; nothing is said of the class.
 WORKS, PARTLY, REFUSED, WRONG, NOT_RUN = "works", "partly", "refused", "wrong", "not run"
 _RANK = {WORKS: 0, PARTLY: 1, REFUSED: 2, NOT_RUN: 2, WRONG: 3}
-# Relative. Real mistakes are off by per cents. In float64 what is seen is 1e-12; some models compute a part of
-# themselves in float32, whatever their number format, and some run in float32 only.
-TOLERANCE = 1e-4
+# Relative, by the number format of the comparison. Real mistakes are off by per cents. Seen: 1e-14 and 1e-6.
+TOLERANCE = {"float64": 1e-8, "float32": 1e-4}
 _SHARE_DIGITS = 4
 
 
@@ -68,9 +67,9 @@ class Outcome:
         return cls(**{**raw, "left_out": tuple(raw.get("left_out", ()))})
 
 
-def judge(covered: float, errors: Iterable[float]) -> str:
+def judge(covered: float, errors: Iterable[float], dtype: str) -> str:
     """Outcome of a class that was recorded: wrong where an error is above the tolerance or is no number."""
-    if not all(error <= TOLERANCE for error in errors):
+    if not all(error <= TOLERANCE[dtype] for error in errors):
         return WRONG
     return WORKS if covered == 1.0 else PARTLY
 

@@ -36,6 +36,8 @@ class Reference:
 def references(model: nn.Module, questions: Sequence[Question]) -> list[Reference]:
     """One forward and backward pass for each prompt, with gradients of all parameters.
 
+    A mask that is the lowest number of float64 overflows where a model computes its attention in float32.
+
     Raises:
         Exception: of any kind, where transformers cannot run the model.
     """
@@ -51,6 +53,8 @@ def _reference(model: nn.Module, question: Question) -> Reference:
     loss = _loss(logits, question)
     loss.backward()
     matrices = {name: p.grad for name, p in model.named_parameters() if p.ndim > 1 and p.grad is not None}
+    if not all(bool(tensor.isfinite().all()) for tensor in (logits, *matrices.values())):
+        raise ValueError(f"a logit or a gradient is not finite in {str(logits.dtype).removeprefix('torch.')}")
     taking_part = {name: g.clone() for name, g in matrices.items() if bool(g.any())}
     return Reference(logits.detach(), float(loss), taking_part)
 

@@ -184,7 +184,7 @@ CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
         (
             lambda: T.CpmAntForCausalLM(T.CpmAntConfig(**CPM_ANT)),
             "causal",
-            r"the residual stream at layer 0 has shape \(1, 9, 32\)",
+            "tokens that the model adds to a prompt take part in the loss",
         ),
     ],
     ids=[

@@ -112,7 +112,7 @@ def _steered(model: LoadedModel, steering: Steering | None, n_tokens: int) -> It
     edit, stream = _Continued(steering, n_tokens), model.anatomy.stream
 
     def change(hidden: torch.Tensor, layer: int) -> torch.Tensor:
-        return stream.fold(edit(stream.unfold(hidden), layer))
+        return stream.change(hidden, n_tokens, lambda residual: edit(residual, layer))
 
     handles = tap_stream(model.anatomy.blocks(model.module), model.anatomy.n_layers, change)
     try:

@@ -110,7 +110,7 @@ class LoadedModel:
     @property
     def n_embeddings(self) -> int:
         """Rows of the input embedding: token ids are below."""
-        return input_embedding(self.module).num_embeddings
+        return int(input_embedding(self.module).weight.shape[0])
 
     @property
     def context_length(self) -> int | None:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError, ConfigError
 from internal_physics.models.anatomy import Anatomy, accepts, input_embedding
-from internal_physics.models.stream import stream_of
+from internal_physics.models.stream import hidden_input, stream_of
 
 _UNFIT = (TypeError, AttributeError, RuntimeError, ValueError, IndexError)  # what a model raises for another's output
 _MEMBERS = (0, 2, 3, 4)  # of the tuple that a block returns; 0 for a tensor
@@ -127,10 +127,13 @@ def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *,
         residual: [b, t, d].
         n_members: of the tuple that the model's blocks return; 0 if they return a tensor.
     """
-    hidden = anatomy.stream.fold(residual)
-    output = (hidden, *[None] * (n_members - 1)) if n_members else hidden
-    # Each block gives the residual, whatever it is given: so the model runs as many as its config says.
-    with _replacing(model, anatomy, lambda *_args, **_kwargs: output):
+
+    def give(*args: torch.Tensor, **kwargs: torch.Tensor) -> object:
+        """The residual, whatever the block is given: so the model runs as many as its config says."""
+        hidden = anatomy.stream.change(hidden_input(args, kwargs), residual.shape[1], lambda _: residual)
+        return (hidden, *[None] * (n_members - 1)) if n_members else hidden
+
+    with _replacing(model, anatomy, give):
         return _run(model, *residual.shape[:2]).logits
 
 
@@ -142,7 +145,7 @@ def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
     shapes: list[tuple[int, ...]] = []
 
     def look(*args: torch.Tensor, **kwargs: torch.Tensor) -> None:
-        shapes.append(tuple((args[0] if args else kwargs["hidden_states"]).shape))
+        shapes.append(tuple(hidden_input(args, kwargs).shape))
         raise _SeenError
 
     with _replacing(model, anatomy, look):
@@ -153,8 +156,8 @@ def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
                 continue
             except (*_UNFIT, KeyError):
                 return anatomy
-    stream = stream_of(shapes, _PASSES)
-    return anatomy if stream is None else replace(anatomy, stream=stream, width=stream.width)
+    stream = stream_of(shapes, _PASSES, anatomy.width)
+    return anatomy if stream is None else replace(anatomy, stream=stream, width=stream.width or anatomy.width)
 
 
 class _SeenError(Exception):

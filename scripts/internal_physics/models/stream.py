@@ -9,8 +9,9 @@ Index conventions: l residual position 0..L: what enters run l of a block, and w
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,17 +26,20 @@ class Stream:
         tokens: its axis of tokens.
         features: sizes of its other axes, in their order; () as long as they are not known.
         per_token: how many entries of the axis of tokens each token has: all tokens once, then all again, and so on.
+        is_padded: whether the model adds padding after the tokens (Longformer fills its window); only then may a
+            tensor have more tokens than the prompts.
     """
 
     prompts: int = 0
     tokens: int = 1
     features: tuple[int, ...] = ()
     per_token: int = 1
+    is_padded: bool = False
 
     @property
     def width(self) -> int:
-        """Numbers of a token."""
-        return self.per_token * math.prod(self.features)
+        """Numbers of a token; 0 as long as they are not known."""
+        return self.per_token * math.prod(self.features) if self.features else 0
 
     @property
     def is_plain(self) -> bool:
@@ -43,8 +47,15 @@ class Stream:
         return (self.prompts, self.tokens, self.per_token) == (0, 1, 1) and len(self.features) <= 1
 
     def shape(self, n_prompts: int, n_tokens: int, width: int) -> tuple[int, ...]:
-        """Of the tensor of a block, for a residual [prompts, tokens, width]."""
+        """Of the tensor of a block, for a residual [prompts, tokens, width]; without padding."""
         return tuple(self.fold(torch.empty((n_prompts, n_tokens, width), device="meta")).shape)
+
+    def has(self, shape: Sequence[int], expected: Sequence[int]) -> bool:
+        """Whether the tensor of a block may have a shape, for the one that is expected without padding."""
+        if not self.is_padded or len(shape) != len(expected):
+            return tuple(shape) == tuple(expected)
+        others = [axis for axis in range(len(shape)) if axis != self.tokens]
+        return shape[self.tokens] >= expected[self.tokens] and all(shape[axis] == expected[axis] for axis in others)
 
     def unfold(self, hidden: torch.Tensor) -> torch.Tensor:
         """The tensor of a block → [prompts, tokens, width]."""
@@ -61,6 +72,15 @@ class Stream:
         sizes = (*self.features[:before], self.per_token, *self.features[before:])
         return residual.unflatten(2, sizes).movedim((0, 1), self._axes).flatten(self.tokens, self.tokens + 1)
 
+    def change(self, hidden: torch.Tensor, n_tokens: int, edit: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """The tensor of a block with its residual [prompts, tokens, width] edited; itself, if that changes nothing."""
+        unfolded = self.unfold(hidden)
+        residual = unfolded[:, :n_tokens] if self.is_padded else unfolded
+        edited = edit(residual)
+        if edited is residual:
+            return hidden
+        return self.fold(torch.cat([edited, unfolded[:, n_tokens:]], dim=1) if self.is_padded else edited)
+
     @property
     def _axes(self) -> tuple[int, int]:
         """Axes of prompts and tokens once the axis of tokens is cut into (per_token, tokens)."""
@@ -73,12 +93,24 @@ class Stream:
 
 
 PLAIN = Stream()
+PADDED = Stream(is_padded=True)
 
 
-def stream_of(shapes: Sequence[tuple[int, ...]], passes: Sequence[tuple[int, int]]) -> Stream | None:
+def hidden_input(args: tuple, kwargs: Mapping[str, Any]) -> torch.Tensor:
+    """The tensor that a block is given as the stream: its first argument."""
+    return args[0] if args else kwargs["hidden_states"]
+
+
+def stream_of(shapes: Sequence[tuple[int, ...]], passes: Sequence[tuple[int, int]], width: int) -> Stream | None:
     """How a stream lies, from the shapes that it has in two passes of different numbers of prompts and of tokens.
 
-    None where prompts or tokens have no axis of their own.
+    Args:
+        shapes: of what enters the first block.
+        passes: prompts and tokens.
+        width: of one stream.
+
+    Returns:
+        None where prompts or tokens have no axis of their own.
     """
     (one, other), ((n_prompts, n_tokens), (m_prompts, m_tokens)) = shapes, passes
     if len(one) != len(other) or len(one) < 3:
@@ -87,7 +119,7 @@ def stream_of(shapes: Sequence[tuple[int, ...]], passes: Sequence[tuple[int, int
     prompts = [axis for axis in changed if (one[axis], other[axis]) == (n_prompts, m_prompts)]
     tokens = [axis for axis in changed if one[axis] * m_tokens == other[axis] * n_tokens and axis not in prompts]
     if len(prompts) != 1 or len(tokens) != 1 or len(changed) != 2:
-        return None
+        return PADDED if all(PADDED.has(s, (n, t, width)) for s, (n, t) in zip(shapes, passes, strict=True)) else None
     features = tuple(n for axis, n in enumerate(one) if axis not in changed)
     return Stream(prompts[0], tokens[0], features, one[tokens[0]] // n_tokens)
 
@@ -111,7 +143,7 @@ def tap_stream(
 
     def before(_block: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         nonlocal n_runs
-        hidden = args[0] if args else kwargs["hidden_states"]
+        hidden = hidden_input(args, kwargs)
         layer, n_runs = n_runs % n_layers, n_runs + 1
         kept = see(hidden, layer)
         if kept is hidden:

@@ -136,7 +136,7 @@ class _BlockOutputs:
 
     def _keep(self, _module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> None:
         self.n_members = 0 if isinstance(output, torch.Tensor) else len(output)
-        self.last = self.stream.unfold(hidden_state(output))
+        self.last = self.stream.unfold(hidden_state(output))[:, :N_TOKENS]
         self.hidden.append(self.last.detach())
 
 

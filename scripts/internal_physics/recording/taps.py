@@ -127,19 +127,30 @@ class Taps:
     def _keep_residual(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
         """Change the residual where steering says so, and keep the result, which is what the next block gets."""
         self._require_stream(hidden, layer)
-        stream = self.anatomy.stream
-        if self.edit is not None:
-            residual = stream.unfold(hidden)
-            edited = self.edit(residual, layer)
-            hidden = hidden if edited is residual else stream.fold(edited)
+        stream, edit = self.anatomy.stream, self.edit
+        if edit is not None:
+            hidden = stream.change(hidden, self.shape[1], lambda residual: edit(residual, layer))
         passed = hidden.detach()
-        self.flow.residual[layer], self.flow.passed[layer] = stream.unfold(passed), (passed, hidden._version)
-        keep = self.flow.residual_gradient.__setitem__
-        hidden.register_hook(lambda gradient: keep(layer, stream.unfold(gradient)))
+        self.flow.residual[layer], self.flow.passed[layer] = self._residual(passed), (passed, hidden._version)
+        hidden.register_hook(lambda gradient: self._keep_gradient(gradient, layer))
         return hidden
 
+    def _residual(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The residual [b, t, d] in the tensor of a block."""
+        unfolded = self.anatomy.stream.unfold(hidden)
+        return unfolded[:, : self.shape[1]] if self.anatomy.stream.is_padded else unfolded
+
+    def _keep_gradient(self, gradient: torch.Tensor, layer: int) -> None:
+        self.flow.residual_gradient[layer] = self._residual(gradient)
+        if self.anatomy.stream.is_padded and bool(self.anatomy.stream.unfold(gradient)[:, self.shape[1] :].any()):
+            raise ArchitectureError(
+                f"tokens that the model adds to a prompt take part in the loss, at layer {layer}",
+                where=self.anatomy.architecture,
+                expected="added tokens that are padding",
+            )
+
     def _require_stream(self, hidden: torch.Tensor, layer: int) -> None:
-        if hidden.shape != self._block_shape:
+        if not self.anatomy.stream.has(hidden.shape, self._block_shape):
             expected = "[prompts, tokens, width]" if self.anatomy.stream.is_plain else "that of the first block"
             raise ArchitectureError(
                 f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
