@@ -169,7 +169,7 @@ CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
                 T.T5Config(vocab_size=97, d_model=32, d_ff=64, num_layers=2, num_heads=4)
             ),
             "causal",
-            r"found 2 lists of 2 blocks: \['encoder.block', 'decoder.block'\]",
+            "the self-check failed: ValueError: You must specify exactly one of input_ids",
         ),
         (
             lambda: T.XLMWithLMHeadModel(T.XLMConfig(vocab_size=97, emb_dim=32, n_layers=2, n_heads=4)),

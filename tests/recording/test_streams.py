@@ -43,7 +43,16 @@ def longformer() -> nn.Module:
     return T.LongformerForMaskedLM(T.LongformerConfig(**SIZES, attention_window=24, max_position_embeddings=64))
 
 
+def bart() -> nn.Module:
+    """An encoder before the blocks, which are the decoder's."""
+    sizes = {"encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    layers = {"encoder_layers": 2, "decoder_layers": 3, "max_position_embeddings": 64}
+    config = T.BartConfig(vocab_size=97, d_model=32, pad_token_id=0, bos_token_id=2, eos_token_id=3, **sizes, **layers)
+    return T.BartForConditionalGeneration(config)
+
+
 BUILT = {
+    "bart": (bart, "masked", 3, 32),
     "longformer": (longformer, "masked", 3, 32),
     "hyper_connected": (hyper_connected, "causal", 2, 128),
     "alternating": (alternating, "causal", 4, 128),

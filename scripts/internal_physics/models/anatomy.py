@@ -6,7 +6,7 @@ The anatomy found here is a hypothesis; `recording.selfcheck` proves it on a sho
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from torch import nn
@@ -52,6 +52,8 @@ class Anatomy:
         maps: every module with a 2-D weight that can be recorded.
         unmapped: 2-D (or stacked expert) weights that no recordable module uses.
         stream: how the residual stream lies in the tensors of the blocks.
+        encoder_path: dotted path of what runs before the blocks in an encoder-decoder, whose blocks are the decoder's;
+            "" in any other model.
     """
 
     architecture: str
@@ -61,6 +63,7 @@ class Anatomy:
     maps: tuple[LinearMap, ...]
     unmapped: tuple[str, ...]
     stream: Stream = PLAIN
+    encoder_path: str = ""
 
     def blocks(self, model: nn.Module) -> nn.ModuleList:
         """The list of blocks of `model`; a block that runs several times in a pass stands there once."""
@@ -71,7 +74,8 @@ class Anatomy:
 
         A block that runs several times has its place in the list of blocks.
         """
-        return _layer_of(name, self.blocks_path, outside=-1 if lookup else self.n_layers)
+        before = lookup or _is_inside(name, self.encoder_path)
+        return _layer_of(name, self.blocks_path, outside=-1 if before else self.n_layers)
 
 
 def find_anatomy(model: PreTrainedModel) -> Anatomy:
@@ -88,10 +92,12 @@ def find_anatomy(model: PreTrainedModel) -> Anatomy:
             expected="a causal or masked language model",
         )
     blocks_path, n_layers = _find_blocks(model, architecture)
-    maps = tuple(_linear_maps(model, blocks_path, n_layers))
+    encoder_path = _path_of(model, model.get_encoder()) if model.config.is_encoder_decoder else ""
+    parts = Anatomy(architecture, blocks_path, n_layers, _width(model), (), (), encoder_path=encoder_path)
+    maps = tuple(_linear_maps(model, parts))
     mapped = {linear_map.parameter for linear_map in maps}
     unmapped = tuple(name for name, p in model.named_parameters() if p.ndim >= 2 and name not in mapped)
-    return Anatomy(architecture, blocks_path, n_layers, _width(model), maps, unmapped)
+    return replace(parts, maps=maps, unmapped=unmapped)
 
 
 def accepts(model: nn.Module, argument: str) -> bool:
@@ -130,20 +136,28 @@ def _find_blocks(model: PreTrainedModel, architecture: str) -> tuple[str, int]:
     tokens = _path_of(model, model.get_input_embeddings())
     nearest = min((_steps(tokens, name) for name in candidates), default=0)
     chosen = [name for name in candidates if _steps(tokens, name) == nearest]
+    if model.config.is_encoder_decoder:
+        decoder = _path_of(model, model.get_decoder())
+        chosen = [name for name in chosen if _is_inside(name, decoder)]
     if len(chosen) != 1:
         raise ArchitectureError(
             f"found {len(chosen)} lists of {n_layers[0]} blocks: {chosen}",
             where=architecture,
-            expected="exactly one module list of num_hidden_layers blocks, and no encoder-decoder",
+            expected="exactly one module list of num_hidden_layers blocks",
         )
     length = lists[chosen[0]]
     return chosen[0], length if length in n_layers else n_layers[0]
 
 
 def _numbers_of_layers(model: PreTrainedModel, architecture: str) -> list[int]:
-    """What its config calls layers: its blocks, or, where a block holds two of them (LongCat), half as many blocks."""
+    """What its config calls layers: its blocks, or, where a block holds two of them (LongCat), half as many blocks.
+
+    An encoder-decoder has a number of its own for the decoder.
+    """
     config = model.config.get_text_config()
     numbers = [getattr(config, name, None) for name in ("num_hidden_layers", "num_layers")]
+    if config.is_encoder_decoder:
+        numbers = [getattr(config, "decoder_layers", numbers[0])]
     if numbers[0] is None:
         raise ArchitectureError(
             "its config has no num_hidden_layers",
@@ -174,7 +188,11 @@ def _width(model: PreTrainedModel) -> int:
     return int(model.config.get_text_config().hidden_size)
 
 
-def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[LinearMap]:
+def _is_inside(name: str, path: str) -> bool:
+    return bool(path) and name.startswith(f"{path}.")
+
+
+def _linear_maps(model: nn.Module, parts: Anatomy) -> Iterator[LinearMap]:
     canonical = {id(parameter): name for name, parameter in model.named_parameters()}
     for site, module in model.named_modules():
         if not isinstance(module, nn.Linear | nn.Embedding | Conv1D):
@@ -183,7 +201,7 @@ def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[
         yield LinearMap(
             site=site,
             parameter=canonical[id(module.weight)],
-            layer=_layer_of(site, blocks_path, outside=-1 if lookup else n_layers),
+            layer=parts.layer_of(site, lookup=lookup),
             lookup=lookup,
             transposed=isinstance(module, Conv1D),
             shape=weight_shape(module),
@@ -192,5 +210,4 @@ def _linear_maps(model: nn.Module, blocks_path: str, n_layers: int) -> Iterator[
 
 
 def _layer_of(site: str, blocks_path: str, outside: int) -> int:
-    prefix = f"{blocks_path}."
-    return int(site[len(prefix) :].split(".", maxsplit=1)[0]) if site.startswith(prefix) else outside
+    return int(site[len(blocks_path) + 1 :].split(".", maxsplit=1)[0]) if _is_inside(site, blocks_path) else outside

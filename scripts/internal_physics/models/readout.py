@@ -165,7 +165,9 @@ class _SeenError(Exception):
 
 
 def _run(model: PreTrainedModel, n_prompts: int, n_tokens: int) -> Any:
-    ids = torch.zeros((n_prompts, n_tokens), dtype=torch.long, device=input_embedding(model).weight.device)
+    padding = getattr(model.config.get_text_config(), "pad_token_id", None)
+    ordinary = int(padding == 0)  # some models count the tokens that are no padding
+    ids = torch.full((n_prompts, n_tokens), ordinary, device=input_embedding(model).weight.device)
     extra = {"use_cache": False} if accepts(model, "use_cache") else {}
     return model(ids, attention_mask=torch.ones_like(ids), **extra)
 

@@ -58,6 +58,11 @@ class LayerRows:
         return Rows.WITH_SINK if bool((total < 1 - self.tolerance).any()) else Rows.DISTRIBUTIONS
 
 
+def attentions_of(output: object) -> Sequence[torch.Tensor | None] | None:
+    """The attention that a model returns of its blocks; an encoder-decoder calls it the decoder's."""
+    return getattr(output, "attentions", None) or getattr(output, "decoder_attentions", None)
+
+
 def layer_rows(
     attentions: Sequence[torch.Tensor | None] | None, anatomy: Anatomy, blocks: Sequence[int] = ()
 ) -> dict[int, LayerRows]:
@@ -162,7 +167,7 @@ def _kinds(model: LoadedModel) -> tuple[dict[int, Rows], tuple[int, ...]]:
     taps = Taps(model.module, model.anatomy, [N_PROBE_TOKENS], factors=False)
     with torch.enable_grad(), taps, _Makers(model) as makers:
         output = model.module(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True, **extra)
-    given = getattr(output, "attentions", None)
+    given = attentions_of(output)
     blocks = makers.blocks_of(_given(given))
     rows = layer_rows(given, model.anatomy, blocks)
     return {layer: own.kind(slice(None), N_PROBE_TOKENS) for layer, own in rows.items()}, blocks

@@ -14,7 +14,7 @@ from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.arrays import to_numpy
-from internal_physics.recording.attention import attention_tensors, layer_rows, learn_attention_rows
+from internal_physics.recording.attention import attention_tensors, attentions_of, layer_rows, learn_attention_rows
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import factor_tensors, parameter_infos, place_calls
 from internal_physics.recording.flow import Flow
@@ -73,7 +73,7 @@ def record_batch(
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
-        rows = layer_rows(getattr(output, "attentions", None), model.anatomy, model.attention_blocks)
+        rows = layer_rows(attentions_of(output), model.anatomy, model.attention_blocks)
         predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
         del output  # logits of every position: must not be held through the backward pass
         losses.sum().backward()

@@ -21,7 +21,7 @@ from internal_physics.recording.coverage import find_coverage, reaches_loss
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats
-from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight
+from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight, token_rows
 from internal_physics.recording.taps import Taps
 
 LOGGER = logging.getLogger("internal_physics")
@@ -75,7 +75,8 @@ def _prove(model: LoadedModel) -> CheckedModel:
     outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS], thorough=True)
     with torch.enable_grad(), outputs, taps as flow:
         logits = _logits(model, ids)
-        seen = sight(outputs.last, flow) if outputs.last is not None else None
+        tokens = token_rows(flow, ids) if anatomy.encoder_path else None
+        seen = sight(outputs.last, flow, tokens) if outputs.last is not None else None
         _some_loss(logits, ids).backward()
     taps.verify()
     require_finite(flow.residual, logits, module, anatomy.architecture)

@@ -10,7 +10,7 @@ import torch
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.loading import LoadedModel
-from internal_physics.recording.flow import Flow
+from internal_physics.recording.flow import Call, Flow
 
 # Relative to what reaches the token's own embedding. Found on 17 architectures in seven number formats: exactly 0 for a
 # token that is not seen, 7e-3 or more for one that is; a long convolution by FFT would leak about 1e-7.
@@ -18,15 +18,17 @@ FAINT = 1e-5
 CAUSAL, MASKED = "causal", "masked"
 
 
-def sight(hidden: torch.Tensor, flow: Flow) -> str | None:
+def sight(hidden: torch.Tensor, flow: Flow, tokens: Call | None = None) -> str | None:
     """How the tokens of one prompt see each other: causal, masked (each sees all), or None for neither.
 
     Args:
         hidden: [1, t, d], what leaves the last block, in the graph of the pass, t ≥ 3; the graph is kept.
         flow: of the taps that watched the pass; it is left without residual gradients.
+        tokens: the look-up whose rows are the tokens' embeddings, where those do not enter the first block: in an
+            encoder-decoder, whose blocks are the decoder's, they enter the encoder.
     """
     n_tokens = hidden.shape[1]
-    later = [_seen(hidden, flow, position)[position + 1 :] for position in (0, n_tokens - 2)]
+    later = [_seen(hidden, flow, tokens, position)[position + 1 :] for position in (0, n_tokens - 2)]
     seen = torch.cat(later)
     return MASKED if seen.all() else None if seen.any() else CAUSAL
 
@@ -52,11 +54,19 @@ def require_task(model: LoadedModel, sight_of_model: str | None) -> None:
     raise ArchitectureError(what, where=where, expected=expected, todo=todo)
 
 
-def _seen(hidden: torch.Tensor, flow: Flow, position: int) -> torch.Tensor:
+def token_rows(flow: Flow, ids: torch.Tensor) -> Call | None:
+    """The look-up of the very ids [1, t] of a prompt: a decoder looks up others, shifted by one."""
+    return next((c for c in flow.calls if c.map.lookup and torch.equal(c.caught_input, ids[0])), None)
+
+
+def _seen(hidden: torch.Tensor, flow: Flow, tokens: Call | None, position: int) -> torch.Tensor:
     """Whether the token at a position sees each token, [t]."""
     pull = torch.zeros_like(hidden)
     pull[0, position] = torch.cos(torch.arange(hidden.shape[-1], device=hidden.device))  # a norm cancels constants
     hidden.backward(pull, retain_graph=True)
-    reaching = flow.residual_gradient.get(0, torch.zeros_like(hidden))[0].double().norm(dim=-1)
+    found = flow.residual_gradient.get(0, torch.zeros_like(hidden))[0]
+    if tokens is not None and tokens.output_gradient is not None:
+        found, tokens.output_gradient = tokens.output_gradient, None
+    reaching = found.double().norm(dim=-1)
     flow.residual_gradient.clear()
     return reaching > FAINT * reaching[position]
