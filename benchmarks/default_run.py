@@ -77,7 +77,7 @@ def findings(tables: Path) -> dict[str, Any]:
     ].to_dict("records")
     found: dict[str, Any] = {}
     for word in ("happy", "sad"):
-        chosen = (at_the_end["condition"] == word) & (at_the_end["quantity"] == f"probability of ' {word}'")
+        chosen = (at_the_end["condition"] == word) & (at_the_end["token"] == f" {word}")
         (row,) = at_the_end[chosen].to_dict("records")
         found |= {f"{word}_{name}": float(f"{row[name]:.2g}") for name in ("baseline", "steered")}
     return found | {

@@ -43,12 +43,12 @@ def test_findings_are_read_from_the_tables_of_the_run(tmp_path, monkeypatch):
     from benchmarks.default_run import findings
 
     comparisons = [
-        (word, f"probability of ' {word}'", layer, measure, layer / 1000, layer / 300)
+        (word, "probability", f" {word}", layer, measure, layer / 1000, layer / 300)
         for word in ("happy", "sad")
         for layer in (29, 30)
         for measure in ("difference", "percent_change")
     ]
-    names = ["condition", "quantity", "layer", "measure", "baseline", "steered"]
+    names = ["condition", "quantity", "token", "layer", "measure", "baseline", "steered"]
     pd.DataFrame(comparisons, columns=names).to_parquet(tmp_path / "comparisons.parquet")
     row = {"model": "smollm2-fp32", "condition": "baseline", "prompt_set": "all sets", "hypothesis": "entropy_gain"}
     numbers = {"value": 0.4361, "p_adjusted": 0.00117, "n": 102}

@@ -49,11 +49,11 @@ def model_pairs(rng, shift):
 
 
 def comparisons(rng, shift):
-    tokens = [f"probability of ' {word}'" for word in ("glad", "great", "sad", "alone")]
+    tokens = [f" {word}" for word in ("glad", "great", "sad", "alone")]
     parts = [
         paired(rng, tokens, shift, n_prompts=12, n_flips=2**12)
-        .rename(columns={"name": "quantity"})
-        .assign(condition=condition)
+        .rename(columns={"name": "token"})
+        .assign(condition=condition, quantity="probability")
         for condition in ("glad", "gloomy")
     ]
     table = pd.concat(parts, ignore_index=True).assign(model="a", prompt_set="s", measure="difference", layer=4)

@@ -85,6 +85,7 @@ def _comparisons(prompts):
     """Of one condition on the first model: EC against the baseline, in all measures."""
     first = prompts.iloc[0]
     keys = {"model": first.model, "condition": "push", "prompt_set": first.prompt_set, "metric": "ec", "quantity": "ec"}
+    keys["token"] = None
     numbers = {
         "baseline": 1.0,
         "steered": 1.5,
@@ -149,7 +150,7 @@ def _information(rng, prompts, n_layers):
         for quantity in ("entropy_nats", "perplexity", "surprisal_nats"):
             values = np.full(n_layers + 1, np.nan) if is_sick else 1 + rng.gamma(2, 1, n_layers + 1)
             lines = {**keys, "layer": range(n_layers + 1), "quantity": quantity, "value": values, "status": row.status}
-            read.append(pd.DataFrame(lines))
+            read.append(pd.DataFrame(lines | {"token": None}))
         told = {"text": "A text, with a comma", "status": row.status}
         for rank, token in enumerate((" the", " a", "é"), start=1):
             p = np.nan if is_sick else 0.5**rank

@@ -143,7 +143,9 @@ def test_comparisons_hold_every_condition_and_the_check_passed(run):
     found = table(run, "comparisons")
     keys = set(found.groupby(["model", "condition"]).groups)
     assert keys == {("causal", "push"), ("masked", "push"), ("masked", "animal")}
-    assert {"ec", "relative_gradient_change", "loss_nats", "entropy_nats", "probability of 'a'"} <= set(found.quantity)
+    assert {"ec", "relative_gradient_change", "loss_nats", "entropy_nats", "probability"} <= set(found.quantity)
+    assert set(found.loc[found.quantity == "probability", "token"]) == {"a"}
+    assert found.loc[found.quantity != "probability", "token"].isna().all()
     assert not found.quantity.str.contains("head").any()
     assert "comparisons: " in (run / "results/tables/checked.txt").read_text()
 

@@ -48,6 +48,9 @@ NOTES = {  # of a prompt, as its prompt set says
         TEXT, "", "how the text should go on, or what should stand at the [MASK], likewise", is_optional=True
     ),
 }
+WATCHED_TOKEN = Column(
+    TEXT, "", "the token of information.watch that a row is about, blanks included; else empty", is_optional=True
+)
 N_PROMPTS = Column("int64", "prompts", "prompts that the row rests on", low=0)
 
 

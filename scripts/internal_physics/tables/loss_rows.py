@@ -14,5 +14,5 @@ def with_loss(rows: pd.DataFrame) -> pd.DataFrame:
     losses = rows[rows.prompt.notna()].drop_duplicates(PROMPT_KEY)
     status = np.where(np.isfinite(losses.loss_nats), OK, "loss is not finite")
     losses = losses.assign(metric=LOSS, quantity="loss_nats", value=losses.loss_nats, status=status)
-    losses["layer"], losses["rank"] = pd.NA, pd.NA
+    losses["layer"], losses["rank"], losses["text"] = pd.NA, pd.NA, None
     return pd.concat([rows, losses.astype(rows.dtypes[["layer", "rank"]])], ignore_index=True)

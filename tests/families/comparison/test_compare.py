@@ -104,9 +104,24 @@ def metric_rows(values, *, condition, metric="ec", quantity="ec", layer=None, st
             "quantity": quantity,
             "value": values,
             "status": statuses or ["ok"] * n,
+            "text": None,
             "metric": metric,
         }
     )
+
+
+def test_every_watched_token_is_compared_with_itself():
+    def watched(token, values, condition):
+        rows = metric_rows(values, condition=condition, metric="information", quantity="probability", layer=2)
+        return rows.assign(text=token)
+
+    x, y = [0.1, 0.2, 0.3], [0.5, 0.5, 0.8]
+    steered = [watched(" x", y, "push"), watched(" y", x, "push")]
+    found = table(watched(" x", x, "baseline"), watched(" y", y, "baseline"), *steered)
+    differences = found[(found["quantity"] == "probability") & (found["measure"] == "difference")]
+    assert dict(zip(differences["token"], differences["value"], strict=True)) == pytest.approx({" x": 0.4, " y": -0.4})
+    assert found.loc[found["quantity"] == "loss_nats", "token"].isna().all()
+    conform(found, COMPARISONS)
 
 
 def set_row(value, *, condition, quantity="isf", rank=None):

@@ -146,7 +146,7 @@ def watched(models=("a", "b"), conditions=("push", "pull")):
     for model in models:
         for condition in conditions:
             factor = 2.0 if condition == "push" else 0.5
-            for token, own in (("' up'", factor), ("' down'", 1 / factor)):
+            for token, own in ((" up", factor), (" down", 1 / factor)):
                 for layer in (0, 1):
                     before = 0.01 * (1 + layer)
                     change = before * (own - 1)
@@ -154,7 +154,7 @@ def watched(models=("a", "b"), conditions=("push", "pull")):
                         keys = {"model": model, "condition": condition, "prompt_set": "s", "metric": "information"}
                         numbers = {"baseline": before, "steered": before + change, "value": change, "n_prompts": 6}
                         ends = {"ci_low": change - 0.001, "ci_high": change + 0.001, "layer": layer, "measure": measure}
-                        rows.append(keys | {"quantity": f"probability of {token}", "status": "ok"} | numbers | ends)
+                        rows.append(keys | {"quantity": "probability", "token": token, "status": "ok"} | numbers | ends)
     return pd.DataFrame(rows)
 
 
@@ -166,7 +166,7 @@ def test_watched_tokens_stand_at_their_final_probability_in_every_condition():
     for ring in by_gid(figure, "baseline"):
         np.testing.assert_allclose(ring.get_xdata(), [0.02, 0.02])
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["' up'", "' down'"]
+    assert labels == ['" up"', '" down"']
     assert figure.axes[0].get_xscale() == "log"
 
 

@@ -21,7 +21,7 @@ EMPTY = ("scores", "scores_normalized", "prompts", "layers", "isf_spectra")
 
 def tables():
     lines = [
-        {**KEYS, "prompt": prompt, "layer": layer, "quantity": quantity, "value": 1.0, "status": "ok"}
+        {**KEYS, "prompt": prompt, "layer": layer, "quantity": quantity, "token": None, "value": 1.0, "status": "ok"}
         for prompt in "ab"
         for layer in range(2)
         for quantity in QUANTITIES
@@ -80,21 +80,30 @@ def test_a_value_that_is_not_finite_needs_a_status():
 
 
 def test_the_table_describes_what_is_read():
-    assert sorted(q.name for q in INFORMATION.quantities if not q.is_prefix) == sorted(QUANTITIES)
-    assert [q.name for q in INFORMATION.quantities if q.is_prefix] == [WATCHED]
+    assert sorted(q.name for q in INFORMATION.quantities) == sorted([*QUANTITIES, WATCHED])
 
 
 def test_the_probability_of_a_watched_token_is_known_and_lies_between_0_and_1():
-    changed = tables()["information"].assign(quantity=f"{WATCHED}' x'")
-    watched = changed.drop_duplicates(["prompt", "layer"])
+    changed = tables()["information"].drop_duplicates(["prompt", "layer"])
+    watched = pd.concat([changed.assign(quantity=WATCHED, token=token) for token in (" x", " y")])
     assert table_problems(watched, INFORMATION) == []
+    assert table_problems(watched.assign(token=" x"), INFORMATION) == [f"{len(changed)} repeated rows"]
     assert table_problems(watched.assign(value=1.5), INFORMATION) == [f"{WATCHED} outside [0, 1]"]
 
 
 def test_heads_stay_in_the_metric_file():
     rows = pd.DataFrame(
         [
-            {**KEYS, "prompt": "a", "layer": 0, "quantity": "q", "value": 1.0, "status": "ok", "rank": rank}
+            {
+                **KEYS,
+                "prompt": "a",
+                "layer": 0,
+                "quantity": "q",
+                "text": None,
+                "value": 1.0,
+                "status": "ok",
+                "rank": rank,
+            }
             for rank in (None, 1)
         ]
     )

@@ -11,7 +11,6 @@ from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.information import token_texts, verify_readout, watched_ids
 from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
 from internal_physics.families.information.rows import prediction_rows, rows, settled_layer
-from internal_physics.families.information.watched import watched_quantity
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
@@ -267,7 +266,7 @@ def test_watched_tokens_have_the_probability_of_the_oracle_at_every_layer(name):
     trace, readout, oracle = case(name, "float64")
     ids = (3, 7)
     found = lens(trace, readout, LensOptions(watched_ids=ids))
-    kept = [row for row in rows(trace, found, ["c", "x"]) if row.quantity == watched_quantity("x")]
+    kept = [row for row in rows(trace, found, ["c", "x"]) if (row.quantity, row.text) == ("probability", "x")]
     for layer in range(trace.n_layers + 1):
         logits = oracle_logits(name, oracle, trace.residual(layer))[trace.info.read_position]
         expected = np.exp(log_softmax(logits))[list(ids)]

@@ -22,7 +22,7 @@ from internal_physics.tables.gather import by_model
 from internal_physics.tables.loss_rows import with_loss
 from internal_physics.tables.rows import read_metrics
 
-_NUMBER = ["metric", "quantity", "layer"]
+_NUMBER = ["metric", "quantity", "token", "layer"]
 _WHOLE = -1  # means "no layer" while numbers are aligned: an index cannot hold missing values
 _INTERVALS = ("_ci_low", "_ci_high")
 _TESTED = "difference"  # the measure that has a p-value
@@ -84,10 +84,10 @@ def _compare_prompts(baseline: pd.DataFrame, steered: pd.DataFrame, settings: Ma
 
 
 def _by_prompt(rows: pd.DataFrame) -> pd.DataFrame:
-    """Numbers of the prompts, [prompt, (metric, quantity, layer)], NaN where a row is not ok."""
+    """Numbers of the prompts, [prompt, (metric, quantity, token, layer)], NaN where a row is not ok."""
     rows = rows[rows.prompt.notna()]
     values = rows.value.where(rows.status == OK)
-    lined_up = rows.assign(value=values, layer=rows.layer.fillna(_WHOLE).astype(int))
+    lined_up = rows.assign(value=values, token=rows.text.fillna(""), layer=rows.layer.fillna(_WHOLE).astype(int))
     table = lined_up.pivot(index="prompt", columns=_NUMBER, values="value")
     return table.reindex(columns=pd.MultiIndex.from_frame(lined_up[_NUMBER].drop_duplicates()))
 
@@ -101,8 +101,9 @@ def _changes(x: np.ndarray, y: np.ndarray, settings: Mapping[str, Any]) -> tuple
 
 
 def _head(number: tuple, means: np.ndarray, n_prompts: int) -> dict:
-    metric, quantity, layer = number
-    place = {"metric": metric, "quantity": quantity, "layer": pd.NA if layer == _WHOLE else layer}
+    metric, quantity, token, layer = number
+    place = {"metric": metric, "quantity": quantity, "token": token or None}
+    place |= {"layer": pd.NA if layer == _WHOLE else layer}
     return place | {"baseline": means[0], "steered": means[1], "n_prompts": n_prompts}
 
 
@@ -140,6 +141,7 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
             missing = "no value in one of the conditions"
             yield {
                 **dict(zip(["metric", "quantity"], number, strict=True)),
+                "token": None,
                 "layer": pd.NA,
                 "measure": measure,
                 "baseline": x,

@@ -1,6 +1,5 @@
 """What steering moved, in sentences: tables comparisons and conditions → findings. Pure."""
 
-import ast
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ _SMALL_PERCENT = 0.1  # below it, two significant digits
 
 
 def p_values(tables: Mapping[str, pd.DataFrame]) -> PValues:
-    """(model, condition, quantity) -> p of "steering does not move it", for what a sentence may name."""
+    """(model, condition, what) -> p of "steering does not move it", for what a sentence may name."""
     return {_claim(row): float(row.p) for row in judged(tables[COMPARISONS.name]).itertuples()}
 
 
@@ -36,7 +35,7 @@ def findings(tables: Mapping[str, pd.DataFrame], held: Held) -> list[Finding]:
     found = []
     for place, own in moved.groupby(["model", "condition"], sort=False):
         p_adjusted = max(held[_claim(row)] for row in own.itertuples())
-        against = [_token(name) for name in moved_against(moved, conditions, *map(str, place))]
+        against = moved_against(moved, conditions, *map(str, place))
         found.append(moved_finding(own, conditions.loc[place[1]], against, p_adjusted))
     return found[:MOST]
 
@@ -44,19 +43,21 @@ def findings(tables: Mapping[str, pd.DataFrame], held: Held) -> list[Finding]:
 def judged(comparisons: pd.DataFrame) -> pd.DataFrame:
     """The rows that the sentences are about: final probabilities of watched tokens, else the loss.
 
-    Of each model and condition on the prompt set with the most prompts, the first of those.
+    Of each model and condition on the prompt set with the most prompts, the first of those. Column `what` says what a
+    row is about: the token in straight double quotes, its blank included, or "the loss".
     """
     rows = comparisons[(comparisons["measure"] == "difference") & comparisons["p"].notna()]
-    watched = rows[rows["quantity"].str.startswith(WATCHED)]
+    watched = rows[rows["quantity"] == WATCHED]
     last = watched[watched["layer"] == watched.groupby("model")["layer"].transform("max")]
     told = last if len(last) else rows[rows["quantity"] == LOSS]
+    told = told.assign(what='"' + told["token"] + '"' if len(last) else "the loss")
     largest = told["n_prompts"] == told.groupby(["model", "condition"])["n_prompts"].transform("max")
     told = told[largest]
     return told[told["prompt_set"] == told.groupby(["model", "condition"])["prompt_set"].transform("first")]
 
 
 def moved_against(moved: pd.DataFrame, conditions: pd.DataFrame, model: str, condition: str) -> list[str]:
-    """Quantities that a negative scale moves the same way as a positive scale of the same direction.
+    """What a negative scale moves the same way as a positive scale of the same direction.
 
     Args:
         moved: rows of `judged` that chance does not explain.
@@ -69,8 +70,8 @@ def moved_against(moved: pd.DataFrame, conditions: pd.DataFrame, model: str, con
         return []
     opposite = conditions.index[(conditions["adds"] == own["adds"]) & (conditions["scale"] > 0)]
     of_model = moved[moved["model"] == model]
-    before = of_model[of_model["condition"].isin(opposite)].set_index("quantity")["value"]
-    now = of_model[of_model["condition"] == condition].set_index("quantity")["value"]
+    before = of_model[of_model["condition"].isin(opposite)].set_index("what")["value"]
+    now = of_model[of_model["condition"] == condition].set_index("what")["value"]
     return [name for name in now.index if name in before.index and (now[name] * before.loc[[name]] > 0).any()]
 
 
@@ -115,7 +116,7 @@ def _loss_changes(rising: pd.DataFrame, falling: pd.DataFrame) -> str:
 def _change(row: Any) -> str:
     """'" happy" 1.7 % → 8.1 % (change +3.5 to +10 points)'."""
     ends = f"change {number(100 * row.ci_low, '+.2g')} to {number(100 * row.ci_high, '+.2g')} points"
-    return f"{_token(row.quantity)} {_percent(row.baseline)} → {_percent(row.steered)} ({ends})"
+    return f"{row.what} {_percent(row.baseline)} → {_percent(row.steered)} ({ends})"
 
 
 def _percent(share: float) -> str:
@@ -123,12 +124,5 @@ def _percent(share: float) -> str:
     return f"{percent:.2g} %" if percent < _SMALL_PERCENT else f"{percent:.1f} %"
 
 
-def _token(quantity: str) -> str:
-    """The token of a watched quantity in straight double quotes, its blank included; the loss as "the loss"."""
-    if quantity == LOSS:
-        return "the loss"
-    return f'"{ast.literal_eval(quantity.removeprefix(WATCHED))}"'
-
-
 def _claim(row: Any) -> Hashable:
-    return row.model, row.condition, row.quantity
+    return row.model, row.condition, row.what

@@ -1,6 +1,6 @@
 """The table of comparisons: a steering condition against the baseline."""
 
-from internal_physics.tables.columns import OF_SET, STATUS, TEXT, Column, p_value
+from internal_physics.tables.columns import OF_SET, STATUS, TEXT, WATCHED_TOKEN, Column, p_value
 from internal_physics.tables.keys import SET_KEY
 from internal_physics.tables.table import Table
 
@@ -10,6 +10,7 @@ COMPARISONS = Table(
     | {
         "metric": Column(TEXT, "", "the metric that the quantity belongs to, or loss"),
         "quantity": Column(TEXT, "", "the metric's score, a quantity along depth, or loss_nats"),
+        "token": WATCHED_TOKEN,
         "layer": Column(
             "Int64",
             "block",
@@ -36,7 +37,7 @@ COMPARISONS = Table(
         "interval_status": Column(TEXT, "", "ok, or why there is no interval; ISF, one number of a set, has none"),
         "status": STATUS,
     },
-    key=[*SET_KEY, "metric", "quantity", "layer", "measure"],
+    key=[*SET_KEY, "metric", "quantity", "token", "layer", "measure"],
     finite=("value",),
     finite_under={"interval_status": ("ci_low", "ci_high")},
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from internal_physics.families.information.tables import INFORMATION
 from internal_physics.tables.chunks import read_chunks
 from internal_physics.tables.gather import layers_table
 
@@ -23,4 +24,5 @@ def information_table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Those of single attention heads carry a rank and stay in the metric's own files.
     """
-    return layers_table(rows[rows["rank"].isna()])
+    own = rows[rows["rank"].isna() & rows["layer"].notna()].reset_index(drop=True)
+    return layers_table(own).assign(token=own["text"])[list(INFORMATION.columns)]

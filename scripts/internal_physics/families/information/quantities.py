@@ -1,5 +1,6 @@
 """Quantities of the logit lens for each layer and prompt: names, ranges, and words for axes."""
 
+from internal_physics.families.information.watched import WATCHED
 from internal_physics.tables.table import Quantity
 
 ALONG_DEPTH = (
@@ -22,5 +23,5 @@ QUANTITIES = (
     Quantity("mean_entropy_nats", low=0, unit="nats"),
     Quantity("mean_surprisal_nats", low=0, unit="nats"),
     Quantity("settled_layer", low=0, unit="residual"),
-    Quantity("probability of ", low=0, high=1, is_prefix=True),
+    Quantity(WATCHED, low=0, high=1),
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from internal_physics.families.information.attention import attention_metric_rows
-from internal_physics.families.information.watched import watched_quantity
+from internal_physics.families.information.watched import WATCHED
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
@@ -83,13 +83,13 @@ def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRo
 
     At the read position (last token, or [MASK]) but for the means over positions. A causal model's last token has no
     next one, so there surprisal_nats is the mean over the positions that have one, as mean_surprisal_nats always is.
-    Each watched token, given as text, is a quantity of its own: its probability.
+    Each watched token, given as text, has its probability, and the row its text.
     """
     found = [
         row for quantity, values in _by_layer(lens, trace.info.read_position).items() for row in _rows(quantity, values)
     ]
     for token, probabilities in zip(watched, lens.watched_probabilities.T, strict=True):
-        found += _rows(watched_quantity(token), probabilities)
+        found += [row._replace(text=token) for row in _rows(WATCHED, probabilities)]
     settled = settled_layer(lens.read["final_token_rank"])
     found += [MetricRow("settled_layer", settled, trace.n_layers, status=_status(settled))]
     return [*found, *attention_metric_rows(trace)]

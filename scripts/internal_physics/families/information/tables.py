@@ -2,7 +2,7 @@
 
 from internal_physics.families.information.followed_names import FOLLOWED
 from internal_physics.families.information.quantities import QUANTITIES
-from internal_physics.tables.columns import N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, WATCHED_TOKEN, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -24,8 +24,10 @@ INFORMATION = Table(
             "final_token_rank and final_token_probability (of the model's best token), answer_rank, answer_probability "
             "and answer_margin_nats (of the prompt's answer, else of the model's best token; margin: ln p minus that "
             "of the best other token). mean_entropy_nats and mean_surprisal_nats: mean over positions. settled_layer "
-            "(one per prompt, at l = L): the residual from which the model's best token stays on top",
+            "(one per prompt, at l = L): the residual from which the model's best token stays on top. probability: of "
+            "the token in column token",
         ),
+        "token": WATCHED_TOKEN,
         "value": Column(
             "float64",
             "nats; perplexity, rank: tokens; margin: logits; probability, mass: 1",
@@ -33,7 +35,7 @@ INFORMATION = Table(
         ),
         "status": STATUS,
     },
-    key=[*PROMPT_KEY, "layer", "quantity"],
+    key=[*PROMPT_KEY, "layer", "quantity", "token"],
     finite=("value",),
     quantities=QUANTITIES,
     members=("prompt",),

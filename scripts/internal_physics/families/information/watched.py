@@ -1,8 +1,3 @@
-"""Names of the quantities that follow a chosen token along depth: its probability at every layer."""
+"""The quantity that follows a chosen token along depth; the token itself is in the column `token`."""
 
-WATCHED = "probability of "
-
-
-def watched_quantity(token: str) -> str:
-    """Name of the quantity that follows a watched token: `probability of ' happy'`."""
-    return f"{WATCHED}{token!r}"
+WATCHED = "probability"

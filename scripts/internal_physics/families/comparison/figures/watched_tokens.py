@@ -20,7 +20,7 @@ from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.read import TableBySet
 
 MAX_COLUMNS = 3
-COLUMNS = ("model", "condition", "prompt_set", "quantity", "layer", "measure", "baseline", "steered")
+COLUMNS = ("model", "condition", "prompt_set", "quantity", "token", "layer", "measure", "baseline", "steered")
 _ROW_INCHES, _LEGEND_INCHES, _SPREAD = 0.42, 0.35, 0.5
 _ROOM = 3.0  # at the ends of the axis, as a factor
 NOTE = (
@@ -96,11 +96,10 @@ def _legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
 
 
 def final_rows(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Differences of watched tokens at each model's last layer, with the token's text as column `token`."""
-    found = comparisons[comparisons["quantity"].str.startswith(WATCHED) & (comparisons["measure"] == "difference")]
+    """Differences of watched tokens at each model's last layer."""
+    found = comparisons[(comparisons["quantity"] == WATCHED) & (comparisons["measure"] == "difference")]
     last = found.groupby("model")["layer"].transform("max")
-    found = found[found["layer"] == last]
-    return found.assign(token=found["quantity"].str.removeprefix(WATCHED))
+    return found[found["layer"] == last]
 
 
 _RING: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": "#444444"}
@@ -128,5 +127,5 @@ def _dress(axes: Sequence[Axes], rows: pd.DataFrame, tokens: Sequence[str]) -> N
         ax.set_xlabel("probability (log)")
     axes[0].set_xscale("log")
     axes[0].set_xlim(values.min() / _ROOM, min(1.0, values.max() * _ROOM))
-    axes[0].set_yticks(range(len(tokens)), [style.literal(token) for token in tokens])
+    axes[0].set_yticks(range(len(tokens)), [style.literal(f'"{token}"') for token in tokens])
     axes[0].set_ylim(len(tokens) - 0.5, -0.5)
