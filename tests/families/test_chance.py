@@ -9,14 +9,16 @@ from internal_physics.families.registry import findings_modules
 from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.families.residual_gain.verdicts import signed_verdict
 from internal_physics.families.thermodynamics.flags import FLAGS
-from internal_physics.families.thermodynamics.tables import TOP
+from internal_physics.families.thermodynamics.tables import ALL_KINDS, TOP
 from internal_physics.statistics.correlation import parametric_p
 from internal_physics.statistics.matched import sign_flip_p
 from scipy import stats
 
 N_RUNS = 200
-N_PROMPTS, N_WEIGHTS, N_SHUFFLES = 16, 40, 500
-MODELS = pd.DataFrame({"model": ["a", "b", "c"], "quantization": ["none", "int8", "nf4"], "bits": [32, 8, 4]})
+N_PROMPTS, N_WEIGHTS, N_SHUFFLES = 16, 40, 4999
+MODELS = pd.DataFrame({"model": ["a", "b", "c"], "quantization": ["none", "int8", "nf4"], "bits": [32, 8, 4]}).assign(
+    n_parameters=9
+)
 CONDITIONS = pd.DataFrame({
     "condition": ["baseline", "glad", "gloomy"], "adds": ["nothing", "joy", "joy"],
     "layers": ["nowhere", "layer 3", "layer 3"], "scale": [np.nan, 1.0, -1.0],
@@ -94,7 +96,7 @@ def phase_counts(rng, shift):
     """Two-sided p-values of an order that is one of N_SHUFFLES + 1 alike ones."""
     rows = []
     for flag in FLAGS:
-        for kind in ("query", "key", "value", "output", "gate", "up", "down"):
+        for kind in ("query", "key", "value", "output", "gate", "up", "down", ALL_KINDS):
             above = 1 if shift else rng.integers(1, N_SHUFFLES + 2)
             p = min(1.0, 2 * min(above, N_SHUFFLES + 2 - above) / (N_SHUFFLES + 1))
             rows.append({"kind": kind, "phase": flag, "p_value": p, "observed": 5.0, "expected": 4.0, "n_layers": 28})

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
-from internal_physics.families.finding import Finding
+from internal_physics.families.finding import Finding, p_at_most
 from internal_physics.families.findings import as_json, claims_that_hold, gather
 from internal_physics.families.registry import FAMILIES, TABLES, WITH_FINDINGS, findings_modules
 
@@ -26,6 +26,16 @@ def room(monkeypatch):
     module.findings = lambda tables, held: [finding(f"{name}: {len(table)} rows") for name, table in tables.items()]
     monkeypatch.setitem(sys.modules, "a_room", module)
     return module
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0432, "0.044"), (0.0196, "0.02"), (0.02, "0.02"), (0.0072, "0.0072"), (0.00721, "0.0073"),
+     (1.83e-22, "1.9e-22"), (0.995, "1"), (1.0, "1"), (0.0, "0")],
+)  # fmt: skip
+def test_no_adjusted_p_is_larger_than_its_sentence_says(p, text):
+    assert p_at_most(p) == f"adjusted p at most {text}"
+    assert float(text) >= p
 
 
 def test_a_family_gets_the_tables_that_it_reads_and_no_others(room):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 PValues = dict[Hashable, float]  # name of a claim -> p-value before adjustment
 Held = Mapping[Hashable, float]  # name of a claim that chance does not explain -> adjusted p-value
+_ROUNDING = 1e-12  # relative: 0.02 is written as 0.02, whatever its last bit
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,9 @@ class Finding:
 def number(value: float, spec: str) -> str:
     """A number as a sentence has it: by a format of Python, with a minus sign and not a hyphen."""
     return format(value, spec).replace("-", "\N{MINUS SIGN}")
+
+
+def p_at_most(p: float) -> str:
+    """Such as "adjusted p at most 0.044" for 0.0432: rounded up to two significant digits, so that it is true."""
+    step = 10.0 ** (math.floor(math.log10(p)) - 1) if p > 0 else 1.0
+    return f"adjusted p at most {math.ceil(p / step * (1 - _ROUNDING)) * step:.2g}"

@@ -7,7 +7,7 @@ from internal_physics.families.agreement.findings import findings, least_agreeme
 KEY = {"condition": "baseline", "prompt_set": "s", "reference": "fp32", "reference_condition": "baseline"}
 
 MODELS = pd.DataFrame(
-    {"model": ["fp32", "bf16", "nf4"], "quantization": ["none", "none", "nf4"], "bits": [32, 16, 4]}
+    {"model": ["fp32", "bf16", "nf4"], "quantization": ["none", "none", "nf4"], "bits": [32, 16, 4], "n_parameters": 9}
 )  # fmt: skip
 
 
@@ -60,6 +60,17 @@ def test_there_is_no_finding_if_models_agree_or_cannot_be_compared(means):
     assert least_agreement(means, MODELS, "no such set") is None
     apart = means.assign(status="not comparable: 5 blocks, the reference has 2")
     assert findings({"agreement_means": apart, "models": MODELS}, {}) == []
+
+
+def test_nothing_is_said_of_models_with_another_number_of_parameters(means):
+    other = MODELS.assign(n_parameters=[9, 9, 8])
+    (found,) = findings({"agreement_means": means[means["prompt_set"] == "s"], "models": other}, {})
+    assert found.sentence.startswith("Inside bf16,")
+
+
+def test_a_negative_cosine_has_a_minus_sign(means):
+    opposite = means[means["prompt_set"] == "s"].assign(mean=-0.5, ci_low=-0.6, ci_high=-0.4)
+    assert "cosine −0.50 (−0.60 to −0.40;" in least_agreement(opposite, MODELS, "s").sentence
 
 
 def test_conditions_are_not_models(means):

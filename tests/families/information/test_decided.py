@@ -22,6 +22,7 @@ from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from internal_physics.tables.keys import PROMPT_KEY
 from lens_oracle import of_token, oracle_logits
+from scipy import stats
 from tiny_models import build_model, build_tokenizer, task_of
 
 SETTINGS = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
@@ -160,7 +161,11 @@ def test_means_are_over_the_prompts_that_have_the_number():
     assert whole.loc["settled_layer", ["mean", "n_prompts", "n_without"]].tolist() == [3.0, 4, 4]
     assert whole.loc["final_probability", "mean"] == pytest.approx(0.45, abs=1e-12)
     assert whole.loc["correct", "ci_low"] < 0.5 < whole.loc["correct", "ci_high"]
-    assert means.loc[("x", "correct"), "mean"] == 1.0
+    x = means.loc[("x", "correct")]
+    assert x["mean"] == x["ci_high"] == 1.0
+    # Wilson's interval of n of n is n / (n + z²) to 1; a bootstrap interval would have no width.
+    n, z = x["n_prompts"], stats.norm.ppf(0.5 + SETTINGS["confidence_level"] / 2)
+    assert x["ci_low"] == pytest.approx(n / (n + z**2), rel=1e-9)
     assert means.loc[("not given", "settled_layer"), "status"] == "no prompts: no mean"
 
 

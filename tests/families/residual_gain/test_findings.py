@@ -67,6 +67,11 @@ def test_nested_grammar_is_told_where_it_is_not_as_easy_as_a_fact():
     assert found(NESTED[0]) == []
 
 
+def test_nested_sentences_that_expand_less_than_facts_are_not_called_harder():
+    """The verdict is inverse too where facts expand the stream."""
+    assert found(row("last_position", 0.8, "inverse", 0.0002, "nested_grammar")) == []
+
+
 def test_only_the_first_model_in_the_baseline_over_all_sets_makes_claims():
     others = [{"model": "n"}, {"condition": "push"}, {"prompt_set": "s"}, {"p": math.nan, "variant": "whole"}]
     rows = [ENTROPY[1] | {"statistic": "spearman_rho"}, ENTROPY[1], *(ENTROPY[1] | other for other in others)]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.thermodynamics.findings import LEADER, findings, p_values
-from internal_physics.families.thermodynamics.tables import TOP
+from internal_physics.families.thermodynamics.tables import ALL_KINDS, TOP
 
 HELD = {LEADER: 1e-6, "negative_specific_heat": 0.02}
 PLACE = {"model": "m", "condition": "baseline"}
@@ -21,12 +21,14 @@ def means(prompt_set="facts", down=0.3, up=0.1, n_prompts=20, n_weights=100):
     ])  # fmt: skip
 
 
-def counts(p=(0.002, 0.5), observed=(8.0, 10.0), prompt_set="facts", n_prompts=20):
+def counts(p=(0.002, 0.5, 0.01), observed=(8.0, 10.0, 18.0), prompt_set="facts", n_prompts=20):
     rows = [
-        {"kind": kind, "observed": seen, "expected": 4.0, "p_value": p_value}
-        for kind, seen, p_value in zip(("value", "query"), observed, p, strict=True)
+        {"kind": kind, "observed": seen, "expected": expected, "p_value": p_value, "n_layers": n_layers}
+        for (kind, expected, n_layers), seen, p_value in zip(
+            (("value", 1.0, 28), ("query", 7.0, 28), (ALL_KINDS, 8.0, 56)), observed, p, strict=True
+        )
     ]
-    shared = {"prompt_set": prompt_set, "phase": "negative_specific_heat", "n_layers": 28, "n_prompts": n_prompts}
+    shared = {"prompt_set": prompt_set, "phase": "negative_specific_heat", "n_prompts": n_prompts}
     return pd.DataFrame(rows).assign(**PLACE, **shared)
 
 
@@ -71,16 +73,28 @@ def test_the_sentence_on_flags_has_counts_and_what_shuffled_layers_give():
     found = findings(tables(), HELD)[1]
     assert found.sentence == (
         "In m, 18 of 56 weights are flagged as negative specific heat (less energy where the temperature rises), a "
-        "mean over 20 prompts of facts; with the layers in random order it would be 8. It stands out most in value: "
-        "8.0 against 4.0 of 28 (adjusted p 0.02)."
+        "mean over 20 prompts of facts; with the layers in random order it would be 8 (adjusted p at most 0.02), "
+        "most of all in value: 8.0 of 28, in random order 1.0."
     )
     assert (found.value, found.n, found.figure, found.table) == (18.0, 20, "phase_map-facts", "phase_counts")
 
 
-def test_p_values_of_kinds_are_combined_as_fisher_does():
-    # χ² of 4 degrees of freedom beyond −2 ln(0.002 · 0.5) = 13.8: p (1 − ln p) with p = 0.001.
-    expected = 0.001 * (1 - np.log(0.001))
-    assert p_values(tables())["negative_specific_heat"] == pytest.approx(expected, rel=1e-9)
+def test_the_p_value_of_a_flag_is_that_of_all_kinds_together_because_kinds_hang_together():
+    assert p_values(tables())["negative_specific_heat"] == 0.01
+
+
+def test_a_single_kind_stands_for_itself():
+    alone = tables(phase_counts=counts().head(1).assign(kind="all"))
+    assert p_values(alone)["negative_specific_heat"] == 0.002
+    assert findings(alone, HELD)[1].sentence.endswith("it would be 1 (adjusted p at most 0.02).")
+
+
+def test_the_kind_that_is_named_differs_in_the_direction_of_all_kinds():
+    fewer = counts(observed=(2.0, 0.0, 2.0))
+    assert (
+        "most of all in query: 0.0 of 28, in random order 7.0."
+        in findings(tables(phase_counts=fewer), HELD)[1].sentence
+    )
 
 
 def test_nothing_is_said_that_does_not_hold_or_is_not_there():

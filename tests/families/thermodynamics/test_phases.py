@@ -8,6 +8,7 @@ from internal_physics.families.thermodynamics.depth import STATE, derive, sequen
 from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag
 from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states, phases, shuffle_flags
 from internal_physics.families.thermodynamics.state_means import state_means
+from internal_physics.families.thermodynamics.tables import ALL_KINDS
 from internal_physics.statistics.many_means import mean_intervals
 
 N_LAYERS = 16
@@ -63,11 +64,24 @@ def test_shares_are_means_over_prompts_of_the_flags():
     assert "wte.weight" not in set(found.layers.parameter)
 
 
+def test_kinds_that_do_the_same_are_no_more_evidence_than_one_of_them():
+    """Layers of all kinds change places together. Fisher's combination of their p-values would count them twice."""
+    states = make_states(6, seed=3)
+    up = states[states.kind == "up"]
+    twin = up.assign(parameter=up.parameter.str.replace("up_proj", "twin"), kind="twin")
+    counts = phases(pd.concat([up, twin], ignore_index=True), PhaseOptions(n_permutations=199), seed=0).counts
+    by_kind = counts.pivot(index="phase", columns="kind", values="p_value")
+    np.testing.assert_array_equal(by_kind[ALL_KINDS], by_kind["up"])
+    sums = counts.pivot(index="phase", columns="kind", values="observed")
+    np.testing.assert_allclose(sums[ALL_KINDS], 2 * sums["up"])
+    assert sums["up"].max() > 0
+
+
 def test_counts_of_random_layers_are_those_of_shuffled_ones():
     counts = phases(make_states(12), PhaseOptions(n_permutations=199), seed=0).counts
     negative = counts[counts.phase == "negative_specific_heat"]
-    assert set(negative.kind) == {"up", "down"}
-    assert (negative.n_layers == N_LAYERS - 2).all()
+    assert list(negative.kind) == ["up", "down", ALL_KINDS]
+    assert list(negative.n_layers) == [N_LAYERS - 2, N_LAYERS - 2, 2 * (N_LAYERS - 2)]
     assert (np.abs(negative.observed - negative.expected) < 2).all()
     assert (negative.p_value > 0.01).all()
     assert counts.p_value.between(2 / 200, 1).all()

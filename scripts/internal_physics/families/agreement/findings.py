@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from internal_physics.families.agreement.tables import AGREEMENT_MEANS
-from internal_physics.families.finding import Finding, Held, PValues
+from internal_physics.families.finding import Finding, Held, PValues, number
 from internal_physics.families.run.precision import with_precision
 from internal_physics.families.run.tables import MODELS
 from internal_physics.ground.names import BASELINE
@@ -27,12 +27,16 @@ def p_values(tables: Mapping[str, pd.DataFrame]) -> PValues:
 def findings(tables: Mapping[str, pd.DataFrame], held: Held) -> list[Finding]:
     """At most one: the least agreement between models, on the prompt set with the most prompts (the first of those).
 
+    Of models with another number of parameters than their reference nothing is said: they are no precision, checkpoint
+    or fine-tune of it, so that their directions have nothing in common.
+
     Args:
         tables: with `agreement_means` and `models`.
         held: nothing; see `p_values`.
     """
     del held
     means = tables[AGREEMENT_MEANS.name]
+    means = means[_is_akin(means, tables[MODELS.name])]
     if (gradients := _between_models(means)).empty:
         return []
     prompt_set = str(gradients.loc[gradients["n_prompts"].idxmax(), "prompt_set"])
@@ -65,12 +69,18 @@ def least_agreement(agreement_means: pd.DataFrame, models: pd.DataFrame, prompt_
     name = with_precision(models)
     sentence = (
         f"Inside {name(least['model'])}, the gradients agree least with those of {name(least['reference'])} at "
-        f"residual {least['layer']} of {gradients['layer'].max()}: cosine {value:.2f} ({low:.2f} to {high:.2f}; 1 is "
-        f"the same direction), {plural(int(n), 'prompt')} of {prompt_set}{_others(gradients, least)}"
-        f"{_predictions(here, least)}."
+        f"residual {least['layer']} of {gradients['layer'].max()}: cosine {number(value, '.2f')} "
+        f"({number(low, '.2f')} to {number(high, '.2f')}; 1 is the same direction), {plural(int(n), 'prompt')} of "
+        f"{prompt_set}{_others(gradients, least)}{_predictions(here, least)}."
     )
     numbers = float(value), float(low), float(high), int(n)
     return Finding(sentence, *numbers, f"{FIGURE}-{prompt_set}", AGREEMENT_MEANS.name)
+
+
+def _is_akin(means: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
+    """Whether model and reference have the same number of parameters."""
+    n_parameters = models.set_index("model")["n_parameters"]
+    return means["model"].map(n_parameters) == means["reference"].map(n_parameters)
 
 
 def _between_models(means: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +93,7 @@ def _others(gradients: pd.DataFrame, least: pd.Series) -> str:
     """'; there bf16 0.997': the other models against the same reference at the same depth."""
     same = (gradients["reference"] == least["reference"]) & (gradients["layer"] == least["layer"])
     rows = gradients[same & (gradients["model"] != least["model"])]
-    told = [f"{row.model} {row.mean:.3f}" for row in rows.itertuples()]
+    told = [f"{row.model} {number(row.mean, '.3f')}" for row in rows.itertuples()]
     return f" (there {', '.join(told)})" if told else ""
 
 

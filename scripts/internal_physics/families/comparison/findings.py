@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.families.comparison.tables import COMPARISONS
-from internal_physics.families.finding import Finding, Held, PValues, number
+from internal_physics.families.finding import Finding, Held, PValues, number, p_at_most
 from internal_physics.families.information.watched import WATCHED
 from internal_physics.families.run.tables import CONDITIONS
 from internal_physics.ground.words import plural
@@ -93,7 +93,7 @@ def moved_finding(moved: pd.DataFrame, condition: pd.Series, against: list[str],
     sentence = (
         f"On {plural(int(first['n_prompts']), 'prompt')} of {first['prompt_set']}, steering {first['model']} with "
         f"“{first['condition']}” (scale {number(condition['scale'], 'g')}, {condition['layers']}) "
-        f"{says(rising, falling)}{surprise}; adjusted p at most {p_adjusted:.1g}."
+        f"{says(rising, falling)}{surprise}; {p_at_most(p_adjusted)}."
     )
     figure = "difference_distributions" if is_loss else "watched_tokens"
     numbers = (float(first["value"]), float(first["ci_low"]), float(first["ci_high"]), int(first["n_prompts"]))

@@ -14,10 +14,12 @@ from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
+from internal_physics.statistics.shares import share_interval
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY, SET_KEY
 from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import read_rows
 
+SHARE = "correct"  # yes or no for each prompt: a bootstrap interval of equal answers would have no width
 OF_BOTH = ("settled_layer", "settled_depth", "final_probability", "final_margin_nats", "best_settled_layer")
 
 
@@ -60,7 +62,7 @@ def decided_table(followed: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame
 
 
 def decided_means(decided: pd.DataFrame, *, seed: int, n_resamples: int, confidence_level: float) -> pd.DataFrame:
-    """Table `decided_means`: means over prompts with BCa bootstrap intervals.
+    """Table `decided_means`: means over prompts with BCa bootstrap intervals; a share has Wilson's interval.
 
     For every prompt set as a whole (`kind` is "all kinds") and, where it has several kinds, for each of them; prompts
     whose answer is followed apart from those whose own token is. Rows of `decided` that are not ok are left out.
@@ -74,7 +76,7 @@ def decided_means(decided: pd.DataFrame, *, seed: int, n_resamples: int, confide
             place = dict(zip([*SET_KEY, "followed"], keys, strict=True)) | {"kind": kind}
             for quantity, values in _numbers(of_kind).items():
                 own_seed = seed_of(seed, "decided", *place.values(), quantity)
-                found.append(place | {"quantity": quantity} | _mean(values, own_seed, settings))
+                found.append(place | {"quantity": quantity} | _mean(quantity, values, own_seed, settings))
     columns = [*SET_KEY, "kind", "followed", "quantity", *_MEAN]
     return pd.DataFrame(found, columns=columns)
 
@@ -86,12 +88,15 @@ def _numbers(decided: pd.DataFrame) -> dict[str, np.ndarray]:
     """Quantity → [prompt], NaN where a prompt has none."""
     numbers = {name: decided[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan) for name in OF_BOTH}
     if (decided["followed"] == ANSWER).all():
-        return {"correct": decided["is_correct"].to_numpy(dtype=float, na_value=np.nan)} | numbers
+        return {SHARE: decided["is_correct"].to_numpy(dtype=float, na_value=np.nan)} | numbers
     return numbers
 
 
-def _mean(values: np.ndarray, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+def _mean(quantity: str, values: np.ndarray, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     finite = values[np.isfinite(values)]
     found = mean_interval(finite, seed=seed, **settings)
-    numbers = (found.value, found.low, found.high, found.n, len(values) - len(finite), found.status)
+    ends = found.low, found.high
+    if quantity == SHARE and found.n > 1:
+        ends = share_interval(int(finite.sum()), found.n, settings["confidence_level"])
+    numbers = (found.value, *ends, found.n, len(values) - len(finite), found.status)
     return dict(zip(_MEAN, numbers, strict=True))

@@ -115,7 +115,7 @@ DECIDED_MEANS = Table(
             ),
         ),
         "mean": Column("float64", "see quantity", "mean over the prompts that have the quantity"),
-        "ci_low": Column("float64", "as mean", "lower end of the BCa bootstrap interval over prompts"),
+        "ci_low": Column("float64", "as mean", "lower end of the BCa bootstrap interval; for correct, of Wilson's"),
         "ci_high": Column("float64", "as mean", "upper end of the interval"),
         "n_prompts": N_PROMPTS,
         "n_without": Column("int64", "prompts", "those of the group without the quantity: never on top", low=0),

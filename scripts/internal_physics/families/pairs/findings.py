@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from internal_physics.families.finding import Finding, Held, PValues, number
+from internal_physics.families.finding import Finding, Held, PValues, number, p_at_most
 from internal_physics.families.pairs.tables import ALL_SETS, LOSS, MODEL_PAIRS
 from internal_physics.families.run.precision import with_precision
 from internal_physics.families.run.tables import MODELS
@@ -78,7 +78,7 @@ def pair_finding(apart: pd.DataFrame, model: str, reference: str, p_adjusted: fl
     value, low, high = ratio if math.isfinite(first.ratio) else (first.difference, first.ci_low, first.ci_high)
     return Finding(
         f"On the same {plural(first.n_prompts, 'prompt')}{where}, {model} differs from {reference}: "
-        f"{', '.join(map(_change, ordered))}; adjusted p at most {p_adjusted:.1g}.",
+        f"{', '.join(map(_change, ordered))}; {p_at_most(p_adjusted)}.",
         value=float(value),
         ci_low=float(low),
         ci_high=float(high),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from internal_physics.families.finding import Finding, Held, PValues, number
+from internal_physics.families.finding import Finding, Held, PValues, number, p_at_most
 from internal_physics.families.residual_gain.sentences import VARIANT_NAMES
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.families.residual_gain.verdicts import ALL_SETS, ENTROPY_GAIN, INVERSE, NESTED_GRAMMAR, SUPPORTED
@@ -60,19 +60,19 @@ def entropy_gain_finding(rows: pd.DataFrame, held: Held) -> Finding | None:
     )
     sentence = (
         f"{conjecture}: correlation of entropy and gain over {plural(int(first['n']), 'prompt')} "
-        f"{_variants(told, rows, 'r')}; adjusted p at most {p:.1g}."
+        f"{_variants(told, rows, 'r')}; {p_at_most(p)}."
     )
     return _finding(sentence, first, p)
 
 
 def nested_grammar_finding(rows: pd.DataFrame, held: Held) -> Finding | None:
-    """Is a nested sentence, hard for people, as easy for the model as a fact?
+    """Is a nested sentence, hard for people, as easy for the model as a fact? Told where its gain is larger.
 
     Args:
         rows: of `judged`, one for each variant of the norm.
         held: see `findings`.
     """
-    told = rows[_holds(rows, held) & (rows["verdict"] == INVERSE)]
+    told = rows[_holds(rows, held) & (rows["verdict"] == INVERSE) & (rows["value"] > 1)]
     if told.empty:
         return None
     first = told.loc[(told["value"] - 1).abs().idxmax()]
@@ -80,7 +80,7 @@ def nested_grammar_finding(rows: pd.DataFrame, held: Held) -> Finding | None:
     sizes = f"{first['n_x']} {first['x']} and {first['n_y']} {first['y']} prompts"
     sentence = (
         f"In {first['model']}, nested sentences are not as easy as facts: the last block's gain on {sizes} has the "
-        f"ratio {_variants(told, rows, '')}; adjusted p at most {p:.1g}."
+        f"ratio {_variants(told, rows, '')}; {p_at_most(p)}."
     )
     return _finding(sentence, first, p)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from internal_physics.families.finding import Finding, Held, PValues
-from internal_physics.families.thermodynamics.tables import GRADIENT_SHARE, PHASE_COUNTS, PULLS_MEANS, TOP
+from internal_physics.families.finding import Finding, Held, PValues, p_at_most
+from internal_physics.families.thermodynamics.tables import ALL_KINDS, GRADIENT_SHARE, PHASE_COUNTS, PULLS_MEANS, TOP
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.words import plural
 
@@ -43,7 +43,7 @@ def p_values(tables: Mapping[str, pd.DataFrame]) -> PValues:
     if leader := leading_weight(tables[PULLS_MEANS.name]):
         found[LEADER] = _chance_of_leading(leader)
     for flag, counts in _flags(tables[PHASE_COUNTS.name]).items():
-        found[flag] = float(stats.combine_pvalues(counts["p_value"], method="fisher").pvalue)
+        found[flag] = float(_total(counts)["p_value"])
     return found
 
 
@@ -103,24 +103,34 @@ def flag_finding(flag: str, counts: pd.DataFrame, p_adjusted: float) -> Finding:
 
     Args:
         flag: its name.
-        counts: rows of table `phase_counts` of one model, condition, prompt set and flag, one for each kind.
+        counts: rows of table `phase_counts` of one model, condition, prompt set and flag, one for each kind of map and,
+            where there are several kinds, one for all of them.
         p_adjusted: of the claim.
     """
-    observed, expected, n_weights = (counts[name].sum() for name in ("observed", "expected", "n_layers"))
-    first = counts.iloc[0]
-    most = counts.loc[counts["p_value"] == counts["p_value"].min()]
-    most = most.loc[(most["observed"] - most["expected"]).abs().idxmax()]
+    total, kinds = _total(counts), counts[counts["kind"] != ALL_KINDS]
+    n, name = int(total["n_prompts"]), flag.replace("_", " ")
     sentence = (
-        f"In {first['model']}, {observed:.0f} of {n_weights} weights are flagged as {flag.replace('_', ' ')} "
-        f"({_MEANS.get(flag, 'a flag')}), a mean over {plural(int(first['n_prompts']), 'prompt')} of "
-        f"{first['prompt_set']}; with the layers in random order it would be {expected:.0f}. It stands out most in "
-        f"{most['kind']}: {most['observed']:.1f} against {most['expected']:.1f} of {most['n_layers']} "
-        f"(adjusted p {p_adjusted:.1g})."
+        f"In {total['model']}, {total['observed']:.0f} of {total['n_layers']} weights are flagged as {name} "
+        f"({_MEANS.get(flag, 'a flag')}), a mean over {plural(n, 'prompt')} of {total['prompt_set']}; with the layers "
+        f"in random order it would be {total['expected']:.0f} ({p_at_most(p_adjusted)}){_most(kinds, total)}."
     )
-    figure = f"phase_map-{first['prompt_set']}"
-    return Finding(
-        sentence, float(observed), np.nan, np.nan, int(first["n_prompts"]), figure, PHASE_COUNTS.name, p_adjusted
-    )
+    numbers = (float(total["observed"]), np.nan, np.nan, n)
+    return Finding(sentence, *numbers, f"phase_map-{total['prompt_set']}", PHASE_COUNTS.name, p_adjusted)
+
+
+def _most(kinds: pd.DataFrame, total: pd.Series) -> str:
+    """', most of all in value: 8.7 of 28, in random order 2.3'; nothing for a single kind."""
+    if len(kinds) < 2:
+        return ""
+    sign = np.sign(total["observed"] - total["expected"])
+    row = kinds.loc[(sign * (kinds["observed"] - kinds["expected"])).idxmax()]
+    numbers = f"{row['observed']:.1f} of {row['n_layers']}, in random order {row['expected']:.1f}"
+    return f", most of all in {row['kind']}: {numbers}"
+
+
+def _total(counts: pd.DataFrame) -> pd.Series:
+    """The row of all kinds together; with a single kind, its own."""
+    return counts[counts["kind"] == ALL_KINDS].iloc[0] if len(counts) > 1 else counts.iloc[0]
 
 
 def _chance_of_leading(leader: Leader) -> float:

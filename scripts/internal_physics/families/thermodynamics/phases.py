@@ -13,6 +13,7 @@ from internal_physics.families.thermodynamics.change_points import change_shares
 from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
 from internal_physics.families.thermodynamics.flags import FLAGS, flag
 from internal_physics.families.thermodynamics.options import FlagRules, PhaseOptions
+from internal_physics.families.thermodynamics.tables import ALL_KINDS
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
@@ -28,7 +29,8 @@ class Phases(NamedTuple):
     Attributes:
         flags: one row per row of the states, in their order: prompt_set, prompt, parameter and the four flags.
         layers: share of the prompts that flag a weight, and the share that shuffled layers would give.
-        counts: by kind of map, flagged weights per prompt against shuffled layers, with a permutation p-value.
+        counts: by kind of map and for all kinds, flagged weights per prompt against shuffled layers, with a permutation
+            p-value.
     """
 
     flags: pd.DataFrame
@@ -64,8 +66,7 @@ def phases(states: pd.DataFrame, options: PhaseOptions, *, seed: int) -> Phases:
     """
     layers, counts = [], []
     for keys, group in states.groupby(SET_KEY, sort=False):
-        rng = np.random.default_rng(seed_of(seed, "phases", *keys))
-        found = _phases_of_set(group, options, rng)
+        found = _phases_of_set(group, options, seed_of(seed, "phases", *keys))
         labels = dict(zip(SET_KEY, keys, strict=True))
         layers.append(found[0].assign(**labels))
         counts.append(found[1].assign(**labels))
@@ -94,25 +95,32 @@ def flag_states(states: pd.DataFrame, options: PhaseOptions) -> pd.DataFrame:
     return keys.assign(**flags)
 
 
-def _phases_of_set(
-    states: pd.DataFrame, options: PhaseOptions, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _phases_of_set(states: pd.DataFrame, options: PhaseOptions, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the tables of one prompt set.
+
+    Sequences of the same length share their shuffles: as if whole layers changed places. So the sum over kinds has a
+    p-value that is right however kinds hang together.
+    """
     layers: list[dict[str, Any]] = []
     counts: dict[tuple[str, str], list[tuple[float, int, np.ndarray]]] = {}
     n_prompts = states["prompt"].nunique()
     for series in _series(states, options.order):
         observed = flag(derive(series.state), options)
-        shuffled = shuffle_flags(series.state, options, options.n_permutations, rng)
+        shuffled = shuffle_flags(series.state, options, options.n_permutations, np.random.default_rng(seed))
         for name in FLAGS:
             share = observed[name].mean(axis=0)
             layers += _layer_rows(series, name, share, shuffled[name].share)
             found = (float(observed[name].sum(axis=1).mean()), len(share) - 2, shuffled[name].counts)
             counts.setdefault((series.kind, name), []).append(found)
+    rng = np.random.default_rng(seed)
     for series in _series(states, "depth"):
         share, expected = change_shares(series.state, options.change_penalty, options.n_permutations, rng)
         layers += _layer_rows(series, CHANGE_POINT, share, expected)
     places = states.drop_duplicates("parameter")[["parameter", "layer", "kind"]]
     table = pd.DataFrame(layers, columns=["parameter", "phase", "share", "expected_share", "status"])
+    if len({kind for kind, _ in counts}) > 1:
+        for name in FLAGS:
+            counts[ALL_KINDS, name] = [part for (_, own), parts in counts.items() if own == name for part in parts]
     counted = [_count_row(kind, name, parts) for (kind, name), parts in counts.items()]
     columns = ["kind", "phase", "n_layers", "observed", "expected", "p_value", "status"]
     return (

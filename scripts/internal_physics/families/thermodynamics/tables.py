@@ -131,11 +131,13 @@ PHASES = Table(
     finite=("share", "expected_share"),
 )
 
+ALL_KINDS = "all kinds"
+
 PHASE_COUNTS = Table(
     "phase_counts",
     columns=OF_SET
     | {
-        "kind": _KIND,
+        "kind": Column(TEXT, "", "kind of map; 'all kinds': their sum, whose layers are shuffled together"),
         "phase": Column(TEXT, "", "one of the four flags"),
         "n_layers": Column("int64", "weights", "weights that have a derivative", low=0),
         "observed": _number("weights", "flagged weights, mean over prompts", low=0),
