@@ -1,4 +1,4 @@
-"""Every command, config and Python block of README and docs works, here with tiny models."""
+"""Every command and Python block of README and docs works, here with tiny models; configs: test_documented_configs."""
 
 import shlex
 import shutil
@@ -9,8 +9,6 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from internal_physics.config.load import load_config
 from internal_physics.docs.marks import handwritten
 from internal_physics.docs.pages import pages
 from snippets import DRY_RUN, NOT_RUN, ROOT, RUN, SNIPPETS, in_language, read_snippets
@@ -18,11 +16,6 @@ from workflow_runs import copy_working_tree, environment
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 RECORDS = ("smollm2-nf4/baseline/ipb_probes/probe_1", "smollm2-fp32/baseline/factual/factual_01")
-BASE = {
-    "models": {"smollm2": {"source": "path:elsewhere"}},
-    "prompt_sets": {"plain": {"prompts": [{"name": n, "text": f"Text {n}"} for n in "abc"]}},
-}
-CSV = "name,text,kind\n" + "".join(f'{n},"Once, upon {n}",story\n' for n in "abc")
 
 
 def by_id(snippets):
@@ -147,19 +140,6 @@ class TestCommands:
         skipped = [s for s in in_language("sh") if s.how == NOT_RUN and "SLURM" not in s.text]
         (cancel,) = {c.split("   #")[0].strip() for s in skipped for c in s.commands() if "scancel" in c}
         assert cancel in tested
-
-
-class TestConfigs:
-    @by_id(in_language("yaml"))
-    def test_a_config_is_accepted(self, snippet, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "my_prompts.csv").write_text(CSV, encoding="utf-8")
-        (tmp_path / "directions.safetensors").touch()
-        (tmp_path / "resources").symlink_to(ROOT / "resources")
-        given = yaml.safe_load(snippet.text)
-        merged = {**BASE, **given} | {key: {**BASE[key], **given.get(key, {})} for key in ("models", "prompt_sets")}
-        checked = load_config(merged)
-        assert set(given) <= set(checked.raw)
 
 
 class TestPython:
