@@ -51,7 +51,14 @@ def bart() -> nn.Module:
     return T.BartForConditionalGeneration(config)
 
 
+def squeezebert() -> nn.Module:
+    """Features before tokens, convolutions in place of linear maps, blocks that return a dict and run past hooks."""
+    groups = dict.fromkeys(("q_groups", "k_groups", "v_groups", "intermediate_groups", "output_groups"), 2)
+    return T.SqueezeBertForMaskedLM(T.SqueezeBertConfig(**SIZES, **groups, embedding_size=32))
+
+
 BUILT = {
+    "squeezebert": (squeezebert, "masked", 3, 32),
     "bart": (bart, "masked", 3, 32),
     "longformer": (longformer, "masked", 3, 32),
     "hyper_connected": (hyper_connected, "causal", 2, 128),

@@ -16,10 +16,11 @@ from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError, ConfigError
 from internal_physics.models.anatomy import Anatomy, accepts, input_embedding
-from internal_physics.models.stream import hidden_input, stream_of
+from internal_physics.models.stream import Output, hidden_input, run_through_hooks, stream_of
 
 _UNFIT = (TypeError, AttributeError, RuntimeError, ValueError, IndexError)  # what a model raises for another's output
-_MEMBERS = (0, 2, 3, 4)  # of the tuple that a block returns; 0 for a tensor
+NAMED = -1
+_MEMBERS = (0, 2, 3, 4, NAMED)  # of the tuple that a block returns; 0 for a tensor, NAMED for a dict
 _PASSES = ((2, 5), (3, 7))  # prompts and tokens
 
 
@@ -29,6 +30,11 @@ class _StandIn(nn.Module):
     def __init__(self, stands_for: nn.Module, output: Callable[..., object]) -> None:
         super().__init__()
         self.__dict__["_output"], self.__dict__["_stands_for"] = output, stands_for
+        self.runs_hooks = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.runs_hooks = True
+        return super().__call__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -99,6 +105,13 @@ def _apart(module: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, n_
         return readout(module, anatomy, residual.requires_grad_(), n_members=n_members).detach()
 
 
+def members_of(output: Output) -> int:
+    """How many members a block's output has, as `readout` takes it."""
+    if isinstance(output, dict):
+        return NAMED
+    return 0 if isinstance(output, torch.Tensor) else len(output)
+
+
 def _members_of_output(module: PreTrainedModel, anatomy: Anatomy) -> int:
     """Try the kinds of block output on two zero residuals; a wrong one fails, or gives logits of another shape."""
     head = module.get_output_embeddings().weight
@@ -125,12 +138,14 @@ def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *,
         model: the model; left as it was.
         anatomy: where its blocks are.
         residual: [b, t, d].
-        n_members: of the tuple that the model's blocks return; 0 if they return a tensor.
+        n_members: of the tuple that the model's blocks return; 0 if they return a tensor, NAMED for a dict.
     """
 
     def give(*args: torch.Tensor, **kwargs: torch.Tensor) -> object:
         """The residual, whatever the block is given: so the model runs as many as its config says."""
         hidden = anatomy.stream.change(hidden_input(args, kwargs), residual.shape[1], lambda _: residual)
+        if n_members == NAMED:
+            return _Everything(hidden)
         return (hidden, *[None] * (n_members - 1)) if n_members else hidden
 
     with _replacing(model, anatomy, give):
@@ -140,7 +155,7 @@ def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *,
 def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
     """The anatomy with its residual stream as it enters the first block; as it was, where that cannot be seen.
 
-    Two passes are run up to there.
+    Two passes are run up to there. Blocks that the model runs past their hooks are made to run them.
     """
     shapes: list[tuple[int, ...]] = []
 
@@ -148,7 +163,7 @@ def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
         shapes.append(tuple(hidden_input(args, kwargs).shape))
         raise _SeenError
 
-    with _replacing(model, anatomy, look):
+    with _replacing(model, anatomy, look) as stand_ins:
         for n_prompts, n_tokens in _PASSES:
             try:
                 _run(model, n_prompts, n_tokens)
@@ -156,8 +171,22 @@ def with_stream(model: PreTrainedModel, anatomy: Anatomy) -> Anatomy:
                 continue
             except (*_UNFIT, KeyError):
                 return anatomy
+    if not any(stand_in.runs_hooks for stand_in in stand_ins):
+        for block in anatomy.blocks(model):
+            run_through_hooks(block)
     stream = stream_of(shapes, _PASSES, anatomy.width)
     return anatomy if stream is None else replace(anatomy, stream=stream, width=stream.width or anatomy.width)
+
+
+class _Everything(dict):
+    """A dict that has the same value under every name."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        super().__init__()
+        self._value = value
+
+    def __missing__(self, _name: object) -> torch.Tensor:
+        return self._value
 
 
 class _SeenError(Exception):
@@ -173,12 +202,13 @@ def _run(model: PreTrainedModel, n_prompts: int, n_tokens: int) -> Any:
 
 
 @contextmanager
-def _replacing(model: PreTrainedModel, anatomy: Anatomy, output: Callable[..., object]) -> Iterator[None]:
+def _replacing(model: PreTrainedModel, anatomy: Anatomy, output: Callable[..., object]) -> Iterator[list[_StandIn]]:
     blocks = anatomy.blocks(model)
     parent_path, _, name = anatomy.blocks_path.rpartition(".")
     parent = model.get_submodule(parent_path)
-    setattr(parent, name, nn.ModuleList(_StandIn(block, output) for block in blocks))
+    stand_ins = [_StandIn(block, output) for block in blocks]
+    setattr(parent, name, nn.ModuleList(stand_ins))
     try:
-        yield
+        yield stand_ins
     finally:
         setattr(parent, name, blocks)

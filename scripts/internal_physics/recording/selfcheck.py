@@ -15,8 +15,8 @@ from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.coverage import Coverage
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.readout import readout, with_stream
-from internal_physics.models.stream import hidden_state
+from internal_physics.models.readout import members_of, readout, with_stream
+from internal_physics.models.stream import Output, hidden_state
 from internal_physics.recording.coverage import find_coverage, reaches_loss
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
@@ -135,8 +135,8 @@ class _BlockOutputs:
         for handle in self.handles:
             handle.remove()
 
-    def _keep(self, _module: nn.Module, _args: tuple, output: torch.Tensor | tuple) -> None:
-        self.n_members = 0 if isinstance(output, torch.Tensor) else len(output)
+    def _keep(self, _module: nn.Module, _args: tuple, output: Output) -> None:
+        self.n_members = members_of(output)
         self.last = self.stream.unfold(hidden_state(output))[:, :N_TOKENS]
         self.hidden.append(self.last.detach())
 
