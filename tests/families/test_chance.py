@@ -8,8 +8,8 @@ from internal_physics.families.pairs.tables import ALL_SETS
 from internal_physics.families.registry import findings_modules
 from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.families.residual_gain.verdicts import signed_verdict
-from internal_physics.families.thermodynamics.flags import FLAGS
-from internal_physics.families.thermodynamics.tables import ALL_KINDS, TOP
+from internal_physics.families.thermodynamics.flags import ALL_KINDS, FLAGS
+from internal_physics.families.thermodynamics.tables import TOP
 from internal_physics.statistics.correlation import parametric_p
 from internal_physics.statistics.matched import sign_flip_p
 from scipy import stats

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.families.thermodynamics.findings import LEADER, findings, p_values
-from internal_physics.families.thermodynamics.tables import ALL_KINDS, TOP
+from internal_physics.families.thermodynamics.flags import ALL_KINDS
+from internal_physics.families.thermodynamics.tables import TOP
 
 HELD = {LEADER: 1e-6, "negative_specific_heat": 0.02}
 PLACE = {"model": "m", "condition": "baseline"}

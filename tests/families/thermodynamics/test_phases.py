@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from internal_physics.families.thermodynamics.change_points import change_points, change_shares
 from internal_physics.families.thermodynamics.depth import STATE, derive, sequences
-from internal_physics.families.thermodynamics.flags import FLAGS, FlagRules, flag
+from internal_physics.families.thermodynamics.flags import ALL_KINDS, FLAGS, FlagRules, flag
 from internal_physics.families.thermodynamics.phases import PhaseOptions, flag_states, phases, shuffle_flags
 from internal_physics.families.thermodynamics.state_means import state_means
-from internal_physics.families.thermodynamics.tables import ALL_KINDS
 from internal_physics.statistics.many_means import mean_intervals
 
 N_LAYERS = 16

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from internal_physics.families.finding import Finding, Held, PValues, p_at_most
-from internal_physics.families.thermodynamics.tables import ALL_KINDS, GRADIENT_SHARE, PHASE_COUNTS, PULLS_MEANS, TOP
+from internal_physics.families.thermodynamics.flags import ALL_KINDS
+from internal_physics.families.thermodynamics.tables import GRADIENT_SHARE, PHASE_COUNTS, PULLS_MEANS, TOP
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.words import plural
 

@@ -11,6 +11,7 @@ import numpy as np
 from internal_physics.families.thermodynamics.options import FlagRules
 
 FLAGS = ("latent_heat_jump", "negative_specific_heat", "susceptibility_divergence", "high_compressibility")
+ALL_KINDS = "all kinds"  # of map, together
 
 
 def flag(derived: Mapping[str, np.ndarray], rules: FlagRules) -> dict[str, np.ndarray]:

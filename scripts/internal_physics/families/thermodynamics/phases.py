@@ -11,9 +11,8 @@ import pandas as pd
 
 from internal_physics.families.thermodynamics.change_points import change_shares
 from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
-from internal_physics.families.thermodynamics.flags import FLAGS, flag
+from internal_physics.families.thermodynamics.flags import ALL_KINDS, FLAGS, flag
 from internal_physics.families.thermodynamics.options import FlagRules, PhaseOptions
-from internal_physics.families.thermodynamics.tables import ALL_KINDS
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY

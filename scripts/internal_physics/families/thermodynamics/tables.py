@@ -131,8 +131,6 @@ PHASES = Table(
     finite=("share", "expected_share"),
 )
 
-ALL_KINDS = "all kinds"
-
 PHASE_COUNTS = Table(
     "phase_counts",
     columns=OF_SET
