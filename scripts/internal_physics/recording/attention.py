@@ -22,7 +22,7 @@ from torch import nn
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
-from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.arrays import ToHost, is_on_host, to_numpy
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key
 
@@ -79,6 +79,8 @@ def layer_rows(
         ArchitectureError: if it is not known which block each tensor comes from.
     """
     given = _given(attentions)
+    if not given:
+        return {}
     if not blocks and len(given) == len(attentions or ()) == anatomy.n_layers:
         blocks = range(anatomy.n_layers)
     if len(blocks) != len(given):
@@ -103,6 +105,16 @@ def _summed(rows: torch.Tensor) -> LayerRows:
     wide = rows.double()
     tolerance = max(2 * torch.finfo(rows.dtype).eps, _FLOOR)  # twice what rounding the entries can do to their sum
     return LayerRows(torch.special.entr(wide).sum(dim=-1), wide.sum(dim=-1), rows.amin(dim=-1), tolerance)
+
+
+def on_host(rows: Mapping[int, LayerRows], to_host: ToHost) -> dict[int, LayerRows]:
+    """The same rows by layer, on the host once `to_host` has waited: one copy for each layer."""
+    return {layer: own if is_on_host(own.total) else _copied(own, to_host) for layer, own in rows.items()}
+
+
+def _copied(rows: LayerRows, to_host: ToHost) -> LayerRows:
+    parts = to_host.start(torch.stack([rows.entropy_nats, rows.total, rows.lowest.double()]))
+    return LayerRows(parts[0], parts[1], parts[2], rows.tolerance)
 
 
 def attention_tensors(

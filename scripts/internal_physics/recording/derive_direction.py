@@ -22,7 +22,7 @@ from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.files import whole_file
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.options import LoadOptions
-from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.arrays import ToHost, to_numpy
 from internal_physics.recording.encoding import Encoded, text_reader
 from internal_physics.recording.record import checked_model
 from internal_physics.recording.recorder import model_inputs
@@ -103,8 +103,11 @@ def last_states(model: LoadedModel, encoded: Sequence[Encoded], batch_size: int)
         # Gradients stay enabled, as in recording: without them some CPUs repack 4-bit weights for good.
         with torch.enable_grad(), Taps(model.module, model.anatomy, [len(e.ids) for e in batch], factors=False) as flow:
             model.module(**model_inputs(model, batch, attention_entropy=False))
+        to_host = ToHost()
+        residuals = [to_host.start(flow.residual[layer]) for layer in range(model.anatomy.n_layers + 1)]
+        to_host.wait()
         for b, e in enumerate(batch):
-            rows = [to_numpy(flow.residual[layer][b, e.read_position]) for layer in range(model.anatomy.n_layers + 1)]
+            rows = [to_numpy(residual[b, e.read_position]) for residual in residuals]
             states.append(np.stack(rows).astype(np.float64))
     return np.stack(states)
 

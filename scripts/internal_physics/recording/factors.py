@@ -8,12 +8,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from internal_physics.models.anatomy import LinearMap
-from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.arrays import ToHost, is_on_host, to_numpy
 from internal_physics.recording.flow import Call, Flow
+from internal_physics.recording.packing import Packing
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key, ParameterInfo, Use
+
+
+class FactorKeeper:
+    """Copies the factors of each call to the host as soon as its gradient is known, beside the backward pass.
+
+    Args:
+        to_host: makes the copies; an input that maps share is copied once.
+    """
+
+    def __init__(self, to_host: ToHost) -> None:
+        self._to_host = to_host
+        # Inputs stay alive, so that no other tensor gets their place in memory.
+        self._inputs: dict[tuple, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def add(self, call: Call) -> None:
+        """Replace the factors of a call by their copies. An input that was changed is left for `Taps.verify`."""
+        given = call.caught_input
+        if is_on_host(given) or given._version != call.version:
+            return
+        call.output_gradient = self._to_host.start(call.weight_side_gradient())
+        identity = _identity(given)
+        if identity not in self._inputs:
+            self._inputs[identity] = given, self._to_host.start(given)
+        call.input = self._inputs[identity][1]
+        call.version = call.input._version
+
+
+def _identity(tensor: torch.Tensor) -> tuple:
+    return tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 @dataclass(frozen=True)
@@ -39,8 +70,7 @@ def place_calls(flow: Flow) -> list[PlacedCall]:
         where = call.map
         times[where.site] += 1
         site = where.site if times[where.site] == 1 else f"{where.site}#{times[where.site]}"
-        given = call.caught_input
-        identity = (given.data_ptr(), given.shape, given.stride(), where.lookup)
+        identity = (*_identity(call.caught_input), where.lookup)
         input_site, input_layer = owners.setdefault(identity, (site, where.layer))
         first_out, first_in = call.first_features
         use = Use(site, where.layer, where.lookup, input_site, input_layer, first_out=first_out, first_in=first_in)
@@ -73,18 +103,29 @@ def dense_map(taps: Taps, name: str) -> LinearMap:
     return taps.maps.of_dense(name, taps.flow.dense[name].shape)
 
 
-def factor_tensors(placed: Sequence[PlacedCall], taps: Taps, b: int) -> dict[Key, np.ndarray]:
-    """Inputs, ids and output gradients of prompt b, and the gradients that are kept whole."""
-    tensors: dict[Key, np.ndarray] = {}
-    of_prompt = taps.packing.of_prompt
+@dataclass(frozen=True)
+class Factors:
+    """Factors of all prompts of a pass: inputs, ids and output gradients [n, …], and gradients that are kept whole."""
+
+    packing: Packing
+    rows: dict[Key, np.ndarray]
+    whole: dict[Key, np.ndarray]
+
+    def of_prompt(self, b: int) -> dict[Key, np.ndarray]:
+        """Those of prompt b: views of the rows."""
+        return {key: self.packing.of_prompt(rows, b) for key, rows in self.rows.items()} | self.whole
+
+
+def factors_of(placed: Sequence[PlacedCall], taps: Taps) -> Factors:
+    """The factors of a pass, all on the host."""
+    rows: dict[Key, np.ndarray] = {}
     for item in placed:
         call, use = item.call, item.use
         if use.lookup:
-            tensors[Key(use.site, use.layer, "ids")] = of_prompt(call.caught_input, b).cpu().numpy()
-        elif (key := Key(use.input_site, use.input_layer, "input")) not in tensors:
-            tensors[key] = to_numpy(of_prompt(call.caught_input, b))
-        tensors[Key(use.site, use.layer, "output_gradient")] = to_numpy(of_prompt(call.weight_side_gradient(), b))
-    for name, gradient in taps.flow.dense.items():
-        m = dense_map(taps, name)
-        tensors[Key(m.site, m.layer, "gradient")] = to_numpy(gradient.reshape(m.shape))
-    return tensors
+            rows[Key(use.site, use.layer, "ids")] = to_numpy(call.caught_input)
+        elif (key := Key(use.input_site, use.input_layer, "input")) not in rows:
+            rows[key] = to_numpy(call.caught_input)
+        rows[Key(use.site, use.layer, "output_gradient")] = to_numpy(call.weight_side_gradient())
+    maps = ((dense_map(taps, name), gradient) for name, gradient in taps.flow.dense.items())
+    whole = {Key(m.site, m.layer, "gradient"): to_numpy(g.reshape(m.shape)) for m, g in maps}
+    return Factors(taps.packing, rows, whole)

@@ -11,23 +11,25 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from internal_physics.recording.arrays import to_device
+
 IGNORE = -100
 
 
 def causal_targets(token_ids: Sequence[Sequence[int]], n_tokens: int, device: torch.device) -> torch.Tensor:
     """Targets [b, t] of a right-padded batch: the next token, or IGNORE where there is none."""
-    targets = torch.full((len(token_ids), n_tokens), IGNORE, device=device)
+    targets = torch.full((len(token_ids), n_tokens), IGNORE)
     for b, ids in enumerate(token_ids):
-        targets[b, : len(ids) - 1] = torch.as_tensor(ids[1:], device=device)
-    return targets
+        targets[b, : len(ids) - 1] = torch.as_tensor(ids[1:])
+    return to_device(targets, device)
 
 
 def masked_targets(answers: Sequence[tuple[int, int]], n_tokens: int, device: torch.device) -> torch.Tensor:
     """Targets [b, t] with one (position, token id) per prompt, IGNORE elsewhere."""
-    targets = torch.full((len(answers), n_tokens), IGNORE, device=device)
+    targets = torch.full((len(answers), n_tokens), IGNORE)
     for b, (position, token) in enumerate(answers):
         targets[b, position] = token
-    return targets
+    return to_device(targets, device)
 
 
 def losses_nats(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,11 @@
 
 Factors are dropped as soon as a matrix's norm is known, so that long prompts fit in memory. Nothing is read back from
 the device before the end.
+
+Products are in float64, except on GPUs that are slow at it: there they are in float32, and their sums in float64. Such
+a norm is wrong by about half a rounding error times Σ |terms| / |Σ terms|, which is counted with it. Seen on SmolLM2:
+5e-7 with a ratio of 19. Above `MOST_ERROR` the pass is repeated in float64 (`Norms.relative_error`).
+
 Index conventions: b prompt, t and s token, i input feature, o output feature.
 """
 
@@ -12,11 +17,25 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from internal_physics.recording.arrays import ToHost, is_on_host
 from internal_physics.recording.flow import Call, Flow
-from internal_physics.recording.packing import Packing
+from internal_physics.recording.packing import Group, Packing
 from internal_physics.records.trace import Key, ParameterInfo
 
-_NUMBERS_AT_ONCE = 2**22  # float64 numbers of a factor converted at a time: 32 MB
+MOST_ERROR = 1e-6  # relative, of a norm
+_HALF_A_ROUNDING = 2.0**-25  # in float32; of the square root of a sum
+_FAST_AT_FLOAT64 = {(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)}  # compute capabilities: half as fast as float32; else 1/64
+_NUMBERS_AT_ONCE = {True: 2**18, False: 2**24}  # of a factor that are converted at a time: on the host to fit its cache
+_MOST_PADDING = 1.25  # of the work, on the host; on a GPU one product for all prompts is faster than several
+_ALL_TOGETHER = float("inf")
+
+
+def product_dtype(tensor: torch.Tensor) -> torch.dtype:
+    """Number format of the products of a factor, in which a norm is as exact as `MOST_ERROR` or nearly so."""
+    if not tensor.is_cuda or torch.version.hip or tensor.dtype == torch.float64:
+        return torch.float64
+    is_fast = torch.cuda.get_device_capability(tensor.device) in _FAST_AT_FLOAT64
+    return torch.float64 if is_fast or torch.get_float32_matmul_precision() != "highest" else torch.float32
 
 
 class NormKeeper:
@@ -25,14 +44,16 @@ class NormKeeper:
     Args:
         flow: the pass; all its calls are known before the first gradient arrives.
         packing: which rows of a call belong to which prompt.
+        products: number format of the products; by default as `product_dtype` says.
     """
 
-    def __init__(self, flow: Flow, packing: Packing) -> None:
-        self.flow, self.packing = flow, packing
+    def __init__(self, flow: Flow, packing: Packing, *, products: torch.dtype | None = None) -> None:
+        self.flow, self.packing, self._products = flow, packing, products
         self._uses: Counter[str] | None = None
-        self._squared: dict[str, torch.Tensor] = {}  # matrix → [b], on its device
+        self._squared: dict[str, torch.Tensor] = {}  # matrix → [2, b], on its device: sum of terms and of their sizes
         self._waiting: dict[str, list[Call]] = {}
-        self._norms: dict[str, np.ndarray] | None = None
+        self._grams = _LastGrams()
+        self._found: torch.Tensor | None = None  # [matrix, 2, b]
 
     def add(self, call: Call) -> None:
         """Add a call whose output gradient has just arrived; drop its factors if its norm is now known."""
@@ -45,40 +66,54 @@ class NormKeeper:
         self._squared[name] = self._of_calls([call])
         call.release()
 
+    def finish(self, to_host: ToHost) -> None:
+        """Sum up the rest, and start to read all norms back at once."""
+        self._squared |= {name: self._of_calls(calls) for name, calls in self._waiting.items()}
+        for name, gradient in self.flow.dense.items():
+            squared = gradient.double().square().sum().reshape(1, 1)
+            self._squared[name] = squared.expand(2, 1)
+        self._waiting.clear()
+        self._grams = _LastGrams()
+        if self._squared:
+            first = next(iter(self._squared.values())).device
+            self._found = to_host.start(torch.stack([s.to(first) for s in self._squared.values()]))
+
+    @property
+    def relative_error(self) -> float:
+        """Largest relative error of a norm, as far as it comes from products in float32; 0 if none were."""
+        if self._found is None or self._found.numel() == 0:
+            return 0.0
+        total, size = self._found[:, 0], self._found[:, 1]
+        ratios = (size / total.clamp(min=torch.finfo(torch.float64).tiny))[(size > total) & size.isfinite()]
+        return _HALF_A_ROUNDING * float(ratios.max()) if len(ratios) else 0.0
+
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
         """One number per matrix of prompt b; zero for a matrix without uses."""
-        if self._norms is None:
-            self._norms = self._read()
-        zero = np.zeros(self.packing.shape[0])
+        row = {name: n for n, name in enumerate(self._squared)}
+        norms = np.zeros((0, 0)) if self._found is None else self._found[:, 0].clamp(min=0).sqrt().numpy()
         return {
-            Key(info.name, info.layer, "gradient_norm"): np.array(self._norms.get(info.name, zero)[b]) for info in infos
+            Key(info.name, info.layer, "gradient_norm"): np.array(norms[row[info.name], b] if info.name in row else 0.0)
+            for info in infos
         }
 
-    def _read(self) -> dict[str, np.ndarray]:
-        """Matrix → [b] norms, read back from the device at once."""
-        squared = dict(self._squared)
-        squared |= {name: self._of_calls(calls) for name, calls in self._waiting.items()}
-        squared |= {name: g.double().square().sum().reshape(1) for name, g in self.flow.dense.items()}
-        if not squared:
-            return {}
-        first = next(iter(squared.values())).device
-        norms = torch.stack([s.to(first) for s in squared.values()]).clamp(min=0).sqrt().cpu().numpy()
-        return dict(zip(squared, norms, strict=True))
-
     def _of_calls(self, calls: Sequence[Call]) -> torch.Tensor:
-        """‖Σ gradients of the calls‖² of each prompt, [b]."""
+        """‖Σ gradients of the calls‖² of each prompt, and the sum of the sizes of its terms, [2, b]."""
+        first = calls[0].weight_side_gradient()
+        products = self._products or product_dtype(first)
+        most = _MOST_PADDING if is_on_host(first) else _ALL_TOGETHER
         if len(calls) == 1 and not calls[0].map.lookup:
-            call = calls[0]
-            return outer_squared(self.packing, call.caught_input, call.weight_side_gradient())
-        terms = [_Term(call, self.packing) for call in calls]
-        return torch.stack([a.dot(b) for a in terms for b in terms]).sum(dim=0)
+            return outer_squared(
+                self.packing, calls[0].caught_input, first, products=products, most_padding=most, grams=self._grams
+            )
+        terms = [_Term(call, self.packing, products) for call in calls]
+        return torch.stack([_sums(a.dot(b), products) for a in terms for b in terms]).sum(dim=0)
 
 
 class _Term:
     """One use of a matrix, its rows by prompt: given [b, t, i] or ids [b, t], and gradient [b, t, o]."""
 
-    def __init__(self, call: Call, packing: Packing) -> None:
-        self.lookup = call.map.lookup
+    def __init__(self, call: Call, packing: Packing, products: torch.dtype) -> None:
+        self.lookup, self.dtype = call.map.lookup, products
         self.given = packing.by_prompt(call.caught_input)
         self.gradient = packing.by_prompt(call.weight_side_gradient())
         if not self.lookup:  # a part of a matrix counts as the whole one that is zero elsewhere
@@ -87,51 +122,106 @@ class _Term:
             self.gradient = _widened(self.gradient, first_out, n_out)
 
     def dot(self, other: "_Term") -> torch.Tensor:
-        """Inner product of two gradients of one matrix, [b]. Padding has a gradient of zero."""
+        """The terms of the inner product of two gradients of one matrix, [b, t, s]. Padding has a gradient of zero."""
         if self.lookup and other.lookup:
             same = self.given[:, :, None] == other.given[:, None, :]
-            return (same * products(self.gradient, other.gradient)).sum(dim=(1, 2))
+            return same * inner_products(self.gradient, other.gradient, self.dtype)
         if self.lookup:
             return other.dot(self)
         if other.lookup:
             ids = other.given[:, None, :].expand(-1, self.gradient.shape[1], -1)
             looked_up = self.gradient.gather(2, ids).double()  # [b, t, s]: δ_t at the row that s looked up
-            return (looked_up * products(self.given, other.gradient)).sum(dim=(1, 2))
-        return (products(self.given, other.given) * products(self.gradient, other.gradient)).sum(dim=(1, 2))
+            return looked_up * inner_products(self.given, other.gradient, self.dtype)
+        return inner_products(self.given, other.given, self.dtype) * inner_products(
+            self.gradient, other.gradient, self.dtype
+        )
 
 
-def outer_squared(packing: Packing, x: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
-    """‖Σ_t δ_t ⊗ x_t‖² of each prompt in float64, [b], by token Gram matrices or the dense gradient, which costs less.
+class _LastGrams:
+    """The inner products of the tokens of the last input: maps that share it (query, key, value) follow each other."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._given: torch.Tensor | None = None  # kept alive, so that no other tensor gets its place in memory
+        self._grams: list[torch.Tensor] = []
+
+    def of(self, x: torch.Tensor, parts: Sequence[torch.Tensor], dtype: torch.dtype) -> list[torch.Tensor]:
+        """[b, t, s] of each part."""
+        same = (x.data_ptr(), x.shape, x.stride(), x._version, dtype, [part.shape for part in parts])
+        if self._given is None or self._of != same:
+            self._of, self._given, self._grams = same, x, [_gram(part, dtype) for part in parts]
+        return self._grams
+
+
+def outer_squared(
+    packing: Packing,
+    x: torch.Tensor,
+    delta: torch.Tensor,
+    *,
+    products: torch.dtype = torch.float64,
+    most_padding: float = _ALL_TOGETHER,
+    grams: _LastGrams | None = None,
+) -> torch.Tensor:
+    """‖Σ_t δ_t ⊗ x_t‖² of each prompt, and the sum of the sizes of its terms, in float64, [2, b].
+
+    By token Gram matrices of prompts together, or by the dense gradient of each, which costs less if prompts are long.
 
     Args:
         packing: which rows belong to which prompt.
         x: [n, i], input.
         delta: [n, o], output gradient.
+        products: number format of the products; sums are in float64.
+        most_padding: prompts are multiplied together as long as padding adds no more than this factor of work.
+        grams: keeps the Gram matrices of x for the next map with this input.
     """
-    of_prompts = ((packing.of_prompt(x, b), packing.of_prompt(delta, b)) for b in range(packing.shape[0]))
-    return torch.stack([_squared(given.double(), own.double()) for given, own in of_prompts])
+    n_in, n_out = x.shape[1], delta.shape[1]
+    groups = packing.groups(most_padding)
+    longest = len(x) if packing.shape[0] == 1 else max(group.n_tokens for group in groups)
+    if longest * (n_in + n_out) > n_in * n_out:
+        return _by_dense_gradients(packing, x, delta, products)
+    given = (grams or _LastGrams()).of(x, _parts(packing, groups, x), products)
+    own = [_gram(part, products) for part in _parts(packing, groups, delta)]
+    return torch.cat([_sums(a * b, products) for a, b in zip(given, own, strict=True)], dim=1)
 
 
-def _squared(x: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
-    n_tokens, n_in, n_out = x.shape[0], x.shape[1], delta.shape[1]
-    if n_tokens * (n_in + n_out) <= n_in * n_out:
-        return ((x @ x.T) * (delta @ delta.T)).sum()
-    return (delta.T @ x).square().sum()
+def _parts(packing: Packing, groups: Sequence[Group], packed: torch.Tensor) -> list[torch.Tensor]:
+    return [packing.of_group(packed, group) for group in groups]
 
 
-def products(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """All inner products of the rows of each prompt, [b, t, s], in float64; wide rows are converted in slices.
+def _by_dense_gradients(packing: Packing, x: torch.Tensor, delta: torch.Tensor, products: torch.dtype) -> torch.Tensor:
+    """As `outer_squared`. Rounding errors of a gradient's entries average out: no term cancels another in the sum."""
+    squared = []
+    for b in range(packing.shape[0]):
+        gradient = packing.of_prompt(delta, b).to(products).T @ packing.of_prompt(x, b).to(products)
+        squared.append(torch.linalg.vector_norm(gradient, dtype=torch.float64).square())
+    return torch.stack(squared).expand(2, -1)
+
+
+def _gram(a: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return inner_products(a, a, dtype)
+
+
+def _sums(terms: torch.Tensor, products: torch.dtype) -> torch.Tensor:
+    """Sum of the terms [b, t, s] and of their sizes, [2, b]; in float64 the sizes do not matter."""
+    total = terms.sum(dim=(1, 2))
+    return torch.stack([total, total if products == torch.float64 else terms.abs().sum(dim=(1, 2))])
+
+
+def inner_products(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """All inner products of the rows of each prompt, [b, t, s], summed in float64; wide rows are converted in slices.
 
     Args:
         a: [b, t, i].
         b: [b, s, i].
+        dtype: number format of the products of a slice.
     """
-    step = max(1, _NUMBERS_AT_ONCE // max(1, a.shape[0] * max(a.shape[1], b.shape[1])))
+    at_once = _NUMBERS_AT_ONCE[is_on_host(a)]
+    step = max(1, at_once // max(1, a.shape[0] * max(a.shape[1], b.shape[1])))
     total = a.new_zeros((a.shape[0], a.shape[1], b.shape[1]), dtype=torch.float64)
     for start in range(0, a.shape[2], step):
-        wide = a[:, :, start : start + step].double()
-        other = wide if b is a else b[:, :, start : start + step].double()
-        total = total.baddbmm_(wide, other.mT)
+        wide = a[:, :, start : start + step].to(dtype)
+        other = wide if b is a else b[:, :, start : start + step].to(dtype)
+        total = total.baddbmm_(wide, other.mT) if dtype == torch.float64 else total.add_(wide @ other.mT)
     return total
 
 

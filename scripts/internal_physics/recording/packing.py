@@ -7,9 +7,26 @@ Index conventions: b prompt, t token of the padded batch, n real token, prompt b
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from internal_physics.recording.arrays import to_device
+
+Rows = TypeVar("Rows", torch.Tensor, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring prompts that are padded to the longest of them: first and last + 1, and its number of tokens."""
+
+    first: int
+    end: int
+    n_tokens: int
 
 
 class Packing:
@@ -25,6 +42,7 @@ class Packing:
         self.starts = [sum(lengths[:b]) for b in range(len(lengths) + 1)]
         places = [b * n_tokens + t for b, length in enumerate(lengths) for t in range(length)]
         self._places = torch.tensor(places)
+        self._groups: dict[float, list[Group]] = {}
         # Dropped together with the padded tensor; packed again if that tensor was changed in place.
         self._packed: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
@@ -59,11 +77,46 @@ class Packing:
         padded = packed.new_zeros((self.shape[0] * self.shape[1], *packed.shape[1:]))
         return padded.index_copy(0, self._on(packed.device), packed).view(*self.shape, *packed.shape[1:])
 
-    def of_prompt(self, packed: torch.Tensor, b: int) -> torch.Tensor:
+    def of_prompt(self, packed: Rows, b: int) -> Rows:
         """The real tokens of prompt b: [n, …] → [t_b, …], a view. All rows where it is the only prompt."""
         if self.shape[0] == 1:
             return packed
         return packed[self.starts[b] : self.starts[b + 1]]
+
+    def groups(self, most_padding: float) -> list[Group]:
+        """Prompts that follow each other, as many together as cost at most `most_padding` times their work alone.
+
+        The work is that of the inner products of all tokens of a prompt. Infinity puts all into one group.
+        """
+        if most_padding not in self._groups:
+            self._groups[most_padding] = self._grouped(most_padding)
+        return self._groups[most_padding]
+
+    def _grouped(self, most_padding: float) -> list[Group]:
+        groups: list[Group] = []
+        work = 0
+        for b in range(self.shape[0]):
+            n_tokens = self.starts[b + 1] - self.starts[b]
+            last = groups[-1] if groups else Group(0, 0, 0)
+            longest = max(last.n_tokens, n_tokens)
+            if groups and (b + 1 - last.first) * longest**2 <= most_padding * (work + n_tokens**2):
+                groups[-1] = Group(last.first, b + 1, longest)
+                work += n_tokens**2
+            else:
+                groups.append(Group(b, b + 1, n_tokens))
+                work = n_tokens**2
+        return groups
+
+    def of_group(self, packed: torch.Tensor, group: Group) -> torch.Tensor:
+        """The prompts of a group: [n, …] → [b, t, …], zero at padding. All rows where there is one prompt."""
+        n_prompts = group.end - group.first
+        if n_prompts == self.shape[0]:
+            return self.by_prompt(packed)
+        rows = packed[self.starts[group.first] : self.starts[group.end]]
+        if len(rows) == n_prompts * group.n_tokens:
+            return rows.view(n_prompts, group.n_tokens, *rows.shape[1:])
+        own = [packed[self.starts[b] : self.starts[b + 1]] for b in range(group.first, group.end)]
+        return pad_sequence(own, batch_first=True)
 
     def fits(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is [b, t, i] or [b·t, i] of this batch; dimensions of one number between are ignored."""
@@ -73,5 +126,5 @@ class Packing:
 
     def _on(self, device: torch.device) -> torch.Tensor:
         if self._places.device != device:
-            self._places = self._places.to(device)
+            self._places = to_device(self._places, device)
         return self._places

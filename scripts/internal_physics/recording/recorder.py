@@ -3,8 +3,9 @@
 Index conventions: b prompt of the batch, t token, l residual position, h head, v vocabulary entry.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,16 +14,26 @@ from internal_physics.config.options.record import RecordOptions
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.loading import LoadedModel
-from internal_physics.recording.arrays import to_numpy
-from internal_physics.recording.attention import attention_tensors, attentions_of, layer_rows, learn_attention_rows
+from internal_physics.recording.arrays import ToHost, to_device, to_numpy
+from internal_physics.recording.attention import (
+    LayerRows,
+    attention_tensors,
+    attentions_of,
+    layer_rows,
+    learn_attention_rows,
+    on_host,
+)
 from internal_physics.recording.encoding import Encoded
-from internal_physics.recording.factors import factor_tensors, parameter_infos, place_calls
-from internal_physics.recording.flow import Flow
+from internal_physics.recording.factors import FactorKeeper, Factors, factors_of, parameter_infos, place_calls
+from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
-from internal_physics.recording.norms import NormKeeper
+from internal_physics.recording.norms import MOST_ERROR, NormKeeper
+from internal_physics.recording.prediction import Prediction, predict, prediction_tensors
 from internal_physics.recording.taps import Taps
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo
 from internal_physics.steering.intervention import Intervention, Steering
+
+LOGGER = logging.getLogger("internal_physics")
 
 
 def record_batches(
@@ -57,6 +68,35 @@ def record_batch(
     Raises:
         ArchitectureError: if the pass does not match the model's anatomy.
     """
+    passed = _pass(model, batch, options, steering)
+    if passed.norms is not None and passed.norms.relative_error > MOST_ERROR:
+        LOGGER.info("terms of gradient norms cancel: the pass is repeated with products in float64")
+        passed = _pass(model, batch, options, steering, products=torch.float64)
+    return [_trace(model, passed, b, e, options) for b, e in enumerate(batch)]
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What is kept of one pass, on the host: of all prompts, padded [b, …] where tokens matter."""
+
+    losses: list[float]
+    residual: dict[int, np.ndarray]
+    residual_gradient: dict[int, np.ndarray]
+    attention: dict[int, LayerRows]
+    prediction: Prediction
+    infos: tuple[ParameterInfo, ...]
+    norms: NormKeeper | None
+    factors: Factors | None
+
+
+def _pass(
+    model: LoadedModel,
+    batch: Sequence[Encoded],
+    options: RecordOptions,
+    steering: Steering | None,
+    products: torch.dtype | None = None,
+) -> _Passed:
+    """Run one pass. Nothing is read back from the device before `wait`, but a masked model's own answers."""
     lengths = [len(e.ids) for e in batch]
     taps = Taps(
         model.module,
@@ -67,32 +107,48 @@ def record_batch(
         recompute=options.recompute,
         coverage=model.coverage,
     )
-    keeper = NormKeeper(taps.flow, taps.packing)
-    if options.weight_gradients == "norms":
-        taps.flow.on_gradient = keeper.add
+    to_host = ToHost()
+    norms = NormKeeper(taps.flow, taps.packing, products=products) if options.weight_gradients == "norms" else None
+    taps.flow.on_gradient = _on_gradient(options, norms, to_host)
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         rows = layer_rows(attentions_of(output), model.anatomy, model.attention_blocks)
-        predicted = [output.logits[b, e.read_position].detach().clone() for b, e in enumerate(batch)]
+        read = torch.stack([output.logits[b, e.read_position].detach() for b, e in enumerate(batch)])
         del output  # logits of every position: must not be held through the backward pass
         losses.sum().backward()
     taps.verify()
     _require_complete(flow, model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
+    attention, prediction = on_host(rows, to_host), predict(read, options.top_k, to_host)
+    started = [{n: to_host.start(t) for n, t in of.items()} for of in (flow.residual, flow.residual_gradient)]
+    on_host_losses = to_host.start(losses)
+    if norms is not None:
+        norms.finish(to_host)
+    flow.dense = {name: to_host.start(gradient) for name, gradient in flow.dense.items()}
+    to_host.wait()
+    residual, gradient = ({layer: to_numpy(t) for layer, t in of.items()} for of in started)
+    factors = factors_of(placed, taps) if options.weight_gradients == "factors" else None
     infos = parameter_infos(placed, taps)
-    traces = []
-    for b, e in enumerate(batch):
-        tensors = _residual_tensors(flow, b, len(e.ids))
-        tensors |= attention_tensors(rows, b, len(e.ids), model.attention_rows)
-        tensors |= _logit_tensors(predicted[b], model.anatomy.n_layers, options)
-        if options.weight_gradients == "norms":
-            tensors |= keeper.tensors(infos, b)
-        elif options.weight_gradients == "factors":
-            tensors |= factor_tensors(placed, taps, b)
-        info = _info(model, e, float(losses[b].detach()), infos, options)
-        traces.append(Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors))
-    return traces
+    return _Passed(on_host_losses.tolist(), residual, gradient, attention, prediction, infos, norms, factors)
+
+
+def _on_gradient(options: RecordOptions, norms: NormKeeper | None, to_host: ToHost) -> Callable[[Call], None] | None:
+    if norms is not None:
+        return norms.add
+    return FactorKeeper(to_host).add if options.weight_gradients == "factors" else None
+
+
+def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: RecordOptions) -> Trace:
+    tensors = _residual_tensors(passed, b, len(e.ids))
+    tensors |= attention_tensors(passed.attention, b, len(e.ids), model.attention_rows)
+    tensors |= prediction_tensors(passed.prediction, b, model.anatomy.n_layers, logits=options.logits)
+    if passed.norms is not None:
+        tensors |= passed.norms.tensors(passed.infos, b)
+    if passed.factors is not None:
+        tensors |= passed.factors.of_prompt(b)
+    info = _info(model, e, passed.losses[b], passed.infos, options)
+    return Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors)
 
 
 def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entropy: bool) -> dict[str, object]:
@@ -102,7 +158,8 @@ def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entr
     mask = torch.zeros((len(batch), n_tokens), dtype=torch.long)
     for b, e in enumerate(batch):
         ids[b, : len(e.ids)], mask[b, : len(e.ids)] = torch.tensor(e.ids), 1
-    inputs: dict[str, object] = {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device)}
+    on_device = (to_device(ids, model.device), to_device(mask, model.device))
+    inputs: dict[str, object] = dict(zip(("input_ids", "attention_mask"), on_device, strict=True))
     if model.explicit_positions:
         inputs["position_ids"] = torch.arange(n_tokens, device=model.device).expand(len(batch), -1)
     if accepts(model.module, "use_cache"):
@@ -115,10 +172,11 @@ def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entr
 def _targets(model: LoadedModel, batch: Sequence[Encoded], logits: torch.Tensor) -> torch.Tensor:
     if model.task == "causal":
         return causal_targets([e.ids for e in batch], logits.shape[1], logits.device)
-    best = logits.detach().argmax(dim=-1)
-    answers = [
-        (e.read_position, int(best[b, e.read_position]) if e.answer is None else e.answer) for b, e in enumerate(batch)
-    ]
+    best: list[int] = []
+    if any(e.answer is None for e in batch):
+        read = torch.stack([logits[b, e.read_position].detach() for b, e in enumerate(batch)])
+        best = read.argmax(dim=-1).tolist()
+    answers = [(e.read_position, best[b] if e.answer is None else e.answer) for b, e in enumerate(batch)]
     return masked_targets(answers, logits.shape[1], logits.device)
 
 
@@ -133,24 +191,12 @@ def _require_complete(flow: Flow, anatomy: Anatomy) -> None:
             )
 
 
-def _residual_tensors(flow: Flow, b: int, n_tokens: int) -> dict[Key, np.ndarray]:
+def _residual_tensors(passed: _Passed, b: int, n_tokens: int) -> dict[Key, np.ndarray]:
     tensors = {}
-    for layer in sorted(flow.residual):
-        tensors[Key("residual", layer, "activation")] = to_numpy(flow.residual[layer][b, :n_tokens])
-        tensors[Key("residual", layer, "gradient")] = to_numpy(flow.residual_gradient[layer][b, :n_tokens])
+    for layer in sorted(passed.residual):
+        tensors[Key("residual", layer, "activation")] = passed.residual[layer][b, :n_tokens]
+        tensors[Key("residual", layer, "gradient")] = passed.residual_gradient[layer][b, :n_tokens]
     return tensors
-
-
-def _logit_tensors(logits: torch.Tensor, n_layers: int, options: RecordOptions) -> dict[Key, np.ndarray]:
-    """Entropy and most probable tokens of the distribution at the read position, and if asked for its logits [v]."""
-    log_p = logits.double().log_softmax(dim=-1)
-    top = log_p.topk(min(options.top_k, log_p.numel()))
-    whole = {Key("logits", n_layers, "logits"): to_numpy(logits)} if options.logits else {}
-    return whole | {
-        Key("logits", n_layers, "entropy_nats"): to_numpy(-(log_p.exp() * log_p).sum()),
-        Key("logits", n_layers, "top_ids"): top.indices.cpu().numpy(),
-        Key("logits", n_layers, "top_log_probabilities"): to_numpy(top.values),
-    }
 
 
 def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str, ...]:
