@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter
-from gguf.quants import quantize
+from gguf.constants import GGML_QUANT_SIZES
+from gguf.quants import dequantize, quantize
 
 N_LAYERS, WIDTH, N_HIDDEN, N_HEADS = 2, 32, 64, 4
 TOKENS = ["<s>", "</s>", *(chr(code) for code in range(ord("a"), ord("z") + 1)), "Ġ", ".", "ab"]
@@ -12,21 +13,39 @@ MERGES = ["a b"]
 
 
 def write_gguf(
-    path: Path, architecture: str = "llama", *, seed: int = 0, tensors: bool = True, kind: str = "F32"
+    path: Path,
+    architecture: str = "llama",
+    *,
+    seed: int = 0,
+    tensors: bool = True,
+    kind: str = "F32",
+    width: int = WIDTH,
+    more: dict[str, np.ndarray] | None = None,
+    metadata: dict[str, str | float] | None = None,
 ) -> Path:
     """A random model whose matrices are stored as `kind`, the rest as F32.
 
     Of another architecture, only a header that says so is worth anything.
+
+    Args:
+        path: of the file.
+        architecture: as its header names it.
+        seed: of the weights.
+        tensors: whether it has any.
+        kind: GGUF's name of a type; of one that gguf cannot make, blocks of random bytes.
+        width: d; a multiple of 256 for the K and IQ types.
+        more: further tensors, stored as F32.
+        metadata: further entries of the header.
     """
     writer = GGUFWriter(str(path), architecture)
     writer.add_block_count(N_LAYERS)
     writer.add_context_length(64)
-    writer.add_embedding_length(WIDTH)
-    writer.add_feed_forward_length(N_HIDDEN)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(N_HIDDEN if width == WIDTH else width)
     writer.add_head_count(N_HEADS)
     writer.add_head_count_kv(N_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(WIDTH // N_HEADS)
+    writer.add_rope_dimension_count(width // N_HEADS)
     writer.add_vocab_size(len(TOKENS))
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(TOKENS)
@@ -34,10 +53,13 @@ def write_gguf(
     writer.add_token_types([1] * len(TOKENS))
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)
-    for name, shape in _shapes().items() if tensors else ():
+    for entry, value in (metadata or {}).items():
+        (writer.add_string if isinstance(value, str) else writer.add_float32)(entry, value)
+    for name, shape in _shapes(width).items() if tensors else ():
         stored = GGMLQuantizationType[kind if len(shape) == 2 else "F32"]
-        values = _values(name, shape, seed)
-        writer.add_tensor(name, values if stored.name == "F32" else quantize(values, stored), raw_dtype=stored)
+        writer.add_tensor(name, _stored(_values(name, shape, seed), stored), raw_dtype=stored)
+    for name, values in (more or {}).items():
+        writer.add_tensor(name, values.astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -45,18 +67,46 @@ def write_gguf(
     return path
 
 
+def _stored(values: np.ndarray, kind: GGMLQuantizationType) -> np.ndarray:
+    try:
+        return values if kind.name == "F32" else quantize(values, kind)
+    except NotImplementedError:
+        return _random_blocks(values.shape, kind)
+
+
+def _random_blocks(shape: tuple[int, ...], kind: GGMLQuantizationType) -> np.ndarray:
+    """Blocks of random bytes, drawn until they stand for numbers of the size of weights."""
+    rng = np.random.default_rng(0)
+    block, n_bytes = GGML_QUANT_SIZES[kind]
+    rows = np.empty((shape[0], shape[1] // block, n_bytes), dtype=np.uint8)
+    for index in np.ndindex(rows.shape[:2]):
+        rows[index] = _random_block(rng, n_bytes, kind)
+    return rows.reshape(shape[0], -1)
+
+
+def _random_block(rng: np.random.Generator, n_bytes: int, kind: GGMLQuantizationType) -> np.ndarray:
+    for _ in range(10_000):
+        found = rng.integers(0, 256, n_bytes, dtype=np.uint8)
+        with np.errstate(invalid="ignore"):  # scales that are infinite or no number are drawn again
+            largest = np.abs(dequantize(found[None], kind)).max()
+        if 1e-3 < largest < 10:
+            return found
+    raise AssertionError(f"no block of {kind.name} has weights of usual size")
+
+
 def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, *name.encode()])
     return (rng.standard_normal(shape) * 0.3 + (len(shape) == 1)).astype(np.float32)
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
+def _shapes(width: int) -> dict[str, tuple[int, ...]]:
+    hidden = N_HIDDEN if width == WIDTH else width
     block = {
-        **dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (WIDTH, WIDTH)),
-        **dict.fromkeys(("ffn_gate", "ffn_up"), (N_HIDDEN, WIDTH)),
-        "ffn_down": (WIDTH, N_HIDDEN),
-        **dict.fromkeys(("attn_norm", "ffn_norm"), (WIDTH,)),
+        **dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (width, width)),
+        **dict.fromkeys(("ffn_gate", "ffn_up"), (hidden, width)),
+        "ffn_down": (width, hidden),
+        **dict.fromkeys(("attn_norm", "ffn_norm"), (width,)),
     }
     blocks = {f"blk.{i}.{name}.weight": shape for i in range(N_LAYERS) for name, shape in block.items()}
-    outside = {"token_embd.weight": (len(TOKENS), WIDTH), "output.weight": (len(TOKENS), WIDTH)}
-    return {**outside, "output_norm.weight": (WIDTH,), **blocks}
+    outside = {"token_embd.weight": (len(TOKENS), width), "output.weight": (len(TOKENS), width)}
+    return {**outside, "output_norm.weight": (width,), **blocks}

@@ -6,14 +6,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from gguf import GGUFReader
-from gguf.constants import TENSOR_NAMES
+from gguf.constants import GGML_QUANT_SIZES, TENSOR_NAMES, GGMLQuantizationType
+from gguf.quants import dequantize
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+from transformers.modeling_gguf_pytorch_utils import (
+    GGUF_SUPPORTED_ARCHITECTURES,
+    TENSOR_PROCESSORS,
+    TensorProcessor,
+    get_gguf_hf_weights_map,
+)
 
 from internal_physics.ground.errors import SourceError
-from internal_physics.models.gguf_header import read_gguf_header
+from internal_physics.models.gguf_header import GgufHeader, read_gguf_header
+from internal_physics.models.gguf_rope import FREQUENCIES, set_rope
 from internal_physics.models.plausible import refuse_deep, refuse_large
 from internal_physics.models.refusals import reading
 
@@ -34,6 +42,7 @@ def convert(path: Path, destination: Path) -> str:
     """
     header = read_gguf_header(path)
     _refuse_part(path)
+    _refuse_types(header, path)
     refuse_deep(header.metadata, len(header.tensors), str(path), SourceError)
     with reading("this GGUF file cannot be read", path), _known_architecture(path):
         config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
@@ -41,6 +50,7 @@ def convert(path: Path, destination: Path) -> str:
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
         loaded = _load(path)
         config = loaded.config
+        set_rope(config, path, header)
         if hasattr(config, "quantization_config"):
             del config.quantization_config
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -66,13 +76,50 @@ def _load(path: Path) -> PreTrainedModel:
             expected=f"a whole {type(model).__name__}",
             todo="fetch or copy the file again",
         )
+    _refuse_left_out(model, path)
     return model
+
+
+def _refuse_left_out(model: PreTrainedModel, path: Path) -> None:
+    """Refuse tensors that transformers leaves out without a word, such as biases that a Llama does not have."""
+    reader = GGUFReader(path)
+    architecture = reader.fields["general.architecture"].contents()
+    processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=model.config.to_dict())
+    used = set(get_gguf_hf_weights_map(model, processor))
+    left_out = [t.name for t in reader.tensors if t.name not in used and not _is_read_otherwise(t.name)]
+    if left_out:
+        raise SourceError(
+            f"a {type(model).__name__} of transformers does not use its tensor {left_out[0]!r}",
+            where=str(path),
+            expected="a file whose every tensor the model uses",
+            todo="use the model's safetensors checkpoint",
+        )
+
+
+def _is_read_otherwise(name: str) -> bool:
+    """Stacked experts, which go into one weight, the frequencies, and old tables of angles."""
+    return name in FREQUENCIES or bool(re.search(r"ffn_\w+_exps\.(weight|bias)$|\.attn_rot_embd(\.weight)?$", name))
 
 
 def _is_known(name: str) -> bool:
     """Whether GGUF has a tensor of this name in any architecture; transformers leaves out those it does not know."""
     base = re.sub(r"^(\w+\.)?blk\.\d+\.", r"\1blk.{bid}.", name.removesuffix(".weight").removesuffix(".bias"))
-    return base in set(TENSOR_NAMES.values()) or base in ("rope_freqs", "rope_factors_long", "rope_factors_short")
+    return base in set(TENSOR_NAMES.values()) or name in FREQUENCIES
+
+
+def _refuse_types(header: GgufHeader, path: Path) -> None:
+    """Refuse number formats that the library gguf cannot read; it reads all that llama.cpp stores weights in."""
+    for name in sorted({tensor.kind for tensor in header.tensors}):
+        kind = GGMLQuantizationType[name]
+        try:
+            dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+        except NotImplementedError as error:
+            raise SourceError(
+                f"it has tensors of the type {name}, which cannot be read as weights",
+                where=str(path),
+                expected="floats of 16 or 32 bits, or a type that llama.cpp quantises to",
+                todo="quantise the model again to another type, or use its safetensors checkpoint",
+            ) from error
 
 
 def _refuse_part(path: Path) -> None:
