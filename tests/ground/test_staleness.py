@@ -115,7 +115,7 @@ STALE = {
         *figures("gain_panels"),
     },
     "statistics/many_means.py": {"thermodynamics", "pulls", "collect_agreement"},
-    "statistics/shares.py": {"collect_agreement"},
+    "statistics/shares.py": {"collect_agreement", "decided"},
     "statistics/matched.py": {"model_pairs", "compare"},
     "statistics/many_tests.py": {"findings", "model_pairs", "correlate", "hypotheses"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
