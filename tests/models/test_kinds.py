@@ -1,7 +1,7 @@
 """Kinds of maps, by name and place, over every architecture that the tests know."""
 
 import pytest
-from internal_physics.models.kinds import KINDS, family_of, kind_of
+from internal_physics.models.kinds import KINDS, expert_of, family_of, kind_of
 
 LLAMA = {
     "model.layers.2.self_attn.q_proj.weight": "query",
@@ -28,7 +28,14 @@ OTHERS = {
     "distilbert.transformer.layer.2.ffn.lin2.weight": "down",
     "model.layers.2.self_attn.qkv_proj.weight": "fused_qkv",
     "model.layers.2.mlp.gate_up_proj.weight": "fused_gate_up",
-    "model.layers.2.mlp.gate.weight": "other",  # a router of experts is not a gate
+    "model.layers.2.mlp.gate.weight": "router",  # a router of experts is not a gate
+    "model.layers.2.block_sparse_moe.router.layer.weight": "router",
+    "model.layers.2.mlp.shared_expert_gate.weight": "other",
+    "model.layers.2.mlp.shared_experts.down_proj.weight": "down",
+    "model.layers.2.mlp.experts.gate_up_proj[11]": "expert_gate_up",
+    "model.layers.2.mlp.experts.down_proj[0]": "expert_down",
+    "model.layers.2.block_sparse_moe.experts.3.w1.weight": "expert_gate",
+    "backbone.layers.2.mixer.conv1d.weight": "convolution",
     "model.layers.2.adapter.wonder.weight": "other",
 }
 
@@ -59,3 +66,17 @@ def test_a_family_is_the_same_map_in_every_block():
     assert family_of("model.layers.10.mlp.up_proj.weight", 10) == "model.layers.*.mlp.up_proj.weight"
     assert family_of("h.1.experts.1.w1.weight", 1) == "h.*.experts.1.w1.weight"
     assert family_of("lm_head.weight", 30) == "lm_head.weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "expert"),
+    [
+        ("model.layers.2.mlp.experts.down_proj[13]", 13),
+        ("model.layers.2.block_sparse_moe.experts.3.w1.weight", 3),
+        ("model.layers.2.mlp.shared_experts.down_proj.weight", None),
+        ("model.layers.2.mlp.gate.weight", None),
+        ("blocks.1.recurrent.gate_weight[2]", None),  # a head of a stack, of no expert
+    ],
+)
+def test_the_number_of_an_expert_is_in_its_name(name, expert):
+    assert expert_of(name) == expert

@@ -69,6 +69,7 @@ def _of_run(prompts, n_layers):
         {"model": model, "source": "pypi:made-up==1", "revision": "v1", "sha256": f"{number:x}".rjust(64, "f"),
          "stored_as": "F32", "dtype": "float32", "quantization": "none", "quantization_method": "none", "bits": 32,
          "compute_dtype": "float32", "task": "causal", "adapter": None, "quantized_share": 0.0,
+         "weights_covered_share": 1.0, "weights_not_covered": None,
          "step": None, "parent": None, "n_blocks": n_layers, "width": 8, "n_parameters": 1000, "status": "ok"}
         for number, model in enumerate(prompts["model"].unique())
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import pandas as pd
 from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states, spectra_table
 from internal_physics.families.thermodynamics.phases import PhaseOptions, phases
 from internal_physics.families.thermodynamics.pulls import pulls_means, top_pulls, with_measures
+from internal_physics.families.thermodynamics.reached import with_experts
 from internal_physics.families.thermodynamics.spectrum import effective_rank, spectrum, stable_rank
 from internal_physics.families.thermodynamics.state_means import state_means
 from internal_physics.families.thermodynamics.tail import tail_exponent
@@ -65,7 +66,7 @@ def make_weight_tables(n_models=2, n_prompts=3, n_layers=12, maps=MAPS, seed=0):
     return {
         "spectra": spectra_table(pd.concat(weights.values(), ignore_index=True)),
         "thermodynamics": flagged_states(all_states, flags),
-        "thermodynamics_means": pd.concat(means, ignore_index=True),
+        "thermodynamics_means": with_experts(pd.concat(means, ignore_index=True)),
         "phases": pd.concat([f.layers for f in found], ignore_index=True),
         "phase_counts": pd.concat([f.counts for f in found], ignore_index=True),
         "states": all_states,

@@ -1,6 +1,12 @@
 """Which weights of a model have their gradients recorded, and how: found by the self-check. No heavy imports."""
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+COVERAGE = ("weights_covered_share", "weights_not_covered")  # what a record says of it; not in records from before it
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,19 @@ class Coverage:
         """Weights without a recorded gradient."""
         return (*self.partial, *self.unreached)
 
+    def labels(self) -> dict[str, Any]:
+        """As a record keeps it: the share, and in words which weights have no recorded gradient ("" for none)."""
+        return dict(zip(COVERAGE, (self.share, in_words(self.uncovered)), strict=True))
+
 
 EVERYTHING = Coverage()  # as long as nothing else is known
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Names of weights, those of all blocks as one: `layers.*.mixer.weight (24), head.weight`."""
+    numbers = Counter(_NUMBER.sub("*", name) for name in names)
+    return ", ".join(name if n == 1 and "*" not in name else f"{name} ({n})" for name, n in numbers.items())
 
 
 def matrix_name(parameter: str, index: int | None) -> str:

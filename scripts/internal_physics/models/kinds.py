@@ -16,6 +16,12 @@ KINDS = (
     "up",
     "fused_gate_up",
     "down",
+    "router",
+    "expert_gate",
+    "expert_up",
+    "expert_gate_up",
+    "expert_down",
+    "convolution",
     "embedding",
     "position",
     "segment",
@@ -37,7 +43,12 @@ _IN_BLOCKS = (
     ("up", r".*intermediate.*", r"dense"),
     ("down", r".*", r"down_proj|fc2|fc_out|dense_4h_to_h|lin2|w2|c_proj"),
     ("down", r".*output.*", r"dense"),
+    ("router", r".*router", r".*"),
+    ("router", r".*(mlp|moe|mixer|ffn|feed_forward)", r"gate|router|wg"),
+    ("convolution", r".*", r"conv|conv1d|conv_1d|.*depthwise.*"),
 )
+_OF_EXPERTS = {"gate": "expert_gate", "up": "expert_up", "fused_gate_up": "expert_gate_up", "down": "expert_down"}
+_EXPERTS = re.compile(r"(?:^|\.)(?:local_)?experts\.(?:(\d+)\.)?(?:.*\[(\d+)\]$)?")  # not the shared ones
 _READOUTS = r"lm_head|embed_out|decoder|vocab_projector|output_projection|output|head"
 
 
@@ -50,12 +61,28 @@ def kind_of(name: str, *, layer: int, n_layers: int, lookup: bool) -> str:
         n_layers: L.
         lookup: whether its first use is a table look-up. A tied embedding is an embedding, not a readout.
     """
-    *parents, own = name.lower().removesuffix(".weight").split(".")
+    *parents, own = re.sub(r"\[\d+\]$", "", name.lower()).removesuffix(".weight").split(".")
     if lookup:
         return _kind_of_table(own)
     if layer == n_layers:
         return "readout" if re.fullmatch(_READOUTS, own) else "other"
-    return _kind_of_map(_within_block(parents), own) if 0 <= layer < n_layers else "other"
+    kind = _kind_of_map(_within_block(parents), own) if 0 <= layer < n_layers else "other"
+    return _OF_EXPERTS.get(kind, kind) if in_experts(name) else kind
+
+
+def in_experts(name: str) -> bool:
+    """Whether a weight is of the experts among which a router chooses; shared experts get every token."""
+    return _EXPERTS.search(name) is not None
+
+
+def expert_of(name: str) -> int | None:
+    """The number of the expert that a matrix belongs to, from 0; None for any other weight.
+
+    `experts.down_proj[3]` and `experts.3.w2.weight` are of expert 3.
+    """
+    found = _EXPERTS.search(name)
+    number = None if found is None else found[1] or found[2]
+    return None if number is None else int(number)
 
 
 def family_of(name: str, layer: int) -> str:

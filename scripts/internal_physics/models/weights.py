@@ -1,4 +1,4 @@
-"""Every 2-D weight of a loaded model as the model uses it: plain, or de-quantised from 8 or 4 bits.
+"""Every matrix of a loaded model as the model uses it: plain, or de-quantised from 8 or 4 bits.
 
 Nothing here runs the model, and nothing changes it. A weight is made dense when it is asked for, one at a time.
 """
@@ -11,19 +11,25 @@ import torch
 from torch import nn
 
 from internal_physics.models.anatomy import Anatomy
-from internal_physics.models.kinds import kind_of
+from internal_physics.models.coverage import matrix_name
+from internal_physics.models.kinds import in_experts, kind_of
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One 2-D parameter and the module that holds it; tied weights are one Weight, under their first module.
+    """One matrix and the module that holds it; tied weights are one Weight, under their first module.
+
+    A 2-D parameter is a matrix; of the parameter that holds the matrices of all experts, each expert's is one. Any
+    other parameter of more dimensions (a convolution) is a matrix of its first dimension and all others.
 
     Attributes:
-        parameter: canonical name, the same as in a Trace.
+        parameter: canonical name, the same as in a Trace; `experts.down_proj[3]` of an expert.
         layer: -1 before the blocks, 0..L-1 inside block l, L after them.
         kind: what it does, see models.kinds.
         shape: of the parameter as it is stored un-quantised ([out, in]; [in, out] for GPT-2's Conv1D).
-        module: the module that uses it.
+        module: the module that holds it.
+        attribute: its name in the module.
+        index: which matrix of a stack; None for a parameter that is no stack.
     """
 
     parameter: str
@@ -31,21 +37,46 @@ class Weight:
     kind: str
     shape: tuple[int, int]
     module: nn.Module
+    attribute: str = "weight"
+    index: int | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers are."""
+        return cast(torch.Tensor, getattr(self.module, self.attribute)).device
 
     def dense(self) -> torch.Tensor:
         """The matrix the model multiplies with, of `shape`, floating point, detached. See `dense_weight`."""
-        return dense_weight(self.module)
+        if self.attribute == "weight":
+            whole = dense_weight(self.module)
+        else:
+            whole = cast(torch.Tensor, getattr(self.module, self.attribute)).detach()
+        return (whole if self.index is None else whole[self.index]).reshape(self.shape)
 
 
 def weights_of(module: nn.Module, anatomy: Anatomy) -> Iterator[Weight]:
-    """Every 2-D weight once, in the order of the module tree."""
-    seen = set()
-    for used in anatomy.maps:
-        if used.parameter in seen:
-            continue
-        seen.add(used.parameter)
-        kind = kind_of(used.parameter, layer=used.layer, n_layers=anatomy.n_layers, lookup=used.lookup)
-        yield Weight(used.parameter, used.layer, kind, used.shape, module.get_submodule(used.site))
+    """Every matrix once, in the order of the model's parameters; an expert's are made when they are asked for."""
+    maps = {used.parameter: used for used in reversed(anatomy.maps)}
+    for name, parameter in module.named_parameters():
+        if name in maps:
+            used = maps[name]
+            kind = kind_of(name, layer=used.layer, n_layers=anatomy.n_layers, lookup=used.lookup)
+            yield Weight(name, used.layer, kind, used.shape, module.get_submodule(used.site))
+        elif parameter.ndim >= 2 and parameter.is_floating_point():
+            yield from _matrices(module, name, parameter, anatomy)
+
+
+def _matrices(module: nn.Module, name: str, parameter: torch.Tensor, anatomy: Anatomy) -> Iterator[Weight]:
+    """Of a parameter that no linear map or embedding has: the matrix of each expert, or the whole as one matrix."""
+    path, _, attribute = name.rpartition(".")
+    holder, layer = module.get_submodule(path), anatomy.layer_of(name, lookup=False)
+    kind = kind_of(name, layer=layer, n_layers=anatomy.n_layers, lookup=False)
+    if parameter.ndim == 3 and in_experts(name):
+        n_experts, *shape = parameter.shape
+        for e in range(n_experts):
+            yield Weight(matrix_name(name, e), layer, kind, (shape[0], shape[1]), holder, attribute, e)
+    else:
+        yield Weight(name, layer, kind, (len(parameter), parameter[0].numel()), holder, attribute)
 
 
 def dense_weight(module: nn.Module) -> torch.Tensor:

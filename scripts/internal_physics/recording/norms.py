@@ -88,12 +88,13 @@ class NormKeeper:
         return _HALF_A_ROUNDING * float(ratios.max()) if len(ratios) else 0.0
 
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
-        """One number per matrix of prompt b; zero for a matrix without uses."""
+        """One number per matrix of prompt b that has a use; an expert without tokens has none, and a norm of zero."""
         row = {name: n for n, name in enumerate(self._squared)}
         norms = np.zeros((0, 0)) if self._found is None else self._found[:, 0].clamp(min=0).sqrt().numpy()
         return {
             Key(info.name, info.layer, "gradient_norm"): np.array(norms[row[info.name], b] if info.name in row else 0.0)
             for info in infos
+            if info.uses
         }
 
     def _of_calls(self, calls: Sequence[Call]) -> torch.Tensor:

@@ -134,6 +134,7 @@ def checked_model(
         "sha256": {name: entry["sha256"] for name, entry in manifest.files.items() if name.endswith(".safetensors")},
         **({"adapter": manifest.adapter} if manifest.adapter else {}),
         **({} if precision is None else precision.labels()),
+        **checked.model.coverage.labels(),
     }
     return checked.model
 

@@ -292,6 +292,8 @@ class Trace:
         Raises:
             StoreError: if the parameter was not recorded, or no weight gradients were kept at all.
         """
+        if self.info.weight_gradients != "none" and not self.parameter(parameter).uses:
+            return 0.0
         if self.info.weight_gradients == "norms":
             return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
         return self.gradient(parameter).norm()

@@ -12,7 +12,7 @@ from internal_physics.families.run.conditions import conditions_table, in_words
 from internal_physics.families.run.notes import of_prompts
 from internal_physics.families.run.prompts_read import prompts_read
 from internal_physics.families.run.ran import precision_by_model
-from internal_physics.families.run.run_tables import run_tables, weights_sha256
+from internal_physics.families.run.run_tables import model_row, run_tables, weights_sha256
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ
 from internal_physics.ground.errors import StoreError
 from internal_physics.models.snapshot import read_manifest, write_manifest
@@ -169,3 +169,16 @@ class TestNotes:
         rows = pd.DataFrame({"model": ["m"], "prompt_set": ["s"], "prompt": ["c"]})
         with pytest.raises(StoreError, match="m / s / c is not in table prompts_read"):
             of_prompts(rows, self.PROMPTS, ["text"])
+
+
+def test_what_the_records_say_of_covered_weights_is_in_table_models(tmp_path, snapshot):
+    labels = {"weights_covered_share": 0.75, "weights_not_covered": "layers.*.wonder.weight (2)"}
+    trace = make_trace("a")
+    info = replace(trace.info, labels={**trace.info.labels, **labels})
+    write_trace(Trace(info, trace.tensors), tmp_path / "a.parquet")
+    row = model_row("m", OPTIONS, snapshot, prompts_read([tmp_path / "a.parquet"], snapshot))
+    assert {name: row[name] for name in labels} == labels
+
+
+def test_records_from_before_the_columns_of_coverage_leave_them_empty(tables):
+    assert tables["models"][["weights_covered_share", "weights_not_covered"]].isna().all(axis=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from internal_physics.families.run.tokens import read_spelling, readable
+from internal_physics.models.coverage import COVERAGE
 from internal_physics.models.options import PRECISION, QUANTIZED_SHARE
 from internal_physics.records.store import read_trace
 
@@ -18,8 +19,8 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
         snapshot: of the model, for how its tokenizer spells tokens.
 
     Returns:
-        Columns model, prompt_set, prompt, text, n_tokens, tokens, and of the model n_blocks, width and the number
-        formats in which it ran.
+        Columns model, prompt_set, prompt, text, n_tokens, tokens, and of the model n_blocks, width, the number
+        formats in which it ran and which of its weights have recorded gradients.
 
     Raises:
         StoreError: for a record that is missing or damaged.
@@ -38,6 +39,6 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
             "n_blocks": info.n_layers,
             "width": info.width,
             **{name: info.labels[name] for name in PRECISION},
-            QUANTIZED_SHARE: info.labels.get(QUANTIZED_SHARE),
+            **{name: info.labels.get(name) for name in (QUANTIZED_SHARE, *COVERAGE)},
         })  # fmt: skip
     return pd.DataFrame(rows)

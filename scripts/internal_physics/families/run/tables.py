@@ -39,6 +39,19 @@ MODELS = Table(
             high=1,
             is_optional=True,
         ),
+        "weights_covered_share": Column(
+            "float64",
+            "1",
+            "of the numbers in all weights of two or more dimensions that take part in the loss, the share whose "
+            "gradients can be recorded; empty for records from before this column",
+            low=0,
+            high=1,
+            is_optional=True,
+        ),
+        "weights_not_covered": _note(
+            "names of the weights without a recorded gradient, with * for the number of the block and how many there "
+            "are; those that the loss does not depend on do not count in the share; empty for none"
+        ),
         "bits": Column("int64", "bits", "bits per weight of the linear maps, as they ran", low=1),
         "compute_dtype": Column(TEXT, "", "number format in which the linear maps are multiplied"),
         "task": _one_of(Task, "what the model was trained for"),

@@ -6,6 +6,7 @@ from itertools import zip_longest
 import pandas as pd
 
 from internal_physics.families.thermodynamics.flags import FLAGS
+from internal_physics.families.thermodynamics.reached import with_experts
 from internal_physics.ground.errors import StoreError
 from internal_physics.tables.chunks import by_set, read_chunks
 from internal_physics.tables.keys import PROMPT_KEY
@@ -34,7 +35,9 @@ def collect_thermodynamics_files(
     for of_states, of_flags in zip(states, flags, strict=True):
         for found in zip_longest(*(by_set(read_chunks(path)) for path in (of_states, of_flags)), fillvalue=_NOTHING):
             yield "thermodynamics", flagged_states(*found)
-    for name, paths in {"thermodynamics_means": means, "phases": layers, "phase_counts": counts}.items():
+    for chunk in (chunk for path in means for chunk in read_chunks(path)):
+        yield "thermodynamics_means", with_experts(chunk)
+    for name, paths in {"phases": layers, "phase_counts": counts}.items():
         yield from ((name, chunk) for path in paths for chunk in read_chunks(path))
 
 
@@ -42,7 +45,8 @@ def spectra_table(weights: pd.DataFrame) -> pd.DataFrame:
     """One row per weight with what describes its spectrum; the singular values themselves stay in results/weights."""
     shape = weights["shape"].map(lambda sizes: "×".join(str(size) for size in sizes))
     largest = weights["singular_values"].map(lambda values: float(values[0]))
-    return weights.drop(columns="singular_values").assign(shape=shape, largest_singular_value=largest)
+    described = weights.drop(columns="singular_values").assign(shape=shape, largest_singular_value=largest)
+    return with_experts(described)
 
 
 def flagged_states(states: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
@@ -57,4 +61,4 @@ def flagged_states(states: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
             expected="the same weights and prompts in the same order",
             todo="delete results/phases and run again",
         )
-    return states.assign(**{name: flags[name].to_numpy() for name in FLAGS})
+    return with_experts(states.assign(**{name: flags[name].to_numpy() for name in FLAGS}))

@@ -2,14 +2,15 @@
 
 Index conventions: i place in a sequence 0..n-1. A derivative is the central difference (xᵢ₊₁ - xᵢ₋₁)/2, undefined at
 both ends. `order: depth` has one sequence for each map that every block repeats; `order: name` has a single one, all
-weights sorted by name as text, so that layer 10 follows layer 1.
+weights sorted by name as text, so that layer 10 follows layer 1. Experts are in no sequence: their numbers are
+arbitrary, so that expert 3 of one block has nothing to do with expert 3 of the next.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from internal_physics.models.kinds import family_of
+from internal_physics.models.kinds import expert_of, family_of
 
 ORDERS = ("depth", "name")
 EPSILON = 1e-6
@@ -23,18 +24,19 @@ DERIVED = (
 
 
 def sequences(names: Sequence[str], layers: Sequence[int], order: str) -> list[np.ndarray]:
-    """Places of the weights in each sequence, in its order; together each weight exactly once.
+    """Places of the weights in each sequence, in its order; together each weight that is no expert's exactly once.
 
     Raises:
         ValueError: for an unknown order.
     """
+    ordered = [i for i, name in enumerate(names) if expert_of(name) is None]
     if order == "name":
-        return [np.array(sorted(range(len(names)), key=lambda i: names[i]), dtype=int)]
+        return [np.array(sorted(ordered, key=lambda i: names[i]), dtype=int)]
     if order != "depth":
         raise ValueError(f"order is {order!r}: expected one of {', '.join(ORDERS)}")
     families: dict[str, list[int]] = {}
-    for i, (name, layer) in enumerate(zip(names, layers, strict=True)):
-        families.setdefault(family_of(name, layer), []).append(i)
+    for i in ordered:
+        families.setdefault(family_of(names[i], layers[i]), []).append(i)
     return [np.array(sorted(members, key=lambda i: layers[i]), dtype=int) for members in families.values()]
 
 

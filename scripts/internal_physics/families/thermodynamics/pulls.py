@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from internal_physics.families.thermodynamics.reached import not_reached, with_experts
+from internal_physics.families.thermodynamics.statuses import NOT_REACHED
 from internal_physics.families.thermodynamics.tables import MEASURES, PULLS, PULLS_MEANS, TOP
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
@@ -20,7 +22,7 @@ from internal_physics.tables.chunks import by_set, read_chunks
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 
 READ = (*PROMPT_KEY, "parameter", "layer", "kind", "weight_norm", "gradient_norm")
-_WEIGHT = ["parameter", "layer", "kind"]
+_WEIGHT = ["parameter", "layer", "kind", "expert"]
 
 
 def pulls_files(
@@ -51,21 +53,25 @@ def with_measures(states: pd.DataFrame) -> pd.DataFrame:
     Returns:
         gradient_share in [0, 1], which sums to 1 over the weights of a prompt: NaN on a prompt whose gradients are all
         zero or not all finite, and for a weight without a recorded gradient. relative_gradient ≥ 0, in nats / weight²:
-        NaN where the weight is zero, or a norm is not finite.
+        NaN where the weight is zero, or a norm is not finite. expert: its number; idle: an expert's that the prompt did
+        not reach, whose measures are zero.
     """
     squares = states["gradient_norm"].astype(float) ** 2
     total = squares.groupby([states[key] for key in PROMPT_KEY], sort=False).transform("sum")
     usable = np.isfinite(total) & (total > 0)
     relative = states["gradient_norm"] / states["weight_norm"].where(states["weight_norm"] > 0)
-    return states.assign(
-        gradient_share=(squares / total.where(usable)), relative_gradient=relative.where(np.isfinite(relative))
+    return with_experts(states).assign(
+        gradient_share=(squares / total.where(usable)),
+        relative_gradient=relative.where(np.isfinite(relative)),
+        idle=not_reached(states["parameter"], states["gradient_norm"]),
     )
 
 
 def top_pulls(states: pd.DataFrame) -> pd.DataFrame:
     """Table `pulls`: the TOP weights of every prompt by each measure, the strongest first.
 
-    Of equal ones the first counts more; a weight without a value comes last and has a status.
+    Of equal ones the first counts more; a weight without a value comes last and has a status, as has an expert that the
+    prompt did not reach.
 
     Args:
         states: as `with_measures` gives them.
@@ -78,7 +84,8 @@ def top_pulls(states: pd.DataFrame) -> pd.DataFrame:
         part = states.assign(measure=measure, rank=rank, value=states[measure], place=place)
         parts.append(part[rank <= TOP])
     found = pd.concat(parts).sort_values(["place", "rank"], kind="stable")
-    found = found.assign(status=[_status(*row) for row in zip(found["value"], found["gradient_norm"], strict=True)])
+    status = [_status(*row) for row in zip(found["value"], found["gradient_norm"], found["idle"], strict=True)]
+    found = found.assign(status=status, value=found["value"].mask(found["idle"]))
     in_order = found.sort_values(["place", "measure"], key=_order, kind="stable").reset_index(drop=True)
     return in_order[list(PULLS.columns)]
 
@@ -110,13 +117,15 @@ def _means(states: pd.DataFrame, measure: str, in_top: pd.Series, seed: int, set
     """Rows of one prompt set and measure."""
     wide = states.pivot(index="prompt", columns="parameter", values=measure)
     found = mean_intervals(wide.to_numpy(dtype=float), seed=seed, **settings)
+    named = {"mean": found.mean, "ci_low": found.low, "ci_high": found.high}
     n_prompts = np.isfinite(wide.to_numpy(dtype=float)).sum(axis=0)
+    idle = states.groupby("parameter")["idle"].all().reindex(wide.columns).to_numpy(dtype=bool)
     means = pd.DataFrame({
         "parameter": wide.columns,
-        **{"mean": found.mean, "ci_low": found.low, "ci_high": found.high},
+        **{name: np.where(idle, np.nan, values) for name, values in named.items()},
         "n_in_top": in_top.reindex(wide.columns, fill_value=0).to_numpy(),
         "n_prompts": n_prompts,
-        "status": [_mean_status(n, len(wide)) for n in n_prompts],
+        "status": [NOT_REACHED if i else _mean_status(n, len(wide)) for n, i in zip(n_prompts, idle, strict=True)],
     })  # fmt: skip
     rows = states.drop_duplicates("parameter")[_WEIGHT].merge(means, on="parameter", how="left")
     rank = rows["mean"].rank(method="first", ascending=False, na_option="bottom").astype("int64")
@@ -127,7 +136,9 @@ def _order(column: pd.Series) -> pd.Series:
     return column.map(MEASURES.index) if column.name == "measure" else column
 
 
-def _status(value: float, gradient_norm: float) -> str:
+def _status(value: float, gradient_norm: float, idle: bool) -> str:
+    if idle:
+        return NOT_REACHED
     if np.isnan(gradient_norm):
         return "no gradient recorded"
     if not np.isfinite(value):

@@ -1,4 +1,4 @@
-"""Rule spectra: the singular values of every 2-D weight of a model, on several cores or on its GPUs.
+"""Rule spectra: the singular values of every matrix of a model, on several cores or on its GPUs.
 
 On a CPU each weight is one piece of work for one thread, and BLAS gets one thread too: that is twice as fast as giving
 all threads to one decomposition after another. On a GPU weights of one shape are stacked and decomposed together.
@@ -52,14 +52,14 @@ def spectra(*, snapshot: str | Path, load: Mapping[str, Any], model: str, thread
 
 
 def weight_spectra(model: LoadedModel, *, threads: int = 1) -> pd.DataFrame:
-    """One row per 2-D weight, tied weights once, in the order of the module tree.
+    """One row per matrix, tied weights once, in the order of the model's parameters; see `models.weights`.
 
     Columns: parameter, layer, kind, shape [rows, columns], weight_norm, singular_values [r], stable_rank,
     effective_rank, method, error_bound, status, alpha, tail_minimum, tail_distance, n_tail, tail_status.
     """
     weights = list(weights_of(model.module, model.anatomy))
-    on_gpu = [w for w in weights if w.module.weight.is_cuda]
-    on_cpu = [w for w in weights if not w.module.weight.is_cuda]
+    on_gpu = [w for w in weights if w.device.type == "cuda"]
+    on_cpu = [w for w in weights if w.device.type != "cuda"]
     found = {row["parameter"]: row for row in (*_in_threads(on_cpu, threads), *_batched(on_gpu))}
     return pd.DataFrame([found[weight.parameter] for weight in weights])
 
@@ -94,7 +94,7 @@ def _batched(weights: Sequence[Weight]) -> Iterator[dict[str, Any]]:
 
 
 def _batch_key(weight: Weight) -> tuple[str, tuple[int, int]]:
-    return str(weight.module.weight.device), weight.shape
+    return str(weight.device), weight.shape
 
 
 def decompose_stack(stack: torch.Tensor) -> list[tuple[float, Spectrum]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from internal_physics.families.thermodynamics.statuses import NOT_REACHED, PARTLY_REACHED
 from internal_physics.tables.columns import MODEL, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
@@ -9,10 +10,14 @@ from internal_physics.tables.table import Table
 MEASURES = (GRADIENT_SHARE, RELATIVE_GRADIENT) = ("gradient_share", "relative_gradient")
 TOP = 10  # weights that table `pulls` names of each prompt
 _ROUNDING = 1e-9  # by which a rank of 1 may fall short
-_PARAMETER = Column(TEXT, "", "canonical name of the 2-D weight; tied weights are one")
+_PARAMETER = Column(
+    TEXT, "", "canonical name of the matrix, with its number in [ ] for an expert's; tied weights are one"
+)
 _LAYER = Column("int64", "block", "block 0..L-1; -1 before the blocks, L after them", low=-1)
-_KIND = Column(TEXT, "", "kind of map: query, key, value, output, gate, up, down, embedding, readout, …")
+_KIND = Column(TEXT, "", "kind of map: query, key, value, output, gate, up, down, expert_down, router, embedding, …")
 _WEIGHT = {"parameter": _PARAMETER, "layer": _LAYER, "kind": _KIND}
+_EXPERT = {"expert": Column("Int64", "expert", "number of the expert, from 0; empty for any other weight", low=0)}
+_OF_EXPERTS = (NOT_REACHED, PARTLY_REACHED)
 _WEIGHT_NORM = Column("float64", "weight", "Frobenius norm ‖W‖ of the weight as the model uses it", low=0)
 
 
@@ -54,8 +59,9 @@ SPECTRA = Table(
     "spectra",
     columns={"model": MODEL}
     | _WEIGHT
+    | _EXPERT
     | {
-        "shape": Column(TEXT, "rows×columns", "shape of the parameter"),
+        "shape": Column(TEXT, "rows×columns", "shape of the matrix"),
         "weight_norm": _WEIGHT_NORM,
         "largest_singular_value": _number("weight", "σ₁; all of them are in results/weights", low=0),
         "stable_rank": _number("1", "‖W‖² / σ₁²", low=1 - _ROUNDING),
@@ -78,6 +84,7 @@ THERMODYNAMICS = Table(
     "thermodynamics",
     columns=OF_PROMPT
     | _WEIGHT
+    | _EXPERT
     | _STATE
     | _DERIVED
     | {
@@ -88,6 +95,7 @@ THERMODYNAMICS = Table(
         "derivative_status": Column(TEXT, "", "ok, or why the derivatives and flags are missing"),
         "status": STATUS,
     },
+    by_definition=_OF_EXPERTS,
     key=[*PROMPT_KEY, "parameter"],
     finite=tuple(_STATE),
     finite_under={"derivative_status": tuple(_DERIVED)},
@@ -99,6 +107,7 @@ THERMODYNAMICS_MEANS = Table(
     "thermodynamics_means",
     columns=OF_SET
     | _WEIGHT
+    | _EXPERT
     | {
         "quantity": Column(
             TEXT,
@@ -112,6 +121,7 @@ THERMODYNAMICS_MEANS = Table(
         "n_prompts": N_PROMPTS,
         "status": STATUS,
     },
+    by_definition=_OF_EXPERTS,
     key=[*SET_KEY, "parameter", "quantity"],
     finite=("mean", "ci_low", "ci_high"),
 )
@@ -164,10 +174,12 @@ PULLS = Table(
         "rank": Column("int64", "", f"from 1, the weight that the prompt pulls at most, to {TOP}", low=1, high=TOP),
     }
     | _WEIGHT
+    | _EXPERT
     | {
         "value": _number("see measure", "the measure of this weight on this prompt", low=0),
         "status": STATUS,
     },
+    by_definition=_OF_EXPERTS,
     key=[*PROMPT_KEY, "measure", "rank"],
     finite=("value",),
     members=("prompt",),
@@ -181,6 +193,7 @@ PULLS_MEANS = Table(
         "rank": Column("int64", "", "place of the weight by its mean, from 1, the largest", low=1),
     }
     | _WEIGHT
+    | _EXPERT
     | {
         "mean": _number("see measure", "mean over the prompts of the set", low=0),
         "ci_low": _number("as mean", "lower end of the percentile bootstrap interval over prompts"),
@@ -189,6 +202,7 @@ PULLS_MEANS = Table(
         "n_prompts": N_PROMPTS,
         "status": STATUS,
     },
+    by_definition=_OF_EXPERTS,
     key=[*SET_KEY, "measure", "parameter"],
     finite=("mean", "ci_low", "ci_high"),
     members=("measure",),

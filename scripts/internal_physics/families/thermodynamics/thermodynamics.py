@@ -1,10 +1,11 @@
-"""Thermodynamics of the weights: temperature, entropy, energy and free energy of every 2-D weight on every prompt.
+"""Thermodynamics of the weights: temperature, entropy, energy and free energy of every matrix on every prompt.
 
 W is a weight as the model uses it, with singular values σ; G is ∂loss/∂W of one prompt, the loss being the mean
 negative log-likelihood in nats. The definitions are those of a published script, whose order of the
 weights is `order: name`.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -13,10 +14,13 @@ import numpy as np
 import pandas as pd
 
 from internal_physics.families.thermodynamics.depth import DERIVED, STATE, derive, sequences
+from internal_physics.families.thermodynamics.reached import not_reached
 from internal_physics.families.thermodynamics.spectrum import entropy_nats
 from internal_physics.families.thermodynamics.state_means import state_means
+from internal_physics.families.thermodynamics.statuses import NOT_REACHED
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.status import OK, value_status
+from internal_physics.models.coverage import weight_of
 from internal_physics.records.trace import Trace
 from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.measure import key_of, per_prompt_table
@@ -40,6 +44,7 @@ COLUMNS = (
     "status",
 )
 ZERO_GRADIENT = "zero gradient: temperature is ‖W‖ / 1e-8"
+NO_ORDER = "experts have no order along depth: no derivative"
 
 
 class StatesAndScores(NamedTuple):
@@ -70,7 +75,8 @@ def thermodynamics(trace: Trace, weights: pd.DataFrame, order: str = "depth") ->
 
     Returns:
         One row per weight in the order of `weights`, columns `COLUMNS`. A weight without a recorded gradient has NaN
-        and a status. `status` judges the state, `derivative_status` the derivatives: NaN at the ends of a sequence.
+        and a status; an expert that the prompt did not reach has a gradient of zero, no temperature and a status.
+        `status` judges the state, `derivative_status` the derivatives: NaN at the ends of a sequence.
 
     Raises:
         StoreError: if the trace keeps no weight gradients, or has parameters that `weights` lacks.
@@ -120,14 +126,15 @@ def score_rows(states: pd.DataFrame) -> list[MetricRow]:
     """Medians over the layers of each kind of map, and the median of those, in which each kind counts once.
 
     Quantities are named "temperature_query", and "temperature" for the median over kinds. Weights without a finite
-    value are left out, which the status says.
+    value are left out, which the status says; so are experts that the prompt did not reach, which is no fault.
     """
     found = []
     for quantity in SCORES:
         finite = states[np.isfinite(states[quantity])]
         by_kind = finite.groupby("kind", sort=False)[quantity].median()
-        n_missing = len(states) - len(finite)
-        status = f"{n_missing} of {len(states)} weights left out: not finite" if n_missing else OK
+        expected = states[states["status"] != NOT_REACHED]
+        n_missing = int((~np.isfinite(expected[quantity])).sum())
+        status = f"{n_missing} of {len(expected)} weights left out: not finite" if n_missing else OK
         overall = float(by_kind.median()) if len(by_kind) else float("nan")
         found.append(MetricRow(quantity, overall, status=status if by_kind.size else value_status(overall)))
         found += [MetricRow(f"{quantity}_{kind}", float(value)) for kind, value in by_kind.items()]
@@ -136,9 +143,10 @@ def score_rows(states: pd.DataFrame) -> list[MetricRow]:
 
 def _states(trace: Trace, static: pd.DataFrame, along: list[np.ndarray]) -> pd.DataFrame:
     states = static.assign(gradient_norm=_gradient_norms(trace, list(static.parameter)))
-    states["temperature"] = temperature(states["weight_norm"], states["gradient_norm"])
+    idle = not_reached(states["parameter"], states["gradient_norm"])
+    states["temperature"] = temperature(states["weight_norm"], states["gradient_norm"].mask(idle))
     states["free_energy"] = states["energy"] - states["temperature"] * states["entropy_nats"]
-    states["status"] = [_status(*row) for row in zip(states["status"], states["gradient_norm"], strict=True)]
+    states["status"] = [_status(*row) for row in zip(states["status"], states["gradient_norm"], idle, strict=True)]
     derived = _derivatives(states, along)
     return states.assign(**key_of(trace), **derived)[list(COLUMNS)]
 
@@ -150,40 +158,70 @@ def _gradient_norms(trace: Trace, parameters: list[str]) -> np.ndarray:
             expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
             todo="set weight_gradients: norms for its prompt set and record again",
         )
-    recorded = set(trace.parameters)
-    if unknown := sorted(recorded - set(parameters)):
+    norms = _MatrixNorms(trace)
+    if unknown := norms.recorded_beside(parameters):
         raise StoreError(
             f"the record has {unknown[0]!r}, the spectra do not",
             where=f"prompt {trace.info.prompt!r}",
             expected="spectra of the model that was recorded",
             todo="delete the model's file in results/weights and run again",
         )
-    return np.array([trace.gradient_norm(name) if name in recorded else np.nan for name in parameters])
+    return np.array([norms.of(name) for name in parameters])
+
+
+class _MatrixNorms:
+    """Gradient norms of the weights of a trace, of a stack of matrices that was recorded one by one too."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace, self._recorded = trace, set(trace.parameters)
+        self._stacks: dict[str, list[str]] = {}
+        for name in trace.parameters:
+            if weight_of(name) != name:
+                self._stacks.setdefault(weight_of(name), []).append(name)
+
+    def recorded_beside(self, parameters: Iterable[str]) -> list[str]:
+        """What was recorded and is neither of these weights nor a matrix of one nor made of them."""
+        known = set(parameters)
+        whole = {weight_of(name) for name in known}
+        return sorted(n for n in self._recorded if n not in known and weight_of(n) not in known and n not in whole)
+
+    def of(self, name: str) -> float:
+        """‖G‖; NaN for a weight without a recorded gradient."""
+        if name in self._recorded:
+            return self._trace.gradient_norm(name)
+        if name in self._stacks:
+            return math.hypot(*(self._trace.gradient_norm(matrix) for matrix in self._stacks[name]))
+        return math.nan
 
 
 def _derivatives(states: pd.DataFrame, along: list[np.ndarray]) -> dict[str, np.ndarray | list[str]]:
     arrays = {quantity: states[quantity].to_numpy(dtype=np.float64) for quantity in STATE}
     derived = {name: np.full(len(states), np.nan) for name in DERIVED}
-    at_end = np.zeros(len(states), dtype=bool)
+    at_end, in_order = np.zeros((2, len(states)), dtype=bool)
     for places in along:
-        at_end[places[[0, -1]]] = True
+        at_end[places[[0, -1]]] = in_order[places] = True
         for name, values in derive({quantity: array[places] for quantity, array in arrays.items()}).items():
             derived[name][places] = values
     finite = np.isfinite(np.stack(list(derived.values()))).all(axis=0)
-    return {**derived, "derivative_status": [_derivative_status(*row) for row in zip(at_end, finite, strict=True)]}
+    statuses = [_derivative_status(*row) for row in zip(in_order, at_end, finite, strict=True)]
+    return {**derived, "derivative_status": statuses}
 
 
-def _derivative_status(at_end: bool, finite: bool) -> str:
+def _derivative_status(in_order: bool, at_end: bool, finite: bool) -> str:
+    if not in_order:
+        return NO_ORDER
     if at_end:
         return "end of its sequence: no derivative"
     return OK if finite else "not finite: a neighbor has no value, or a difference is -1e-6"
 
 
-def _status(of_weight: str, gradient_norm: float) -> str:
+def _status(of_weight: str, gradient_norm: float, idle: bool) -> str:
     if of_weight != OK:
         return of_weight
     if np.isnan(gradient_norm):
         return "no gradient recorded"
     if not np.isfinite(gradient_norm):
         return "the gradient is not finite"
+    if idle:
+        return NOT_REACHED
     return ZERO_GRADIENT if gradient_norm == 0 else OK

@@ -17,6 +17,7 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.selection import require_columns
 from internal_physics.ground.words import plural
+from internal_physics.models.kinds import expert_of
 from internal_physics.tables.rows import read_rows
 
 MAX_COLUMNS = 4
@@ -42,7 +43,8 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
         model: its name, for the title.
 
     Returns:
-        A figure with one panel per kind on shared axes. Dashed: where the power law that was fitted to the density of
+        A figure with one panel per kind on shared axes; the experts of a block are one line, their median.
+        Dashed: where the power law that was fitted to the density of
         σ² says the singular values of the tail lie, for the first, middle and last layer that have one. Singular values
         below their own error bound are rounding and not drawn.
 
@@ -52,7 +54,7 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
     require_columns(spectra, ["kind", "layer", "singular_values", "error_bound", "alpha", "n_tail", "status"])
     if spectra.empty:
         raise ValueError(f"no spectra of {model!r}")
-    usable = spectra[spectra["method"] != "none"]
+    usable = merge_experts(spectra[spectra["method"] != "none"])
     kinds = weights.kinds_of(usable)
     columns = min(MAX_COLUMNS, max(1, len(kinds)))
     rows = max(1, -(-len(kinds) // columns))
@@ -74,6 +76,18 @@ def draw(spectra: pd.DataFrame, model: str) -> Figure:
         bar.locator = MaxNLocator(nbins=6, integer=True)
         bar.update_ticks()
         return style.finish(figure, f"Singular spectra of the weights of {model}", _notes(spectra))
+
+
+def merge_experts(spectra: pd.DataFrame) -> pd.DataFrame:
+    """The experts of a kind in a block as one row: medians of each singular value and of the tail's numbers."""
+    is_expert = spectra["parameter"].map(expert_of).notna()
+    merged = []
+    for _, rows in spectra[is_expert].groupby(["kind", "layer"], sort=False):
+        middle = rows[["alpha", "tail_minimum", "n_tail", "error_bound"]].median()
+        values = np.median(np.stack(list(rows["singular_values"])), axis=0)
+        tail = {**middle, "n_tail": int(np.nan_to_num(middle["n_tail"]))}
+        merged.append({**rows.iloc[0], **tail, "singular_values": values})
+    return pd.concat([spectra[~is_expert], pd.DataFrame(merged, columns=spectra.columns)]) if merged else spectra
 
 
 def tail_law(alpha: float, tail_minimum: float, n_tail: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +143,8 @@ def _dress(axes: np.ndarray, n_kinds: int) -> None:
 def _notes(spectra: pd.DataFrame) -> list[str]:
     notes = [
         "Dashed: power law of the tail, density of λ = σ² proportional to λ to the power of minus α, by maximum "
-        "likelihood, for the first, middle and last layer. Singular values below their error bound are not drawn, "
+        "likelihood, for the first, middle and last layer. Experts of a block: their "
+        "median. Singular values below their error bound are not drawn, "
         "and the smallest may run off the axis."
     ]
     bad = spectra[spectra["method"] == "none"]

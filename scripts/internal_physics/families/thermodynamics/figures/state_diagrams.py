@@ -81,10 +81,14 @@ def draw(
 
 
 def mean_states(usable: pd.DataFrame) -> pd.DataFrame:
-    """Means over prompts of T, S and -F, and the share of the prompts that raise each flag: a row per weight."""
+    """Means over prompts of T, S and -F, and the share of the prompts that raise each flag: a row per weight.
+
+    The experts of a kind in a block are one row, the mean over those that were reached.
+    """
     columns = ["temperature", "entropy_nats", "free_energy", *MARKS]
     keys = ["model", "kind", "parameter", "layer"]
-    means = usable.groupby(keys, sort=False)[columns].mean().reset_index()
+    one_row = usable["parameter"].where(usable["expert"].isna(), "experts")
+    means = usable.assign(parameter=one_row).groupby(keys, sort=False)[columns].mean().reset_index()
     return means.assign(minus_free_energy=-means["free_energy"]).sort_values(["model", "kind", "layer"])
 
 
@@ -126,6 +130,7 @@ def _dress(grid: list[list[Axes]], points: pd.DataFrame) -> None:
 
 def _note() -> str:
     return (
-        "Each point is one map of one block, mean over prompts; faint lines join neighboring layers. Black rings, and "
+        "Each point is one map of one block (of experts: their mean), mean over prompts; faint lines join neighboring "
+        "layers. Black rings, and "
         "white dots for a negative specific heat: at least half of the prompts raise the flag. " + weights.OUTSIDE
     )

@@ -68,7 +68,7 @@ def kind_label(kind: str) -> str:
 
 
 def depth_table(rows: pd.DataFrame, quantity: str, columns: str = "kind") -> pd.DataFrame:
-    """Mean over prompts by layer, [layer, kind]."""
+    """Mean over prompts, and over the weights of a kind in a block (experts, say), by layer: [layer, kind]."""
     return rows.pivot_table(index="layer", columns=columns, values=quantity, aggfunc="mean").sort_index()
 
 
