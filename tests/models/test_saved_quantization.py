@@ -1,7 +1,6 @@
 """Checkpoints that are already quantised: the reported formats are those that run; contradictions are refused."""
 
 import json
-import shutil
 from pathlib import Path
 
 import internal_physics as ip
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers as T
+from edited_checkpoints import copy, edit_config, edit_tensors, refusal
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import HEADS, load_snapshot
@@ -16,7 +16,6 @@ from internal_physics.models.options import LoadOptions
 from internal_physics.models.precision import precision_of
 from internal_physics.models.readout import Readout
 from internal_physics.models.stored_quantization import StoredQuantization
-from safetensors.torch import load_file, save_file
 from tiny_models import build_tokenizer
 from tolerances import SAME_PASS
 
@@ -49,30 +48,6 @@ def folders(tmp_path_factory) -> Path:
     for name in ("plain", *HOW):
         build_tokenizer().save_pretrained(root / name)
     return root
-
-
-def copy(folder: Path, to: Path) -> Path:
-    return Path(shutil.copytree(folder, to / folder.name))
-
-
-def edit_config(folder: Path, **changes: object) -> Path:
-    path = folder / "config.json"
-    config = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
-    return folder
-
-
-def edit_tensors(folder: Path, change) -> Path:
-    tensors = load_file(folder / "model.safetensors")
-    change(tensors)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
-
-
-def refusal(folder: Path, **options: str) -> ModelError:
-    with pytest.raises(ModelError) as error:
-        load_snapshot(folder, LoadOptions(device="cpu", **options))
-    return error.value
 
 
 # --- reported formats ------------------------------------------------------------------------------
@@ -187,72 +162,6 @@ def test_a_contradiction_is_found_before_the_weights_are_read(folders, monkeypat
 def test_the_lens_uses_the_stored_quantisation_too(folders):
     with pytest.raises(ModelError, match="the checkpoint is already quantised: nf4"):
         open_readout(folders / "nf4", LoadOptions(device="cpu", quantization="int8"))
-
-
-# --- other methods ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["gptq", "awq", "hqq", "quanto", "compressed-tensors", "aqlm"])
-def test_a_method_that_cannot_be_loaded_here_is_refused(folders, tmp_path, method):
-    settings = {"quant_method": method, "bits": 4, "config_groups": {}, "group_size": 64}
-    folder = edit_config(copy(folders / "plain", tmp_path), quantization_config=settings)
-    assert refusal(folder).what.startswith(f"it is quantised by {method}, and transformers cannot load that here: ")
-    asked = refusal(folder, quantization="nf4")
-    assert asked.what == f"quantization: nf4 was asked for, and the checkpoint is already quantised: {method}"
-
-
-def test_a_method_that_transformers_does_not_know_is_refused(folders, tmp_path):
-    """transformers would warn, ignore the setting, and read the codes as weights."""
-    folder = edit_config(copy(folders / "plain", tmp_path), quantization_config={"quant_method": "of-tomorrow"})
-    error = refusal(folder)
-    assert error.what == "it is quantised by of-tomorrow, which transformers does not know"
-    assert "set `quantization` if it has to be small" in error.todo
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_fp8_is_dequantised_and_reported(tmp_path, dtype):
-    folder = save_fp8(tmp_path / "fp8")
-    model = ip.load(str(folder), dtype=dtype)
-    assert {p.dtype for p in model.module.parameters()} == {getattr(torch, dtype)}
-    assert model.labels["quantization"] == "fp8, de-quantised"
-    assert model.labels["quantization_method"] == "fp8"
-    assert (model.labels["bits"], model.labels["compute_dtype"]) == (32 if dtype == "float32" else 16, dtype)
-
-
-def test_formats_whose_kernels_have_no_backward_pass_are_dequantised_on_every_device(tmp_path, monkeypatch):
-    """transformers does this by itself on a CPU; on a GPU it has to be requested."""
-    asked = {}
-
-    def load(*_: object, quantization_config: object = None, **__: object) -> None:
-        asked["dequantize"] = quantization_config.dequantize
-        raise OSError("not loaded")
-
-    folder = save_fp8(tmp_path / "fp8")
-    monkeypatch.setattr(T.AutoModelForCausalLM, "from_pretrained", load)
-    assert "transformers cannot load that here: not loaded" in refusal(folder).what
-    assert asked == {"dequantize": True}
-
-
-def save_fp8(folder: Path) -> Path:
-    """Blocks of 64×64 weights share a scale; the rest is bfloat16, as published."""
-    torch.manual_seed(0)
-    config = T.LlamaConfig(**MLP, num_key_value_heads=4, bos_token_id=2, eos_token_id=3, pad_token_id=0)
-    T.LlamaForCausalLM(config).save_pretrained(folder)
-    build_tokenizer().save_pretrained(folder)
-
-    def quantise(tensors: dict[str, torch.Tensor]) -> None:
-        for name in list(tensors):
-            weight = tensors[name]
-            if "proj" not in name:
-                tensors[name] = weight.bfloat16()
-                continue
-            tiles = weight.unflatten(0, (-1, 64)).unflatten(2, (-1, 64))  # [rows, 64, columns, 64]
-            scales = tiles.abs().amax(dim=(1, 3)) / 448
-            tensors[name.replace("weight", "weight_scale_inv")] = scales
-            tensors[name] = (tiles / scales[:, None, :, None]).reshape(weight.shape).to(torch.float8_e4m3fn)
-
-    settings = {"quant_method": "fp8", "weight_block_size": [64, 64], "activation_scheme": "dynamic"}
-    return edit_tensors(edit_config(folder, quantization_config=settings), quantise)
 
 
 # --- inconsistent files ----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Settings of transformers for quantisation, and the methods that are not supported here."""
 
 import inspect
+import re
 from pathlib import Path
 
 import torch
@@ -34,8 +35,12 @@ def dequantizing(stored: StoredQuantization) -> QuantizationConfigMixin | None:
 
     On a GPU those would run in kernels that have no backward pass.
     """
+    return AUTO_QUANTIZATION_CONFIG_MAPPING[stored.method](dequantize=True) if _can_be_dequantized(stored) else None
+
+
+def _can_be_dequantized(stored: StoredQuantization) -> bool:
     kind = AUTO_QUANTIZATION_CONFIG_MAPPING.get(stored.method)
-    return kind(dequantize=True) if kind and "dequantize" in inspect.signature(kind).parameters else None
+    return kind is not None and "dequantize" in inspect.signature(kind).parameters
 
 
 def require_known_method(stored: StoredQuantization | None, snapshot: str | Path) -> None:
@@ -49,10 +54,15 @@ def require_known_method(stored: StoredQuantization | None, snapshot: str | Path
 
 
 def other_method(stored: StoredQuantization, what: str, snapshot: str | Path) -> ModelError:
-    """The error for a checkpoint whose quantisation is not supported here; `what` says why."""
+    """The error for a checkpoint whose quantisation is not supported here; `what` says why.
+
+    Where a method that can be de-quantised only lacks a package, which `what` names, it says to install that.
+    """
+    package = re.search(r"pip install ([\w.-]*\w)", what) if _can_be_dequantized(stored) else None
+    install = f"pip install {package[1]}, with which it is de-quantised while it is loaded; or " if package else ""
     return ModelError(
         f"it is quantised by {stored.method}, {what}",
         where=str(snapshot),
-        expected="a checkpoint that is not quantised, or by bitsandbytes",
-        todo="use a checkpoint that is not quantised, and set `quantization` if it has to be small",
+        expected="a checkpoint that is not quantised, or by bitsandbytes, FP8 or MXFP4",
+        todo=f"{install}use a checkpoint that is not quantised, and set `quantization` if it has to be small",
     )
