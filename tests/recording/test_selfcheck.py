@@ -156,6 +156,12 @@ def assert_exact(module: nn.Module) -> None:
     assert max(relative(trace.gradient(p).dense(), g) for p, g in gradients.items()) <= GRADIENT["float64"]
 
 
+def xlm_changed_between_its_blocks() -> nn.Module:
+    model = T.XLMWithLMHeadModel(T.XLMConfig(vocab_size=97, emb_dim=32, n_layers=2, n_heads=4))
+    model.transformer.attentions[1].register_forward_pre_hook(lambda _m, args: (args[0] * 1.5, *args[1:]))
+    return model
+
+
 CPM_ANT = {"vocab_size": 97, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2}
 CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
 
@@ -172,9 +178,9 @@ CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
             "the self-check failed: ValueError: You must specify exactly one of input_ids",
         ),
         (
-            lambda: T.XLMWithLMHeadModel(T.XLMConfig(vocab_size=97, emb_dim=32, n_layers=2, n_heads=4)),
+            xlm_changed_between_its_blocks,
             "masked",
-            "found 4 lists of 2 blocks",
+            "what leaves block 0 is not what enters block 1",
         ),
         (
             lambda: T.XLNetLMHeadModel(T.XLNetConfig(vocab_size=97, d_model=32, n_layer=2, n_head=4, d_inner=64)),
@@ -190,7 +196,7 @@ CPM_ANT |= {"dim_head": 8, "dim_ff": 64, "prompt_length": 3}
     ids=[
         "no-head",
         "encoder-decoder",
-        "blocks-in-four-lists",
+        "changed-between-blocks-in-parts",
         "sees-both-ways",
         "tokens-of-its-own",
     ],

@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers as T
 from cases import SIZES, check, encoded, question, record, relative
+from internal_physics.ground.errors import ConfigError
 from internal_physics.models.readout import Readout, with_stream
 from internal_physics.models.stream import PADDED, PLAIN, Stream, stream_of
 from internal_physics.recording.recorder import RecordOptions, record_batches
@@ -57,7 +58,14 @@ def squeezebert() -> nn.Module:
     return T.SqueezeBertForMaskedLM(T.SqueezeBertConfig(**SIZES, **groups, embedding_size=32))
 
 
+def xlm() -> nn.Module:
+    """Attentions, norms and feed-forward maps in a list each; padding is cleared in place."""
+    sizes = {"vocab_size": 97, "emb_dim": 32, "n_layers": 3, "n_heads": 4, "max_position_embeddings": 64}
+    return T.XLMWithLMHeadModel(T.XLMConfig(**sizes, pad_index=0, pad_token_id=0, n_langs=1))
+
+
 BUILT = {
+    "xlm": (xlm, "masked", 3, 32),
     "squeezebert": (squeezebert, "masked", 3, 32),
     "bart": (bart, "masked", 3, 32),
     "longformer": (longformer, "masked", 3, 32),
@@ -180,7 +188,7 @@ def test_the_readout_of_the_last_residual_gives_the_logits(name):
     assert relative(found.numpy(), logits.numpy()) <= 1e-6  # residuals are kept in float32
 
 
-@pytest.mark.parametrize("name", ["hyper_connected", "alternating"])
+@pytest.mark.parametrize("name", ["hyper_connected", "alternating", "albert", "xlm"])
 def test_a_step_along_the_recorded_gradient_changes_the_loss_by_its_square(name):
     """Steering moves the stream that the blocks see, and the gradient is that of the whole stream."""
     model, (prompt, _) = model_of(name), prompts_of(name)
@@ -223,3 +231,11 @@ def test_the_stream_is_found_without_running_a_block():
     assert found == model.anatomy
     assert found.stream == Stream(1, 2, (4, 32))
     assert model.anatomy.blocks(model.module) is blocks
+
+
+def test_steering_before_blocks_in_parts_is_refused_and_after_them_felt():
+    model, (prompt, _) = model_of("xlm"), prompts_of("xlm")
+    baseline, n = record(model, [prompt])["a"].loss_nats, len(prompt.ids)
+    with pytest.raises(ConfigError, match="goes past it too"):
+        steered_loss(model, prompt, 0, np.ones(32), [1.0] * n)
+    assert abs(steered_loss(model, prompt, 1, np.ones(32), [1.0] * n) - baseline) > 1e-4

@@ -114,7 +114,8 @@ def _steered(model: LoadedModel, steering: Steering | None, n_tokens: int) -> It
     def change(hidden: torch.Tensor, layer: int) -> torch.Tensor:
         return stream.change(hidden, n_tokens, lambda residual: edit(residual, layer))
 
-    handles = tap_stream(model.anatomy.blocks(model.module), model.anatomy.n_layers, change)
+    anatomy, module = model.anatomy, model.module
+    handles = tap_stream(anatomy.entries(module), anatomy.blocks(module), anatomy.n_layers, change)
     try:
         yield
     finally:

@@ -46,7 +46,8 @@ class Anatomy:
 
     Attributes:
         architecture: class name of the model.
-        blocks_path: dotted path of the ModuleList of blocks.
+        blocks_path: dotted path of the ModuleList of blocks; of their last parts, where the parts of the blocks are in
+            several lists (XLM).
         n_layers: L, how often a block runs in a pass: the number of blocks, unless some share their weights.
         width: d, of the residual stream.
         maps: every module with a 2-D weight that can be recorded.
@@ -54,6 +55,8 @@ class Anatomy:
         stream: how the residual stream lies in the tensors of the blocks.
         encoder_path: dotted path of what runs before the blocks in an encoder-decoder, whose blocks are the decoder's;
             "" in any other model.
+        earlier_parts: paths of the lists of the blocks' other parts, in the order in which they run; () where a block
+            is one module.
     """
 
     architecture: str
@@ -64,10 +67,19 @@ class Anatomy:
     unmapped: tuple[str, ...]
     stream: Stream = PLAIN
     encoder_path: str = ""
+    earlier_parts: tuple[str, ...] = ()
 
     def blocks(self, model: nn.Module) -> nn.ModuleList:
         """The list of blocks of `model`; a block that runs several times in a pass stands there once."""
         return cast(nn.ModuleList, model.get_submodule(self.blocks_path))
+
+    def entries(self, model: nn.Module) -> nn.ModuleList:
+        """What the residual stream enters: the blocks, or their first parts."""
+        return cast(nn.ModuleList, model.get_submodule((*self.earlier_parts, self.blocks_path)[0]))
+
+    def is_in_blocks(self, name: str) -> bool:
+        """Whether a parameter or a module is inside a block."""
+        return any(_is_inside(name, path) for path in (*self.earlier_parts, self.blocks_path))
 
     def layer_of(self, name: str, *, lookup: bool) -> int:
         """The layer of a weight by its name: of its block, or -1 for a table and L for anything else outside them.
@@ -75,7 +87,10 @@ class Anatomy:
         A block that runs several times has its place in the list of blocks.
         """
         before = lookup or _is_inside(name, self.encoder_path)
-        return _layer_of(name, self.blocks_path, outside=-1 if before else self.n_layers)
+        for path in (*self.earlier_parts, self.blocks_path):
+            if _is_inside(name, path):
+                return int(name[len(path) + 1 :].split(".", maxsplit=1)[0])
+        return -1 if before else self.n_layers
 
 
 def find_anatomy(model: PreTrainedModel) -> Anatomy:
@@ -91,9 +106,11 @@ def find_anatomy(model: PreTrainedModel) -> Anatomy:
             where=architecture,
             expected="a causal or masked language model",
         )
-    blocks_path, n_layers = _find_blocks(model, architecture)
+    *earlier_parts, blocks_path = _find_blocks(model, architecture)
+    n_layers = _number_of_layers(model, architecture, blocks_path)
     encoder_path = _path_of(model, model.get_encoder()) if model.config.is_encoder_decoder else ""
-    parts = Anatomy(architecture, blocks_path, n_layers, _width(model), (), (), encoder_path=encoder_path)
+    parts = Anatomy(architecture, blocks_path, n_layers, _width(model), (), ())
+    parts = replace(parts, encoder_path=encoder_path, earlier_parts=tuple(earlier_parts))
     maps = tuple(_linear_maps(model, parts))
     mapped = {linear_map.parameter for linear_map in maps}
     unmapped = tuple(name for name, p in model.named_parameters() if p.ndim >= 2 and name not in mapped)
@@ -120,11 +137,11 @@ def weight_shape(module: nn.Linear | nn.Embedding | Conv1D) -> tuple[int, int]:
     return module.out_features, module.in_features
 
 
-def _find_blocks(model: PreTrainedModel, architecture: str) -> tuple[str, int]:
-    """Path of the list of blocks, and how often one runs: once each, or more often where there are fewer (ALBERT).
+def _find_blocks(model: PreTrainedModel, architecture: str) -> list[str]:
+    """Path of the list of blocks; several, in their order, where each has one part of every block (XLM).
 
-    A model that takes images or sound has more lists, further from its tokens. That each list does what is said here is
-    for the self-check to prove.
+    Where no list has as many modules as the model has layers, each runs several times (ALBERT). A model that takes
+    images or sound has more lists, further from its tokens. All that is for the self-check to prove.
     """
     lists = {name: len(module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
     n_layers = _numbers_of_layers(model, architecture)
@@ -139,14 +156,20 @@ def _find_blocks(model: PreTrainedModel, architecture: str) -> tuple[str, int]:
     if model.config.is_encoder_decoder:
         decoder = _path_of(model, model.get_decoder())
         chosen = [name for name in chosen if _is_inside(name, decoder)]
-    if len(chosen) != 1:
+    if not chosen or len({name.rpartition(".")[0] for name in chosen}) > 1:
         raise ArchitectureError(
             f"found {len(chosen)} lists of {n_layers[0]} blocks: {chosen}",
             where=architecture,
-            expected="exactly one module list of num_hidden_layers blocks",
+            expected="one module list of num_hidden_layers blocks, or several in one module",
         )
-    length = lists[chosen[0]]
-    return chosen[0], length if length in n_layers else n_layers[0]
+    return chosen
+
+
+def _number_of_layers(model: PreTrainedModel, architecture: str, blocks_path: str) -> int:
+    """How often a block runs in a pass: once each, or as often as the config says where there are fewer."""
+    length = len(cast(nn.ModuleList, model.get_submodule(blocks_path)))
+    numbers = _numbers_of_layers(model, architecture)
+    return length if length in numbers else numbers[0]
 
 
 def _numbers_of_layers(model: PreTrainedModel, architecture: str) -> list[int]:
@@ -207,7 +230,3 @@ def _linear_maps(model: nn.Module, parts: Anatomy) -> Iterator[LinearMap]:
             shape=weight_shape(module),
             padding_row=module.padding_idx if isinstance(module, nn.Embedding) else None,
         )
-
-
-def _layer_of(site: str, blocks_path: str, outside: int) -> int:
-    return int(site[len(blocks_path) + 1 :].split(".", maxsplit=1)[0]) if _is_inside(site, blocks_path) else outside

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 
 from internal_physics.ground.errors import ModelError
-from internal_physics.models.anatomy import find_anatomy
+from internal_physics.models.anatomy import Anatomy, find_anatomy
 from internal_physics.models.loading import (
     HEADS,
     check_request,
@@ -47,11 +47,11 @@ def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
         module = _skeleton(snapshot, options)
     anatomy = find_anatomy(module)
     with reading("its weights cannot be read", snapshot, ModelError):
-        wanted, stored = _wanted(module, anatomy.blocks_path), _stored_names(module, Path(snapshot))
+        wanted, stored = _wanted(module, anatomy), _stored_names(module, Path(snapshot))
         if is_quantized and any(stored[name].is_code for names in wanted for name in names if name in stored):
             whole = load_snapshot(snapshot, options)
             return Readout(whole.module, with_stream(whole.module, whole.anatomy))
-        _drop_lookups(module, anatomy.blocks_path, device, getattr(torch, options.dtype))
+        _drop_lookups(module, anatomy, device, getattr(torch, options.dtype))
         _fill(module, wanted, stored, device)
     pack_linear_maps(module, anatomy, None if is_quantized else quantization_config(options, device), device)
     module = module.eval().requires_grad_(False)
@@ -72,12 +72,12 @@ def _skeleton(snapshot: str | Path, options: LoadOptions) -> PreTrainedModel:
     return module
 
 
-def _wanted(module: nn.Module, blocks_path: str) -> list[list[str]]:
+def _wanted(module: nn.Module, anatomy: Anatomy) -> list[list[str]]:
     """Names of the parameters outside the blocks, a list of aliases for each; look-up tables only where tied."""
     lookups = {name for name, m in module.named_modules() if isinstance(m, nn.Embedding)}
     aliases: dict[int, list[str]] = defaultdict(list)
     for name, parameter in module.named_parameters(remove_duplicate=False):
-        if not name.startswith(f"{blocks_path}."):
+        if not anatomy.is_in_blocks(name):
             aliases[id(parameter)].append(name)
     return [names for names in aliases.values() if not all(_lies_in(name, lookups) for name in names)]
 
@@ -104,10 +104,10 @@ class _Blank(nn.Module):
         return self.weight[0].expand(*shape, -1).clone()  # some models change the rows in place
 
 
-def _drop_lookups(module: nn.Module, blocks_path: str, device: str, dtype: torch.dtype) -> None:
+def _drop_lookups(module: nn.Module, anatomy: Anatomy, device: str, dtype: torch.dtype) -> None:
     tables = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.Embedding)]
     for name, table in tables:
-        if not name.startswith(f"{blocks_path}."):
+        if not anatomy.is_in_blocks(name):
             module.set_submodule(name, _Blank(table.embedding_dim, device, dtype))
 
 

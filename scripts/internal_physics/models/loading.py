@@ -183,7 +183,7 @@ def _say_what_is_not_quantized(model: LoadedModel) -> None:
     precision = model.precision
     if precision is None or not precision.quantized_share:
         return
-    left = left_as_they_are(model.module, model.anatomy.blocks_path)
+    left = left_as_they_are(model.module, model.anatomy.is_in_blocks)
     if left:
         LOGGER.warning(
             "%s: %.0f %% of the parameters are quantised; %s in the blocks stay %s, because bitsandbytes quantises "

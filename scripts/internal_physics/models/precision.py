@@ -1,7 +1,7 @@
 """In which number formats a loaded model really computes, read from its modules and not from what was asked for."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
@@ -72,14 +72,14 @@ def precision_of(module: nn.Module, stored: StoredQuantization | None = None) ->
     return Precision(PLAIN, PLAIN, bits, dtype, dtype)
 
 
-def left_as_they_are(module: nn.Module, blocks_path: str) -> list[str]:
+def left_as_they_are(module: nn.Module, is_in_blocks: Callable[[str], bool]) -> list[str]:
     """Names of the matrices, and stacks of them, in the blocks of a quantised model that bitsandbytes left alone.
 
     Args:
         module: the model.
-        blocks_path: of its list of blocks.
+        is_in_blocks: whether a parameter of this name is inside a block.
     """
-    inside = ((n, p) for n, p in module.named_parameters() if n.startswith(f"{blocks_path}."))
+    inside = ((n, p) for n, p in module.named_parameters() if is_in_blocks(n))
     return [name for name, parameter in inside if parameter.ndim >= 2 and not is_packed(parameter)]
 
 

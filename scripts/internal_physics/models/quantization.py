@@ -17,8 +17,7 @@ def pack_linear_maps(module: PreTrainedModel, anatomy: Anatomy, config: BitsAndB
         return
     kept = get_keys_to_not_convert(module)
     for name, linear in list(module.named_modules()):
-        inside = name.startswith(f"{anatomy.blocks_path}.")
-        if type(linear) is nn.Linear and not inside and not _is_kept(name, kept):
+        if type(linear) is nn.Linear and not anatomy.is_in_blocks(name) and not _is_kept(name, kept):
             module.set_submodule(name, _packed(linear, config, device))
 
 

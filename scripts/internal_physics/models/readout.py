@@ -7,7 +7,7 @@ Soft-capping, logit scaling and masked-LM transforms are included automatically.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -143,7 +143,7 @@ def readout(model: PreTrainedModel, anatomy: Anatomy, residual: torch.Tensor, *,
 
     def give(*args: torch.Tensor, **kwargs: torch.Tensor) -> object:
         """The residual, whatever the block is given: so the model runs as many as its config says."""
-        hidden = anatomy.stream.change(hidden_input(args, kwargs), residual.shape[1], lambda _: residual)
+        hidden = anatomy.stream.change(hidden_input(args, kwargs), residual.shape[1], lambda _: residual.clone())
         if n_members == NAMED:
             return _Everything(hidden)
         return (hidden, *[None] * (n_members - 1)) if n_members else hidden
@@ -203,12 +203,13 @@ def _run(model: PreTrainedModel, n_prompts: int, n_tokens: int) -> Any:
 
 @contextmanager
 def _replacing(model: PreTrainedModel, anatomy: Anatomy, output: Callable[..., object]) -> Iterator[list[_StandIn]]:
-    blocks = anatomy.blocks(model)
-    parent_path, _, name = anatomy.blocks_path.rpartition(".")
-    parent = model.get_submodule(parent_path)
-    stand_ins = [_StandIn(block, output) for block in blocks]
-    setattr(parent, name, nn.ModuleList(stand_ins))
+    paths = (*anatomy.earlier_parts, anatomy.blocks_path)
+    lists = {path: cast(nn.ModuleList, model.get_submodule(path)) for path in paths}
+    stand_ins = {path: [_StandIn(block, output) for block in blocks] for path, blocks in lists.items()}
     try:
-        yield stand_ins
+        for path, replaced in stand_ins.items():
+            model.set_submodule(path, nn.ModuleList(replaced))
+        yield stand_ins[paths[0]]
     finally:
-        setattr(parent, name, blocks)
+        for path, blocks in lists.items():
+            model.set_submodule(path, blocks)

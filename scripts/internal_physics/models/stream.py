@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from internal_physics.ground.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -158,16 +160,22 @@ def run_through_hooks(block: nn.Module) -> None:
     block.forward = forward
 
 
+See = Callable[[torch.Tensor, int], torch.Tensor]
+
+
 def tap_stream(
-    blocks: nn.ModuleList, n_layers: int, see: Callable[[torch.Tensor, int], torch.Tensor]
+    entries: nn.ModuleList, blocks: nn.ModuleList, n_layers: int, see: See
 ) -> list[torch.utils.hooks.RemovableHandle]:
     """Pass what enters every run of a block, and what leaves the last one, through `see(tensor, l)`.
 
     Args:
-        blocks: of the model; one that runs several times in a pass (ALBERT) stands there once.
+        entries: what the stream enters: the blocks, or their first parts.
+        blocks: of the model, or their last parts; one that runs several times in a pass (ALBERT) stands there once.
         n_layers: L, runs of blocks in a pass; the count begins anew with the next pass.
         see: gives the tensor itself, or another one that takes its place.
     """
+    if entries is not blocks:
+        return _tap_parts(entries, blocks, see)
     n_runs = 0
 
     def before(_block: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
@@ -188,3 +196,26 @@ def tap_stream(
 
     handles = [block.register_forward_pre_hook(before, with_kwargs=True) for block in blocks]
     return [*handles, blocks[-1].register_forward_hook(after)]
+
+
+def _tap_parts(entries: nn.ModuleList, exits: nn.ModuleList, see: See) -> list[torch.utils.hooks.RemovableHandle]:
+    """As `tap_stream`, for blocks in parts: what the model adds to the stream goes past the first part.
+
+    So the stream is changed where it leaves a block, and cannot be changed before the first. Models may change it in
+    place after that (to clear padding), therefore they get a copy.
+    """
+
+    def enter(_part: nn.Module, args: tuple, kwargs: dict) -> None:
+        hidden = hidden_input(args, kwargs)
+        if see(hidden, 0) is not hidden:
+            raise ConfigError(
+                "what enters the first block of this model goes past it too, and cannot be changed",
+                where="conditions",
+                expected="steering at residual 1 or later",
+            )
+
+    def leave(layer: int) -> Callable[[nn.Module, tuple, Output], Output]:
+        return lambda _part, _args, output: _with_hidden_state(output, see(hidden_state(output), layer + 1).clone())
+
+    handles = [entries[0].register_forward_pre_hook(enter, with_kwargs=True)]
+    return [*handles, *(part.register_forward_hook(leave(layer)) for layer, part in enumerate(exits))]

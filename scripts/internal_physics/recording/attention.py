@@ -189,14 +189,15 @@ class _Makers:
     """Notes in which block each tensor is made that a module inside a block gives: the block that runs at the time."""
 
     def __init__(self, model: LoadedModel) -> None:
-        self._blocks = model.anatomy.blocks(model.module)
+        self._entries = model.anatomy.entries(model.module)
+        inside = ((name, m) for name, m in model.module.named_modules() if model.anatomy.is_in_blocks(name))
+        self._inside = {id(m): m for _, m in inside}
         self._made: dict[int, tuple[torch.Tensor, int]] = {}  # the tensors are kept, so that no id is given twice
         self._layer = -1
 
     def __enter__(self) -> "_Makers":
-        inner = {id(m): m for block in self._blocks for m in block.modules()}
-        self._handles = [block.register_forward_pre_hook(self._begin) for block in self._blocks]
-        self._handles += [module.register_forward_hook(self._keep) for module in inner.values()]
+        self._handles = [entry.register_forward_pre_hook(self._begin) for entry in self._entries]
+        self._handles += [module.register_forward_hook(self._keep) for module in self._inside.values()]
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -100,7 +100,7 @@ def require_no_lookups(anatomy: Anatomy) -> None:
     Raises:
         ArchitectureError: naming the first.
     """
-    inside = [m.site for m in anatomy.maps if m.lookup and m.site.startswith(f"{anatomy.blocks_path}.")]
+    inside = [m.site for m in anatomy.maps if m.lookup and anatomy.is_in_blocks(m.site)]
     if inside:
         raise ArchitectureError(
             f"{inside[0]} is an embedding inside a block, which cannot be computed again",

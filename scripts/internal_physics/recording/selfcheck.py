@@ -16,7 +16,7 @@ from internal_physics.models.anatomy import Anatomy, accepts
 from internal_physics.models.coverage import Coverage
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import members_of, readout, with_stream
-from internal_physics.models.stream import Output, hidden_state
+from internal_physics.models.stream import Output, hidden_input, hidden_state
 from internal_physics.recording.coverage import find_coverage, reaches_loss
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
@@ -125,15 +125,21 @@ class _BlockOutputs:
     def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
         self.blocks, self.stream, self.n_members = anatomy.blocks(model), anatomy.stream, 0
         self.hidden: list[torch.Tensor] = []
+        self.entered: list[torch.Tensor] = []  # what each block is given
+        self._entries = anatomy.entries(model)
         self.last: torch.Tensor | None = None  # [b, t, d] of the last block, in the graph of the pass
 
     def __enter__(self) -> "_BlockOutputs":
         self.handles = [block.register_forward_hook(self._keep) for block in self.blocks]
+        self.handles += [e.register_forward_pre_hook(self._enter, with_kwargs=True) for e in self._entries]
         return self
 
     def __exit__(self, *exception: object) -> None:
         for handle in self.handles:
             handle.remove()
+
+    def _enter(self, _module: nn.Module, args: tuple, kwargs: dict) -> None:
+        self.entered.append(self.stream.unfold(hidden_input(args, kwargs).detach())[:, :N_TOKENS])
 
     def _keep(self, _module: nn.Module, _args: tuple, output: Output) -> None:
         self.n_members = members_of(output)
@@ -193,7 +199,8 @@ def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
     if missing or len(outputs.hidden) != anatomy.n_layers:
         _refuse(f"the residual stream was not seen, or does not reach the loss, at layers {missing}", anatomy)
     for layer, hidden in enumerate(outputs.hidden):
-        if not torch.equal(hidden.to(flow.residual[layer + 1].device), flow.residual[layer + 1]):
+        following = [flow.residual[layer + 1], *outputs.entered[layer + 1 : layer + 2]]
+        if not all(torch.equal(hidden.to(given.device), given) for given in following):
             _refuse(f"what leaves block {layer} is not what enters block {layer + 1}", anatomy)
 
 

@@ -74,7 +74,7 @@ class Taps:
         for linear_map in self._quantized:
             self._tap_quantized(self.model.get_submodule(linear_map.site), linear_map)
         blocks = self.anatomy.blocks(self.model)
-        for handle in tap_stream(blocks, self.anatomy.n_layers, self._keep_residual):
+        for handle in tap_stream(self.anatomy.entries(self.model), blocks, self.anatomy.n_layers, self._keep_residual):
             self._hook(handle)
         if self._recompute is not None:
             require_no_lookups(self.anatomy)
