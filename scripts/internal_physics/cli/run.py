@@ -1,20 +1,18 @@
-"""Command `run`: check the config, show Snakemake's output and the time left, and at the end failures and logs."""
+"""Command `run`: check the config, show Snakemake's output, and end in one sentence after Ctrl-C."""
 
-import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from internal_physics.cli.progress import Progress, failures
+from internal_physics.cli.last_words import FINDINGS, HEADING, INTERRUPTED, what_was_found
 from internal_physics.config.load import load_config
 from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 
-FINDINGS = "results/findings.json"
-INTERRUPTED = 130  # as shells report SIGINT
+STATUS_OF_INTERRUPTION = 130  # as shells report SIGINT
 
 
 def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
@@ -40,15 +38,17 @@ def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
     ) as snakemake:
         assert snakemake.stdout is not None
-        progress = Progress()
+        has_findings = False
         try:
             for line in snakemake.stdout:
-                say(progress.read(line))
+                say(line)
+                has_findings |= line.startswith(HEADING)
         except KeyboardInterrupt:
             _end(snakemake)
-            say("\nInterrupted. What is finished is kept: start again with the same command.\n")
-            return INTERRUPTED
-    say(closing_words(progress.logs) if snakemake.returncode else what_was_found(FINDINGS))
+            say(INTERRUPTED)
+            return STATUS_OF_INTERRUPTION
+    if not snakemake.returncode and not has_findings:  # there was nothing to do
+        say(what_was_found(FINDINGS))
     return snakemake.returncode
 
 
@@ -63,21 +63,6 @@ def check(config: str) -> None:
     checked = load_config(load_yaml(config), config)
     refuse_unmet_requirements(checked, config)
     refuse_missing_models(checked, config, "results/snapshots")
-
-
-def what_was_found(file: str) -> str:
-    """The findings of a run, printed at its end; "" if there are none."""
-    findings = json.loads(Path(file).read_text(encoding="utf-8")) if Path(file).is_file() else []
-    lines = [f"  {number}. {finding['sentence']}" for number, finding in enumerate(findings, 1)]
-    return "\n".join(["\nWhat this run found:", *lines, "The whole report: results/report.html\n"]) if lines else ""
-
-
-def closing_words(logs: Iterable[str]) -> str:
-    """The distinct messages of the failed jobs, each with the log of the first; for the end of the run."""
-    messages = failures(logs)
-    if not messages:
-        return "\nThe run failed: see the messages above.\n"
-    return "".join(f"\nFailed: {message}\n  log: {log}\n" for message, log in messages.items())
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -1,0 +1,19 @@
+# INPUTS   what Snakemake says while it runs, results/findings.json
+# OUTPUTS  the estimated time left beside the steps; at the end the findings, or the message of each failed job and its log
+# A job on a cluster is a Snakemake too, which calls neither of the two at its end.
+
+from internal_physics.cli.last_words import Watch, say_last
+from internal_physics.cli.progress import show_time_left
+
+WATCH = Watch()
+if workflow.is_main_process:
+    show_time_left(logger)
+    logger.addHandler(WATCH)
+
+
+onsuccess:
+    say_last(WATCH.on_success())
+
+
+onerror:
+    say_last(WATCH.on_error())
