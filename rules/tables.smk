@@ -22,6 +22,7 @@ rule collect:
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
         scored=registry.scored(PLAN.collected_metrics),
+        units=registry.score_units(PLAN.collected_metrics),
         code=code("collect"),
     message:
         "Collecting {input.metrics} into tables"
@@ -72,6 +73,7 @@ rule normalize:
         mem_mb=1000,
     params:
         metrics=PLAN.ranked_metrics,
+        units=registry.score_units(PLAN.ranked_metrics),
         code=code("normalize"),
     message:
         "Normalizing scores over models"
@@ -122,6 +124,7 @@ rule model_pairs:
         mem_mb=2000,
     params:
         models=PLAN.reference_first,
+        units=registry.score_units(PLAN.paired_metrics),
         seed=CONFIG.raw["seed"],
         statistics=CONFIG.raw["statistics"],
         code=code("model_pairs"),

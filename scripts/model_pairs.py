@@ -3,6 +3,7 @@
 from internal_physics.families.pairs.model_pairs import pair_files
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.joblog import job
+from internal_physics.tables.units import with_units
 from internal_physics.tables.write import write_table
 
 if __name__ == "__main__":
@@ -10,4 +11,5 @@ if __name__ == "__main__":
         settings = {"seed": snakemake.params.seed, **snakemake.params.statistics}
         inputs = snakemake.input
         table = pair_files(inputs.metrics, inputs.prompts, snakemake.params.models, **settings)
+        table = with_units(table, snakemake.params.units)
         write_table(table, MODEL_PAIRS, csv=snakemake.output[0], parquet=snakemake.output[1])

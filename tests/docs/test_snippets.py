@@ -80,7 +80,7 @@ def folder(tmp_path_factory):
     trace = ip.record(ip.load(str(folder / HUB_NAME)), "One two three")
     for record in RECORDS:
         ip.write_trace(trace, folder / f"results/tensors/{record}.parquet")
-    metadata = {"unit": "see metric", "meaning": "mean"}
+    metadata = {"unit": "in column unit", "meaning": "mean"}
     schema = pa.schema(
         [("model", pa.string()), ("metric", pa.string()), pa.field("value", pa.float64(), metadata=metadata)]
     )

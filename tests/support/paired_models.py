@@ -4,10 +4,11 @@ import math
 
 import pandas as pd
 from internal_physics.families.pairs.model_pairs import pair_models
-from internal_physics.families.registry import TABLES
+from internal_physics.families.registry import METRICS, TABLES, score_units
 from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import COLUMNS
+from internal_physics.tables.units import with_units
 
 SETTINGS = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
 TYPES = {"n_tokens": "Int64", "loss_nats": float, "layer": "Int64", "rank": "Int64", "value": float}
@@ -48,7 +49,7 @@ def texts_of(rows):
 def pairs(*parts, texts=None, models="abcd", **changed):
     rows = pd.concat(parts, ignore_index=True)
     found = pair_models(rows, texts_of(rows) if texts is None else texts, list(models), **(SETTINGS | changed))
-    found = conform(found, TABLES["model_pairs"])
+    found = conform(with_units(found, score_units(METRICS)), TABLES["model_pairs"])
     assert table_problems(found, TABLES["model_pairs"]) == []
     return found
 

@@ -5,6 +5,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from internal_physics.families.pairs.model_pairs import pair_models
+from internal_physics.families.registry import score_units
+from internal_physics.tables.units import with_units
 from synthetic_agreement import agreement_tables
 
 MODELS = (
@@ -55,6 +57,8 @@ def make_tables(
     }
     tables["scores_normalized"] = normalize(tables["scores"])
     tables["model_pairs"] = _model_pairs(tables["prompts"], tables["scores"])
+    for name in ("scores", "scores_normalized", "model_pairs"):
+        tables[name] = with_units(tables[name], score_units(METRICS))
     tables["correlations"] = _correlations(tables["prompts"], tables["scores"])
     tables["comparisons"] = _comparisons(tables["prompts"])
     tables["gains"] = _gains(rng, tables["prompts"])

@@ -32,11 +32,13 @@ from internal_physics.tables.measure import per_prompt_chunks, per_prompt_table,
 from internal_physics.tables.preview import Preview, read_previews
 from internal_physics.tables.read import TableBySet, read_table, table_parts
 from internal_physics.tables.rows import count_rows, read_metrics, write_rows
+from internal_physics.tables.units import chunks_with_units, with_units
 from internal_physics.tables.write import write_table, write_tables
 from read_prompts import prompts_read_of
 from synthetic_tables import make_tables
 
 SCORED = registry.scored(registry.METRICS)
+UNITS = registry.score_units(registry.METRICS)
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
 
 
@@ -197,7 +199,8 @@ class TestCollecting:
         write_all([("prompts_read", prompts)], outputs(tmp_path, "prompts_read"))
         expected = collect(rows, prompts, SCORED, **SETTINGS)
         found = collect_files(files, tmp_path / "prompts_read.parquet", SCORED, **SETTINGS)
-        write_all(found, outputs(tmp_path, *expected))
+        write_all(chunks_with_units(found, "scores", UNITS), outputs(tmp_path, *expected))
+        expected["scores"] = with_units(expected["scores"], UNITS)
         for name, table in expected.items():
             assert len(table) > 0
             found = read_table(tmp_path / f"{name}.parquet", TABLES[name])

@@ -13,7 +13,7 @@ from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.texts import words_file
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
-from internal_physics.tables.columns import OF_PROMPT, STATUS, Column
+from internal_physics.tables.columns import OF_PROMPT, PLAIN, STATUS, Column
 from internal_physics.tables.table import Table
 
 # A page describes no single run: its captions use general words for the names in a report.
@@ -92,6 +92,17 @@ def all_units() -> str:
     return table(["column", "unit", "in tables"], rows)
 
 
+def all_quantities() -> str:
+    """Every quantity and metric of the long tables, with its unit and the tables that have it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for described in TABLES.values():
+        for q in described.quantities:
+            name = f"{q.name}…" if q.is_prefix else q.name
+            found.setdefault((name, q.unit or PLAIN), []).append(described.name)
+    rows = ((code(name), unit, codes(tables_with)) for (name, unit), tables_with in sorted(found.items()))
+    return table(["quantity", "unit", "in tables"], rows)
+
+
 def figures(name: str) -> str:
     """The figures of a family: what each shows, how to read it, how it is computed."""
     return "\n".join(_figure(f, _words(name).get("figures", {})) for f in _family(name).figures) or "None.\n"
@@ -116,6 +127,7 @@ def makers() -> dict[str, Callable[..., str]]:
         "all-tables": all_tables,
         "shared-columns": shared_columns,
         "all-units": all_units,
+        "all-quantities": all_quantities,
     }
 
 

@@ -48,6 +48,7 @@ class Metric:
         options: names of the config's `statistics` that its function takes.
         score: its part in table `scores`.
         scores: names in table `scores` that every model and prompt set has.
+        units: of those scores that are no plain numbers: name -> unit.
         smaller_is_better: whether its score is zero or more and takes part in `scores_normalized`.
         in_layers: whether its rows by layer go into table `layers`; else the family has a table for them.
         between_conditions: whether its rows are numbers of a run, which table `comparisons` compares with the baseline.
@@ -64,6 +65,7 @@ class Metric:
     options: tuple[str, ...] = ()
     score: Score = Score.NONE
     scores: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
     smaller_is_better: bool = False
     in_layers: bool = True
     between_conditions: bool = True

@@ -21,6 +21,7 @@ from internal_physics.families.run.family import FAMILY as RUN
 from internal_physics.families.scores import tables as shared
 from internal_physics.families.scores.family import FAMILY as SCORES
 from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
+from internal_physics.tables.columns import PLAIN
 from internal_physics.tables.table import Quantity, Table
 
 FOLDER = Path(__file__).parent  # of all families
@@ -54,6 +55,12 @@ def paired(metrics: Iterable[str]) -> list[str]:
 def score_names(metrics: Iterable[str]) -> list[str]:
     """The scores that every model and prompt set has where these metrics are asked for."""
     return [score for name in metrics for score in METRICS[name].scores]
+
+
+def score_units(metrics: Iterable[str]) -> dict[str, str]:
+    """The scores of these metrics, and the loss -> the unit of each."""
+    own = {score: METRICS[name].units.get(score, PLAIN) for name in metrics for score in METRICS[name].scores}
+    return own | {pairs.LOSS.name: pairs.LOSS.unit}
 
 
 def wanted_tables(asked: Set[str]) -> list[str]:
@@ -98,12 +105,14 @@ def _layer_quantities() -> tuple[Quantity, ...]:
 def _score_quantities() -> tuple[Quantity, ...]:
     """Names and ranges in table `scores`; those of quantities also exist by kind, as temperature_query."""
     names = [
-        Quantity(name, low=0 if metric.smaller_is_better else -math.inf, metric=metric.name)
+        Quantity(
+            name, low=0 if metric.smaller_is_better else -math.inf, metric=metric.name, unit=metric.units.get(name, "")
+        )
         for metric in METRICS.values()
         for name in metric.scores
     ]
     by_kind = [
-        Quantity(f"{name}_", metric=metric.name, is_prefix=True)
+        Quantity(f"{name}_", metric=metric.name, unit=metric.units.get(name, ""), is_prefix=True)
         for metric in METRICS.values()
         if metric.score == Score.QUANTITIES
         for name in metric.scores
@@ -125,7 +134,8 @@ def _whole(table: Table) -> Table:
         return replace(table, quantities=[*of_prompts_or_sets, pairs.LOSS])
     if table is shared.SCORES_NORMALIZED:
         compared = [metric for metric in METRICS.values() if metric.smaller_is_better]
-        return replace(table, quantities=[Quantity(m.name, metric=m.name) for m in compared])
+        own = [Quantity(m.name, metric=m.name, unit=m.units.get(m.name, "")) for m in compared]
+        return replace(table, quantities=own)
     return table
 
 

@@ -48,6 +48,11 @@ NOTES = {  # of a prompt, as its prompt set says
         TEXT, "", "how the text should go on, or what should stand at the [MASK], likewise", is_optional=True
     ),
 }
+UNIT = "unit"  # name of the column that says the unit of a row
+PLAIN = "1"  # the unit of a number without dimension
+IN_UNIT = "in column unit"  # the unit of a number whose row names it
+OF_QUANTITY = "of the quantity"  # that of a long table, listed in docs/tables.md
+UNIT_OF_VALUES = Column(TEXT, "", "unit of the metric's values; 1 is a number without dimension")
 WATCHED_TOKEN = Column(
     TEXT, "", "the token of information.watch that a row is about, blanks included; else empty", is_optional=True
 )

@@ -10,12 +10,13 @@ from internal_physics.families import registry
 from internal_physics.families.gradient_flow.isf import isf
 from internal_physics.families.gradient_flow.isf import rows as isf_rows
 from internal_physics.families.gradient_flow.scores import ec, ec_rows, isc_rows
-from internal_physics.families.registry import TABLES
+from internal_physics.families.registry import METRICS, TABLES, score_units
 from internal_physics.families.scores.collect import collect
 from internal_physics.ground.errors import StoreError
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import COLUMNS, per_prompt_table, per_set_table
+from internal_physics.tables.units import with_units
 from read_prompts import prompts_read_of
 
 SCORED = registry.scored(registry.METRICS)
@@ -54,6 +55,7 @@ def table(metric, found):
 def tables_of(*parts):
     rows = pd.concat(parts, ignore_index=True)
     found = collect(rows, prompts_read_of(rows), SCORED, **SETTINGS)
+    found["scores"] = with_units(found["scores"], score_units(METRICS))
     return {name: conform(part, TABLES[name]) for name, part in found.items()}
 
 

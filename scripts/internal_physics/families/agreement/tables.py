@@ -1,7 +1,7 @@
 """The tables of agreement: every number of every prompt, and means over prompts."""
 
 from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED
-from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_QUANTITY, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Quantity, Table
 
@@ -24,10 +24,12 @@ _NUMBER = {
 _BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION, NO_LOGITS)
 _WHERE = ("reference", "reference_condition", *_NUMBER)
 _COSINES = ("residual_cosine", "gradient_cosine", "weight_gradient_cosine")
-_DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance", "kl_nats", "kl_at_least_nats")
+_DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance")
+_DIVERGENCES = ("kl_nats", "kl_at_least_nats")
 QUANTITIES = (
     *(Quantity(name, low=-1, high=1, metric="agreement") for name in _COSINES),
     *(Quantity(name, low=0, metric="agreement") for name in _DISTANCES),
+    *(Quantity(name, low=0, metric="agreement", unit="nats") for name in _DIVERGENCES),
     Quantity("best_token_agrees", low=0, high=1, metric="agreement"),
 )
 
@@ -36,7 +38,7 @@ AGREEMENT = Table(
     columns=OF_PROMPT
     | _REFERENCE
     | _NUMBER
-    | {"value": Column("float64", "1, or nats", "the number; best_token_agrees is 1 or 0"), "status": STATUS},
+    | {"value": Column("float64", OF_QUANTITY, "the number; best_token_agrees is 1 or 0"), "status": STATUS},
     key=[*PROMPT_KEY, *_WHERE],
     finite=("value",),
     quantities=QUANTITIES,
@@ -49,9 +51,9 @@ AGREEMENT_MEANS = Table(
     | _REFERENCE
     | _NUMBER
     | {
-        "mean": Column("float64", "1, or nats", "mean over prompts; of best_token_agrees the share of prompts"),
-        "ci_low": Column("float64", "1, or nats", "lower end of its interval (bootstrap; Wilson's of a share)"),
-        "ci_high": Column("float64", "1, or nats", "upper end of the interval"),
+        "mean": Column("float64", OF_QUANTITY, "mean over prompts; of best_token_agrees the share of prompts"),
+        "ci_low": Column("float64", OF_QUANTITY, "lower end of its interval (bootstrap; Wilson's of a share)"),
+        "ci_high": Column("float64", OF_QUANTITY, "upper end of the interval"),
         "n_prompts": N_PROMPTS,
         "status": STATUS,
     },

@@ -1,6 +1,6 @@
 """The table of comparisons: a steering condition against the baseline."""
 
-from internal_physics.tables.columns import OF_SET, STATUS, TEXT, WATCHED_TOKEN, Column, p_value
+from internal_physics.tables.columns import OF_QUANTITY, OF_SET, STATUS, TEXT, WATCHED_TOKEN, Column, p_value
 from internal_physics.tables.keys import SET_KEY
 from internal_physics.tables.table import Table
 
@@ -23,11 +23,11 @@ COMPARISONS = Table(
             "difference, absolute_difference or percent_change against the baseline",
             allowed=("difference", "absolute_difference", "percent_change"),
         ),
-        "baseline": Column("float64", "see metric", "mean over prompts in the baseline"),
-        "steered": Column("float64", "see metric", "mean over the same prompts in the condition"),
+        "baseline": Column("float64", OF_QUANTITY, "mean over prompts in the baseline"),
+        "steered": Column("float64", OF_QUANTITY, "mean over the same prompts in the condition"),
         "value": Column(
             "float64",
-            "see metric; percent",
+            f"{OF_QUANTITY}; percent_change: percent",
             "mean difference, mean absolute difference, or difference of the means in percent of the baseline's size",
         ),
         "ci_low": Column("float64", "as value", "lower end of the paired BCa bootstrap interval over prompts"),

@@ -8,6 +8,7 @@ from internal_physics.families.gradient_flow.tables import ISF_SPECTRA
 SCORES = "internal_physics.families.gradient_flow.scores"
 BY_SET = ("models", "prompt_sets")
 QUANTITIES = {"ec": (RELATIVE_CHANGE,), "isc": (GRADIENT_NORM,), "isg": (), "isa": (GRADIENT_COSINE,)}
+UNITS = {"isc": "1 / residual unit"}
 ALONG_DEPTH = (("ec",), ("isc",), ("isa",))
 
 FAMILY = Family(
@@ -22,6 +23,7 @@ FAMILY = Family(
                 rule="gradient_flow",  # one reading of the records gives all four
                 score=Score.PROMPT,
                 scores=(name,),
+                units=UNITS,
                 smaller_is_better=True,
                 layer_quantities=quantities,
             )

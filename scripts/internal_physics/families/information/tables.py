@@ -2,7 +2,16 @@
 
 from internal_physics.families.information.followed_names import FOLLOWED
 from internal_physics.families.information.quantities import QUANTITIES
-from internal_physics.tables.columns import N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, WATCHED_TOKEN, Column
+from internal_physics.tables.columns import (
+    N_PROMPTS,
+    OF_PROMPT,
+    OF_QUANTITY,
+    OF_SET,
+    STATUS,
+    TEXT,
+    WATCHED_TOKEN,
+    Column,
+)
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -30,7 +39,7 @@ INFORMATION = Table(
         "token": WATCHED_TOKEN,
         "value": Column(
             "float64",
-            "nats; perplexity, rank: tokens; margin: logits; probability, mass: 1",
+            OF_QUANTITY,
             "the quantity at this residual",
         ),
         "status": STATUS,
@@ -114,7 +123,7 @@ DECIDED_MEANS = Table(
                 "best_settled_layer",
             ),
         ),
-        "mean": Column("float64", "see quantity", "mean over the prompts that have the quantity"),
+        "mean": Column("float64", OF_QUANTITY, "mean over the prompts that have the quantity"),
         "ci_low": Column("float64", "as mean", "lower end of the BCa bootstrap interval; for correct, of Wilson's"),
         "ci_high": Column("float64", "as mean", "upper end of the interval"),
         "n_prompts": N_PROMPTS,

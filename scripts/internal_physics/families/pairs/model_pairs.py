@@ -18,12 +18,14 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, join_status
 from internal_physics.statistics.many_tests import adjust_false_discovery
 from internal_physics.statistics.matched import Matched, compare_matched
+from internal_physics.tables.columns import UNIT
 from internal_physics.tables.loss_rows import LOSS, with_loss
 from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import read_metrics
 
 OF_THE_SET = "one number of the set: no interval and no test"
 _NO_VALUE = "no value in one of the models"
+_COLUMNS = [name for name in MODEL_PAIRS.columns if name != UNIT]  # the adapter adds units
 _PLACE = ["prompt_set", "prompt"]
 Pair = tuple[str, str]  # a model and its reference
 Rows = Iterator[dict[str, Any]]
@@ -80,7 +82,7 @@ def pair_models(
 
 def _adjusted(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The table with the p-values of all its rows adjusted together."""
-    table = pd.DataFrame(rows, columns=list(MODEL_PAIRS.columns))
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     return table.assign(p_adjusted=adjust_false_discovery(table["p"].astype("float64")))
 
 

@@ -1,11 +1,11 @@
 """The table of pairs: two models on the same prompts."""
 
-from internal_physics.tables.columns import MODEL, OF_SET, STATUS, TEXT, Column, p_value
+from internal_physics.tables.columns import IN_UNIT, MODEL, OF_SET, STATUS, TEXT, UNIT_OF_VALUES, Column, p_value
 from internal_physics.tables.keys import SET_KEY
 from internal_physics.tables.table import Quantity, Table
 
 ALL_SETS = "all sets"  # prompts of all sets together; no name of a prompt set may have a blank
-LOSS = Quantity("loss", low=0)  # named as in tables.loss_rows, which needs pandas
+LOSS = Quantity("loss", low=0, unit="nats per predicted token")  # named as in tables.loss_rows, which needs pandas
 
 
 def _number(unit: str, meaning: str) -> Column:
@@ -18,12 +18,13 @@ MODEL_PAIRS = Table(
     | {
         "prompt_set": Column(TEXT, "", "a prompt set, or 'all sets': all prompts together, each text once"),
         "reference": Column(TEXT, MODEL.unit, "the model that `model` is compared with"),
-        "metric": Column(TEXT, "", "ec, isc, isg, isa, isf, or loss (nats)"),
-        "value": _number("see metric", "mean of `model` over the prompts that have the number in both models"),
-        "reference_value": _number("see metric", "mean of `reference` over the same prompts"),
-        "difference": _number("see metric", "value - reference_value"),
-        "ci_low": _number("see metric", "lower end of the paired BCa bootstrap interval of the difference"),
-        "ci_high": _number("see metric", "upper end of the interval"),
+        "metric": Column(TEXT, "", "ec, isc, isg, isa, isf, or loss"),
+        "unit": UNIT_OF_VALUES,
+        "value": _number(IN_UNIT, "mean of `model` over the prompts that have the number in both models"),
+        "reference_value": _number(IN_UNIT, "mean of `reference` over the same prompts"),
+        "difference": _number(IN_UNIT, "value - reference_value"),
+        "ci_low": _number(IN_UNIT, "lower end of the paired BCa bootstrap interval of the difference"),
+        "ci_high": _number(IN_UNIT, "upper end of the interval"),
         "ratio": Column("float64", "1", "value / reference_value; empty where a number is not above 0", low=0),
         "ratio_ci_low": Column("float64", "1", "lower end of the paired BCa bootstrap interval of the ratio", low=0),
         "ratio_ci_high": Column("float64", "1", "upper end of the interval", low=0),

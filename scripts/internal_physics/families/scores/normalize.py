@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from internal_physics.families.scores.tables import ALONE, SCORES_NORMALIZED
+from internal_physics.tables.columns import UNIT
 
+_COLUMNS = [name for name in SCORES_NORMALIZED.columns if name != UNIT]  # the adapter adds units
 _GROUP = ["condition", "prompt_set", "metric"]
 
 
@@ -61,7 +63,7 @@ def normalize_scores(
     notes = [_note(*row) for row in zip(table["value"], alone, score, strict=True)]
     status = [_status(*row) for row in zip(table["status"], notes, strict=True)]
     table = table.assign(score=score.clip(0, 1), value_at_0=largest, value_at_1=smallest)
-    return table.assign(status=pd.Series(status, dtype="str"))[list(SCORES_NORMALIZED.columns)]
+    return table.assign(status=pd.Series(status, dtype="str"))[_COLUMNS]
 
 
 def _ends(table: pd.DataFrame, scale: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:

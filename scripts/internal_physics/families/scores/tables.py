@@ -3,7 +3,18 @@
 Each metric declares in its family whether it has rows in `scores` and `layers`, and the ranges of its values.
 """
 
-from internal_physics.tables.columns import NOTES, OF_PROMPT, OF_SET, STATUS, TEXT, Column, p_value
+from internal_physics.tables.columns import (
+    IN_UNIT,
+    NOTES,
+    OF_PROMPT,
+    OF_QUANTITY,
+    OF_SET,
+    STATUS,
+    TEXT,
+    UNIT_OF_VALUES,
+    Column,
+    p_value,
+)
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -19,13 +30,14 @@ SCORES = Table(
     columns=OF_SET
     | {
         "metric": _METRIC,
-        "value": Column("float64", "see metric", "mean over the prompts of the set; ISF is one number of the set"),
+        "unit": UNIT_OF_VALUES,
+        "value": Column("float64", IN_UNIT, "mean over the prompts of the set; ISF is one number of the set"),
         "ci_low": Column(
             "float64",
-            "as value",
+            IN_UNIT,
             "lower end of the interval over prompts (ISF: jackknife, others: BCa bootstrap)",
         ),
-        "ci_high": Column("float64", "as value", "upper end of the interval"),
+        "ci_high": Column("float64", IN_UNIT, "upper end of the interval"),
         "n_prompts": Column("int64", "prompts", "prompts that the value rests on", low=0),
         "status": STATUS,
     },
@@ -41,6 +53,7 @@ SCORES_NORMALIZED = Table(
     columns=OF_SET
     | {
         "metric": _METRIC,
+        "unit": UNIT_OF_VALUES,
         "score": Column(
             "float64",
             "0 to 1",
@@ -48,8 +61,8 @@ SCORES_NORMALIZED = Table(
             low=0,
             high=1,
         ),
-        "value_at_0": Column("float64", "see metric", "value with score 0: largest of the models, or of score_scale"),
-        "value_at_1": Column("float64", "see metric", "value with score 1: smallest of the models, or of score_scale"),
+        "value_at_0": Column("float64", IN_UNIT, "value with score 0: largest of the models, or of score_scale"),
+        "value_at_1": Column("float64", IN_UNIT, "value with score 1: smallest of the models, or of score_scale"),
         "n_prompts": Column("int64", "prompts", "prompts that the score's value rests on", low=0),
         "status": STATUS,
     },
@@ -101,7 +114,7 @@ LAYERS = Table(
         ),
         "value": Column(
             "float64",
-            "1; gradient_norm: nats / residual unit; residual_norm: residual unit",
+            OF_QUANTITY,
             "the quantity at this layer",
         ),
         "status": STATUS,

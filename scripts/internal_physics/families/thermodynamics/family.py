@@ -13,6 +13,7 @@ from internal_physics.families.thermodynamics.tables import (
 )
 
 ASKED = (("thermodynamics",),)
+SCORES = ("temperature", "entropy_nats", "energy", "free_energy")
 BY_SET = ("models", "prompt_sets")
 
 FAMILY = Family(
@@ -26,7 +27,8 @@ FAMILY = Family(
             "Thermodynamics",
             rule="thermodynamics",
             score=Score.QUANTITIES,
-            scores=("temperature", "entropy_nats", "energy", "free_energy"),
+            scores=SCORES,
+            units={name: THERMODYNAMICS.columns[name].unit for name in SCORES},
             needs_weight_gradients=True,
             published=("results/thermodynamics/{model}.csv",),
         ),

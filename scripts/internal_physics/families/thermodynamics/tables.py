@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from internal_physics.families.thermodynamics.statuses import NOT_REACHED, PARTLY_REACHED
-from internal_physics.tables.columns import MODEL, N_PROMPTS, OF_PROMPT, OF_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import MODEL, N_PROMPTS, OF_PROMPT, OF_QUANTITY, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Table
 
@@ -115,7 +115,7 @@ THERMODYNAMICS_MEANS = Table(
             "gradient_norm, temperature or free_energy; the others do not depend on the prompt",
             allowed=("gradient_norm", "temperature", "free_energy"),
         ),
-        "mean": _number("see quantity", "mean over the prompts of the set"),
+        "mean": _number(OF_QUANTITY, "mean over the prompts of the set"),
         "ci_low": _number("as mean", "lower end of the percentile bootstrap interval over prompts"),
         "ci_high": _number("as mean", "upper end of the interval"),
         "n_prompts": N_PROMPTS,
@@ -176,7 +176,7 @@ PULLS = Table(
     | _WEIGHT
     | _EXPERT
     | {
-        "value": _number("see measure", "the measure of this weight on this prompt", low=0),
+        "value": _number(OF_QUANTITY, "the measure of this weight on this prompt", low=0),
         "status": STATUS,
     },
     by_definition=_OF_EXPERTS,
@@ -195,7 +195,7 @@ PULLS_MEANS = Table(
     | _WEIGHT
     | _EXPERT
     | {
-        "mean": _number("see measure", "mean over the prompts of the set", low=0),
+        "mean": _number(OF_QUANTITY, "mean over the prompts of the set", low=0),
         "ci_low": _number("as mean", "lower end of the percentile bootstrap interval over prompts"),
         "ci_high": _number("as mean", "upper end of the interval"),
         "n_in_top": Column("int64", "prompts", f"prompts that have the weight among their first {TOP}", low=0),
