@@ -108,6 +108,10 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
         (config(metrics=["ec", "ec"]), "metrics", "'ec' is given twice", "remove one of them"),
         (config(figures={"formats": "pdf"}), "figures → formats", "found 'pdf'", "did you mean [pdf]?"),
         (config(figures={"formats": ["pfd"]}), "figures → formats → 0", "found 'pfd'", "did you mean 'pdf'?"),
+        (with_model(source="/data/m"), "models → m → source", "found '/data/m'", "did you mean 'path:/data/m'?"),
+        (with_model(source="./m.gguf"), "models → m → source", "found './m.gguf'", "did you mean 'path:./m.gguf'?"),
+        (with_model(source="a/b@v1"), "models → m → source", "found 'a/b@v1'", "did you mean 'hf:a/b@v1'?"),
+        (with_model(source="what is it"), "models → m → source", "found 'what is it'", "change it; docs/options.md"),
         (config(reference="n"), "reference", "there is no model 'n'", "name a model of this config"),
         (
             config(information={"lens_prompt": "s/d"}),

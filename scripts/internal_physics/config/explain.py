@@ -1,6 +1,7 @@
 """Violations of the options' schema in plain words, and a check of options that come from Python."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,11 +120,19 @@ def _explain_value(error: jsonschema.ValidationError, hint: str) -> dict[str, st
         twice = next(entry for i, entry in enumerate(error.instance) if entry in error.instance[:i])
         return {"what": f"{twice!r} is given twice", "expected": "each once", "todo": "remove one of them"}
     if error.validator == "pattern":
-        likely = LIKELY.get(str(error.instance).lower())
+        text = str(error.instance)
+        likely = LIKELY.get(text.lower()) or (_likely_source(text) if "path" in error.schema["pattern"] else "")
         todo = f"did you mean {likely!r}?" if likely else _SEE_OPTIONS
     else:
         todo = _as_meant(error.instance, error.schema) or _SEE_OPTIONS
     return {"what": f"found {error.instance!r:.100}", "expected": expected, "todo": todo}
+
+
+def _likely_source(text: str) -> str:
+    """A source without its prefix, with it: a folder, or a repository of the hub; "" if it looks like neither."""
+    if text.startswith(("/", "./", "../", "~")) or text.endswith(".gguf"):
+        return f"path:{text}"
+    return f"hf:{text}" if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", text) else ""
 
 
 def _kind(rules: Mapping[str, Any]) -> str:

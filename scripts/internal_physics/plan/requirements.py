@@ -7,6 +7,7 @@ from internal_physics.config.load import Config
 from internal_physics.families.family import Metric
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, SourceError
+from internal_physics.ground.words import plural
 from internal_physics.models.sources import parse_source
 
 
@@ -66,7 +67,7 @@ def _unmet(metric: Metric, config: Config, where: str) -> Iterator[ConfigError]:
         place = f"{where}: prompt_sets → {name}"
         if len(prompt_set.prompts) < metric.min_prompts:
             yield ConfigError(
-                f"it has {len(prompt_set.prompts)} prompts",
+                f"it has {plural(len(prompt_set.prompts), 'prompt')}",
                 where=place,
                 expected=f"at least {metric.min_prompts}, for the metric {metric.name}",
                 todo=f"add prompts, or leave {metric.name} out of `metrics`",
