@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-COVERAGE = ("weights_covered_share", "weights_not_covered")  # what a record says of it; not in records from before it
+NOT_COVERED = "weights_not_covered"
+COVERAGE = ("weights_covered_share", NOT_COVERED)  # what a record says of it; not in records from before it
 
 
 @dataclass(frozen=True)

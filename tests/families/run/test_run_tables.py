@@ -15,6 +15,7 @@ from internal_physics.families.run.ran import precision_by_model
 from internal_physics.families.run.run_tables import model_row, run_tables, weights_sha256
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ
 from internal_physics.ground.errors import StoreError
+from internal_physics.models.coverage import EVERYTHING, NOT_COVERED
 from internal_physics.models.snapshot import read_manifest, write_manifest
 from internal_physics.models.sources import Source
 from internal_physics.records.store import write_trace
@@ -178,6 +179,13 @@ def test_what_the_records_say_of_covered_weights_is_in_table_models(tmp_path, sn
     write_trace(Trace(info, trace.tensors), tmp_path / "a.parquet")
     row = model_row("m", OPTIONS, snapshot, prompts_read([tmp_path / "a.parquet"], snapshot))
     assert {name: row[name] for name in labels} == labels
+
+
+def test_a_model_that_is_covered_whole_names_no_weights(tmp_path, snapshot):
+    trace = make_trace("a")
+    info = replace(trace.info, labels={**trace.info.labels, **EVERYTHING.labels()})
+    write_trace(Trace(info, trace.tensors), tmp_path / "a.parquet")
+    assert model_row("m", OPTIONS, snapshot, prompts_read([tmp_path / "a.parquet"], snapshot))[NOT_COVERED] is None
 
 
 def test_records_from_before_the_columns_of_coverage_leave_them_empty(tables):

@@ -10,7 +10,7 @@ import pandas as pd
 from internal_physics.families.run.conditions import conditions_table
 from internal_physics.ground.status import OK
 from internal_physics.models.checkpoint import stored_tensors
-from internal_physics.models.coverage import COVERAGE
+from internal_physics.models.coverage import COVERAGE, NOT_COVERED
 from internal_physics.models.options import PRECISION, QUANTIZED_SHARE
 from internal_physics.models.snapshot import Manifest, read_manifest, source_formats
 from internal_physics.tables.rows import read_rows
@@ -54,6 +54,7 @@ def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prom
         "model": model,
         **options,
         **{name: first[name] for name in (*PRECISION, QUANTIZED_SHARE, *COVERAGE)},
+        NOT_COVERED: first[NOT_COVERED] or None,
         "adapter": manifest.adapter or None,
         "stored_as": source_formats(snapshot, manifest) or None,
         "revision": manifest.revision,

@@ -1,0 +1,102 @@
+"""Models as people run them today go through the whole workflow: mixtures of experts, latent attention, hybrids."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from families_of_models import FAMILIES_OF_MODELS, save_family
+from made_once import made_once
+from workflow_runs import Tree, copy_working_tree
+
+CONFIG = "families.yaml"
+QUANTIZED = ("mixtral", "gpt_oss", "qwen3_next")  # the kinds of blocks; tests/recording tries the others in NF4
+WITHOUT_EXPERTS = ("mamba",)
+N_EXPERTS = dict.fromkeys(FAMILIES_OF_MODELS, 4) | {"qwen3_moe": 8} | dict.fromkeys(WITHOUT_EXPERTS, 0)
+PROMPTS = {"few": "up", "some": "one two", "more": "seven eight nine"}
+
+
+def config() -> dict:
+    models = {
+        name: {"source": f"path:results/tiny_models/{name}"} | ({"quantization": "nf4"} if name in QUANTIZED else {})
+        for name in FAMILIES_OF_MODELS
+    }
+    prompts = [{"name": name, "text": text, "kind": "counting", "answer": ","} for name, text in PROMPTS.items()]
+    push = {"vector": [1.0, -1.0], "models": ["mixtral"]}
+    return {
+        "models": models,
+        "prompt_sets": {"words": {"weight_gradients": "factors", "prompts": prompts}},
+        "conditions": {"push": push},
+        "statistics": {"n_resamples": 99},
+        "thermodynamics": {"n_permutations": 19},
+        "seed": 0,
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of all of them."""
+
+    def make(folder):
+        tree = copy_working_tree(folder / "tree")
+        for name in FAMILIES_OF_MODELS:
+            save_family(tree.path(f"results/tiny_models/{name}"), name)
+        tree.path(CONFIG).write_text(yaml.safe_dump(config(), sort_keys=False))
+        done = tree.run(config=CONFIG)
+        (folder / "done.json").write_text(json.dumps(done.jobs))
+
+    return Tree(made_once(tmp_path_factory, "families_of_models", make) / "tree")
+
+
+@pytest.fixture(scope="module")
+def tables(finished):
+    return {path.stem: pd.read_parquet(path) for path in finished.path("results/tables").glob("*.parquet")}
+
+
+def test_every_model_has_rows_in_every_table_of_models(tables):
+    of_pairs = {"model_pairs", "agreement", "agreement_means"}  # of two models, and of others than the reference
+    empty = {"phases", "phase_counts"}  # a derivative along depth needs three blocks
+    for name, table in tables.items():
+        if "model" in table and name not in {*of_pairs, *empty, "comparisons"}:
+            assert set(table["model"]) == set(FAMILIES_OF_MODELS), name
+
+
+def test_all_weights_of_every_model_are_covered_and_table_models_says_so(tables):
+    models = tables["models"].set_index("model")
+    assert (models["weights_covered_share"] == 1.0).all()
+    assert models["weights_not_covered"].isna().all()
+    assert {m for m in models.index if models.loc[m, "quantization"] == "nf4"} == set(QUANTIZED)
+    shares = models["quantized_share"]
+    assert ((shares > 0.05) == models.index.isin(QUANTIZED)).all()
+
+
+@pytest.mark.parametrize("model", FAMILIES_OF_MODELS)
+def test_every_expert_has_its_own_spectrum_and_thermodynamics(tables, model):
+    spectra = tables["spectra"][lambda t: t["model"] == model]
+    experts = spectra[spectra["expert"].notna()]
+    for _, rows in experts.groupby(["layer", "kind"]):
+        assert sorted(rows["expert"]) == list(range(N_EXPERTS[model]))
+        assert (rows["status"] == "ok").all()
+        assert rows["weight_norm"].nunique() == len(rows)
+    assert bool(len(experts)) == (model not in WITHOUT_EXPERTS)
+    states = tables["thermodynamics"][lambda t: (t["model"] == model) & (t["condition"] == "baseline")]
+    assert states.groupby("prompt").size().to_dict() == dict.fromkeys(PROMPTS, len(spectra))
+    of_experts = states[states["expert"].notna()]
+    assert of_experts.loc[of_experts["status"] != "ok", "status"].str.startswith("not reached").all()
+    reached = of_experts[of_experts["status"] == "ok"]
+    assert (reached["temperature"] > 0).all()
+    assert len(reached) > 0 or model in WITHOUT_EXPERTS
+
+
+def test_short_prompts_leave_experts_out_and_the_rows_say_so(tables):
+    states = tables["thermodynamics"]
+    idle = states[states["status"].str.startswith("not reached")]
+    assert len(idle) > 0
+    assert idle[["temperature", "free_energy"]].isna().all(axis=None)
+    assert idle["expert"].notna().all()
+    means = tables["pulls_means"][lambda t: t["status"].str.startswith("not reached")]
+    assert means["mean"].isna().all()
+
+
+def test_the_report_is_there(finished):
+    assert finished.path("results/report.html").stat().st_size > 100_000
