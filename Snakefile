@@ -39,3 +39,5 @@ rule all:
         PLAN.lost_tensors(),
         PLAN.outputs(),
     localrule: True
+    message:
+        "All results are there"

@@ -133,6 +133,7 @@ def test_layers_are_given_in_any_usual_form(model, layers):
         ({"weight_gradients": "full"}, "record → weight_gradients", "found 'full'"),
         ({"batch_size": 0}, "record → batch_size", "found 0"),
         ({"batch_size": 1.5}, "record → batch_size", "found 1.5"),
+        ({"batch_size": 16.0}, "record → batch_size", "found 16.0"),
         ({"top_k": NAN}, "record → top_k", "found nan"),
         ({"steering": [1.0]}, "record → steering", "found a list"),
         ({"answer": "Paris"}, "record", "unknown key 'answer'"),

@@ -98,14 +98,14 @@ class TestFindings:
         assert said == "\nWhat this run found:\n  1. a differs from b.\n  2. c is decided.\n"
         assert what_was_found(str(tmp_path / "no.json")) == ""
 
-    def test_a_run_says_only_what_it_wrote(self, tmp_path, monkeypatch):
+    def test_a_run_that_wrote_neither_findings_nor_report_says_none(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         Path("results").mkdir()
-        Path("results/findings.json").write_text('[{"sentence": "Of an earlier run."}]')
+        Path("results/findings.json").write_text('[{"sentence": "Nothing differs."}]')
         watch = Watch()
         assert watch.on_success() == ""
         Path("results/report.html").touch()
-        assert watch.on_success() == "The whole report: results/report.html\n"
+        assert watch.on_success().endswith("1. Nothing differs.\nThe whole report: results/report.html\n")
 
 
 def test_events_have_the_names_that_snakemake_gives_them():

@@ -102,6 +102,7 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
     ("raw", "where", "what", "todo"),
     [
         (config(seed="1"), "seed", "found '1'", "remove the quotes"),
+        (config(record={"batch_size": 16.0}), "record → batch_size", "found 16.0", "write 16"),
         (config(statistics={"confidence_level": "0.9"}), "statistics → confidence_level", "found '0.9'", "remove the"),
         (with_model(sha256=12), "models → m → sha256", "found 12", "put it in quotes"),
         (config(metrics="ec"), "metrics", "found 'ec'", "did you mean [ec]?"),

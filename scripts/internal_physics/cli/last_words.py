@@ -41,11 +41,10 @@ class Watch(logging.Handler):
             self.interrupted = True
 
     def on_success(self) -> str:
-        """The findings and the path of the report, as far as this run wrote them."""
+        """The findings, and the path of the report if it is new; "" for a run that wrote neither."""
         written = {file for file, before in self._before.items() if _changed(file) != before}
-        return (what_was_found(FINDINGS) if FINDINGS in written else "") + (
-            f"The whole report: {REPORT}\n" if REPORT in written else ""
-        )
+        report = f"The whole report: {REPORT}\n" if REPORT in written else ""
+        return (what_was_found(FINDINGS) if written else "") + report
 
     def on_error(self) -> str:
         """Why the run ended."""

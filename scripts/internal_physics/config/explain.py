@@ -23,6 +23,12 @@ _TYPES = {
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _SEE_OPTIONS = "change it; docs/options.md describes every option"
 
+# A whole number is an int: 16.0 would pass by the standard, and fail later where a number of things is needed.
+_WHOLE = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)
+OptionsValidator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_WHOLE)
+
 
 def require_options(given: Mapping[str, Any], rules: Mapping[str, Any], where: str) -> None:
     """Refuse an unknown option or an invalid value, as the config would.
@@ -37,7 +43,7 @@ def require_options(given: Mapping[str, Any], rules: Mapping[str, Any], where: s
     """
     schema = {"type": "object", "additionalProperties": False, "properties": dict(rules)}
     values = {name: plain(value) for name, value in given.items()}
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(values))
+    error = jsonschema.exceptions.best_match(OptionsValidator(schema).iter_errors(values))
     if error is not None:
         place = " → ".join([where, *(str(part) for part in error.absolute_path)])
         raise ConfigError(**explain(error), where=place)
@@ -147,7 +153,7 @@ def _is_entry(value: Any, rules: Mapping[str, Any] | None) -> bool:
     """Whether a value could be an entry of a list whose entries have these rules; any number if there are none."""
     if rules is None:
         return isinstance(value, int | float)
-    return isinstance(value, str | int | float) and jsonschema.Draft202012Validator(rules).is_valid(value)
+    return isinstance(value, str | int | float) and OptionsValidator(rules).is_valid(value)
 
 
 def _as_meant(value: Any, rules: Mapping[str, Any]) -> str:
@@ -159,4 +165,6 @@ def _as_meant(value: Any, rules: Mapping[str, Any]) -> str:
         return _QUOTES
     if types in ("integer", "number") and isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit():
         return "remove the quotes"
+    if types == "integer" and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
     return ""

@@ -15,7 +15,7 @@ import jsonschema
 import yaml
 
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
-from internal_physics.config.explain import explain, refuse_not_finite
+from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
@@ -186,7 +186,7 @@ class _Validator:
         raise ConfigError(**explain(error), where=f"{where}: {place}" if place else where)
 
     def _errors(self, config: Mapping[str, Any]) -> Iterator[jsonschema.ValidationError]:
-        return jsonschema.Draft202012Validator(self.rules).iter_errors(config)
+        return OptionsValidator(self.rules).iter_errors(config)
 
     def _write_defaults(self, value: Any, rules: Mapping[str, Any]) -> None:
         rules = self.rules["$defs"][rules["$ref"].rsplit("/", 1)[-1]] if "$ref" in rules else rules
