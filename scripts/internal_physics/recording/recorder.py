@@ -29,6 +29,7 @@ from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import MOST_ERROR, NormKeeper
 from internal_physics.recording.prediction import Prediction, predict, prediction_tensors
+from internal_physics.recording.routing import Routing
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo
 from internal_physics.steering.intervention import Intervention, Steering
@@ -87,6 +88,7 @@ class _Passed:
     infos: tuple[ParameterInfo, ...]
     norms: NormKeeper | None
     factors: Factors | None
+    routing: Routing
 
 
 def _pass(
@@ -126,11 +128,14 @@ def _pass(
     if norms is not None:
         norms.finish(to_host)
     flow.dense = {name: to_host.start(gradient) for name, gradient in flow.dense.items()}
+    taps.routing.finish(to_host)
     to_host.wait()
     residual, gradient = ({layer: to_numpy(t) for layer, t in of.items()} for of in started)
     factors = factors_of(placed, taps) if options.weight_gradients == "factors" else None
     infos = parameter_infos(placed, taps)
-    return _Passed(on_host_losses.tolist(), residual, gradient, attention, prediction, infos, norms, factors)
+    return _Passed(
+        on_host_losses.tolist(), residual, gradient, attention, prediction, infos, norms, factors, taps.routing
+    )
 
 
 def _on_gradient(options: RecordOptions, norms: NormKeeper | None, to_host: ToHost) -> Callable[[Call], None] | None:
@@ -143,6 +148,7 @@ def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: Rec
     tensors = _residual_tensors(passed, b, len(e.ids))
     tensors |= attention_tensors(passed.attention, b, len(e.ids), model.attention_rows)
     tensors |= prediction_tensors(passed.prediction, b, model.anatomy.n_layers, logits=options.logits)
+    tensors |= passed.routing.tensors(b)
     if passed.norms is not None:
         tensors |= passed.norms.tensors(passed.infos, b)
     if passed.factors is not None:

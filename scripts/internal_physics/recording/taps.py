@@ -23,6 +23,7 @@ from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Operands, Part
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.recompute import Recompute, require_no_lookups
+from internal_physics.recording.routing import Routing
 from internal_physics.recording.sites import Sites
 from internal_physics.recording.watch import Run, Watch
 
@@ -58,6 +59,7 @@ class Taps:
         self.shape = self.packing.shape
         self._block_shape = anatomy.stream.shape(*self.shape, anatomy.width)
         self.factors, self.edit = factors, edit
+        self.routing = Routing(model, anatomy, self.packing)
         self.flow = Flow()
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self._parameters = dict(model.named_parameters())
@@ -80,6 +82,7 @@ class Taps:
             require_no_lookups(self.anatomy)
             for block in blocks:
                 self._stack.callback(self._recompute.wrap(block))
+        self._stack.enter_context(self.routing)
         self._stack.enter_context(self.watch)
         return self.flow
 
@@ -235,6 +238,7 @@ class Taps:
         mixed: bool = False,
     ) -> None:
         """Keep the input of a linear map, once; where its block runs twice, that of the second time."""
+        self.routing.scored(linear_map.parameter, output)
         if not self.factors:
             self._note_mixed(linear_map, mixed)
             return

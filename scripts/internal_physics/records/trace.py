@@ -16,6 +16,8 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
 | attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row, a sink being one outcome; may be NaN |
 | attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
+| the experts of a block | 0..L-1 | router_logits | [T, E] | scores of the E experts, before any softmax |
+| the experts of a block | 0..L-1 | expert_ids | [T, k] | the experts that each token was sent to |
 | logits | L | entropy_nats, top_ids, top_log_probabilities | [], [k], [k] | prediction at the read position |
 | logits | L | logits | [V] | the whole prediction, as the model computed it, where record.logits keeps it |
 """
