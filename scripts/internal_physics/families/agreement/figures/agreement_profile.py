@@ -35,7 +35,7 @@ NOTE = (
     "Bands and bars: intervals over prompts."
 )
 LOWER_BOUNDS = {"kl_nats": "kl_at_least_nats"}  # drawn where the exact number is missing
-LOWER_BOUND_NOTE = "Triangles: the divergence is at least this large; without logits a record shows no more."
+LOWER_BOUND_NOTE = "Open triangles (▷): the divergence is at least this large; without logits a record shows no more."
 _COLUMNS = ("mean", "ci_low", "ci_high")
 
 
