@@ -17,8 +17,8 @@ from transformers import AutoConfig, PreTrainedModel
 
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.anatomy import Anatomy, find_anatomy
+from internal_physics.models.heads import head_for
 from internal_physics.models.loading import (
-    HEADS,
     check_request,
     load_snapshot,
     resolve_device,
@@ -61,8 +61,9 @@ def open_readout(snapshot: str | Path, options: LoadOptions) -> Readout:
 def _skeleton(snapshot: str | Path, options: LoadOptions) -> PreTrainedModel:
     """The whole model without a single weight in memory; buffers are real."""
     config = AutoConfig.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
+    head = head_for(options.task, snapshot, trust_remote_code=options.trust_remote_code)
     with init_empty_weights(include_buffers=False):
-        module = HEADS[options.task].from_config(
+        module = head.from_config(
             config,
             dtype=getattr(torch, options.dtype),
             attn_implementation="eager",

@@ -12,8 +12,6 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForMaskedLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -27,6 +25,7 @@ from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embeddi
 from internal_physics.models.checkpoint import tokenizer_files, weight_files
 from internal_physics.models.completeness import N_NAMED, require_whole
 from internal_physics.models.coverage import EVERYTHING, Coverage
+from internal_physics.models.heads import HEADS, head_for
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.plausible import require_plausible_depth, require_plausible_size
@@ -51,7 +50,6 @@ from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuan
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 disable_progress_bar()  # jobs have a progress bar of their own, over prompts
 LOGGER = logging.getLogger("internal_physics")
-HEADS: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 
 
 @dataclass
@@ -153,10 +151,11 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     require_known_method(stored, snapshot)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
     with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task, stored):
+        head = head_for(options.task, snapshot, trust_remote_code=options.trust_remote_code)
         if not options.trust_remote_code:
-            require_plausible_size(snapshot, HEADS[options.task])
+            require_plausible_size(snapshot, head)
         arguments = _arguments(options, device, stored)
-        module, report = HEADS[options.task].from_pretrained(str(snapshot), output_loading_info=True, **arguments)
+        module, report = head.from_pretrained(str(snapshot), output_loading_info=True, **arguments)
     with reading("its tokenizer cannot be read", snapshot, ModelError):
         tokenizer = _tokenizer(snapshot, options)
     require_whole(module, snapshot, report, options.task)
@@ -243,7 +242,7 @@ def _known_reason(said: str, snapshot: str | Path, task: str) -> ModelError | No
 
 def _no_head(snapshot: str | Path, task: str) -> ModelError:
     config = AutoConfig.from_pretrained(str(snapshot))
-    other = next((name for name, auto in HEADS.items() if type(config) in auto._model_mapping), None)
+    other = next((name for name in HEADS if type(config) in head_for(name, snapshot)._model_mapping), None)
     return ModelError(
         f"transformers has no {task} language model of type {config.model_type}",
         where=f"{snapshot}, task: {task}",
