@@ -102,6 +102,39 @@ def test_stored_types_count_instead_of_requested_ones(tmp_path):
     assert estimate_memory(folder, "bfloat16", "auto").weights == 2 * 64 * 4 * 16 * 2 * 2
 
 
+def of_experts(folder, n_experts=8, **config):
+    """Experts stored one by one, 100 × 200 and 200 × 100 each."""
+    shapes = {
+        f"layers.0.mlp.experts.{i}.w{j}.weight": [[100, 200], [200, 100]][j] for i in range(n_experts) for j in (0, 1)
+    }
+    write_safetensors(folder / "model.safetensors", **shapes, **{"layers.0.self_attn.q_proj.weight": [64, 64]})
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(("quantization", "bits"), [("int8", 8), ("nf4", 4.5)])
+def test_experts_are_not_quantised_although_they_are_stored_as_matrices(tmp_path, quantization, bits):
+    """transformers makes one tensor of all of them, which bitsandbytes leaves alone."""
+    folder = of_experts(tmp_path)
+    assert estimate_memory(folder, "float32", quantization).weights == 8 * 2 * 20_000 * 4 + 64 * 64 * bits / 8
+    assert estimate_memory(folder, "float32", "none", Pass(0, 0)).loading == 2 * 8 * 2 * 20_000 * 4  # stored and made
+
+
+def test_a_token_runs_through_the_experts_it_is_routed_to_alone(tmp_path):
+    def per_token(folder):
+        runs = [estimate_memory(folder, "float32", "none", Pass(n, n, copies=1.0)).recording for n in (0, 1000)]
+        return (runs[1] - runs[0]) / (4 * 1000)
+
+    two = of_experts(tmp_path / "two", num_experts_per_tok=2)
+    assert per_token(two) == 2 * 600 + 128
+    assert per_token(of_experts(tmp_path / "inner", text_config={"num_experts_per_tok": 3})) == 3 * 600 + 128
+    assert per_token(of_experts(tmp_path / "all")) == 8 * 600 + 128
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "config.json").write_text('{"num_experts_per_tok": 2}')
+    write_safetensors(tmp_path / "stack" / "model.safetensors", **{"layers.0.mlp.experts.up": [8, 100, 200]})
+    assert per_token(tmp_path / "stack") == 2 * 300
+
+
 def quantised(folder, settings, tensors):
     write_safetensors(folder / "model.safetensors", **tensors)
     (folder / "config.json").write_text(json.dumps({"quantization_config": settings}))

@@ -30,7 +30,15 @@ CASES = (
     ("nf4", {}),
     ("int8", {}),
     ("fp8", {}),
+    ("experts", {}),
+    ("experts", {"quantization": "nf4"}),
 )
+# 300 MB in experts, which are stored one by one and become one tensor that stays as it is.
+MIXTURE = {
+    **{"hidden_size": 1024, "intermediate_size": 3072, "vocab_size": 3072, "num_hidden_layers": 1},
+    **{"num_attention_heads": 8, "num_key_value_heads": 1, "num_local_experts": 8, "num_experts_per_tok": 2},
+    **{"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0},
+}
 NAMES = ["-".join([stored, *options.values()]) for stored, options in CASES]
 BAND = 0.25  # of the peak, both ways; see `models.memory`
 FP8_BLOCK = 64
@@ -38,7 +46,7 @@ FP8_BLOCK = 64
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
-    """The same model stored in five ways."""
+    """The same model stored in five ways, and a mixture of experts."""
     root = tmp_path_factory.mktemp("large")
     torch.manual_seed(0)
     model = T.LlamaForCausalLM(T.LlamaConfig(**SIZES))
@@ -53,7 +61,8 @@ def folders(tmp_path_factory) -> Path:
             root / "float32", quantization_config=settings, device_map="cpu"
         ).save_pretrained(root / name)
     save_fp8(root / "bfloat16", root / "fp8")
-    for name in ("float32", "bfloat16", "nf4", "int8", "fp8"):
+    T.MixtralForCausalLM(T.MixtralConfig(**MIXTURE)).save_pretrained(root / "experts")
+    for name in ("float32", "bfloat16", "nf4", "int8", "fp8", "experts"):
         build_tokenizer().save_pretrained(root / name)
     return root
 

@@ -17,6 +17,7 @@ _DTYPES = {"F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float
 _TABLE = re.compile(r"embed|lm_head|wte|wpe|decoder\.weight$")  # embeddings and heads, which are not quantised
 _HEAD = re.compile(r"lm_head|embed_out|decoder\.weight$")
 _SCALES = re.compile(r"_scale_inv$|_scales$|\.weight_scale$|\.activation_scale$")  # of FP8 and MXFP4
+_EXPERT = re.compile(r"\.experts\.\d+\.")  # a matrix of one expert: transformers makes one tensor of all of them
 _FOURS = re.compile(r"_blocks$")  # of MXFP4: two entries to a byte
 
 
@@ -59,9 +60,15 @@ class LoadedTensor:
         return self.is_table and bool(_HEAD.search(self.stored.name))
 
     @property
+    def is_expert(self) -> bool:
+        """Whether it is a matrix of an expert, or a stack of those of all experts."""
+        shape, name = self.stored.shape, self.stored.name
+        return (len(shape) >= 3 and ".experts." in name) or (len(shape) == 2 and bool(_EXPERT.search(name)))
+
+    @property
     def is_linear(self) -> bool:
-        """Whether it is the matrix of a linear map, the head apart."""
-        return len(self.stored.shape) == 2 and not self.is_table and self.n_bytes > 0
+        """Whether it is the matrix of a linear map, the head and experts apart."""
+        return len(self.stored.shape) == 2 and not self.is_table and not self.is_expert and self.n_bytes > 0
 
 
 def loaded_tensors(snapshot: str | Path, dtype: str, quantization: str) -> list[LoadedTensor]:
@@ -95,12 +102,14 @@ def _loaded(
 
 
 def _is_matrix(tensor: StoredTensor) -> bool:
-    return len(tensor.shape) == 2 and not _TABLE.search(tensor.name)
+    """Whether it becomes the matrix of a linear map, which bitsandbytes quantises; a stack of experts is none."""
+    return len(tensor.shape) == 2 and not _TABLE.search(tensor.name) and not _EXPERT.search(tensor.name)
 
 
 def _plain(tensor: StoredTensor, dtype: str) -> LoadedTensor:
     n_bytes = tensor.size * BYTES_PER_WEIGHT[dtype]
-    return LoadedTensor(tensor, n_bytes, _DTYPES[tensor.dtype] != dtype, tensor.size)
+    made_anew = _DTYPES[tensor.dtype] != dtype or bool(_EXPERT.search(tensor.name))
+    return LoadedTensor(tensor, n_bytes, made_anew, tensor.size)
 
 
 def _as_stored(tensor: StoredTensor) -> LoadedTensor:

@@ -11,6 +11,7 @@ tensor of it is in use. A job takes the libraries and the larger of
 A table that is only looked up in and is used where it lies stays on disk but for the rows of the tokens.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -19,7 +20,7 @@ from pathlib import Path
 from internal_physics.ground.errors import ModelError
 from internal_physics.models.checkpoint import stored_tensors
 from internal_physics.models.loaded_tensors import BYTES_PER_WEIGHT, LoadedTensor, loaded_tensors
-from internal_physics.models.passes import DEFAULT_PASS, Pass
+from internal_physics.models.passes import DEFAULT_PASS, Pass, experts_per_token
 
 # Python, torch, transformers, bitsandbytes and pyarrow, once a model of no size has been recorded.
 LIBRARY_BYTES = 480_000_000
@@ -35,6 +36,7 @@ _FLOAT_BYTES = 4  # of activations and records, whatever a narrower number forma
 # the heap holds in the end is this share of all of them (seen: 0.5 to 0.9 of 4-bit matrices, 0.2 of int8 ones).
 _HEAP_BYTES = 32 << 20
 _LEFT_ON_HEAP = {4: 0.75, 8: 0.2}
+_NUMBER = re.compile(r"\.experts\.(\d+)\.")
 _COPIES_OF_LOGITS = 4  # logits, log-probabilities, their gradient, and a copy while the loss is computed
 
 
@@ -91,7 +93,8 @@ def estimate_memory(
     made = [t for t in tensors if t.made_anew]
     of_made = sum(t.n_bytes for t in made)
     loading = sum(t.stored.n_bytes for t in made) + of_made + _quantizing_bytes(made, dtype, quantization)
-    recording = _mapped_bytes(tensors) + of_made + _dense_bytes(tensors) + _pass_bytes(tensors, dtype, largest)
+    recording = _mapped_bytes(tensors) + of_made + _dense_bytes(tensors)
+    recording += _pass_bytes(tensors, dtype, largest, experts_per_token(snapshot))
     libraries = LIBRARY_BYTES + (CUDA_BYTES if gpu else 0)
     return MemoryEstimate(int(sum(t.n_bytes for t in tensors)), int(loading), int(recording), libraries)
 
@@ -174,10 +177,17 @@ def _dense_bytes(tensors: Sequence[LoadedTensor]) -> float:
     return max(left, max((n_bytes for n_bytes, _ in dense), default=0))
 
 
-def _pass_bytes(tensors: Sequence[LoadedTensor], dtype: str, largest: Pass) -> float:
-    """Activations of a forward and backward pass, and what is kept of them."""
+def _pass_bytes(tensors: Sequence[LoadedTensor], dtype: str, largest: Pass, n_chosen: int | None) -> float:
+    """Activations of a forward and backward pass, and what is kept of them.
+
+    Args:
+        tensors: of the model.
+        dtype: of what is not quantised.
+        largest: the pass.
+        n_chosen: experts that a token is routed to; None counts all.
+    """
     n_bytes = max(_FLOAT_BYTES, BYTES_PER_WEIGHT[dtype])
-    in_and_out = sum(_in_and_out(t) for t in tensors if t.is_linear)
+    in_and_out = sum(_in_and_out(t) for t in tensors if t.is_linear) + _of_experts(tensors, n_chosen)
     vocabulary = max((max(t.stored.shape) for t in tensors if t.is_table), default=0)
     per_token = largest.copies * in_and_out + _COPIES_OF_LOGITS * vocabulary + largest.attention_rows
     return n_bytes * largest.n_tokens * per_token
@@ -187,3 +197,23 @@ def _in_and_out(tensor: LoadedTensor) -> float:
     """Inputs and outputs of a linear map; of a packed one, whose shape says nothing of it, as if it were square."""
     shape = tensor.stored.shape
     return 2 * sqrt(tensor.entries) if 1 in shape else sum(shape)
+
+
+def _of_experts(tensors: Sequence[LoadedTensor], n_chosen: int | None) -> float:
+    """Inputs and outputs of the experts of a token, stored in one stack or apart; square ones where they are packed."""
+    total = 0.0
+    for tensor in tensors:
+        if tensor.is_expert and tensor.n_bytes:
+            shape = tensor.stored.shape
+            n_experts = shape[0] if len(shape) > 2 else 1
+            sides = sum(shape[-2:]) if len(shape) < 4 else 2 * sqrt(tensor.entries / n_experts)
+            total += sides * n_experts
+    n_all = _number_of_experts(tensors)
+    return total * min(n_chosen or n_all, n_all) / n_all
+
+
+def _number_of_experts(tensors: Sequence[LoadedTensor]) -> int:
+    """Experts of a block; 1 in a model without."""
+    stacks = [t.stored.shape[0] for t in tensors if t.is_expert and len(t.stored.shape) > 2]
+    apart = {match[1] for t in tensors if t.is_expert and (match := _NUMBER.search(t.stored.name))}
+    return max([*stacks, len(apart), 1])

@@ -9,6 +9,10 @@ from internal_physics.models.checkpoint import CONFIG, read_config
 _BYTES_PER_TOKEN = 3  # of a text: few tokenizers have shorter tokens on average
 _SPECIAL_TOKENS = 2
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+_EXPERTS_PER_TOKEN = (
+    *("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k", "moe_k", "top_k_experts"),
+    *("experts_per_token",),
+)
 _HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
 
 
@@ -71,10 +75,21 @@ def blocks_and_heads(snapshot: str | Path) -> tuple[int, int]:
     Raises:
         SourceError: for a config that cannot be read.
     """
+    return _said(snapshot, _LAYERS) or 1, _said(snapshot, _HEADS) or 0
+
+
+def experts_per_token(snapshot: str | Path) -> int | None:
+    """How many experts a token is routed to, as the model's config says; None where it does not, or is not there yet.
+
+    Raises:
+        SourceError: for a config that cannot be read.
+    """
+    return _said(snapshot, _EXPERTS_PER_TOKEN)
+
+
+def _said(snapshot: str | Path, names: tuple[str, ...]) -> int | None:
+    """The first whole number that the config of the language model has under one of these names."""
     config = read_config(snapshot) if (Path(snapshot) / CONFIG).is_file() else {}
     inner = config.get("text_config")
     config = inner if isinstance(inner, dict) else config
-    n_layers, n_heads = (
-        next((config[name] for name in names if isinstance(config.get(name), int)), None) for names in (_LAYERS, _HEADS)
-    )
-    return n_layers or 1, n_heads or 0
+    return next((config[name] for name in names if isinstance(config.get(name), int)), None)
