@@ -176,7 +176,7 @@ class TestFigure:
         means = pulls_means(with_measures(pd.concat([states, outside.drop_duplicates("prompt")])), **SETTINGS)
         text = " ".join(t.get_text() for t, _ in visible_texts(draw(means, "s")))
         share = means.loc[(means["measure"] == "gradient_share") & (means["parameter"] == "wte"), "mean"].item()
-        assert f"outside the blocks: embedding {share:.1%} (rank 1)" in text
+        assert f"outside the blocks: embedding {100 * share:.1f} % (rank 1)" in text
 
     def test_a_set_without_a_value_is_drawn_and_says_so(self):
         means = pulls_means(with_measures(made_up(gradient_norm=0.0)), **SETTINGS)

@@ -1,6 +1,7 @@
 """Agreement along depth: cosine and distance of residuals and their gradients, and agreement of the predictions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,7 +146,8 @@ def _dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, style.ModelStyle], *
         for own in rows[rows["line"] == name].itertuples():
             ax.plot([own.ci_low, own.ci_high], [place, place], color=look.color, linewidth=1.4, gid="interval")
             marker, fill = (">", "none") if own.is_bound else (look.marker, look.color)
-            ax.plot(own.mean, place, color=look.color, marker=marker, markerfacecolor=fill, markersize=5, gid="dot")
+            dot: dict[str, Any] = {"marker": marker, "markerfacecolor": fill, "markersize": 5}
+            ax.plot(own.mean, place, color=look.color, **dot, clip_on=False, gid="dot")  # whole, even at 0
     ax.set_ylim(len(looks) - 0.5, -0.5)
     names = [style.wrap_name(name, 40) for name in looks]
     ax.set_yticks(range(len(looks)), labels=names if labelled else [])

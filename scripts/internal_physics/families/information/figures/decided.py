@@ -112,7 +112,7 @@ def _dress(axes: Sequence[Axes], what: str) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.margins(x=0.03)
     axes[0].set_ylim(-0.03, 1.03)
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axes[1].set_ylim(bottom=0)
     axes[2].set_yscale("log")
     style.plain_log_labels(axes[2].yaxis)

@@ -69,7 +69,7 @@ def draw(
 _NOTE = (
     "Share of a weight in the squared norm of the whole gradient, ‖G‖² / Σ‖G‖², mean over prompts. Bright: a gradient "
     f"step changes this weight most. Numbers: the {TOP} weights with the largest share, those outside the blocks "
-    f"counted. Below {LOWEST_SHARE:.2%} all are dark; hatched grey: no such map, or no value."
+    f"counted. Below {LOWEST_SHARE * 100:g} % all are dark; hatched grey: no such map, or no value."
 )
 
 
@@ -96,7 +96,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str], n_layers: int, no
 def _outside(rows: pd.DataFrame) -> str:
     """'; outside the blocks: embedding 12 % (1st)'."""
     outside = rows[~rows.index.isin(weights.in_blocks(rows).index)].sort_values("mean", ascending=False)
-    parts = [f"{weights.kind_label(row.kind)} {row.mean:.1%} (rank {row.rank})" for row in outside.itertuples(name="W")]
+    parts = [
+        f"{weights.kind_label(row.kind)} {100 * row.mean:.1f} % (rank {row.rank})"
+        for row in outside.itertuples(name="W")
+    ]
     return f"; outside the blocks: {', '.join(parts)}" if parts else ""
 
 

@@ -130,7 +130,7 @@ def _dress(grid: list[list[Axes]], points: pd.DataFrame) -> None:
 
 def _note() -> str:
     return (
-        "Each point is one map of one block (of experts: their mean), mean over prompts; faint lines join neighboring "
+        "Each point is one map of one block (of experts: their mean), mean over prompts; faint lines join neighbouring "
         "layers. Black rings, and "
         "white dots for a negative specific heat: at least half of the prompts raise the flag. " + weights.OUTSIDE
     )

@@ -115,7 +115,7 @@ def _norm(values: np.ndarray) -> Normalize:
 
 def _notes(tables: dict[tuple[str, str], np.ndarray]) -> list[str]:
     notes = [
-        f"T = ‖W‖ / ‖G‖, S entropy of σ/Σσ, E = Σσ² / Σσ, F = E {style.MINUS} T·S; one color scale per column. "
+        f"T = ‖W‖ / ‖G‖, S entropy of σ/Σσ, E = Σσ² / Σσ, F = E {style.MINUS} T·S; one colour scale per column. "
         f"{weights.HOT} {weights.OUTSIDE}"
     ]
     if any(np.isnan(table).any() for table in tables.values()):
