@@ -9,12 +9,10 @@ import torch
 import transformers as T
 from cases import case, encoded, record, recorded
 from internal_physics.families.information.attention import (
-    NO_ATTENTION,
-    NO_DISTRIBUTION,
     NOT_FINITE,
-    WITHOUT_SINK,
     attention_metric_rows,
 )
+from internal_physics.families.information.attention_statuses import NO_ATTENTION, NO_DISTRIBUTION, WITHOUT_SINK
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.loading import wrap_model
 from internal_physics.recording.attention import LayerRows, Rows, attention_tensors, layer_rows, learn_attention_rows

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_texts import SMALLEST_POINTS, by_gid, visible_texts
+from internal_physics.families.information.attention_statuses import NO_ATTENTION
 from internal_physics.families.information.figures import (
     information_metric,
     information_profiles,
@@ -134,6 +135,21 @@ def test_what_is_left_out_is_named():
     figure = information_profiles.draw(information(1, sick=True), SET)
     assert f"1 prompt ({SICK_STATUS})" in style.notes_of(figure)
     assert len(by_gid(figure.axes[0], "prompt")) == 3
+
+
+def test_the_blocks_of_a_hybrid_that_have_attention_are_dots_and_the_others_are_counted():
+    """Every fourth block has attention: a line alone would hide that, and of a single block there would be none."""
+    for attending in ([3, 7, 11], [3]):
+        table = information(1)
+        bare = (table["quantity"] == "attention_entropy_nats") & ~table["layer"].isin(attending)
+        table.loc[bare, ["value", "status"]] = [np.nan, NO_ATTENTION]
+        figure = information_metric.draw(table, "attention_entropy_nats")
+        (mean,) = by_gid(figure.axes[0], "mean")
+        assert mean.get_xdata().tolist() == attending
+        assert mean.get_marker() == "o"
+        assert f"{12 - len(attending)} blocks ({NO_ATTENTION})" in style.notes_of(figure)
+        (whole,) = by_gid(information_metric.draw(table, "entropy_nats").axes[0], "mean")
+        assert whole.get_marker() == ""
 
 
 def test_an_unknown_quantity_is_refused():

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from internal_physics.families.information.attention_statuses import NO_ATTENTION, NO_DISTRIBUTION, WITHOUT_SINK
 from internal_physics.ground.status import OK
 from internal_physics.records.trace import Key, Trace
 from internal_physics.tables.metric_rows import MetricRow
 
-NO_ATTENTION = "the block gives no attention rows"
-NO_DISTRIBUTION = "attention rows are no distributions"
-WITHOUT_SINK = "attention rows come without their sink"
 NOT_FINITE = "not finite"
 _ROUNDING = 0.02  # of a row's sum in bfloat16
 

@@ -6,13 +6,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from internal_physics.families.information.figures.layer_curves import draw_panel, is_log, make_log, notes
+from internal_physics.families.information.figures.layer_curves import (
+    draw_panel,
+    is_log,
+    left_out_here,
+    make_log,
+    notes,
+)
 from internal_physics.families.information.quantities import ALONG_DEPTH
 from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.grids import columns_and_blocks, model_panels
-from internal_physics.figures.selection import left_out_notes, order_models, require_columns, split
+from internal_physics.figures.selection import order_models, require_columns, split
 from internal_physics.figures.titles import in_condition
 from internal_physics.tables.read import read_table
 from internal_physics.tables.table import Quantity
@@ -68,7 +74,7 @@ def draw(
                 _dress(ax, prompt_set, is_last=ax is axes[-1])
         if log := is_log(shown, usable["value"].to_numpy(dtype=float)):
             make_log(panels[0][0])
-        return style.finish(figure, _title(shown, condition, log), [*notes([shown]), *left_out_notes(left_out)])
+        return style.finish(figure, _title(shown, condition, log), [*notes([shown]), *left_out_here(left_out)])
 
 
 def _dress(ax: Axes, prompt_set: str, *, is_last: bool) -> None:

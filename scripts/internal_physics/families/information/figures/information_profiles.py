@@ -8,14 +8,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from internal_physics.families.information.figures.layer_curves import draw_panel, is_log, make_log, notes
+from internal_physics.families.information.figures.layer_curves import (
+    draw_panel,
+    is_log,
+    left_out_here,
+    make_log,
+    notes,
+)
 from internal_physics.families.information.quantities import ALONG_DEPTH
 from internal_physics.families.information.tables import INFORMATION
 from internal_physics.figures import style
 from internal_physics.figures.by_set import by_set
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.figures.grids import columns_and_blocks, model_panels
-from internal_physics.figures.selection import count_prompts, left_out_notes, select
+from internal_physics.figures.selection import count_prompts, select
 from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 from internal_physics.tables.table import Quantity
@@ -69,7 +75,7 @@ def draw(
                 _dress(ax, shown, is_log_axis, is_last=ax is axes[-1])
         for ax in compress(panels[0], log):
             make_log(ax)
-        below = [*notes(ALONG_DEPTH), *left_out_notes(chosen.left_out)]
+        below = [*notes(ALONG_DEPTH), *left_out_here(chosen.left_out)]
         about = about_set(prompt_set, count_prompts(chosen.usable), condition)
         return style.finish(figure, f"Information along depth on {about}", below)
 

@@ -7,8 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from internal_physics.families.information.attention_statuses import NO_ATTENTION
 from internal_physics.figures import style
 from internal_physics.figures.scales import needs_log
+from internal_physics.figures.selection import left_out_notes
 from internal_physics.tables.table import Quantity
 
 LOG_FROM_RATIO = 20.0
@@ -31,8 +33,15 @@ def notes(quantities: Sequence[Quantity]) -> list[str]:
     own = " ".join(NOTES[quantity.name] for quantity in quantities if quantity.name in NOTES)
     return [
         f"At the read position: the last token, or the [MASK]. {own}".strip(),
-        "Thin: one prompt each. Black: mean over prompts. Band: ±1 standard deviation over prompts.",
+        "Thin: one prompt each. Black: mean over prompts; dots where layers between have no value. Band: ±1 standard "
+        "deviation over prompts.",
     ]
+
+
+def left_out_here(rows: pd.DataFrame) -> list[str]:
+    """What is left out: prompts, and the blocks of a hybrid that have no attention, counted as blocks."""
+    bare = rows["status"] == NO_ATTENTION
+    return [*left_out_notes(rows[~bare]), *left_out_notes(rows[bare], "block", "layer")]
 
 
 def draw_panel(ax: Axes, rows: pd.DataFrame, quantity: Quantity, color: str) -> None:
@@ -48,7 +57,8 @@ def draw_panel(ax: Axes, rows: pd.DataFrame, quantity: Quantity, color: str) -> 
     mean, std = table.mean(axis=1), table.std(axis=1, ddof=1)
     lower = np.maximum(mean - std, max(quantity.low, float(np.nanmin(table))))  # prompts bound it: a log axis has no 0
     ax.fill_between(layer, lower, mean + std, color="black", alpha=0.15, linewidth=0, gid="band")
-    ax.plot(layer, mean, color="black", linewidth=1.4, gid="mean")
+    marks = "o" if len(layer) <= layer[-1] - layer[0] or len(layer) == 1 else ""  # layers between have no value
+    ax.plot(layer, mean, color="black", linewidth=1.4, marker=marks, markersize=3, gid="mean")
 
 
 def make_log(ax: Axes) -> None:
