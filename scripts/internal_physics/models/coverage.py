@@ -23,6 +23,8 @@ class Coverage:
         unreached: weights that the loss of the check's prompt does not reach, as far as could be seen.
         share: of the numbers in all weights of two or more dimensions that take part in the loss, how many have their
             gradients recorded, in [0, 1].
+        numbers_per_token: in the factors of a token of the check's prompt; inputs that maps share count once.
+        numbers_per_prompt: in the gradients that are kept whole.
     """
 
     alone: bool = False
@@ -30,6 +32,8 @@ class Coverage:
     partial: tuple[str, ...] = ()
     unreached: tuple[str, ...] = ()
     share: float = 1.0
+    numbers_per_token: float = 0.0
+    numbers_per_prompt: int = 0
 
     @property
     def uncovered(self) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from torch import nn
 
 from internal_physics.models.anatomy import Anatomy
 from internal_physics.models.coverage import Coverage, weight_of
+from internal_physics.recording.factors import place_calls
 from internal_physics.recording.flow import Call
 from internal_physics.recording.taps import Taps
+from internal_physics.records.trace import Key
 
 MOST_KEPT_WHOLE = 2**20  # numbers of a gradient that is kept whole, for every prompt
 MOST_PROBED = 2**26  # numbers of all gradients together that the check asks torch for
@@ -36,7 +38,21 @@ def find_coverage(module: nn.Module, anatomy: Anatomy, taps: Taps, run: Callable
     sizes = {n: math.prod(shapes.get(n, p.shape)) for n, p in weights.items() if n not in idle}  # packed: as used
     lost = sum(sizes.get(name, 0) for name in (*partial, *unreached))
     share = 1 - lost / max(sum(sizes.values()), 1)
-    return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share)
+    whole = sum(weights[name].numel() for name in dense)
+    kept = _factor_numbers(taps, {*dense, *partial}) / math.prod(taps.packing.shape)
+    return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share, kept, whole)
+
+
+def _factor_numbers(taps: Taps, left_out: set[str]) -> int:
+    """Numbers in the factors of a pass, without those of some weights."""
+    sizes: dict[Key, int] = {}
+    for item in place_calls(taps.flow):
+        call, use = item.call, item.use
+        if weight_of(call.map.parameter) not in left_out:
+            name = Key(use.site, use.layer, "ids") if use.lookup else Key(use.input_site, use.input_layer, "input")
+            sizes[name] = call.caught_input.numel()
+            sizes[Key(use.site, use.layer, "output_gradient")] = call.weight_side_gradient().numel()
+    return sum(sizes.values())
 
 
 def reaches_loss(call: Call) -> bool:

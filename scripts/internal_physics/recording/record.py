@@ -151,8 +151,8 @@ def _encode_set(
 
 
 def _expected_mb(model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions) -> float:
-    sizes = (expected_bytes(model.anatomy, len(e.ids), options, n_vocabulary=model.n_embeddings) for e in encoded)
-    return sum(sizes) / 1e6
+    of, n_vocabulary = (model.anatomy, model.coverage), model.n_embeddings
+    return sum(expected_bytes(*of, len(e.ids), options, n_vocabulary=n_vocabulary) for e in encoded) / 1e6
 
 
 def _write_beside(traces: Iterable[Trace], paths: Mapping[str, str | Path]) -> list[tuple[str | Path, str]]:
