@@ -2,8 +2,11 @@
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -143,3 +146,23 @@ def test_a_run_ends_with_its_findings_and_its_report(tmp_path):
     ending = "\nWhat this run found:\n  1. a differs from b.\nThe whole report: results/report.html\n"
     assert done.stdout.endswith(ending)
     assert done.stdout.count(last_words.HEADING) == 1
+
+
+def test_an_interrupted_run_ends_in_one_sentence(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        TOY + "rule all:\n    output: 'x'\n    shell: 'touch started; sleep 60; touch x'\n"
+    )
+    # As a terminal starts it: what a shell starts in the background ignores SIGINT, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    run = subprocess.Popen(command, cwd=tmp_path, text=True, start_new_session=True, **pipes)
+    signal.signal(signal.SIGINT, before)
+    until = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    said, _ = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert said.endswith(last_words.INTERRUPTED)
+    assert "Failed:" not in said
