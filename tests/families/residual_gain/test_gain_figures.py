@@ -1,5 +1,7 @@
 """The figures of residual gain: what is drawn, what is left out and named, and the verdict beneath."""
 
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from internal_physics.families.residual_gain.variants import VARIANTS
 from internal_physics.figures import style
 from internal_physics.figures.draw import outputs_named
 from made_up_gains import KINDS, driven_points, gains_of, layers_of, with_texts
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 SETTINGS = {"seed": 0, "n_resamples": 99, "confidence_level": 0.95}
@@ -117,6 +120,18 @@ def test_constant_entropies_and_prompts_without_kind_draw():
     figure = panels(make([("not given", 2.0, gain) for gain in (0.5, 0.7, 1.7)]))
     assert not by_gid(figure.axes[1], "trend")
     assert figure.axes[4].get_yticklabels()[0].get_text() == "not given (n = 3)"
+
+
+def test_labels_of_numbers_that_hardly_differ_do_not_touch():
+    """A model that has learned nothing is equally unsure of every prompt."""
+    figure = panels(make([("factual", 6.204 + 0.0003 * i, 1.1 + 0.0003 * i) for i in range(6)]))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for ax in (*figure.axes[1:4], *figure.axes[4:6]):
+        low, high = ax.get_xlim()
+        ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [tick.label1.get_window_extent(renderer) for tick in ticks]
+        assert len(boxes) >= 2
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_an_unknown_model_is_refused(tables):

@@ -29,6 +29,7 @@ from internal_physics.tables.table import Table
 NEUTRAL: dict[str, Any] = {"color": "#444444", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 1}
 LAST_GAIN = "last gain ‖residual[L]‖ / ‖residual[L−1]‖\n(dimensionless)".replace("−", style.MINUS)
 ENTROPY = "next-token entropy (nats)"
+MOST_TICKS = 4  # intervals between labels, which are long where the numbers hardly differ
 LEGEND_COLUMNS = 4
 _OF_KINDS = {"last_gain": LAST_GAIN, "entropy_nats": ENTROPY}  # the lower panels
 _SPREAD = 0.28  # of the points of a kind around its line
@@ -102,6 +103,7 @@ def draw(
         for ax, (column, label) in zip(axes[2], _OF_KINDS.items(), strict=True):
             _by_kind(ax, usable, column, looks, {**draws, "seed": seeds[column]})
             ax.set_xlabel(label)
+            ax.locator_params(axis="x", nbins=MOST_TICKS)
         axes[2, 0].set_title(f"Last gain by kind, {VARIANT_NAMES[variant]}", fontweight="bold")
         axes[2, 1].set_title("Uncertainty by kind", fontweight="bold")
         axes[2, 1].tick_params(labelleft=False)
@@ -164,6 +166,7 @@ def _depth(ax: Axes, by_layer: pd.DataFrame, looks: Mapping[str, style.ModelStyl
 
 def _scatter(ax: Axes, usable: pd.DataFrame, looks: Mapping[str, style.ModelStyle]) -> None:
     ax.set(xlabel=ENTROPY, ylabel=LAST_GAIN)
+    ax.locator_params(axis="x", nbins=MOST_TICKS)
     if usable.empty:
         style.empty_panel(ax)
         return
