@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import nn
 
 from internal_physics.models.anatomy import Anatomy
 from internal_physics.models.coverage import Coverage, weight_of
 from internal_physics.recording.factors import place_calls
-from internal_physics.recording.flow import Call
+from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key
 
@@ -58,6 +59,37 @@ def _factor_numbers(taps: Taps, left_out: set[str]) -> int:
 def reaches_loss(call: Call) -> bool:
     """Whether a gradient came back to a use of a weight."""
     return call.output_gradient is not None
+
+
+def same_uses(found: Flow, again: Flow, coverage: Coverage, tolerance: float) -> bool:
+    """Whether another pass has caught the same uses of the weights that have factors, in the same order.
+
+    Args:
+        found: a pass in which all functions were watched.
+        again: the other pass, on the same prompt.
+        coverage: what is kept otherwise.
+        tolerance: of inputs and output gradients, relative to their largest number.
+    """
+    aside = {*coverage.dense, *coverage.partial}
+    expected = [call for call in found.calls if weight_of(call.map.parameter) not in aside]
+    if len(expected) != len(again.calls):
+        return False
+    return all(_same_use(one, other, tolerance) for one, other in zip(expected, again.calls, strict=True))
+
+
+def _same_use(one: Call, other: Call, tolerance: float) -> bool:
+    if one.map != other.map or one.first != other.first or reaches_loss(one) != reaches_loss(other):
+        return False
+    pairs = [(one.caught_input, other.caught_input)]
+    if one.output_gradient is not None and other.output_gradient is not None:
+        pairs.append((one.output_gradient, other.output_gradient))
+    return all(a.shape == b.shape and _close(a, b, tolerance) for a, b in pairs)
+
+
+def _close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
+    if a.numel() == 0 or not a.is_floating_point():
+        return torch.equal(a, b)
+    return bool((a - b).abs().max() <= tolerance * a.abs().max())
 
 
 def _affordable(weights: Mapping[str, nn.Parameter]) -> tuple[str, ...]:

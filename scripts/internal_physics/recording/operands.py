@@ -44,15 +44,21 @@ class Operands:
     Args:
         parameters: name and weight; those of less than two dimensions, packed or elsewhere (meta) are left out.
         ignored: names of weights that are not recognised.
+
+    Attributes:
+        weights: that are recognised.
     """
 
     def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], ignored: Collection[str] = ()) -> None:
         self._whole: dict[int, Part] = {}
         self._by_storage: dict[int, list[tuple[str, torch.Tensor, int]]] = {}
         self._copies: list[torch.Tensor] = []  # alive, so that no other tensor gets their place in memory
+        self._parts: dict[tuple, Part | None] = {}  # by place in memory, shape and strides
+        self.weights: list[nn.Parameter] = []
         for name, parameter in parameters:
             if parameter.ndim < 2 or not parameter.is_floating_point() or parameter.is_meta or name in ignored:
                 continue
+            self.weights.append(parameter)
             place = parameter.untyped_storage().data_ptr()
             self._by_storage.setdefault(place, []).append((name, parameter, 0))
             if parameter.ndim == 2:
@@ -72,7 +78,12 @@ class Operands:
         found = self._find(operand) if operand.ndim == 2 else None
         if found is None:
             return None
-        name, parameter, shift = found
+        looks = (operand.data_ptr(), operand.shape, operand.stride())
+        if looks not in self._parts:
+            self._parts[looks] = self._part(operand, *found)
+        return self._parts[looks]
+
+    def _part(self, operand: torch.Tensor, name: str, parameter: torch.Tensor, shift: int) -> Part | None:
         place = int(operand.storage_offset()) + shift - int(parameter.storage_offset())
         e, place = _place_in_stack(parameter, place)
         if place < 0:
@@ -101,6 +112,14 @@ class Operands:
         self._by_storage.setdefault(copy.untyped_storage().data_ptr(), []).append((name, parameter, shift))
         self._copies.append(copy)
         return True
+
+    def forget_copies(self) -> None:
+        """Let go of all copies, at the end of a pass."""
+        for copy in self._copies:
+            del self._by_storage[copy.untyped_storage().data_ptr()]
+        if self._copies:
+            self._parts.clear()
+        self._copies.clear()
 
     def _find(self, tensor: torch.Tensor) -> tuple[str, torch.Tensor, int] | None:
         """Weight, and what to add to a place in the tensor's storage to get the place in the weight's."""

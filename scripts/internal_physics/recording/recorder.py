@@ -26,11 +26,13 @@ from internal_physics.recording.attention import (
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import FactorKeeper, Factors, factors_of, parameter_infos, place_calls
 from internal_physics.recording.flow import Call, Flow
+from internal_physics.recording.heap import frozen_heap
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import MOST_ERROR, NormKeeper
 from internal_physics.recording.prediction import Prediction, predict, prediction_tensors
 from internal_physics.recording.routing import Routing
 from internal_physics.recording.taps import Taps
+from internal_physics.recording.wiring import Wiring
 from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo
 from internal_physics.steering.intervention import Intervention, Steering
 
@@ -45,8 +47,15 @@ def record_batches(
     size = 1 if alone else options.batch_size
     if options.attention_entropy and encoded:
         learn_attention_rows(model)
-    for batch in batches_of(encoded, size, options.batch_tokens):
-        yield from record_batch(model, batch, options, steering)
+    wiring = wiring_of(model, options)
+    with frozen_heap():
+        for batch in batches_of(encoded, size, options.batch_tokens):
+            yield from record_batch(model, batch, options, steering, wiring)
+
+
+def wiring_of(model: LoadedModel, options: RecordOptions) -> Wiring:
+    """What every pass needs to know of the model."""
+    return Wiring(model.module, model.anatomy, model.coverage, factors=options.weight_gradients != "none")
 
 
 def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -> Iterator[list[Encoded]]:
@@ -62,17 +71,29 @@ def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -
 
 
 def record_batch(
-    model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
+    model: LoadedModel,
+    batch: Sequence[Encoded],
+    options: RecordOptions,
+    steering: Steering | None = None,
+    wiring: Wiring | None = None,
 ) -> list[Trace]:
     """One forward and one backward pass of a right-padded batch, with an intervention on the residual stream if given.
+
+    Args:
+        model: a checked one.
+        batch: the prompts.
+        options: what is recorded.
+        steering: the intervention.
+        wiring: of the model, if it was found before.
 
     Raises:
         ArchitectureError: if the pass does not match the model's anatomy.
     """
-    passed = _pass(model, batch, options, steering)
+    wiring = wiring or wiring_of(model, options)
+    passed = _pass(model, batch, options, steering, wiring=wiring)
     if passed.norms is not None and passed.norms.relative_error > MOST_ERROR:
         LOGGER.info("terms of gradient norms cancel: the pass is repeated with products in float64")
-        passed = _pass(model, batch, options, steering, products=torch.float64)
+        passed = _pass(model, batch, options, steering, wiring=wiring, products=torch.float64)
     return [_trace(model, passed, b, e, options) for b, e in enumerate(batch)]
 
 
@@ -96,6 +117,8 @@ def _pass(
     batch: Sequence[Encoded],
     options: RecordOptions,
     steering: Steering | None,
+    *,
+    wiring: Wiring,
     products: torch.dtype | None = None,
 ) -> _Passed:
     """Run one pass. Nothing is read back from the device before `wait`, but a masked model's own answers."""
@@ -107,7 +130,7 @@ def _pass(
         factors=options.weight_gradients != "none",
         edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
         recompute=options.recompute,
-        coverage=model.coverage,
+        wiring=wiring,
     )
     to_host = ToHost()
     norms = NormKeeper(taps.flow, taps.packing, products=products) if options.weight_gradients == "norms" else None

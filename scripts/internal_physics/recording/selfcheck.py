@@ -17,12 +17,13 @@ from internal_physics.models.coverage import Coverage
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import members_of, readout, with_stream
 from internal_physics.models.stream import Output, hidden_input, hidden_state
-from internal_physics.recording.coverage import find_coverage, reaches_loss
+from internal_physics.recording.coverage import find_coverage, reaches_loss, same_uses
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats
 from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight, token_rows
 from internal_physics.recording.taps import Taps
+from internal_physics.recording.wiring import Wiring
 
 LOGGER = logging.getLogger("internal_physics")
 N_TOKENS = 6
@@ -86,6 +87,8 @@ def _prove(model: LoadedModel) -> CheckedModel:
         again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), n_members=outputs.n_members)
     _compare("readout(residual[L]) against the logits", _relative(again, logits), logits.dtype, anatomy)
     coverage = find_coverage(module, anatomy, taps, lambda dense: _pass_with(model, ids, dense))
+    watched = _pass_with(model, ids, replace(coverage, every_function=False))
+    coverage = replace(coverage, every_function=not same_uses(flow, watched.flow, coverage, _tolerance(logits.dtype)))
     mixed, interact = _check_padding(model, ids, logits)
     alone = coverage.alone or any(call.map.parameter in mixed for call in flow.calls if reaches_loss(call))
     model = replace(model, prompts_interact=interact, n_positions=_n_positions(flow, module))
@@ -98,7 +101,7 @@ def _some_loss(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 def _pass_with(model: LoadedModel, ids: torch.Tensor, coverage: Coverage) -> Taps:
     """The taps of another pass, in which some weights are kept whole."""
-    taps = Taps(model.module, model.anatomy, [N_TOKENS], coverage=coverage)
+    taps = Taps(model.module, model.anatomy, [N_TOKENS], wiring=Wiring(model.module, model.anatomy, coverage))
     with torch.enable_grad(), taps:
         _some_loss(_logits(model, ids), ids).backward()
     return taps

@@ -9,23 +9,22 @@ d width; sites and layers as in `models.anatomy`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import nn
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
-from internal_physics.models.coverage import EVERYTHING, Coverage
-from internal_physics.models.precision import is_quantized
 from internal_physics.models.stream import tap_stream
 from internal_physics.recording.flow import Call, Flow
-from internal_physics.recording.operands import Operands, Part
+from internal_physics.recording.operands import Part
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.recompute import Recompute, require_no_lookups
 from internal_physics.recording.routing import Routing
-from internal_physics.recording.sites import Sites
 from internal_physics.recording.watch import Run, Watch
+from internal_physics.recording.watched import EveryFunction, OnWeights, can_be_watched
+from internal_physics.recording.wiring import Wiring
 
 
 class Taps:
@@ -38,7 +37,7 @@ class Taps:
         factors: whether inputs and output gradients of linear maps are kept.
         edit: changes residual[l], as (residual, l) → residual, before block l sees it and before it is kept.
         recompute: whether blocks are computed again in the backward pass, see `recompute`.
-        coverage: which weights are kept whole, and which not at all.
+        wiring: of the model, if it was found before.
         thorough: whether all uses of weights are noted in `watch.others`, for the self-check.
     """
 
@@ -51,7 +50,7 @@ class Taps:
         factors: bool = True,
         edit: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
         recompute: bool = False,
-        coverage: Coverage = EVERYTHING,
+        wiring: Wiring | None = None,
         thorough: bool = False,
     ) -> None:
         self.model, self.anatomy = model, anatomy
@@ -62,19 +61,18 @@ class Taps:
         self.routing = Routing(model, anatomy, self.packing)
         self.flow = Flow()
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
-        self._parameters = dict(model.named_parameters())
-        self._dense = coverage.dense if factors else ()
-        self._quantized = [m for m in anatomy.maps if is_quantized(model.get_submodule(m.site))]
-        ignored = {*self._dense, *coverage.partial, *(m.parameter for m in self._quantized)}
-        self.maps = Sites(anatomy)
-        self.watch = Watch(Operands(self._parameters.items(), ignored), self, thorough=thorough)
+        self.wiring = wiring or Wiring(model, anatomy, factors=factors)
+        self.maps, operands = self.wiring.maps, self.wiring.operands
+        self._every_function = self.wiring.every_function or not can_be_watched(operands.weights)
+        self._notes_all = thorough
+        self.watch = Watch(operands, self, thorough=thorough or not self._every_function)
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
-        for name in self._dense:
-            self._parameters[name].requires_grad_(True)
-        for linear_map in self._quantized:
-            self._tap_quantized(self.model.get_submodule(linear_map.site), linear_map)
+        for weight in self.wiring.dense.values():
+            weight.requires_grad_(True)
+        for module, linear_map in self.wiring.quantized:
+            self._tap_quantized(module, linear_map)
         blocks = self.anatomy.blocks(self.model)
         for handle in tap_stream(self.anatomy.entries(self.model), blocks, self.anatomy.n_layers, self._keep_residual):
             self._hook(handle)
@@ -83,20 +81,22 @@ class Taps:
             for block in blocks:
                 self._stack.callback(self._recompute.wrap(block))
         self._stack.enter_context(self.routing)
-        self._stack.enter_context(self.watch)
+        self._stack.callback(self.wiring.operands.forget_copies)
+        on_weights = OnWeights(self.watch, self.wiring.operands.weights)
+        self._stack.enter_context(EveryFunction(self.watch) if self._every_function else on_weights)
         return self.flow
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
-        for name in self._dense:
-            parameter = self._parameters[name]
+        for name, parameter in self.wiring.dense.items():
             if parameter.grad is not None:
                 self.flow.dense[name] = parameter.grad
             parameter.grad = None
             parameter.requires_grad_(False)
 
     def verify(self) -> None:
-        """Refuse a pass in which a caught tensor was later changed in place, or never caught.
+        """Refuse a pass in which a caught tensor was later changed in place, or never caught, or a weight used in a way
+        that the self-check has not seen.
 
         Raises:
             ArchitectureError: naming the first such place.
@@ -116,12 +116,27 @@ class Taps:
             raise ArchitectureError(
                 f"{changed[0]} is changed in place after it is used", where=self.anatomy.architecture
             )
+        if self.factors and not self._notes_all:
+            self._require_known_uses()
+
+    def _require_known_uses(self) -> None:
+        """The self-check has put aside every weight that it saw used in two ways, or not in a product."""
+        uses = {name: ", ".join(sorted(functions)) for name, functions in self.watch.others.items()}
+        uses |= dict.fromkeys(self.maps.contradictory, "a product with its transpose")
+        for name in sorted(uses.keys() - self.wiring.unreached):
+            raise ArchitectureError(
+                f"{name} is used in a way that it was not in the self-check: {uses[name]}",
+                where=self.anatomy.architecture,
+                expected="the same uses of weights for every prompt",
+                todo="set weight_gradients to none for this prompt set",
+            )
 
     @contextmanager
     def _again(self) -> Iterator[None]:
-        """Around a block that is computed again: torch leaves a watch for the time of a backward pass."""
+        """Around a block that is computed again: torch watches no functions in a backward pass."""
         self.packing.forget()
-        with self.watch:
+        watched: AbstractContextManager = EveryFunction(self.watch) if self._every_function else nullcontext()
+        with watched:
             yield
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
@@ -177,7 +192,7 @@ class Taps:
             flat = output.reshape(len(packed), -1)
             return self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1]))
         output = run(given)
-        mixed = part.in_stack or not self.packing.fits(given)
+        mixed = self.shape[0] > 1 and (part.in_stack or not self.packing.fits(given))
         self._catch(linear_map, given.detach().reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
         return output
 
@@ -263,8 +278,11 @@ class Taps:
         self.flow.calls.append(call)
         if not output.requires_grad:
             return
+        node, place = output.grad_fn, output.output_nr
 
-        def keep(gradient: torch.Tensor) -> None:
+        def keep(gradient: torch.Tensor | None) -> None:
+            if gradient is None:
+                return
             if mixed and self.shape[0] > 1:
                 raise ArchitectureError(
                     f"{call.map.site} mixes the tokens of several prompts",
@@ -275,7 +293,10 @@ class Taps:
             call.output_gradient = flat if len(flat) == n_rows else self.packing.pack(gradient)
             self._tell(call)
 
-        output.register_hook(keep)
+        if node is None:  # a leaf
+            output.register_hook(keep)
+        else:  # the same gradient, by a cheaper hook
+            node.register_prehook(lambda gradients: keep(gradients[place]))
 
     def _note_mixed(self, linear_map: LinearMap, mixed: bool) -> None:
         if mixed and self.shape[0] > 1:

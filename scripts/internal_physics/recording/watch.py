@@ -1,7 +1,7 @@
 """Watch: sees every product that a model makes with one of its weights, in whatever module and by whatever function.
 
 A weight is recognised by its storage, so a slice of a stack of experts, a transpose or a converted copy is found like
-the weight itself. What is not a product with a weight passes through unchanged.
+the weight itself. What is not a product with a weight passes through unchanged. What calls a watch is in `watched`.
 """
 
 from collections import defaultdict
@@ -10,7 +10,6 @@ from typing import Protocol
 
 import torch
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from internal_physics.recording.operands import Operands, Part
 
@@ -49,20 +48,19 @@ class Catches(Protocol):
         ...
 
 
-class Watch(TorchFunctionMode):
+class Watch:
     """Passes every product with a weight to `catches`.
 
     Args:
         operands: the weights.
         catches: gets the products.
-        thorough: whether other uses of weights are noted in `others`, which takes time.
+        thorough: whether other uses of weights are noted in `others`; costs time where all functions are watched.
 
     Attributes:
         others: weight → the functions that use its numbers in another way than a product that is caught.
     """
 
     def __init__(self, operands: Operands, catches: Catches, *, thorough: bool = False) -> None:
-        super().__init__()
         self.operands, self.catches, self.thorough = operands, catches, thorough
         self.others: dict[str, set[str]] = defaultdict(set)
         matmul, addmm = self._matmul, self._addmm
@@ -75,10 +73,8 @@ class Watch(TorchFunctionMode):
             **dict.fromkeys(_CONVERSIONS, self._convert),
         }
 
-    def __torch_function__(
-        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-    ) -> object:
-        kwargs = kwargs or {}
+    def run(self, function: Callable, args: tuple, kwargs: dict) -> object:
+        """Run a function of torch, and pass on what it does with weights. Nothing is watched meanwhile."""
         handle = self._handlers.get(function)
         if handle is not None:
             output = handle(function, args, kwargs)
@@ -149,19 +145,19 @@ class Watch(TorchFunctionMode):
         name = getattr(function, "__name__", str(function))
         if name in _WITHOUT_ITS_NUMBERS or (name == "to" and self.operands.weight_of(args[0]) is None):
             return
-        results = [t for t in _tensors((output,)) if t.is_floating_point()]
+        results = [t for t in tensors_in((output,)) if t.is_floating_point()]
         if not results:
             return
-        for tensor in _tensors((*args, *kwargs.values())):
+        for tensor in tensors_in((*args, *kwargs.values())):
             weight = self.operands.weight_of(tensor)
             if weight is not None and any(self.operands.weight_of(result) != weight for result in results):
                 self.others[weight].add(name)
 
 
-def _tensors(values: object) -> Iterator[torch.Tensor]:
+def tensors_in(values: object) -> Iterator[torch.Tensor]:
     """The tensors in an argument, also of a list or tuple of them."""
     if isinstance(values, torch.Tensor):
         yield values
     elif isinstance(values, list | tuple):
         for value in values:
-            yield from _tensors(value)
+            yield from tensors_in(value)

@@ -1,0 +1,41 @@
+"""Wiring: what every pass through one model needs to know of it, found once for all passes of a recording."""
+
+from torch import nn
+
+from internal_physics.models.anatomy import Anatomy
+from internal_physics.models.coverage import EVERYTHING, Coverage
+from internal_physics.models.precision import is_quantized
+from internal_physics.recording.operands import Operands
+from internal_physics.recording.sites import Sites
+
+
+class Wiring:
+    """The weights of a model, and how each is caught.
+
+    Args:
+        model: the model.
+        anatomy: where its parts are.
+        coverage: which weights are kept whole, and which not at all.
+        factors: whether gradients of weights are recorded.
+
+    Attributes:
+        dense: weights whose gradients are kept whole.
+        quantized: module and map of packed weights, which are no operand of a product.
+        maps: the uses of matrices, and their names.
+        operands: the weights that are recognised.
+        unreached: weights that the loss does not depend on, as far as is known.
+        every_function: whether all functions must be watched, not only those that are given a weight.
+    """
+
+    def __init__(
+        self, model: nn.Module, anatomy: Anatomy, coverage: Coverage = EVERYTHING, *, factors: bool = True
+    ) -> None:
+        parameters = dict(model.named_parameters())
+        modules = dict(model.named_modules(remove_duplicate=False))
+        self.dense = {name: parameters[name] for name in (coverage.dense if factors else ())}
+        self.quantized = [(modules[m.site], m) for m in anatomy.maps if is_quantized(modules[m.site])]
+        ignored = {*self.dense, *coverage.partial, *(m.parameter for _, m in self.quantized)}
+        self.unreached = frozenset(coverage.unreached)
+        self.maps = Sites(anatomy)
+        self.operands = Operands(parameters.items(), ignored)
+        self.every_function = coverage.every_function
