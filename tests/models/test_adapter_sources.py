@@ -152,6 +152,10 @@ class TestWhatIsRefused:
             ({"rank_pattern": {"q_proj": 2}}, "the factors of model.layers.0.self_attn.q_proj have rank 3"),
             ({"lora_alpha": "7"}, "a rank or an alpha is no number"),
             ({"rank_pattern": [3]}, "a rank or an alpha is no number"),
+            ({"lora_alpha": float("inf")}, "a rank or an alpha is no number"),
+            ({"rank_pattern": {"(": 3}}, "its pattern '(' of modules is no regular expression"),
+            ({"alpha_pattern": {"*": 7}}, "its pattern '*' of modules is no regular expression"),
+            ({"use_rslora": "no"}, "use_rslora is 'no'"),
             ({"base_model_name_or_path": None}, "its settings name no base model"),
         ],
     )

@@ -4,9 +4,9 @@ No heavy imports.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,9 @@ def read_lora(folder: Path) -> LoraSettings:
     ranks, alphas = raw.get("rank_pattern") or {}, raw.get("alpha_pattern") or {}
     numbers = [rank, alpha, *(ranks.values() if isinstance(ranks, Mapping) else [None])]
     numbers += alphas.values() if isinstance(alphas, Mapping) else [None]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and n > 0 for n in numbers):
-        raise SourceError("a rank or an alpha is no number", where=str(path), expected="numbers above 0")
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < inf for n in numbers):
+        raise SourceError("a rank or an alpha is no number", where=str(path), expected="finite numbers above 0")
+    _refuse_unusable({**ranks, **alphas}, raw.get("use_rslora"), str(path))
     return LoraSettings(
         str(path),
         str(raw.get("base_model_name_or_path") or ""),
@@ -119,6 +120,22 @@ def read_lora(folder: Path) -> LoraSettings:
         alphas,
         bool(raw.get("use_rslora")),
     )
+
+
+def _refuse_unusable(patterns: Iterable[str], by_root: object, where: str) -> None:
+    """Refuse patterns that are no regular expressions, and an rsLoRA that is neither on nor off."""
+    if by_root not in (True, False, None):
+        raise SourceError(f"use_rslora is {by_root!r}", where=where, expected="true or false")
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise SourceError(
+                f"its pattern {pattern!r} of modules is no regular expression: {error}",
+                where=where,
+                expected="names of modules, or regular expressions for them",
+                todo="fetch or copy the adapter again",
+            ) from error
 
 
 def _refuse_other_kinds(raw: Mapping[str, Any], where: str) -> None:
