@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
+from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.ground.strict_yaml import load_yaml
-from internal_physics.report.build import WHOLE, figure_paths, render_report
+from internal_physics.report.build import WHOLE, figure_paths, render_report, with_something_to_show
 from internal_physics.report.parts import MAX_ROWS
 from internal_physics.report.texts import gather_texts
 from internal_physics.tables.preview import read_previews
@@ -15,9 +15,11 @@ from internal_physics.tables.preview import read_previews
 if __name__ == "__main__":
     with job(snakemake):
         texts = gather_texts(FAMILIES, FOLDER)
+        tables = read_previews(snakemake.input, TABLES, {*WHOLE, *texts.whole}, MAX_ROWS)
+        only_with = {name: figure.only_with for name, figure in FIGURES.items() if figure.only_with}
         html = render_report(
-            tables=read_previews(snakemake.input, TABLES, {*WHOLE, *texts.whole}, MAX_ROWS),
-            figures=figure_paths(snakemake.input.figures),
+            tables=tables,
+            figures=with_something_to_show(figure_paths(snakemake.input.figures), tables, only_with),
             run=load_yaml(snakemake.input.run),
             findings=json.loads(Path(snakemake.input.findings).read_text(encoding="utf-8")),
             texts=texts,

@@ -26,7 +26,14 @@ def figures(*names):
 
 
 LAYER_CURVES = figures(*(name for name in registry.FIGURES if name.startswith("information_")))
-OF_WEIGHTS = ("pulls", "phase_map", "state_diagrams", "thermodynamics_heatmap", "thermodynamics_profile")
+OF_WEIGHTS = (
+    "expert_temperature",
+    "pulls",
+    "phase_map",
+    "state_diagrams",
+    "thermodynamics_heatmap",
+    "thermodynamics_profile",
+)
 COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
 AGREEMENT = figures("agreement_profile", "agreement_weights", "agreement_conditions")
 BESIDE = figures("standard_control", "standard_control_information")
@@ -122,6 +129,7 @@ STALE = {
     "ground/status.py": {  # "ok" marks rows; figures and jobs that record or fetch do not use it
         *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
         *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
+        *("table:routing", "table:expert_loads"),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

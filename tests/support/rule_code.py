@@ -10,7 +10,10 @@ from internal_physics.families import registry
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Jobs whose rows follow from the records alone, and jobs that read table prompts_read.
-FROM_RECORDS = {"gradient_flow", "metric:isf", "metric:residual_gain", "thermodynamics", "information", "agreement"}
+FROM_RECORDS = {
+    *("gradient_flow", "metric:isf", "metric:residual_gain", "metric:routing", "thermodynamics", "information"),
+    "agreement",
+}
 WITH_NOTES = {"collect", "gains", "hypotheses", "residual_gain_result", "information_package", "decided", "model_pairs"}
 GENERIC = ("metric", "figure", "table")  # scripts that load a module by name
 # Rules of several metrics of one module.

@@ -19,6 +19,7 @@ from workflow_runs import (
     BELOW_PAIRS,
     BELOW_PHASES,
     BELOW_RECORDS,
+    BELOW_ROUTING,
     BELOW_STATES,
     CONFIG,
     FIGURES,
@@ -161,7 +162,7 @@ class TestModels:
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
         also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls", "findings"}
-        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | also) - (
+        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | BELOW_ROUTING | also) - (
             BELOW_PAIRS - {"findings"}
         )
         assert plan.labels == of_one_model

@@ -48,6 +48,7 @@ BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normaliz
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
 BELOW_PAIRS = {"model_pairs", "findings", *figures_of("model_pairs")}
 BELOW_METRICS = {"collect", *BELOW_COLLECT, "table:isf_spectra", *figures_of("isf_spectra"), *BELOW_PAIRS}
+BELOW_ROUTING = {"table:routing", "table:expert_loads", *figures_of("expert_loads"), *END}
 BELOW_NOTES = {*WITH_NOTES, "findings"}
 BELOW_GAINS = {"hypotheses", "findings", "residual_gain_result", *figures_of("gains", "hypotheses"), *END}
 WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", "phase_counts")
@@ -67,6 +68,7 @@ BELOW_RECORDS = {
     *BELOW_METRICS,
     *("gains", *BELOW_GAINS),
     *BELOW_STATES,
+    *BELOW_ROUTING,
     *BELOW_AGREEMENT,
     *BELOW_INFORMATION,
 }

@@ -88,6 +88,8 @@ class Figure:
         options: fixed arguments, where several kinds share a module.
         module: its module in the family's folder `figures`; the kind's name unless it is given.
         needs: when it is drawn.
+        only_with: name of a table; if it is empty, as that of experts is where no model has any, the report
+            leaves the figures out. "" for those that always have something to show.
         mem_mb: memory of its job.
     """
 
@@ -99,6 +101,7 @@ class Figure:
     options: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
     needs: Needs = ()
+    only_with: str = ""
     mem_mb: int = 1000
 
 

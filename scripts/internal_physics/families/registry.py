@@ -17,6 +17,7 @@ from internal_physics.families.information.family import FAMILY as INFORMATION
 from internal_physics.families.pairs import tables as pairs
 from internal_physics.families.pairs.family import FAMILY as PAIRS
 from internal_physics.families.residual_gain.family import FAMILY as RESIDUAL_GAIN
+from internal_physics.families.routing.family import FAMILY as ROUTING
 from internal_physics.families.run.family import FAMILY as RUN
 from internal_physics.families.scores import tables as shared
 from internal_physics.families.scores.family import FAMILY as SCORES
@@ -31,6 +32,7 @@ FAMILIES: tuple[Family, ...] = (
     PAIRS,
     GRADIENT_FLOW,
     THERMODYNAMICS,
+    ROUTING,
     INFORMATION,
     COMPARISON,
     RESIDUAL_GAIN,

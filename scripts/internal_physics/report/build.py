@@ -126,6 +126,22 @@ def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
     return figures
 
 
+def with_something_to_show(
+    figures: Mapping[str, Mapping[str, Path]],
+    tables: Mapping[str, pd.DataFrame | Preview],
+    only_with: Mapping[str, str],
+) -> dict[str, Mapping[str, Path]]:
+    """The figures without the kinds that are about a table without rows.
+
+    Args:
+        figures: as `figure_paths` gives them.
+        tables: name → table or its preview.
+        only_with: kind of figure → the table that must have rows.
+    """
+    empty = {name for name, table in tables.items() if Preview.of(table).n_rows == 0}
+    return {kind: of_kind for kind, of_kind in figures.items() if only_with.get(kind) not in empty}
+
+
 def _sections(
     texts: Texts,
     tables: Tables,

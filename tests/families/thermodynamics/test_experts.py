@@ -9,6 +9,7 @@ import torch
 import transformers as T
 from hand_traces import make_trace
 from internal_physics.families.thermodynamics.collect_thermodynamics import flagged_states
+from internal_physics.families.thermodynamics.figures.expert_temperature import draw
 from internal_physics.families.thermodynamics.phases import PhaseOptions, phases
 from internal_physics.families.thermodynamics.pulls import pulls_means, top_pulls, with_measures
 from internal_physics.families.thermodynamics.spectra import weight_spectra
@@ -161,3 +162,16 @@ def test_spectra_of_another_model_are_refused_with_experts_too():
     weights = pd.DataFrame(make_weights("m", 1, np.random.default_rng(0), (BUSY,)))
     with pytest.raises(StoreError, match=r"the record has 'layers\.0\.other\.weight', the spectra do not"):
         thermodynamics(Record("m", "p", {"layers.0.other.weight": 1.0}), weights)
+
+
+def test_the_figure_shows_the_temperature_of_each_expert_that_was_reached(made):
+    _, (states, _) = made
+    means = with_experts(state_means(states, seed=0, n_resamples=99, confidence_level=0.95))
+    figure = draw(means, "s", models=["m", "dense"])
+    (image,) = [ax.images[0].get_array() for ax in figure.axes if ax.get_ylabel() == "block"]
+    busy = of(means, BUSY, quantity="temperature").sort_values("layer")["mean"]
+    np.testing.assert_allclose(image[:, 0], busy)
+    assert image.mask[:, 2].all()
+    assert not image.mask[:, :2].any()
+    dense = draw(means[means["expert"].isna()], "s")
+    assert "no model with experts" in dense.axes[0].texts[0].get_text()

@@ -48,6 +48,15 @@ FAMILY = Family(
             }.items()
         ),
         Figure(
+            "expert_temperature",
+            Per.PROMPT_SET,
+            tables=("thermodynamics_means",),
+            params=BY_SET,
+            needs=(*ASKED, ("routing",)),
+            only_with="expert_loads",
+            mem_mb=2000,
+        ),
+        Figure(
             "singular_spectra",
             Per.MODEL,
             files={"weights": "results/weights/{model}.parquet"},
