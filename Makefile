@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch check test test-slurm test-gpu measure bench architectures lint format docs docs-site clean
+.PHONY: help setup run fetch check test test-slurm test-gpu gpu-check measure bench architectures lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ test-slurm: $(READY)  ## run the tiny config and its faults on a real one-node S
 
 test-gpu: $(READY)  ## compare records, readouts and spectra of a GPU with the CPU's; needs a GPU that torch sees
 	$(BIN)/python -m pytest tests/gpu
+
+gpu-check: $(READY)  ## compare a GPU's numbers with the CPU's, measure its speed, run its tests and the default config on it
+	$(BIN)/python -m benchmarks.gpu
+	$(MAKE) docs
 
 measure: $(READY)  ## measure the default run in a fresh clone, for the numbers in README and docs
 	$(BIN)/python -m benchmarks.default_run

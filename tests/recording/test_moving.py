@@ -177,7 +177,7 @@ def test_the_stated_error_is_no_smaller_than_the_error(cancelled):
     packing = Packing([2], 2)
     (exact,), _ = norms.outer_squared(packing, x, delta)
     (found,), (size,) = norms.outer_squared(packing, x, delta, products=torch.float32)
-    stated = norms._HALF_A_ROUNDING * float(size / found)
+    stated = norms.stated_error(float(size / found))
     error = abs(float((found / exact).sqrt()) - 1)
     assert error <= stated
     assert (stated > norms.MOST_ERROR) == (cancelled >= 0.9)

@@ -10,6 +10,7 @@ from internal_physics.docs.marks import Makers
 from internal_physics.ground.strict_yaml import load_yaml
 
 MEASURED = "docs/measured"
+GPU = f"{MEASURED}/gpu.json"  # by `make gpu-check`
 FINDINGS = f"{MEASURED}/findings.json"  # of the default run
 
 
@@ -22,6 +23,7 @@ def makers(root: Path) -> Makers:
     """Name -> maker, for the pages of a repository."""
     facts = {path.stem: load_yaml(path) for path in sorted((root / MEASURED).glob("*.yaml"))}
     found = json.loads((root / FINDINGS).read_text(encoding="utf-8"))
+    facts["gpu"] = json.loads((root / GPU).read_text(encoding="utf-8"))
     facts["estimates"] = estimates.estimates(facts["scale"])
     large_study: dict[str, Callable[..., str]] = {
         "estimated-storage": partial(estimates.storage, facts["scale"]),

@@ -3,9 +3,9 @@
 Factors are dropped as soon as a matrix's norm is known, so that long prompts fit in memory. Nothing is read back from
 the device before the end.
 
-Products are in float64, except on GPUs that are slow at it: there they are in float32, and their sums in float64. Such
-a norm is wrong by about half a rounding error times Σ |terms| / |Σ terms|, which is counted with it. Seen on SmolLM2:
-5e-7 with a ratio of 19. Above `MOST_ERROR` the pass is repeated in float64 (`Norms.relative_error`).
+Products are in float64, except on GPUs that are slow at it: there they are in float32, and sums of more than a few
+hundred of them in float64. Such a norm is wrong by at most about half a rounding error times 1 + Σ |terms| / |Σ terms|,
+which is counted with it. Seen on SmolLM2: 5e-7, with a ratio of 19. Above `MOST_ERROR` the pass is repeated in float64.
 
 Index conventions: b prompt, t and s token, i input feature, o output feature.
 """
@@ -26,6 +26,7 @@ MOST_ERROR = 1e-6  # relative, of a norm
 _HALF_A_ROUNDING = 2.0**-25  # in float32; of the square root of a sum
 _FAST_AT_FLOAT64 = {(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)}  # compute capabilities: half as fast as float32; else 1/64
 _NUMBERS_AT_ONCE = {True: 2**18, False: 2**24}  # of a factor that are converted at a time: on the host to fit its cache
+_PART = 256  # numbers whose products are summed in float32
 _MOST_PADDING = 1.25  # of the work, on the host; on a GPU one product for all prompts is faster than several
 _ALL_TOGETHER = float("inf")
 
@@ -36,6 +37,15 @@ def product_dtype(tensor: torch.Tensor) -> torch.dtype:
         return torch.float64
     is_fast = torch.cuda.get_device_capability(tensor.device) in _FAST_AT_FLOAT64
     return torch.float64 if is_fast or torch.get_float32_matmul_precision() != "highest" else torch.float32
+
+
+def stated_error(ratio: float) -> float:
+    """Relative error of a norm with products in float32.
+
+    Args:
+        ratio: Σ |terms| / |Σ terms|, 1 or more; large where terms cancel.
+    """
+    return _HALF_A_ROUNDING * (1 + ratio)
 
 
 class NormKeeper:
@@ -85,7 +95,7 @@ class NormKeeper:
             return 0.0
         total, size = self._found[:, 0], self._found[:, 1]
         ratios = (size / total.clamp(min=torch.finfo(torch.float64).tiny))[(size > total) & size.isfinite()]
-        return _HALF_A_ROUNDING * float(ratios.max()) if len(ratios) else 0.0
+        return stated_error(float(ratios.max())) if len(ratios) else 0.0
 
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
         """One number per matrix of prompt b that has a use; an expert without tokens has none, and a norm of zero."""
@@ -205,7 +215,9 @@ def _gram(a: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 def _sums(terms: torch.Tensor, products: torch.dtype) -> torch.Tensor:
     """Sum of the terms [b, t, s] and of their sizes, [2, b]; in float64 the sizes do not matter."""
     total = terms.sum(dim=(1, 2))
-    return torch.stack([total, total if products == torch.float64 else terms.abs().sum(dim=(1, 2))])
+    if products == torch.float64:
+        return total.expand(2, -1)
+    return torch.stack([total, terms.abs().sum(dim=(1, 2))])
 
 
 def inner_products(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -216,14 +228,29 @@ def inner_products(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype = torch.
         b: [b, s, i].
         dtype: number format of the products of a slice.
     """
+    if dtype != torch.float64:
+        return _in_parts(a.to(dtype), b.to(dtype))
     at_once = _NUMBERS_AT_ONCE[is_on_host(a)]
     step = max(1, at_once // max(1, a.shape[0] * max(a.shape[1], b.shape[1])))
+    if a.shape[2] <= step:
+        wide = a.double()
+        return wide @ (wide if b is a else b.double()).mT
     total = a.new_zeros((a.shape[0], a.shape[1], b.shape[1]), dtype=torch.float64)
     for start in range(0, a.shape[2], step):
-        wide = a[:, :, start : start + step].to(dtype)
-        other = wide if b is a else b[:, :, start : start + step].to(dtype)
-        total = total.baddbmm_(wide, other.mT) if dtype == torch.float64 else total.add_(wide @ other.mT)
+        wide = a[:, :, start : start + step].double()
+        other = wide if b is a else b[:, :, start : start + step].double()
+        total = total.baddbmm_(wide, other.mT)
     return total
+
+
+def _in_parts(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Inner products of rows, summed in their own number format over `_PART` numbers and beyond in float64."""
+    n_parts = max(1, -(-a.shape[2] // _PART))
+    parts = [
+        functional.pad(factor, (0, n_parts * _PART - factor.shape[2])).unflatten(2, (n_parts, _PART)).transpose(1, 2)
+        for factor in (a, b)
+    ]
+    return (parts[0] @ parts[1].mT).sum(dim=1, dtype=torch.float64)
 
 
 def _widened(factor: torch.Tensor, first: int, width: int) -> torch.Tensor:
