@@ -114,7 +114,7 @@ def test_options_of_single_pages_act_as_the_page_says(results):
     compared = table(joined, "comparisons")
     assert set(compared["condition"]) == {"numbers", "ramp", "happy"}
     assert set(compared[compared["condition"] == "happy"]["model"]) == {"smollm2"}
-    assert {"probability of ' happy'", "probability of ' sad'"} <= set(compared["quantity"])
+    assert set(compared["token"].dropna()) == {" happy", " sad"}
     assert set(table(joined, "predictions").groupby(["model", "condition", "prompt"]).size()) == {5}  # top_k
     flow = run_of(results, "isf]")
     assert set(table(flow, "scores")["metric"]) >= {"ec", "isc", "isg", "isa", "isf"}
