@@ -148,3 +148,41 @@ def test_what_is_no_matrix_of_a_product_is_kept_whole():
     dense = checked("mamba").model.coverage.dense
     assert {name.split(".")[-1] for name in dense} >= {"A_log", "weight"}
     assert all(trace.parameter(name).uses[0].dense for trace in traces("mamba").values() for name in dense)
+
+
+class ListOfExperts(nn.Module):
+    """Experts that are linear maps of their own, each of which every token is routed to, in an order of its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
+        self.router = nn.Linear(width, 2)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        flat = hidden.reshape(-1, hidden.shape[-1])
+        weights = self.router(flat).softmax(dim=-1)
+        order, output = weights.argsort(dim=-1, descending=True), torch.zeros_like(flat)
+        for e, expert in enumerate(self.experts):
+            rows = torch.where((order == e).T)[1]  # those whose first choice it is come first
+            output = output.index_add(0, rows, expert(flat[rows]) * weights[rows, e, None])
+        return output.view_as(hidden)
+
+
+def test_experts_in_a_list_that_get_every_token_run_alone():
+    """The number of rows does not tell that they are in another order, and would be credited to the wrong prompt."""
+    torch.manual_seed(0)
+    module = T.LlamaForCausalLM(T.LlamaConfig(**GROUPED)).double()
+    module.model.layers[0].mlp = ListOfExperts(32).double()
+    model = check(module).model
+    assert model.coverage.alone
+    same_length = [encoded("p", (7, 9, 11, 13)), encoded("q", (8, 20, 40, 12))]
+    with pytest.raises(ArchitectureError, match=r"experts\.[01] mixes the tokens"):
+        record_batch(model, same_length, RecordOptions(attention_entropy=False))
+    traces = record(model, same_length, attention_entropy=False)
+    name = "model.layers.0.mlp.experts.0.weight"
+    for e in same_length:
+        with trainable(module):
+            loss_of(module, question("causal", e)).backward()
+            right = module.get_parameter(name).grad.numpy().copy()
+        error = np.linalg.norm(traces[e.prompt.name].gradient(name).dense() - right)
+        assert error <= TOLERANCE * np.linalg.norm(right)

@@ -19,6 +19,7 @@ from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
+from internal_physics.recording.order import RowOrder
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.recompute import Recompute, require_no_lookups
 from internal_physics.recording.routing import Routing
@@ -59,7 +60,7 @@ class Taps:
         self._block_shape = anatomy.stream.shape(*self.shape, anatomy.width)
         self.factors, self.edit = factors, edit
         self.routing = Routing(model, anatomy, self.packing)
-        self.flow = Flow()
+        self.flow, self._order = Flow(), RowOrder()
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
         self.maps, operands = self.wiring.maps, self.wiring.operands
@@ -88,6 +89,7 @@ class Taps:
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+        self._order.forget()
         for name, parameter in self.wiring.dense.items():
             if parameter.grad is not None:
                 self.flow.dense[name] = parameter.grad
@@ -151,6 +153,7 @@ class Taps:
         passed = hidden.detach()
         self.flow.residual[layer], self.flow.passed[layer] = self._residual(passed), (passed, hidden._version)
         hidden.register_hook(lambda gradient: self._keep_gradient(gradient, layer))
+        self._order.add(hidden)
         return hidden
 
     def _residual(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -185,15 +188,25 @@ class Taps:
     def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
         """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
         linear_map = self.maps.of(part, lookup=False, transposed=not stored_out_first)
-        if self.packing.is_needed and self.packing.fits(given) and not part.in_stack:
+        in_order = self.shape[0] == 1 or (not part.in_stack and self._is_in_order(given))
+        if self.packing.is_needed and in_order:
             packed = self.packing.pack(given)
             output = run(packed if given.ndim == 2 else packed.view(*[1] * (given.ndim - 2), *packed.shape))
             self._catch(linear_map, packed.detach(), output, first=part.first)
             flat = output.reshape(len(packed), -1)
-            return self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1]))
+            return self._kept_in_order(self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1])))
         output = run(given)
-        mixed = self.shape[0] > 1 and (part.in_stack or not self.packing.fits(given))
-        self._catch(linear_map, given.detach().reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
+        rows = given.detach().reshape(-1, given.shape[-1])
+        self._catch(linear_map, rows, output, first=part.first, mixed=not in_order)
+        return self._kept_in_order(output) if in_order else output
+
+    def _is_in_order(self, given: torch.Tensor) -> bool:
+        """Whether the rows of an input are the tokens of the batch, and not as many in another order."""
+        return self.packing.fits(given) and (given.ndim > 2 or not self._order.is_lost(given))
+
+    def _kept_in_order(self, output: torch.Tensor) -> torch.Tensor:
+        if self.shape[0] > 1:
+            self._order.add(output)
         return output
 
     def products(self, parts: Sequence[Part], given: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
@@ -230,15 +243,17 @@ class Taps:
 
         def before(_module: nn.Module, args: tuple) -> tuple | None:
             shapes.append(args[0].shape)
-            packs = self.packing.is_needed and self.packing.fits(args[0])
+            packs = self.packing.is_needed and self._is_in_order(args[0])
             return (self.packing.pack(args[0])[None],) if packs else None
 
         def after(_module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor | None:
             shape, given = shapes.pop(), args[0].detach()
             packs = given.shape != shape
-            mixed = not packs and not self.packing.fits(given)
+            mixed = self.shape[0] > 1 and not packs and not self._is_in_order(args[0])
             self._catch(linear_map, given.reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
-            return self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])) if packs else None
+            if packs:
+                return self._kept_in_order(self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])))
+            return None if mixed else self._kept_in_order(output)
 
         self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
