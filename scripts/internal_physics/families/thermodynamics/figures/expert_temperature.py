@@ -62,6 +62,7 @@ def draw(
         shown = of_experts(rows).groupby("model")
         images = {m: expert_image(shown.get_group(m), "temperature") for m in order if m in shown.groups}
         figure = draw_experts(images, _norm(list(images.values())), "T (weight² / nat)")
+        style.plain_log_labels(figure.axes[-1].yaxis)
         title = f"Temperature of the experts on {about_set(prompt_set, int(rows['n_prompts'].max()), condition)}"
         return style.finish(figure, title, [NOTE])
 
