@@ -8,7 +8,7 @@ Index conventions: b prompt of the batch, t token of the padded batch, n real to
 d width; sites and layers as in `models.anatomy`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
@@ -22,6 +22,7 @@ from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.recompute import Recompute, require_no_lookups
+from internal_physics.recording.residuals import Edit, Residuals
 from internal_physics.recording.routing import Routing
 from internal_physics.recording.watch import Run, Watch
 from internal_physics.recording.watched import EveryFunction, OnWeights, can_be_watched
@@ -49,7 +50,7 @@ class Taps:
         lengths: Sequence[int],
         *,
         factors: bool = True,
-        edit: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
+        edit: Edit | None = None,
         recompute: bool = False,
         wiring: Wiring | None = None,
         thorough: bool = False,
@@ -57,10 +58,10 @@ class Taps:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
-        self._block_shape = anatomy.stream.shape(*self.shape, anatomy.width)
-        self.factors, self.edit = factors, edit
+        self.factors = factors
         self.routing = Routing(model, anatomy, self.packing)
         self.flow, self._order = Flow(), RowOrder()
+        self._residuals = Residuals(anatomy, self.shape, self.flow, edit, self._order.add)
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
         self.maps, operands = self.wiring.maps, self.wiring.operands
@@ -75,7 +76,7 @@ class Taps:
         for module, linear_map in self.wiring.quantized:
             self._tap_quantized(module, linear_map)
         blocks = self.anatomy.blocks(self.model)
-        for handle in tap_stream(self.anatomy.entries(self.model), blocks, self.anatomy.n_layers, self._keep_residual):
+        for handle in tap_stream(self.anatomy.entries(self.model), blocks, self.anatomy.n_layers, self._residuals.keep):
             self._hook(handle)
         if self._recompute is not None:
             require_no_lookups(self.anatomy)
@@ -143,47 +144,6 @@ class Taps:
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)
-
-    def _keep_residual(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
-        """Change the residual where steering says so, and keep the result, which is what the next block gets."""
-        self._require_stream(hidden, layer)
-        stream, edit = self.anatomy.stream, self.edit
-        if edit is not None:
-            hidden = stream.change(hidden, self.shape[1], lambda residual: edit(residual, layer))
-        passed = hidden.detach()
-        self.flow.residual[layer], self.flow.passed[layer] = self._residual(passed), (passed, hidden._version)
-        hidden.register_hook(lambda gradient: self._keep_gradient(gradient, layer))
-        self._order.add(hidden)
-        return hidden
-
-    def _residual(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The residual [b, t, d] in the tensor of a block."""
-        unfolded = self.anatomy.stream.unfold(hidden)
-        return unfolded[:, : self.shape[1]] if self.anatomy.stream.is_padded else unfolded
-
-    def _keep_gradient(self, gradient: torch.Tensor, layer: int) -> None:
-        self.flow.residual_gradient[layer] = self._residual(gradient)
-        if self.anatomy.stream.is_padded and bool(self.anatomy.stream.unfold(gradient)[:, self.shape[1] :].any()):
-            raise ArchitectureError(
-                f"tokens that the model adds to a prompt take part in the loss, at layer {layer}",
-                where=self.anatomy.architecture,
-                expected="added tokens that are padding",
-            )
-
-    def _require_stream(self, hidden: torch.Tensor, layer: int) -> None:
-        if not self.anatomy.stream.has(hidden.shape, self._block_shape):
-            expected = "[prompts, tokens, width]" if self.anatomy.stream.is_plain else "that of the first block"
-            raise ArchitectureError(
-                f"the residual stream at layer {layer} has shape {tuple(hidden.shape)}",
-                where=self.anatomy.architecture,
-                expected=f"{expected} = {self._block_shape}",
-            )
-        if not hidden.requires_grad:
-            raise ArchitectureError(
-                f"the residual stream carries no gradient at layer {layer}",
-                where=self.anatomy.architecture,
-                expected="blocks with a backward pass",
-            )
 
     def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
         """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
