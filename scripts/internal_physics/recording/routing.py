@@ -7,7 +7,7 @@ with the highest scores.
 Index conventions: b prompt, n real token (prompt by prompt, see `packing`), e expert, k choice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +69,13 @@ class Routing:
 
     Args:
         module: the model.
-        anatomy: where its parts are.
+        routers: of the model.
         packing: which rows belong to which prompt.
     """
 
-    def __init__(self, module: nn.Module, anatomy: Anatomy, packing: Packing) -> None:
+    def __init__(self, module: nn.Module, routers: Sequence[Router], packing: Packing) -> None:
         self._module, self._packing = module, packing
-        self._routers = {r.weight: r for r in find_routers(module, anatomy)}
+        self._routers = {router.weight: router for router in routers}
         config: Any = getattr(module, "config", None)
         text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
         self._n_chosen = getattr(text_config, "num_experts_per_tok", None)

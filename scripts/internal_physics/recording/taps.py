@@ -59,11 +59,11 @@ class Taps:
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
         self.factors = factors
-        self.routing = Routing(model, anatomy, self.packing)
         self.flow, self._order = Flow(), RowOrder()
         self._residuals = Residuals(anatomy, self.shape, self.flow, edit, self._order.add)
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
+        self.routing = Routing(model, self.wiring.routers, self.packing)
         self.maps, operands = self.wiring.maps, self.wiring.operands
         self._every_function = self.wiring.every_function or not can_be_watched(operands.weights)
         self._notes_all = thorough

@@ -6,6 +6,7 @@ from internal_physics.models.anatomy import Anatomy
 from internal_physics.models.coverage import EVERYTHING, Coverage
 from internal_physics.models.precision import is_quantized
 from internal_physics.recording.operands import Operands
+from internal_physics.recording.routing import find_routers
 from internal_physics.recording.sites import Sites
 
 
@@ -23,6 +24,7 @@ class Wiring:
         quantized: module and map of packed weights, which are no operand of a product.
         maps: the uses of matrices, and their names.
         operands: the weights that are recognised.
+        routers: of experts.
         unreached: weights that the loss does not depend on, as far as is known.
         every_function: whether all functions must be watched, not only those that are given a weight.
     """
@@ -36,6 +38,7 @@ class Wiring:
         self.quantized = [(modules[m.site], m) for m in anatomy.maps if is_quantized(modules[m.site])]
         ignored = {*self.dense, *coverage.partial, *(m.parameter for _, m in self.quantized)}
         self.unreached = frozenset(coverage.unreached)
+        self.routers = tuple(find_routers(model, anatomy))
         self.maps = Sites(anatomy)
         self.operands = Operands(parameters.items(), ignored)
         self.every_function = coverage.every_function
