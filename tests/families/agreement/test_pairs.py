@@ -133,7 +133,7 @@ def test_sets_that_keep_norms_have_a_status_in_the_means_too(collected):
     assert of_weights["status"].str.startswith("norms of weight gradients have no direction").all()
     assert (of_weights["n_prompts"] == 0).all()
     kinds = means[means["quantity"].str.startswith("weight") & (means["model"] == "b")]["kind"]
-    assert set(kinds) == {"embedding", "other"}
+    assert set(kinds) == {"embedding", "other", "convolution"}
 
 
 # --- the plan -------------------------------------------------------------------------

@@ -1,33 +1,22 @@
 """Routing of hand-made records, with known loads and entropies; its tables and its figure."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from hand_traces import LABELS, make_trace
+from hand_traces import make_trace
 from internal_physics.families.routing import expert_loads, routing
 from internal_physics.families.routing.figures.expert_load import draw
 from internal_physics.families.routing.routed import PER_PROMPT, entropy_nats, load, probabilities, routing_rows
 from internal_physics.families.routing.tables import EXPERT_LOADS, ROUTING
 from internal_physics.figures.style import notes_of
-from internal_physics.records.trace import Key, Trace
 from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from internal_physics.tables.measure import measure
-
-SITE, N_EXPERTS = "layers.1.mlp.experts", 4
-SURE = np.array([[9.0, 0, 0, 0], [0, 9, 0, 0], [9, 0, 0, 0]])
-
-
-def traced(prompt, chosen, scores=SURE, model="m"):
-    trace = make_trace(prompt, labels={**LABELS, "model": model})
-    own = {Key(SITE, 1, "router_logits"): np.asarray(scores, float), Key(SITE, 1, "expert_ids"): np.asarray(chosen)}
-    return Trace(trace.info, dict(trace.tensors) | own)
+from routed_traces import N_EXPERTS, SURE, make_metric_rows, traced
 
 
 @pytest.fixture(scope="module")
 def metric_rows():
-    traces = [traced("a", [[0, 1], [1, 0], [0, 2]]), traced("b", [[0, 1], [1, 0], [0, 1]]), make_trace("c")]
-    return pd.concat([rows for _, rows in measure("internal_physics.families.routing.routed", traces)])
+    return make_metric_rows()
 
 
 def test_load_is_the_share_of_all_choices():
