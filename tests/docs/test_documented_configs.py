@@ -1,8 +1,5 @@
 """Every config of README and docs is run, with tiny models: whole configs to the report, options to their results."""
 
-import subprocess
-import sys
-
 import documented_configs as documented
 import pandas as pd
 import pytest
@@ -10,7 +7,7 @@ import yaml
 from made_once import made_once
 from one_process import THEN
 from snippets import ROOT, in_language
-from workflow_runs import environment
+from workflow_runs import in_one_process
 
 LIMIT_S = 900  # the runs take about a minute of one core; a run that hangs ends here and says where it hangs
 TEXTS = [snippet.text for snippet in in_language("yaml")]
@@ -41,19 +38,6 @@ def run_all(folder):
         line += [THEN, "--cores=1", "--scheduler=greedy", *where, "--", *run.targets]
     done = in_one_process(LIMIT_S, line[1:], folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-
-
-def in_one_process(limit_s, arguments, folder):
-    """Snakemake with these arguments, its jobs in its own process."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "support" / "one_process.py"), str(limit_s), *arguments],
-        cwd=folder,
-        env=environment() | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=limit_s + 60,
-    )
 
 
 def table(folder, name):

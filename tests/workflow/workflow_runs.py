@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,6 +188,19 @@ def labels_of_generic_jobs(text: str) -> dict[str, str]:
 def command(*arguments: str, cores: int = 2, config: str = CONFIG) -> list[str]:
     """Snakemake as a user calls it; the default profile is found by itself."""
     return [sys.executable, "-m", "snakemake", "--cores", str(cores), f"--configfile={config}", *arguments]
+
+
+def in_one_process(limit_s: float, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Snakemake with these arguments, its jobs one after the other in its own process; see `one_process`."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "support" / "one_process.py"), str(limit_s), *arguments],
+        cwd=folder,
+        env=environment() | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=limit_s + 60,
+    )
 
 
 def environment() -> dict[str, str]:
