@@ -5,8 +5,8 @@ from slurm_runs import THREADS, SlurmTree, table_bytes
 from workflow_runs import MODELS, RECORDS
 
 GPU_RULES = {*RECORDS, "spectra", "information"}
-# Of each model; rule `metric` runs for isf and for residual_gain.
-CPU_JOBS = ("agreement", "gradient_flow", "metric", "metric", "prompts_read", "thermodynamics", "phases")
+# Of each model; rule `metric` runs for isf, residual_gain and routing.
+CPU_JOBS = ("agreement", "gradient_flow", *["metric"] * 3, "prompts_read", "thermodynamics", "phases")
 
 
 @pytest.fixture(scope="module")
