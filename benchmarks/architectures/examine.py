@@ -15,8 +15,9 @@ import torch
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import UserError
+from internal_physics.models.heads import HEADS
 from internal_physics.models.lazy_readout import open_readout
-from internal_physics.models.loading import HEADS, load_snapshot
+from internal_physics.models.loading import load_snapshot
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.refusals import reason_of
 from internal_physics.recording.encoding import Encoded

@@ -10,8 +10,9 @@ import torch
 import transformers as T
 from edited_checkpoints import copy, edit_config, edit_tensors, refusal
 from internal_physics.ground.errors import ModelError
+from internal_physics.models.heads import HEADS
 from internal_physics.models.lazy_readout import open_readout
-from internal_physics.models.loading import HEADS, load_snapshot
+from internal_physics.models.loading import load_snapshot
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.precision import precision_of
 from internal_physics.models.readout import Readout

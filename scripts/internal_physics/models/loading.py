@@ -1,8 +1,7 @@
 """Snapshot → a frozen model with its tokenizer and a checked anatomy, on CPU, one GPU or several."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import psutil
 import torch
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -25,7 +23,8 @@ from internal_physics.models.anatomy import Anatomy, find_anatomy, input_embeddi
 from internal_physics.models.checkpoint import tokenizer_files, weight_files
 from internal_physics.models.completeness import N_NAMED, require_whole
 from internal_physics.models.coverage import EVERYTHING, Coverage
-from internal_physics.models.heads import HEADS, head_for
+from internal_physics.models.heads import head_for
+from internal_physics.models.known_reasons import known_reasons
 from internal_physics.models.memory import estimate_memory, require_fits
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.plausible import require_plausible_depth, require_plausible_size
@@ -39,12 +38,11 @@ from internal_physics.models.precision import (
 )
 from internal_physics.models.quantization_settings import (
     dequantizing,
-    other_method,
     quantization_config,
     require_known_method,
 )
-from internal_physics.models.refusals import reading, reason_of
-from internal_physics.models.stored_quantization import BITSANDBYTES, StoredQuantization, stored_quantization
+from internal_physics.models.refusals import reading
+from internal_physics.models.stored_quantization import StoredQuantization, stored_quantization
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -150,7 +148,7 @@ def load_snapshot(snapshot: str | Path, options: LoadOptions) -> LoadedModel:
     stored = check_request(snapshot, options)
     require_known_method(stored, snapshot)
     require_fits(estimate_memory(snapshot, options.dtype, options.quantization), available_bytes(device), device)
-    with reading("transformers cannot load it", snapshot, ModelError), _known_reasons(snapshot, options.task, stored):
+    with reading("transformers cannot load it", snapshot, ModelError), known_reasons(snapshot, options.task, stored):
         head = head_for(options.task, snapshot, trust_remote_code=options.trust_remote_code)
         if not options.trust_remote_code:
             require_plausible_size(snapshot, head)
@@ -204,51 +202,6 @@ def _require_context(n_tokens: int | None, snapshot: str | Path) -> None:
             expected="a context of 2 tokens or more",
             todo="check max_position_embeddings in config.json",
         )
-
-
-@contextmanager
-def _known_reasons(snapshot: str | Path, task: str, stored: StoredQuantization | None) -> Iterator[None]:
-    """Explain failures with a known cause: the model's own code, its head or its padding."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError) as error:
-        reason = _known_reason(str(error), snapshot, task)
-        if reason is None and stored is not None and stored.method != BITSANDBYTES:
-            reason = other_method(stored, f"and transformers cannot load that here: {reason_of(error)}", snapshot)
-        if reason is None:
-            raise
-        raise reason from error
-
-
-def _known_reason(said: str, snapshot: str | Path, task: str) -> ModelError | None:
-    if "Unrecognized configuration class" in said:
-        return _no_head(snapshot, task)
-    if "Padding_idx" in said:
-        return ModelError(
-            "pad_token_id in its config.json is a token that its embedding has no row for",
-            where=str(snapshot),
-            expected="null, or a token of the model (RoBERTa and similar models number positions from it)",
-            todo="set pad_token_id in config.json; the tokenizer's padding token may stay as it is",
-        )
-    if "trust_remote_code" in said:
-        return ModelError(
-            "the model needs Python code that came with it, which is not run without trust_remote_code",
-            where=str(snapshot),
-            expected="an architecture that transformers knows",
-            todo="read the .py files in the snapshot; to run them, set trust_remote_code: true for this model",
-        )
-    return None
-
-
-def _no_head(snapshot: str | Path, task: str) -> ModelError:
-    config = AutoConfig.from_pretrained(str(snapshot))
-    other = next((name for name in HEADS if type(config) in head_for(name, snapshot)._model_mapping), None)
-    return ModelError(
-        f"transformers has no {task} language model of type {config.model_type}",
-        where=f"{snapshot}, task: {task}",
-        expected="a causal or a masked language model; others, such as encoder-decoders, are not supported",
-        todo=f"set task: {other}" if other else "choose another model",
-    )
 
 
 def check_request(snapshot: str | Path, options: LoadOptions) -> StoredQuantization | None:
