@@ -1,19 +1,14 @@
 """Attention rows: a sink counts as an outcome, and rows that are not distributions have no entropy."""
 
 import math
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
-import transformers as T
+from attention_models import BUILT, PROMPTS, WITH_SINK, entropy, gpt_oss, model_of, reported, traces_of
 from cases import case, encoded, record, recorded
-from internal_physics.families.information.attention import (
-    NOT_FINITE,
-    attention_metric_rows,
-)
-from internal_physics.families.information.attention_statuses import NO_ATTENTION, NO_DISTRIBUTION, WITHOUT_SINK
-from internal_physics.ground.errors import ArchitectureError
+from internal_physics.families.information.attention import NOT_FINITE, attention_metric_rows
+from internal_physics.families.information.attention_statuses import NO_DISTRIBUTION, WITHOUT_SINK
 from internal_physics.models.loading import wrap_model
 from internal_physics.recording.attention import LayerRows, Rows, attention_tensors, layer_rows, learn_attention_rows
 from internal_physics.recording.recorder import RecordOptions, record_batch
@@ -21,105 +16,6 @@ from internal_physics.recording.selfcheck import check_model
 from internal_physics.records.store import read_trace, write_trace
 from internal_physics.records.trace import Key, Trace
 from tiny_models import ARCHITECTURES, build_model
-from torch import nn
-
-SIZES = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
-GROUPED = {**SIZES, "num_key_value_heads": 2, "attn_implementation": "eager"}
-PROMPTS = [encoded("a", (7, 8)), encoded("b", (9, 5, 40, 12, 77, 30, 8)), encoded("c", (60, 61, 62, 9))]
-
-
-def gpt_oss() -> nn.Module:
-    config = T.GptOssConfig(**GROUPED, head_dim=8, num_local_experts=4, num_experts_per_tok=2, pad_token_id=0)
-    return T.GptOssForCausalLM(config)
-
-
-def granite_swa() -> nn.Module:
-    """Its sink scales the output; the rows themselves sum to 1."""
-    return T.GraniteSWAForCausalLM(T.GraniteSWAConfig(**GROUPED, pad_token_id=0))
-
-
-class Handmade(T.LlamaForCausalLM):
-    """A llama whose attention weights are `weights(scores)` with the causal mask already in the scores."""
-
-    @staticmethod
-    def weights(scores: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
-
-    def __init__(self, config):
-        super().__init__(config)
-        for layer in self.model.layers:
-            layer.self_attn.forward = self._attention(layer.self_attn)
-
-    def _attention(self, own: nn.Module):
-        def forward(hidden_states, attention_mask=None, **_kwargs):
-            shape = (*hidden_states.shape[:-1], -1, own.head_dim)
-            q, k, v = (m(hidden_states).view(shape).transpose(1, 2) for m in (own.q_proj, own.k_proj, own.v_proj))
-            k, v = (x.repeat_interleave(own.num_key_value_groups, dim=1) for x in (k, v))
-            p = self.weights(q @ k.transpose(2, 3) * own.scaling + attention_mask)
-            return own.o_proj((p @ v).transpose(1, 2).flatten(2)), p
-
-        return forward
-
-
-class SoftmaxOffByOne(Handmade):
-    """e^s / (1 + Σ e^s): a sink whose logit is 0."""
-
-    @staticmethod
-    def weights(scores):
-        return torch.cat([scores, torch.zeros_like(scores[..., :1])], dim=-1).softmax(-1)[..., :-1]
-
-
-class Sigmoids(Handmade):
-    @staticmethod
-    def weights(scores):
-        return scores.sigmoid()
-
-
-class Differential(Handmade):
-    """The difference of two softmaxes, as in differential attention: entries below zero."""
-
-    @staticmethod
-    def weights(scores):
-        return scores.softmax(-1) - 0.8 * (0.1 * scores).softmax(-1)
-
-
-BUILT = {
-    "gpt_oss": gpt_oss,
-    "granite_swa": granite_swa,
-    "off_by_one": lambda: SoftmaxOffByOne(T.LlamaConfig(**GROUPED)),
-    "sigmoids": lambda: Sigmoids(T.LlamaConfig(**GROUPED)),
-    "differential": lambda: Differential(T.LlamaConfig(**GROUPED)),
-}
-WITH_SINK = ("gpt_oss", "off_by_one")
-
-
-@cache
-def model_of(name: str, dtype: torch.dtype = torch.float32):
-    torch.manual_seed(0)
-    module = BUILT[name]().eval()
-    with torch.no_grad():
-        for p in module.parameters():
-            p += 0.3 * torch.randn_like(p)
-    model = check_model(wrap_model(module.to(dtype), None)).model
-    model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}
-    return model
-
-
-def traces_of(name: str, batch_size: int = 16, **options) -> dict[str, Trace]:
-    return record(model_of(name), PROMPTS, batch_size=batch_size, weight_gradients="none", **options)
-
-
-def reported(name: str, ids) -> list[np.ndarray]:
-    """The rows that the model itself returns for a prompt alone, per layer [h, t, s]."""
-    with torch.no_grad():
-        output = model_of(name).module(torch.tensor([ids]), output_attentions=True)
-    return [a[0].double().numpy() for a in output.attentions]
-
-
-def entropy(p: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -np.where(p > 0, p * np.log(p), 0.0).sum(axis=-1)
-
 
 # --- rows with a sink ------------------------------------------------------------------------------
 
@@ -291,78 +187,3 @@ def test_the_kind_is_determined_from_the_tokens_of_the_prompt_alone():
     rows = LayerRows(torch.zeros(1, 1, 3), total, torch.zeros(1, 1, 3), 1e-5)
     assert rows.kind(0, 2) == Rows.DISTRIBUTIONS
     assert rows.kind(0, 3) == Rows.NO_DISTRIBUTIONS
-
-
-# --- blocks without attention ----------------------------------------------------------------------
-
-
-def qwen3_next() -> nn.Module:
-    """Two blocks of linear attention around one of softmax attention."""
-    kinds = ["linear_attention", "full_attention", "linear_attention"]
-    linear = {"linear_num_key_heads": 2, "linear_num_value_heads": 4}
-    linear |= {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_conv_kernel_dim": 4}
-    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "mlp_only_layers": [0, 1, 2]}
-    return T.Qwen3NextForCausalLM(T.Qwen3NextConfig(**GROUPED, **linear, **experts, head_dim=8, layer_types=kinds))
-
-
-class TwoAttentions(T.LlamaForCausalLM):
-    """The middle block has two attentions of four heads, one after the other, and the model returns four tensors."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        block = self.model.layers[1]
-        block.second = type(block.self_attn)(config, 1)
-        first = block.self_attn.forward
-
-        def forward(*args, **kwargs):
-            output, rows = first(*args, **kwargs)
-            return output + block.second(*args, **kwargs)[0], rows
-
-        block.self_attn.forward = forward
-
-
-BUILT |= {"qwen3_next": qwen3_next, "two_attentions": lambda: TwoAttentions(T.LlamaConfig(**GROUPED, use_cache=False))}
-
-
-def test_rows_stand_at_the_block_that_gives_them_and_the_others_say_that_they_have_none():
-    for prompt in PROMPTS:
-        trace = traces_of("qwen3_next")[prompt.prompt.name]
-        (rows,) = reported("qwen3_next", prompt.ids)
-        assert {key.layer for key in trace.tensors if key.site == "attention"} == {1}
-        assert trace.tensor("attention", 1, "entropy_nats") == pytest.approx(entropy(rows), abs=1e-5)
-        found = {row.layer: row for row in attention_metric_rows(trace) if row.quantity == "attention_entropy_nats"}
-        assert [found[layer].status for layer in range(3)] == [NO_ATTENTION, "ok", NO_ATTENTION]
-        assert found[1].value == pytest.approx(entropy(rows)[:, -1].mean(), abs=1e-5)
-        assert [math.isnan(found[layer].value) for layer in range(3)] == [True, False, True]
-    assert model_of("qwen3_next").attention_blocks == (1,)
-
-
-def test_a_block_with_two_attentions_has_the_heads_of_both():
-    trace = traces_of("two_attentions")["b"]
-    own = reported("two_attentions", PROMPTS[1].ids)
-    assert model_of("two_attentions").attention_blocks == (0, 1, 1, 2)
-    assert [trace.tensor("attention", layer, "entropy_nats").shape[0] for layer in range(3)] == [4, 8, 4]
-    found = trace.tensor("attention", 1, "entropy_nats")
-    assert found == pytest.approx(np.concatenate([entropy(own[1]), entropy(own[2])]), abs=1e-5)
-    rows = [row for row in attention_metric_rows(trace) if row.quantity == "attention_entropy_head_nats"]
-    assert [sum(row.layer == layer for row in rows) for layer in range(3)] == [4, 8, 4]
-
-
-class OfUnknownOrigin(T.Qwen3NextForCausalLM):
-    """Returns copies of its attention rows."""
-
-    def forward(self, *args, **kwargs):
-        output = super().forward(*args, **kwargs)
-        if output.attentions:
-            output.attentions = tuple(rows.clone() for rows in output.attentions)
-        return output
-
-
-def test_rows_that_no_block_gives_are_refused_with_what_to_do():
-    module = qwen3_next().eval()
-    module.__class__ = OfUnknownOrigin
-    model = wrap_model(module, None)
-    with pytest.raises(ArchitectureError, match="1 attention tensors for 3 blocks") as refusal:
-        record(model, PROMPTS, weight_gradients="none")
-    assert "record.attention_entropy" in str(refusal.value)
-    assert record(model, PROMPTS, weight_gradients="none", attention_entropy=False)
