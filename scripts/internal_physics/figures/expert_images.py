@@ -46,7 +46,9 @@ def draw_experts(images: Mapping[str, np.ndarray], norm: Normalize, label: str) 
 def no_experts(title: str) -> Figure:
     """A figure that says that there is nothing to draw."""
     figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.0)
-    style.empty_panel(figure.subplots(), "no model with experts ran this prompt set")
+    ax = figure.subplots()
+    style.empty_panel(ax, "no model with experts ran this prompt set")
+    ax.set(xticks=[], yticks=[])
     return style.finish(figure, title)
 
 

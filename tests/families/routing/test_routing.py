@@ -86,3 +86,4 @@ def test_the_figure_shows_the_load_relative_to_an_even_one(metric_rows):
 def test_without_experts_the_figure_says_so(metric_rows):
     figure = draw(conform(expert_loads.rows(metric_rows), EXPERT_LOADS).iloc[:0], "s", models=["m"])
     assert any("no model with experts" in text.get_text() for text in figure.axes[0].texts)
+    assert list(figure.axes[0].get_xticks()) == list(figure.axes[0].get_yticks()) == []
