@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from foreign_tokenizers import write_sentencepiece, write_tiktoken
 from internal_physics.ground.errors import ModelError, SourceError
+from internal_physics.models import refusals
 from internal_physics.models.refusals import reading, reason_of
 from tiny_models import save_snapshot
 
@@ -48,28 +49,52 @@ def test_the_caller_chooses_the_kind_of_error():
         raise ValueError
 
 
+SENTENCEPIECE = ["sentencepiece", "protobuf"]
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    """As in an environment without any of the packages, whatever is installed here."""
+    monkeypatch.setattr(refusals, "_is_installed", lambda package: False)
+
+
+@pytest.mark.usefixtures("nothing_installed")
 @pytest.mark.parametrize(
-    ("problem", "package"),
+    ("problem", "packages"),
     [
-        (ImportError("LlamaTokenizer requires the SentencePiece library"), "sentencepiece"),
+        (ImportError("LlamaTokenizer requires the SentencePiece library"), SENTENCEPIECE),
         (
             ValueError("`tiktoken` is required to read a `tiktoken` file. Install it with `pip install tiktoken`."),
-            "tiktoken",
+            ["tiktoken"],
         ),
-        (ImportError("X requires the protobuf library but it was not found"), "protobuf"),
-        (ModuleNotFoundError("No module named 'sentencepiece'"), "sentencepiece"),
+        (ImportError("X requires the protobuf library but it was not found"), SENTENCEPIECE),
+        (ModuleNotFoundError("No module named 'sentencepiece'"), SENTENCEPIECE),
     ],
 )
-def test_a_missing_package_is_named(problem, package):
+def test_missing_packages_are_named(problem, packages):
     error = refused(problem)
-    assert error.what == f"it cannot be read: that needs the package {package}, which is not installed"
-    assert error.todo == f"pip install {package}{' protobuf' if package == 'sentencepiece' else ''}"
+    named = f"packages {' and '.join(packages)}, which are" if len(packages) > 1 else f"package {packages[0]}, which is"
+    assert error.what == f"it cannot be read: that needs the {named} not installed"
+    assert error.todo == f"pip install {' '.join(packages)}"
 
 
+@pytest.mark.usefixtures("nothing_installed")
 def test_a_missing_package_is_found_behind_another_error():
     problem = ValueError("could not convert the tokenizer")
     problem.__cause__ = ModuleNotFoundError("No module named 'tiktoken'")
     assert "the package tiktoken" in refused(problem).what
+
+
+def test_only_the_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(refusals, "_is_installed", lambda package: package == "sentencepiece")
+    error = refused(ImportError("X requires the protobuf library but it was not found"))
+    assert error.todo == "pip install protobuf"
+
+
+def test_a_package_that_is_installed_is_not_missing(monkeypatch):
+    monkeypatch.setattr(refusals, "_is_installed", lambda package: True)
+    error = refused(ImportError("cannot import name 'X' from 'sentencepiece'"))
+    assert error.what == "it cannot be read: cannot import name 'X' from 'sentencepiece'"
 
 
 def test_a_file_that_mentions_a_package_is_not_a_missing_package():
@@ -94,24 +119,24 @@ import sys
 sys.modules.update({name: None for name in ("sentencepiece", "tiktoken", "google.protobuf")})
 import internal_physics as ip
 from internal_physics.ground.errors import UserError
-try:
-    ip.load(sys.argv[1])
-except UserError as error:
-    print(error)
+for folder in sys.argv[1:]:
+    try:
+        ip.load(folder)
+    except UserError as error:
+        print(error)
 """
 
 
-@pytest.mark.parametrize(
-    ("write", "package", "install"),
-    [(write_sentencepiece, "sentencepiece", "sentencepiece protobuf"), (write_tiktoken, "tiktoken", "tiktoken")],
-)
-def test_a_tokenizer_of_a_kind_that_cannot_be_read_here_names_the_package(tmp_path, write, package, install):
+def test_tokenizers_of_kinds_that_cannot_be_read_here_name_the_packages(tmp_path):
     """In a process without the packages, whatever is installed."""
-    folder = write(save_snapshot(tmp_path / "m"))
+    folders = [write(save_snapshot(tmp_path / write.__name__)) for write in (write_sentencepiece, write_tiktoken)]
     scripts = Path(__file__).parents[2] / "scripts"
-    command = [sys.executable, "-W", "ignore", "-c", LOAD, str(folder)]
+    command = [sys.executable, "-W", "ignore", "-c", LOAD, *map(str, folders)]
     said = subprocess.run(command, env={"PYTHONPATH": str(scripts)}, capture_output=True, text=True, check=True).stdout
+    packages = "packages sentencepiece and protobuf, which are"
     assert said.splitlines() == [
-        f"{folder}: its tokenizer cannot be read: that needs the package {package}, which is not installed",
-        f"  what to do: pip install {install}",
+        f"{folders[0]}: its tokenizer cannot be read: that needs the {packages} not installed",
+        "  what to do: pip install sentencepiece protobuf",
+        f"{folders[1]}: its tokenizer cannot be read: that needs the package tiktoken, which is not installed",
+        "  what to do: pip install tiktoken",
     ]

@@ -9,11 +9,7 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
-from transformers import (
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from internal_physics.ground.errors import ModelError
@@ -43,6 +39,7 @@ from internal_physics.models.quantization_settings import (
 )
 from internal_physics.models.refusals import reading
 from internal_physics.models.stored_quantization import StoredQuantization, stored_quantization
+from internal_physics.models.tokenizer import read_tokenizer
 
 # Says at every multiplication that LLM.int8 casts its inputs, and at every load that optional kernels are absent.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -172,7 +169,7 @@ def _tokenizer(snapshot: str | Path, options: LoadOptions) -> PreTrainedTokenize
     if not tokenizer_files(snapshot) and not options.trust_remote_code:
         LOGGER.info("the model has no tokenizer: its prompts are token ids")
         return None
-    return AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=options.trust_remote_code)
+    return read_tokenizer(snapshot, trust_remote_code=options.trust_remote_code)
 
 
 def _say_what_is_not_quantized(model: LoadedModel) -> None:

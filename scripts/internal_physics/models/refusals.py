@@ -4,12 +4,14 @@ transformers, tokenizers, torch, gguf and bitsandbytes raise errors of any kind 
 such a file is passed to them, any error means that the file, or a package, is at fault.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from internal_physics.ground.errors import SourceError, UserError
+from internal_physics.models.sentencepiece_files import sentencepiece_files
 
 _LONGEST_REASON = 300  # characters
 # Text in the libraries' messages → the missing package, by its name for pip.
@@ -19,8 +21,8 @@ _PACKAGES = {
     "protobuf": "protobuf",
     "mistral": "mistral-common",
 }
-_WITH = {"sentencepiece": " protobuf"}  # what a package needs to read these files, and does not bring
-_PIECE = b"\x0a"  # a SentencePiece model begins with its first piece
+_FOR_SENTENCEPIECE = ("sentencepiece", "protobuf")
+_MODULES = {"protobuf": "google.protobuf"}
 
 
 @contextmanager
@@ -48,20 +50,39 @@ def reading(failure: str, where: str | Path, error: type[UserError] = SourceErro
 
 
 def _refusal(failure: str, where: str | Path, problem: BaseException, error: type[UserError]) -> UserError:
-    if package := _missing_package(problem):
-        package = "sentencepiece" if package == "tiktoken" and _has_sentencepiece_model(Path(where)) else package
+    if lacking := _lacking_packages(problem, Path(where)):
         return error(
-            f"{failure}: that needs the package {package}, which is not installed",
+            f"{failure}: that needs {_listed(lacking)}, which {'is' if len(lacking) == 1 else 'are'} not installed",
             where=str(where),
-            todo=f"pip install {package}{_WITH.get(package, '')}",
+            todo=f"pip install {' '.join(lacking)}",
         )
-    return error(f"{failure}: {reason_of(problem)}", where=str(where), todo="fetch or copy it again, if it is damaged")
+    said = reason_of(problem)
+    if _missing_package(problem) == "tiktoken" and sentencepiece_files(where):
+        said = "its SentencePiece model is damaged"  # transformers then takes it for one of tiktoken
+    return error(f"{failure}: {said}", where=str(where), todo="fetch or copy it again, if it is damaged")
 
 
-def _has_sentencepiece_model(folder: Path) -> bool:
-    """Whether the tokenizer is a SentencePiece model; without that package transformers tries tiktoken, in vain."""
-    files = [path for pattern in ("*.model", "*.spm") for path in folder.glob(pattern)]
-    return any(path.read_bytes()[:1] == _PIECE for path in files)
+def _lacking_packages(problem: BaseException, where: Path) -> list[str]:
+    """The packages that would read the file and are not installed.
+
+    Without sentencepiece or protobuf transformers tries to read a SentencePiece model by tiktoken, in vain.
+    """
+    package = _missing_package(problem)
+    if package in ("tiktoken", *_FOR_SENTENCEPIECE) and (package != "tiktoken" or sentencepiece_files(where)):
+        return [name for name in _FOR_SENTENCEPIECE if not _is_installed(name)]
+    return [package] if package and not _is_installed(package) else []
+
+
+def _is_installed(package: str) -> bool:
+    module = _MODULES.get(package, package.replace("-", "_"))
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the module that it is in
+        return False
+
+
+def _listed(packages: list[str]) -> str:
+    return f"the package{'s' if len(packages) > 1 else ''} {' and '.join(packages)}"
 
 
 def reason_of(problem: BaseException) -> str:

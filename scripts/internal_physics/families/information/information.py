@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from internal_physics.families.information.followed import followed_row
 from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
@@ -32,6 +32,7 @@ from internal_physics.ground.options import names_of
 from internal_physics.models.checkpoint import tokenizer_files
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.options import LoadOptions
+from internal_physics.models.tokenizer import read_tokenizer
 from internal_physics.records.store import read_traces
 from internal_physics.records.trace import Trace
 from internal_physics.tables.measure import key_of, per_prompt_table
@@ -112,7 +113,7 @@ def token_texts(snapshot: str | Path, *, trust_remote_code: bool = False) -> Any
     """
     if not tokenizer_files(snapshot) and not trust_remote_code:
         return lambda token: f"token {token}"
-    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(snapshot, trust_remote_code=trust_remote_code)
     return lru_cache(maxsize=None)(lambda token: tokenizer.decode([token]))
 
 
@@ -134,7 +135,7 @@ def watched_ids(
             expected="a model with a tokenizer",
             todo="leave out `watch`, or copy the tokenizer that it comes with into its folder",
         )
-    tokenizer = AutoTokenizer.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(snapshot, trust_remote_code=trust_remote_code)
     ids = tuple(_one_token(text, tokenizer) for text in texts)
     for text, token in zip(texts, ids, strict=True):
         if n_logits is not None and token >= n_logits:
