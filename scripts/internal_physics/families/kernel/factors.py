@@ -1,0 +1,94 @@
+"""The factored gradients of one layer from many records: its weights, and their factors read together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from internal_physics.ground.errors import StoreError
+from internal_physics.models.kinds import kind_of
+from internal_physics.records.gradients import FactoredGradient
+from internal_physics.records.trace import GivesSeveral, Key, ParameterInfo, Trace
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A matrix of the model, as all records agree on it.
+
+    Attributes:
+        name: of the parameter.
+        layer: -1 before the blocks, 0..L-1 inside block l, L after them.
+        kind: of map, one of models.kinds.
+        map_shape: (out, in), however the parameter is stored.
+    """
+
+    name: str
+    layer: int
+    kind: str
+    map_shape: tuple[int, int]
+
+
+def weights_of(traces: Sequence[Trace]) -> list[Weight]:
+    """The weights of the model that records are of, in the order of the first record.
+
+    Raises:
+        StoreError: naming a record of another model, or one that keeps no factors.
+    """
+    if not traces:
+        return []
+    first, *others = traces
+    for trace in traces:
+        if trace.info.weight_gradients != "factors":
+            raise StoreError(
+                f"the record of {trace.info.prompt!r} keeps weight_gradients: {trace.info.weight_gradients}",
+                expected="weight_gradients: factors",
+                todo="set weight_gradients: factors for its prompt set",
+            )
+    expected = _described(first)
+    for trace in others:
+        if _described(trace) != expected:
+            raise StoreError(
+                f"the record of {trace.info.prompt!r} has other weights than that of {first.info.prompt!r}",
+                expected="records of one model",
+            )
+    tables = {p.name for trace in traces for p in trace.info.parameters if p.is_table}
+    return [_weight(p, first, p.name in tables) for p in first.info.parameters]
+
+
+def gradients_of(traces: Sequence[Trace], weights: Sequence[Weight]) -> dict[str, list[FactoredGradient]]:
+    """Weight -> its gradient in every record. The factors of a record are read in one call, shared inputs once."""
+    found: dict[str, list[FactoredGradient]] = {weight.name: [] for weight in weights}
+    for trace in traces:
+        keys = list(dict.fromkeys(key for weight in weights for key in _keys(trace.parameter(weight.name))))
+        in_memory = Trace(trace.info, dict(zip(keys, _read(trace, keys), strict=True)))
+        for weight in weights:
+            found[weight.name].append(in_memory.gradient(weight.name))
+    return found
+
+
+def _read(trace: Trace, keys: Sequence[Key]) -> list[np.ndarray]:
+    if isinstance(trace.tensors, GivesSeveral) and keys:
+        return trace.tensors.read_many(keys)
+    return [trace.tensors[key] for key in keys]
+
+
+def _described(trace: Trace) -> list[tuple]:
+    return [(p.name, p.shape, p.layer, p.transposed) for p in trace.info.parameters]
+
+
+def _weight(info: ParameterInfo, trace: Trace, is_table: bool) -> Weight:
+    kind = kind_of(info.name, layer=info.layer, n_layers=trace.n_layers, lookup=is_table)
+    n_out, n_in = info.shape[::-1] if info.transposed else info.shape
+    return Weight(info.name, info.layer, kind, (n_out, n_in))
+
+
+def _keys(info: ParameterInfo) -> list[Key]:
+    keys = []
+    for use in info.uses:
+        if use.dense:
+            keys.append(Key(use.site, use.layer, "gradient"))
+            continue
+        keys.append(Key(use.site, use.layer, "output_gradient"))
+        given = Key(use.site, use.layer, "ids") if use.lookup else Key(use.input_site, use.input_layer, "input")
+        keys.append(given)
+    return keys
