@@ -4,6 +4,7 @@ from internal_physics import metrics as metrics
 from internal_physics.api.comparing import compare as compare
 from internal_physics.api.generating import generate as generate
 from internal_physics.api.loading import load as load
+from internal_physics.api.looking import look as look
 from internal_physics.api.reading import lens as lens
 from internal_physics.api.recording import record as record
 from internal_physics.api.run import Run as Run

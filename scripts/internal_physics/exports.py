@@ -9,6 +9,7 @@ _HOMES = {
     "generate": "internal_physics.api.generating",
     "read_run": "internal_physics.api.run",
     "lens": "internal_physics.api.reading",
+    "look": "internal_physics.api.looking",
     "load": "internal_physics.api.loading",
     "record": "internal_physics.api.recording",
     "steer": "internal_physics.api.steering",

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from internal_physics.__main__ import main
 from internal_physics.cli import run as verb
+from internal_physics.cli.commands import main
 from internal_physics.cli.last_words import HEADING, INTERRUPTED
 
 SCRIPTS = Path(verb.__file__).parents[2]

@@ -36,6 +36,7 @@ class Lens(Reading):
         prompt: name of the prompt.
         token_texts: [T], the tokens that ran, as readable text.
         top_tokens: [L + 1, T] texts, the most probable token of each residual and position.
+        layer_tokens: [L + 1, k] texts, the most probable tokens of each residual at the read position: `layer_ids`.
         rows: of `frame`.
         answer: the prompt's; "" where it has none that can be followed.
     """
@@ -44,6 +45,7 @@ class Lens(Reading):
     answer: str = ""
     token_texts: tuple[str, ...] = ()
     top_tokens: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 0), dtype=object))
+    layer_tokens: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 0), dtype=object))
     rows: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:
@@ -154,15 +156,19 @@ def lens(
         trace, readout, LensOptions(temperature=temperature, target=target, final_norm=final_norm, top_k=top_k)
     )
     fields = {field.name: getattr(read, field.name) for field in dataclasses.fields(read)}
-    top_tokens = np.array([[text_of(int(i)) for i in row] for row in read.top_ids], dtype=object)
     return Lens(
         **fields,
         prompt=trace.info.prompt,
         token_texts=tuple(text_of(i) for i in trace.info.token_ids),
-        top_tokens=top_tokens,
+        top_tokens=_texts(read.top_ids, text_of),
+        layer_tokens=_texts(read.layer_ids, text_of),
         rows=tuple(position_rows(trace, read, text_of)),
         answer=(trace.info.answer or "") if trace.info.answer_id is not None else "",
     )
+
+
+def _texts(ids: np.ndarray, text_of: Callable[[int], str]) -> np.ndarray:
+    return np.array([[text_of(int(i)) for i in row] for row in ids], dtype=object)
 
 
 def _from(settled: float) -> str:

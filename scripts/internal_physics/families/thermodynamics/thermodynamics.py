@@ -141,12 +141,22 @@ def score_rows(states: pd.DataFrame) -> list[MetricRow]:
     return found
 
 
-def _states(trace: Trace, static: pd.DataFrame, along: list[np.ndarray]) -> pd.DataFrame:
-    states = static.assign(gradient_norm=_gradient_norms(trace, list(static.parameter)))
+def temperatures(trace: Trace, weights: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `weights` (parameter, weight_norm, status, …) with gradient_norm, temperature and the joint status.
+
+    Raises:
+        StoreError: as `thermodynamics`.
+    """
+    states = weights.assign(gradient_norm=_gradient_norms(trace, list(weights["parameter"])))
     idle = not_reached(states["parameter"], states["gradient_norm"])
     states["temperature"] = temperature(states["weight_norm"], states["gradient_norm"].mask(idle))
-    states["free_energy"] = states["energy"] - states["temperature"] * states["entropy_nats"]
     states["status"] = [_status(*row) for row in zip(states["status"], states["gradient_norm"], idle, strict=True)]
+    return states
+
+
+def _states(trace: Trace, static: pd.DataFrame, along: list[np.ndarray]) -> pd.DataFrame:
+    states = temperatures(trace, static)
+    states["free_energy"] = states["energy"] - states["temperature"] * states["entropy_nats"]
     derived = _derivatives(states, along)
     return states.assign(**key_of(trace), **derived)[list(COLUMNS)]
 
