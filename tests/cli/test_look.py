@@ -1,10 +1,6 @@
 """Command `look`: its profile against the library, as text and JSON, and what is refused."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import internal_physics as ip
 import numpy as np
@@ -16,7 +12,6 @@ from internal_physics.cli import commands
 from internal_physics.cli.layout import columns_of
 from tiny_models import save_snapshot
 
-SCRIPTS = Path(commands.__file__).parents[2]
 TEXT = "hello world"
 
 
@@ -105,29 +100,6 @@ def test_mistakes_end_with_status_2_and_a_message(folder, capsys, arguments, mes
     assert out == ""
     assert message in err
     assert "Traceback" not in err
-
-
-def test_an_unknown_command_or_option_is_refused_by_the_parser(folder, capsys):
-    for arguments in (["lok"], ["look", str(folder), TEXT, "--quant", "nf4"], []):
-        with pytest.raises(SystemExit) as end:
-            commands.main(arguments)
-        assert end.value.code == commands.USER_ERROR
-    assert "invalid choice: 'lok'" in capsys.readouterr().err
-
-
-HEAVY = ("torch", "transformers", "pandas", "scipy", "matplotlib", "snakemake")
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["look", "--help"]], ids=" ".join)
-def test_help_imports_nothing_heavy(arguments):
-    code = (
-        "import sys\nfrom internal_physics.cli.commands import main\n"
-        f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
-    )
-    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 class TestOffScale:

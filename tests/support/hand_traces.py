@@ -58,3 +58,15 @@ def _factors(draw, rng, n_tokens):
 
 def _norms(draw, _rng, _n_tokens):
     return {Key(p.name, p.layer, "gradient_norm"): np.abs(draw()) for p in PARAMETERS}
+
+
+def with_prediction(trace, logits=True, seed=0):
+    """The trace with a prediction over five tokens."""
+    values = np.random.default_rng(seed).normal(size=5)
+    log_p = values - np.log(np.exp(values).sum())
+    order = np.argsort(-log_p)[:3]
+    trace.tensors[Key("logits", N_LAYERS, "top_ids")] = order
+    trace.tensors[Key("logits", N_LAYERS, "top_log_probabilities")] = log_p[order]
+    if logits:
+        trace.tensors[Key("logits", N_LAYERS, "logits")] = values
+    return trace

@@ -9,13 +9,13 @@ import pandas as pd
 
 from internal_physics.api.checks import in_words, require_model, require_steering
 from internal_physics.api.off_scale import remarks
+from internal_physics.api.prompt_scores import block_rows, score_rows
 from internal_physics.api.reading import Lens, lens
 from internal_physics.api.recording import record
 from internal_physics.api.trace import Trace
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.gradient_flow.flow import gradient_flow
-from internal_physics.families.gradient_flow.scores import PER_PROMPT as FLOW_SCORES
-from internal_physics.families.residual_gain.residual_gain import next_token_entropy_nats, residual_gain
+from internal_physics.families.residual_gain.residual_gain import residual_gain
 from internal_physics.families.thermodynamics.thermodynamics import temperatures
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.status import value_status
@@ -24,15 +24,6 @@ from internal_physics.models.weights import Weight, weights_of
 from internal_physics.steering.intervention import Steering
 
 N_LENS_TOKENS = 3  # of each residual
-MEANINGS = {
-    "ec": "change of the gradient from block to block (EC)",
-    "isc": "gradient norm per nat of loss (ISC)",
-    "isg": "unevenness of that change over the blocks (ISG)",
-    "isa": "unevenness of the rotation by the blocks (ISA)",
-    "last_gain": "growth of the residual stream in the last block",
-    "next_token_entropy_nats": "entropy of the next token, in nats",
-    "loss_nats": "loss, mean over predicted tokens, in nats",
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,8 +89,8 @@ def look(
         raise ConfigError(f"found {n_weights!r:.60}", where="look → n_weights", expected="a whole number ≥ 1")
     trace = record(model, prompt, steering=steering, weight_gradients="norms")
     plain = record(model, prompt, weight_gradients="none", logits=True) if steering is not None else None
-    of = {"model": _description(model), "plain": plain, "n_weights": n_weights}
-    return _profile(trace, lens(trace, model), weight_norms(model), **of)
+    read, weights = lens(trace, model), weight_norms(model)
+    return _profile(trace, read, weights, model=_description(model), plain=plain, n_weights=n_weights)
 
 
 def weight_norms(model: LoadedModel) -> pd.DataFrame:
@@ -119,7 +110,8 @@ def _profile(
     states = temperatures(trace, weights)
     usable = states[np.isfinite(states["temperature"].astype(float))].sort_values("temperature", kind="stable")
     listed = min(n_weights, len(usable) // 2) if len(usable) > 1 else len(usable)
-    scores, residuals, blocks = list(_scores(trace)), list(_residuals(trace, read)), list(_blocks(trace))
+    scores, blocks = list(score_rows(trace)), list(block_rows(trace))
+    residuals = list(_residuals(trace, read))
     return Profile(
         model=model,
         prompt=_prompt(trace),
@@ -148,14 +140,6 @@ def _prompt(trace: Trace) -> dict[str, Any]:
     return {**described, "answer": info.answer, "steering": info.labels.get("steering")}
 
 
-def _scores(trace: Trace) -> Iterator[dict[str, Any]]:
-    gain, entropy = residual_gain(trace), next_token_entropy_nats(trace)
-    rows = [(row.value, row.status, name) for name, of in FLOW_SCORES.items() for row in of(trace)[:1]]
-    rows += [(gain.last_gain, gain.status, "last_gain"), (entropy, value_status(entropy), "next_token_entropy_nats")]
-    for value, status, name in [(trace.loss_nats, value_status(trace.loss_nats), "loss_nats"), *rows]:
-        yield {"quantity": name, "meaning": MEANINGS[name], "value": float(value), "status": status}
-
-
 def _residuals(trace: Trace, read: Lens) -> Iterator[dict[str, Any]]:
     norms, gradients = residual_gain(trace).norms, gradient_flow(trace).norm
     entropies = read.entropy_nats[:, trace.info.read_position]
@@ -170,14 +154,6 @@ def _residuals(trace: Trace, read: Lens) -> Iterator[dict[str, Any]]:
             "top_tokens": top if np.isfinite(entropy) else [],
             "status": value_status(float(norm + gradient + entropy)),
         }
-
-
-def _blocks(trace: Trace) -> Iterator[dict[str, Any]]:
-    flow = gradient_flow(trace)
-    by_block = zip(residual_gain(trace).gains, flow.relative_change, flow.cosine, strict=True)
-    for block, (gain, change, cosine) in enumerate(by_block):
-        numbers = {"gain": float(gain), "relative_gradient_change": float(change), "gradient_cosine": float(cosine)}
-        yield {"block": block, **numbers, "status": value_status(sum(numbers.values()))}
 
 
 def _weight_rows(states: pd.DataFrame) -> list[dict[str, Any]]:

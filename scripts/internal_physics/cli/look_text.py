@@ -58,7 +58,7 @@ def _prediction(rows: Sequence[Mapping[str, Any]], prompt: Mapping[str, Any]) ->
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
-    columns = [Column("score", **_RIGHT), Column("")]
+    columns = [Column("score", **_RIGHT), Column("", shrinks=True)]
     return [Heading("Scores"), Grid(columns, [[number(row["value"]), row["meaning"]] for row in rows])]
 
 

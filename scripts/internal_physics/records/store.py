@@ -200,8 +200,9 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
 
 
 def _split(lists: pa.ListArray) -> Iterator[np.ndarray]:
-    """The rows of a list column as arrays that share its memory."""
-    values, offsets = lists.values.to_numpy(), lists.offsets.to_numpy()
+    """The rows of a list column as read-only arrays that share its memory; `to_numpy` would import pandas."""
+    values, offsets = np.from_dlpack(lists.values), np.from_dlpack(lists.offsets)
+    values.setflags(write=False)
     return (values[start:stop] for start, stop in pairwise(offsets))
 
 

@@ -3,10 +3,10 @@
 Index conventions: k rank, most probable first; i token that only the reference lists; j that only the model lists.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 _NOTHING = 1e-15  # a probability below this is rounding
 _ROUNDING = 1e-7  # of probabilities that are kept as float32 logarithms
@@ -103,7 +103,7 @@ def _closest(p: _Unlisted, q: _Unlisted) -> tuple[np.ndarray, np.ndarray]:
 
     if lowest < highest:
         end = min(highest, 2 * (q.rest + q.only_here.sum()) / p.rest)
-        highest = lowest = brentq(excess, lowest, end, rtol=1e-12)
+        highest = lowest = _root(excess, lowest, end, rtol=1e-12)
     return np.minimum(q.last, highest * p.only_here), np.minimum(p.last, q.only_here / lowest)
 
 
@@ -111,4 +111,11 @@ def _scale_that_fills(values: np.ndarray, most: float, total: float) -> float:
     """The factor with Σ min(most, factor · values) = total; infinite if the sum of the bounds is below the total."""
     if len(values) * most <= total:
         return np.inf
-    return float(brentq(lambda factor: np.minimum(most, factor * values).sum() - total, 0.0, most / values.min()))
+    return _root(lambda factor: np.minimum(most, factor * values).sum() - total, 0.0, most / values.min())
+
+
+def _root(function: Callable[[float], float], low: float, high: float, **options: float) -> float:
+    """The zero of a function between two places where its signs differ."""
+    from scipy.optimize import brentq  # noqa: PLC0415  (a quarter of a second, for records without logits only)
+
+    return float(brentq(function, low, high, **options))
