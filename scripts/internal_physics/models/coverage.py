@@ -16,7 +16,7 @@ class Coverage:
 
     Attributes:
         alone: whether each prompt must run alone for its weight gradients: some product mixes the tokens of several
-            prompts (experts take the tokens routed to them), or a weight has no factors.
+            prompts (experts that do not run together take the tokens routed to them), or a weight has no factors.
         dense: weights that are used in another way than as a matrix of a product (a convolution, the decay rates of a
             state): their gradients are kept whole.
         partial: weights of which not every use is seen, too large to be kept whole: none of their gradient is recorded.

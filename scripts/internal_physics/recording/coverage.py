@@ -1,7 +1,7 @@
 """What of a model's weights is recorded, found from one short pass in which every use of a weight was noted."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from internal_physics.models.anatomy import Anatomy
 from internal_physics.models.coverage import Coverage, weight_of
 from internal_physics.recording.factors import place_calls
 from internal_physics.recording.flow import Call, Flow
+from internal_physics.recording.stacks import StackCall
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key
 
@@ -72,9 +73,19 @@ def same_uses(found: Flow, again: Flow, coverage: Coverage, tolerance: float) ->
     """
     aside = {*coverage.dense, *coverage.partial}
     expected = [call for call in found.calls if weight_of(call.map.parameter) not in aside]
-    if len(expected) != len(again.calls):
+    caught = [*again.calls, *(call for stack in again.stacks for call in _calls_of(stack))]
+    if again.stacks:  # experts run one by one in one pass, and together in the other
+        expected, caught = (sorted(calls, key=lambda call: call.map.parameter) for calls in (expected, caught))
+    if len(expected) != len(caught):
         return False
-    return all(_same_use(one, other, tolerance) for one, other in zip(expected, again.calls, strict=True))
+    return all(_same_use(one, other, tolerance) for one, other in zip(expected, caught, strict=True))
+
+
+def _calls_of(stack: StackCall) -> Iterator[Call]:
+    """A use of a stack as one of each matrix, in a pass of one prompt."""
+    for e, first, end in stack.rows.of_prompt(0):
+        gradient = None if stack.output_gradient is None else stack.output_gradient[first:end]
+        yield Call(stack.stack.maps[e], stack.input[first:end], gradient)
 
 
 def _same_use(one: Call, other: Call, tolerance: float) -> bool:

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from internal_physics.models.anatomy import LinearMap
+from internal_physics.models.coverage import weight_of
 from internal_physics.recording.arrays import ToHost, is_on_host, to_numpy
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.packing import Packing
+from internal_physics.recording.stacks import StackCall
 from internal_physics.recording.taps import Taps
 from internal_physics.records.trace import Key, ParameterInfo, Use
 
@@ -41,6 +43,12 @@ class FactorKeeper:
             self._inputs[identity] = given, self._to_host.start(given)
         call.input = self._inputs[identity][1]
         call.version = call.input._version
+
+    def add_stack(self, call: StackCall) -> None:
+        """The same of a use of a stack of experts."""
+        if not is_on_host(call.input) and call.input._version == call.version:
+            call.output_gradient, call.input = map(self._to_host.start, (call.caught_gradient, call.input))
+            call.version = call.input._version
 
 
 def _identity(tensor: torch.Tensor) -> tuple:
@@ -78,42 +86,85 @@ def place_calls(flow: Flow) -> list[PlacedCall]:
     return placed
 
 
-def parameter_infos(placed: Sequence[PlacedCall], taps: Taps) -> tuple[ParameterInfo, ...]:
-    """The matrices that the pass reached, with every use of each, in the order of the module tree.
+def parameter_infos(placed: Sequence[PlacedCall], taps: Taps) -> list[tuple[ParameterInfo, ...]]:
+    """Of each prompt: the matrices that the pass reached, with every use of each, in the order of the module tree.
 
     Those that no module's map has come last. A stack of matrices is whole: one that was not used has no uses.
     """
+    entries = _entries(placed, taps)
+    if not taps.flow.stacks:
+        return [_of_prompt(entries, 0)] * taps.packing.shape[0]
+    return [_of_prompt(entries, b) for b in range(taps.packing.shape[0])]
+
+
+def _of_prompt(entries: Sequence[ParameterInfo | StackCall], b: int) -> tuple[ParameterInfo, ...]:
+    infos: list[ParameterInfo] = []
+    for entry in entries:
+        infos += entry.infos(b) if isinstance(entry, StackCall) else [entry]
+    return tuple(infos)
+
+
+def _entries(placed: Sequence[PlacedCall], taps: Taps) -> list[ParameterInfo | StackCall]:
+    """Each matrix that is the same for all prompts of the pass, and each use of a stack, which is not."""
     uses: dict[str, list[Use]] = defaultdict(list)
     for item in placed:
         uses[item.call.map.parameter].append(item.use)
-    maps = [m for m in taps.anatomy.maps if m.parameter in uses]
-    for matrices in taps.maps.others():
-        maps += matrices if any(m.parameter in uses for m in matrices) else []
-    dense = [dense_map(taps, name) for name in taps.flow.dense]
-    first = {m.parameter: m for m in reversed([*maps, *dense])}
+    dense = dense_maps(taps)
     uses |= {m.parameter: [Use(m.site, m.layer, False, "", 0, dense=True)] for m in dense}
-    return tuple(
-        ParameterInfo(name, first[name].shape, first[name].layer, first[name].transposed, tuple(uses[name]))
-        for name in dict.fromkeys(m.parameter for m in (*maps, *dense))
-    )
+    stacks = {call.stack.parameter: call for call in reached_stacks(taps.flow)}
+    found: dict[str, ParameterInfo | StackCall] = {}
+    for matrices in ([m for m in taps.anatomy.maps if m.parameter in uses], *taps.maps.others(), dense):
+        weight = weight_of(matrices[0].parameter) if matrices else ""
+        if weight in stacks:
+            found[weight] = stacks[weight]
+        elif any(m.parameter in uses for m in matrices):
+            for m in matrices:
+                found.setdefault(m.parameter, _info(m, uses.get(m.parameter, ())))
+    return list(found.values())
 
 
-def dense_map(taps: Taps, name: str) -> LinearMap:
-    """The matrix as which the gradient of a weight is kept whole."""
-    return taps.maps.of_dense(name, taps.flow.dense[name].shape)
+def _info(m: LinearMap, uses: Sequence[Use]) -> ParameterInfo:
+    return ParameterInfo(m.parameter, m.shape, m.layer, m.transposed, tuple(uses))
+
+
+def reached_stacks(flow: Flow) -> list[StackCall]:
+    """The uses of stacks of experts that the loss depends on."""
+    return [call for call in flow.stacks if call.output_gradient is not None]
+
+
+def dense_maps(taps: Taps) -> list[LinearMap]:
+    """The matrices as which the gradients of weights are kept whole."""
+    flow = taps.flow
+    shapes = {name: gradient.shape for name, gradient in flow.dense.items()}
+    shapes |= {name: gradient.shape[1:] for name, gradient in flow.dense_by_prompt.items()}
+    return [taps.maps.of_dense(name, shapes[name]) for name in taps.wiring.whole if name in shapes]
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Factors of all prompts of a pass: inputs, ids and output gradients [n, …], and gradients that are kept whole."""
+    """Factors of all prompts of a pass: inputs, ids and output gradients [n, …], and gradients that are kept whole.
+
+    Attributes:
+        packing: which rows belong to which prompt.
+        rows: of each use of a matrix.
+        stacks: uses of stacks, with inputs and output gradients [s, …].
+        whole: gradients that are kept whole, [1, …], or [b, …] where that of each prompt is known.
+    """
 
     packing: Packing
     rows: dict[Key, np.ndarray]
+    stacks: list[tuple[StackCall, np.ndarray, np.ndarray]]
     whole: dict[Key, np.ndarray]
 
     def of_prompt(self, b: int) -> dict[Key, np.ndarray]:
         """Those of prompt b: views of the rows."""
-        return {key: self.packing.of_prompt(rows, b) for key, rows in self.rows.items()} | self.whole
+        found = {key: self.packing.of_prompt(rows, b) for key, rows in self.rows.items()}
+        for call, given, gradient in self.stacks:
+            for e, first, end in call.rows.of_prompt(b):
+                where = call.stack.maps[e]
+                found[Key(where.site, where.layer, "input")] = given[first:end]
+                found[Key(where.site, where.layer, "output_gradient")] = gradient[first:end]
+        return found | {key: whole[b if len(whole) > 1 else 0] for key, whole in self.whole.items()}
 
 
 def factors_of(placed: Sequence[PlacedCall], taps: Taps) -> Factors:
@@ -126,6 +177,7 @@ def factors_of(placed: Sequence[PlacedCall], taps: Taps) -> Factors:
         elif (key := Key(use.input_site, use.input_layer, "input")) not in rows:
             rows[key] = to_numpy(call.caught_input)
         rows[Key(use.site, use.layer, "output_gradient")] = to_numpy(call.weight_side_gradient())
-    maps = ((dense_map(taps, name), gradient) for name, gradient in taps.flow.dense.items())
-    whole = {Key(m.site, m.layer, "gradient"): to_numpy(g.reshape(m.shape)) for m, g in maps}
-    return Factors(taps.packing, rows, whole)
+    stacks = [(c, to_numpy(c.input), to_numpy(c.caught_gradient)) for c in reached_stacks(taps.flow)]
+    kept = {name: gradient[None] for name, gradient in taps.flow.dense.items()} | taps.flow.dense_by_prompt
+    whole = {Key(m.site, m.layer, "gradient"): to_numpy(kept[m.parameter].flatten(2)) for m in dense_maps(taps)}
+    return Factors(taps.packing, rows, stacks, whole)

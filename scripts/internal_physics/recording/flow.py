@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from internal_physics.models.anatomy import LinearMap
+from internal_physics.recording.stacks import StackCall
 
 
 @dataclass
@@ -74,18 +75,24 @@ class Flow:
 
     Attributes:
         calls: in order of execution.
+        stacks: uses of stacks of experts that run together, see `experts`.
         residual: layer -> [b, t, d].
         residual_gradient: layer -> [b, t, d].
         passed: layer -> the tensor that a block was given, and torch's count of its in-place changes at that time.
         mixed: matrices of whose products the rows cannot be told apart by prompt.
         dense: weight → its whole gradient, of those that are kept whole.
+        dense_by_prompt: weight → [b, …], the whole gradient of each prompt, where it is known.
         on_gradient: if set, called with each call as soon as its output gradient is known.
+        on_stack: the same of each use of a stack.
     """
 
     calls: list[Call] = field(default_factory=list)
+    stacks: list[StackCall] = field(default_factory=list)
     residual: dict[int, torch.Tensor] = field(default_factory=dict)
     residual_gradient: dict[int, torch.Tensor] = field(default_factory=dict)
     passed: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     mixed: set[str] = field(default_factory=set)
     dense: dict[str, torch.Tensor] = field(default_factory=dict)
+    dense_by_prompt: dict[str, torch.Tensor] = field(default_factory=dict)
     on_gradient: Callable[[Call], None] | None = None
+    on_stack: Callable[[StackCall], None] | None = None

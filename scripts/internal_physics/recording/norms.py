@@ -58,11 +58,13 @@ class NormKeeper:
     """
 
     def __init__(self, flow: Flow, packing: Packing, *, products: torch.dtype | None = None) -> None:
-        self.flow, self.packing, self._products = flow, packing, products
+        self.flow, self.packing, self.products = flow, packing, products
         self._uses: Counter[str] | None = None
         self._squared: dict[str, torch.Tensor] = {}  # matrix → [2, b], on its device: sum of terms and of their sizes
         self._waiting: dict[str, list[Call]] = {}
         self._grams = _LastGrams()
+        self._stacks: list[torch.Tensor] = []  # [e, 2, b] of the matrices of a stack, in their order
+        self._row: dict[str, int] = {}  # matrix → its row in `_found`
         self._found: torch.Tensor | None = None  # [matrix, 2, b]
 
     def add(self, call: Call) -> None:
@@ -76,17 +78,31 @@ class NormKeeper:
         self._squared[name] = self._of_calls([call])
         call.release()
 
+    def add_stack(self, names: Sequence[str], squared: torch.Tensor) -> None:
+        """Add the squared norms of a stack of matrices, and the sums of the sizes of their terms, [e, 2, b]."""
+        n_before = len(self._row)
+        self._row |= {name: n_before + e for e, name in enumerate(names)}
+        self._stacks.append(squared)
+
     def finish(self, to_host: ToHost) -> None:
         """Sum up the rest, and start to read all norms back at once."""
         self._squared |= {name: self._of_calls(calls) for name, calls in self._waiting.items()}
         for name, gradient in self.flow.dense.items():
             squared = gradient.double().square().sum().reshape(1, 1)
             self._squared[name] = squared.expand(2, 1)
+        for name, gradient in self.flow.dense_by_prompt.items():
+            self._squared[name] = gradient.double().square().sum(dim=(1, 2)).expand(2, -1)
         self._waiting.clear()
         self._grams = _LastGrams()
-        if self._squared:
-            first = next(iter(self._squared.values())).device
-            self._found = to_host.start(torch.stack([s.to(first) for s in self._squared.values()]))
+        n_stacked = len(self._row)
+        self._row |= {name: n_stacked + n for n, name in enumerate(self._squared)}
+        found = [*self._stacks, *([torch.stack(self._on_one_device())] if self._squared else [])]
+        if found:
+            self._found = to_host.start(torch.cat([f.to(found[-1].device) for f in found]))
+
+    def _on_one_device(self) -> list[torch.Tensor]:
+        squared = list(self._squared.values())
+        return [s.to(squared[0].device) for s in squared]
 
     @property
     def relative_error(self) -> float:
@@ -99,7 +115,7 @@ class NormKeeper:
 
     def tensors(self, infos: Sequence[ParameterInfo], b: int) -> dict[Key, np.ndarray]:
         """One number per matrix of prompt b that has a use; an expert without tokens has none, and a norm of zero."""
-        row = {name: n for n, name in enumerate(self._squared)}
+        row = self._row
         norms = np.zeros((0, 0)) if self._found is None else self._found[:, 0].clamp(min=0).sqrt().numpy()
         return {
             Key(info.name, info.layer, "gradient_norm"): np.array(norms[row[info.name], b] if info.name in row else 0.0)
@@ -110,7 +126,7 @@ class NormKeeper:
     def _of_calls(self, calls: Sequence[Call]) -> torch.Tensor:
         """‖Σ gradients of the calls‖² of each prompt, and the sum of the sizes of its terms, [2, b]."""
         first = calls[0].weight_side_gradient()
-        products = self._products or product_dtype(first)
+        products = self.products or product_dtype(first)
         most = _MOST_PADDING if is_on_host(first) else _ALL_TOGETHER
         if len(calls) == 1 and not calls[0].map.lookup:
             return outer_squared(

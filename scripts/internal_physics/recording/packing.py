@@ -83,6 +83,10 @@ class Packing:
             return packed
         return packed[self.starts[b] : self.starts[b + 1]]
 
+    def prompts(self, device: torch.device) -> torch.Tensor:
+        """[n], the prompt of each real token."""
+        return self._on(device) // self.shape[1]
+
     def groups(self, most_padding: float) -> list[Group]:
         """Prompts that follow each other, as many together as cost at most `most_padding` times their work alone.
 

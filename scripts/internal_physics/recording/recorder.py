@@ -4,8 +4,9 @@ Index conventions: b prompt of the batch, t token, l residual position, h head, 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,12 +26,13 @@ from internal_physics.recording.attention import (
 )
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import FactorKeeper, Factors, factors_of, parameter_infos, place_calls
-from internal_physics.recording.flow import Call, Flow
+from internal_physics.recording.flow import Flow
 from internal_physics.recording.heap import frozen_heap
 from internal_physics.recording.loss import causal_targets, losses_nats, masked_targets
 from internal_physics.recording.norms import MOST_ERROR, NormKeeper
 from internal_physics.recording.prediction import Prediction, predict, prediction_tensors
 from internal_physics.recording.routing import Routing
+from internal_physics.recording.stack_norms import add_norms
 from internal_physics.recording.taps import Taps
 from internal_physics.recording.wiring import Wiring
 from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo
@@ -43,11 +45,13 @@ def record_batches(
     model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
 ) -> Iterator[Trace]:
     """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
-    alone = model.prompts_interact or (model.coverage.alone and options.weight_gradients != "none")
-    size = 1 if alone else options.batch_size
     if options.attention_entropy and encoded:
         learn_attention_rows(model)
     wiring = wiring_of(model, options)
+    # Experts of blocks that are computed again run one by one.
+    alone = model.coverage.alone or (options.recompute and bool(wiring.experts))
+    alone = model.prompts_interact or (alone and options.weight_gradients != "none")
+    size = 1 if alone else options.batch_size
     with frozen_heap():
         for batch in batches_of(encoded, size, options.batch_tokens):
             yield from record_batch(model, batch, options, steering, wiring)
@@ -106,7 +110,7 @@ class _Passed:
     residual_gradient: dict[int, np.ndarray]
     attention: dict[int, LayerRows]
     prediction: Prediction
-    infos: tuple[ParameterInfo, ...]
+    infos: list[tuple[ParameterInfo, ...]]  # of each prompt
     norms: NormKeeper | None
     factors: Factors | None
     routing: Routing
@@ -134,7 +138,7 @@ def _pass(
     )
     to_host = ToHost()
     norms = NormKeeper(taps.flow, taps.packing, products=products) if options.weight_gradients == "norms" else None
-    taps.flow.on_gradient = _on_gradient(options, norms, to_host)
+    _keep_gradients(taps.flow, options, norms, to_host)
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
@@ -150,7 +154,8 @@ def _pass(
     on_host_losses = to_host.start(losses)
     if norms is not None:
         norms.finish(to_host)
-    flow.dense = {name: to_host.start(gradient) for name, gradient in flow.dense.items()}
+    for whole in (flow.dense, flow.dense_by_prompt):
+        whole.update({name: to_host.start(gradient) for name, gradient in whole.items()})
     taps.routing.finish(to_host)
     to_host.wait()
     residual, gradient = ({layer: to_numpy(t) for layer, t in of.items()} for of in started)
@@ -161,10 +166,13 @@ def _pass(
     )
 
 
-def _on_gradient(options: RecordOptions, norms: NormKeeper | None, to_host: ToHost) -> Callable[[Call], None] | None:
+def _keep_gradients(flow: Flow, options: RecordOptions, norms: NormKeeper | None, to_host: ToHost) -> None:
+    """Say what is done with the gradients of a pass as they arrive."""
     if norms is not None:
-        return norms.add
-    return FactorKeeper(to_host).add if options.weight_gradients == "factors" else None
+        flow.on_gradient, flow.on_stack = norms.add, partial(add_norms, norms)
+    elif options.weight_gradients == "factors":
+        factors = FactorKeeper(to_host)
+        flow.on_gradient, flow.on_stack = factors.add, factors.add_stack
 
 
 def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: RecordOptions) -> Trace:
@@ -173,10 +181,10 @@ def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: Rec
     tensors |= prediction_tensors(passed.prediction, b, model.anatomy.n_layers, logits=options.logits)
     tensors |= passed.routing.tensors(b)
     if passed.norms is not None:
-        tensors |= passed.norms.tensors(passed.infos, b)
+        tensors |= passed.norms.tensors(passed.infos[b], b)
     if passed.factors is not None:
         tensors |= passed.factors.of_prompt(b)
-    info = _info(model, e, passed.losses[b], passed.infos, options)
+    info = _info(model, e, passed.losses[b], passed.infos[b], options)
     return Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors)
 
 

@@ -18,6 +18,7 @@ from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import members_of, readout, with_stream
 from internal_physics.models.stream import Output, hidden_input, hidden_state
 from internal_physics.recording.coverage import find_coverage, reaches_loss, same_uses
+from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER, can_choose, used_again
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats
@@ -48,9 +49,10 @@ def check_model(model: LoadedModel) -> CheckedModel:
     """Run one short pass and compare what was caught with the model's own results.
 
     Checked: every block ran and reached the loss; the chain of residuals closes; readout(residual[L]) equals the
-    logits; experts whose products can be seen give the logits that fused ones give; explicit positions change nothing;
-    tokens see each other as the model's task requires. Found: how each weight is used, and whether a batch changes what
-    a prompt gives (a model that does not mask its padding), so that each must run alone.
+    logits; experts that run one by one give the logits that fused ones give, and all together the same factors;
+    explicit positions change nothing; tokens see each other as the model's task requires. Found: how each weight is
+    used, and whether a batch changes what a prompt gives (a model that does not mask its padding), so that each must
+    run alone.
 
     Raises:
         ArchitectureError: naming the architecture and what did not match.
@@ -89,6 +91,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
     coverage = find_coverage(module, anatomy, taps, lambda dense: _pass_with(model, ids, dense))
     watched = _pass_with(model, ids, replace(coverage, every_function=False))
     coverage = replace(coverage, every_function=not same_uses(flow, watched.flow, coverage, _tolerance(logits.dtype)))
+    coverage = _with_experts_together(model, ids, flow, logits, coverage)
     mixed, interact = _check_padding(model, ids, logits)
     alone = coverage.alone or any(call.map.parameter in mixed for call in flow.calls if reaches_loss(call))
     model = replace(model, prompts_interact=interact, n_positions=_n_positions(flow, module))
@@ -110,16 +113,42 @@ def _pass_with(model: LoadedModel, ids: torch.Tensor, coverage: Coverage) -> Tap
 def _show_experts(model: LoadedModel, ids: torch.Tensor) -> None:
     """Have experts multiply one by one, where transformers would fuse their products into one that shows no factors."""
     module: Any = model.module
-    if not module._can_set_experts_implementation() or module.config._experts_implementation == "eager":
+    if not can_choose(module) or module.config._experts_implementation == ONE_BY_ONE:
         return
     try:
         fused = _tapped(model, ids)[0]
     except RuntimeError:  # there is no fused product in this number format, or on this device: nothing to compare with
-        module.set_experts_implementation("eager")
+        module.set_experts_implementation(ONE_BY_ONE)
         return
-    module.set_experts_implementation("eager")
+    module.set_experts_implementation(ONE_BY_ONE)
     error = _relative(_tapped(model, ids)[0], fused)
     _compare("the model with its experts one by one", error, fused.dtype, model.anatomy)
+
+
+def _with_experts_together(
+    model: LoadedModel, ids: torch.Tensor, found: Flow, logits: torch.Tensor, coverage: Coverage
+) -> Coverage:
+    """Have the experts of all prompts of a batch run together, if that gives the same logits, factors and gradients.
+
+    Returns:
+        The coverage, in which biases of experts are no reason any more for prompts to run alone.
+    """
+    module: Any = model.module
+    if not can_choose(module):
+        return coverage
+    module.set_experts_implementation(TOGETHER)
+    try:
+        taps = _pass_with(model, ids, coverage)
+        same = bool(taps.flow.stacks) and not used_again(taps.flow)
+        same = same and same_uses(found, taps.flow, coverage, _tolerance(logits.dtype))
+        same = same and _relative(_tapped(model, ids)[0], logits) <= _tolerance(logits.dtype)
+    except (ArchitectureError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        same = False
+        LOGGER.debug("experts cannot run together: %s", error)
+    if not same:
+        module.set_experts_implementation(ONE_BY_ONE)
+        return coverage
+    return replace(coverage, alone=bool(taps.wiring.dense))
 
 
 class _BlockOutputs:

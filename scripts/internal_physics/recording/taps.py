@@ -17,6 +17,7 @@ from torch import nn
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
+from internal_physics.recording.experts import ExpertsOfPass, changed_inputs, used_again
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
@@ -83,6 +84,8 @@ class Taps:
             for block in blocks:
                 self._stack.callback(self._recompute.wrap(block))
         self._stack.enter_context(self.routing)
+        if self._recompute is None and not self._notes_all:
+            self._stack.enter_context(self._experts())
         self._stack.callback(self.wiring.operands.forget_copies)
         on_weights = OnWeights(self.watch, self.wiring.operands.weights)
         self._stack.enter_context(EveryFunction(self.watch) if self._every_function else on_weights)
@@ -108,6 +111,7 @@ class Taps:
         changed = [f"residual {layer}" for layer, (hidden, version) in passed if hidden._version != version]
         kept = [(call, call.input) for call in self.flow.calls if call.input is not None]
         changed += [f"the input of {call.map.site}" for call, given in kept if given._version != call.version]
+        changed += changed_inputs(self.flow)
         missing = [c.map.site for c in self.flow.calls if c.input is None and c.output_gradient is not None]
         if missing:
             raise ArchitectureError(
@@ -126,6 +130,7 @@ class Taps:
         """The self-check has put aside every weight that it saw used in two ways, or not in a product."""
         uses = {name: ", ".join(sorted(functions)) for name, functions in self.watch.others.items()}
         uses |= dict.fromkeys(self.maps.contradictory, "a product with its transpose")
+        uses |= dict.fromkeys(used_again(self.flow), "more than one product with its stack")
         for name in sorted(uses.keys() - self.wiring.unreached):
             raise ArchitectureError(
                 f"{name} is used in a way that it was not in the self-check: {uses[name]}",
@@ -141,6 +146,10 @@ class Taps:
         watched: AbstractContextManager = EveryFunction(self.watch) if self._every_function else nullcontext()
         with watched:
             yield
+
+    def _experts(self) -> ExpertsOfPass:
+        flow = self.flow if self.factors else None
+        return ExpertsOfPass(self.wiring.experts, self.packing, flow, self._is_in_order, self._kept_in_order)
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)

@@ -1,0 +1,151 @@
+"""Stacks of experts' matrices, and the rows that a router sends to each.
+
+Index conventions: b prompt, n real token (prompt by prompt, see `packing`), k choice, e expert, s row of an expert: one
+for each choice of each real token, sorted by expert, then prompt, then choice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from internal_physics.ground.errors import ArchitectureError
+from internal_physics.models.anatomy import LinearMap
+from internal_physics.recording.arrays import to_numpy
+from internal_physics.recording.packing import Packing
+from internal_physics.records.trace import ParameterInfo, Use
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The matrices of all experts of a block for one product.
+
+    Attributes:
+        parameter: name of the weight [e, …].
+        maps: of each expert's matrix; none if its gradient is not recorded.
+        matrices: views of the weight, each as [in, out].
+        bias: name of the weight [e, out] that is added; empty if none is, or if its gradient is not recorded.
+        biases: its rows.
+    """
+
+    parameter: str
+    maps: tuple[LinearMap, ...]
+    matrices: tuple[torch.Tensor, ...]
+    bias: str = ""
+    biases: tuple[torch.Tensor, ...] = ()
+
+    @cached_property
+    def used(self) -> tuple[ParameterInfo, ...]:
+        """What a record says of each matrix that a prompt has used."""
+        return tuple(_info(m, (Use(m.site, m.layer, False, m.site, m.layer),)) for m in self.maps)
+
+    @cached_property
+    def idle(self) -> tuple[ParameterInfo, ...]:
+        """What it says of each that the prompt has not used."""
+        return tuple(_info(m, ()) for m in self.maps)
+
+
+def _info(m: LinearMap, uses: tuple[Use, ...]) -> ParameterInfo:
+    return ParameterInfo(m.parameter, m.shape, m.layer, m.transposed, uses)
+
+
+class RoutedRows:
+    """Which rows belong to which expert and prompt.
+
+    Args:
+        chosen: [n, k], the experts of each real token.
+        packing: which tokens belong to which prompt.
+        n_experts: e.
+
+    Attributes:
+        order: [s], place of each row in the choices, first those of choice 0.
+        starts: on the host: rows starts[e][b] to starts[e][b] + counts[e][b] are of expert e and prompt b.
+        counts: on the host, [e, b].
+    """
+
+    def __init__(self, chosen: torch.Tensor, packing: Packing, n_experts: int) -> None:
+        self.n_choices, n_prompts = chosen.shape[1], packing.shape[0]
+        place = chosen.T.reshape(-1)
+        if n_prompts > 1:
+            place = place * n_prompts + packing.prompts(chosen.device).repeat(self.n_choices)
+        self.order = place.argsort(stable=True)
+        counts = torch.bincount(place, minlength=n_experts * n_prompts)
+        if len(counts) > n_experts * n_prompts:
+            raise ArchitectureError(
+                f"a router chose an expert beyond the {n_experts} that there are", where="the experts of a block"
+            )
+        self.counts = to_numpy(counts).reshape(n_experts, n_prompts)  # the one wait for the device
+        ends = self.counts.cumsum().reshape(self.counts.shape)
+        self.starts = ends - self.counts
+        own = self.counts.sum(axis=1)
+        self.experts: list[int] = np.flatnonzero(own).tolist()
+        self.sizes: list[int] = own[self.experts].tolist()  # rows of each expert that has any
+        self.blocks: Any = None  # kept by `stack_norms`
+
+    def spread(self, hidden: torch.Tensor) -> torch.Tensor:
+        """[n, d] → [s, d]. No row is added to another in the backward pass, whose order would change the result."""
+        return hidden.repeat(self.n_choices, 1).index_select(0, self.order)
+
+    def gather(self, rows: torch.Tensor) -> torch.Tensor:
+        """[s, d] → [n, d], the sum over the choices of each token."""
+        back = torch.empty_like(self.order)
+        back[self.order] = torch.arange(len(back), device=back.device)
+        return rows.index_select(0, back).unflatten(0, (self.n_choices, -1)).sum(dim=0)
+
+    def by_expert(self, rows: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(e, its rows) of each expert that has any."""
+        return zip(self.experts, rows.split(self.sizes), strict=True)
+
+    def sums(self, rows: torch.Tensor) -> torch.Tensor:
+        """[s, o] → [b, e, o], the sum over the rows of each expert and prompt."""
+        lengths = torch.from_numpy(self.counts.flatten()).to(rows.device)
+        summed = torch.segment_reduce(rows, "sum", lengths=lengths, axis=0)
+        return summed.view(*self.counts.shape, -1).transpose(0, 1)
+
+    def of_prompt(self, b: int) -> list[tuple[int, int, int]]:
+        """(e, first row, last + 1) of each expert that prompt b uses."""
+        used = np.flatnonzero(self.counts[:, b])
+        first = self.starts[used, b]
+        return list(zip(used.tolist(), first.tolist(), (first + self.counts[used, b]).tolist(), strict=True))
+
+
+@dataclass
+class StackCall:
+    """One use of a stack: the products of all experts that any token was sent to.
+
+    Attributes:
+        stack: which.
+        rows: of which expert and prompt each row is.
+        input: [s, in].
+        output_gradient: [s, out], once the backward pass has reached it.
+        version: torch's count of in-place changes of `input` when it was caught.
+    """
+
+    stack: Stack
+    rows: RoutedRows
+    input: torch.Tensor
+    output_gradient: torch.Tensor | None = None
+    version: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.version = self.input._version
+
+    @property
+    def caught_gradient(self) -> torch.Tensor:
+        """`output_gradient` of a use that the loss depends on."""
+        if self.output_gradient is None:
+            raise RuntimeError("a gradient of experts was requested but never caught")
+        return self.output_gradient
+
+    def release(self) -> None:
+        """Forget input and gradient, keeping the fact of the call."""
+        self.version = 0
+        self.input = self.output_gradient = torch.empty(0)
+
+    def infos(self, b: int) -> tuple[ParameterInfo, ...]:
+        """What the record of prompt b says of each matrix."""
+        each = zip(self.rows.counts[:, b].tolist(), self.stack.used, self.stack.idle, strict=True)
+        return tuple(used if n else idle for n, used, idle in each)
