@@ -12,12 +12,14 @@ from internal_physics.records.store import write_trace
 
 SCRIPTS = Path(commands.__file__).parents[2]
 HEAVY = ("torch", "transformers", "pandas", "scipy", "matplotlib", "snakemake")
-LIGHT = [["--help"], ["look", "--help"], ["compare", "RECORD", "RECORD"]]
+LIGHT = [["--help"], ["look", "--help"], ["compare", "RECORD.parquet", "RECORD.parquet"], ["show", "RECORD.parquet"]]
+LIGHT += [["show", "x.csv"]]
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
 def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
-    write_trace(with_prediction(make_trace()), tmp_path / "RECORD")
+    write_trace(with_prediction(make_trace()), tmp_path / "RECORD.parquet")
+    (tmp_path / "x.csv").write_text("a,status\n1,ok\n", encoding="utf-8")
     code = (
         "import sys\nfrom internal_physics.cli.commands import main\n"
         f"try:\n    status = main({arguments!r})\nexcept SystemExit as end:\n    status = end.code\n"

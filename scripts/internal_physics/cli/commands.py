@@ -11,7 +11,7 @@ from internal_physics.cli import answer, run
 from internal_physics.ground.errors import UserError
 
 USER_ERROR = 2  # exit status, as of wrong arguments
-COMMANDS = ("look", "compare")  # modules with HELP, add_arguments and answer
+COMMANDS = ("look", "compare", "show")  # modules with HELP, add_arguments and answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

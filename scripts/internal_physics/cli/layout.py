@@ -199,12 +199,12 @@ def cut(text: str, width: int, style: Style) -> str:
 
 
 def _heading(block: Heading, style: Style) -> list[str]:
-    title = shown(block.text, style)
-    room = style.width - columns_of(title) - len(_GAP)
+    *above, title = _lines(shown(block.text, style), style.width)
     remark = shown(block.remark, style)
-    if columns_of(remark) <= room:
-        return [painted(title, "heading", style) + (_GAP + painted(remark, "faint", style) if remark else "")]
-    return [painted(title, "heading", style), *(painted(line, "faint", style) for line in _lines(remark, style.width))]
+    lines = [painted(line, "heading", style) for line in (*above, title)]
+    if columns_of(title) + len(_GAP) + columns_of(remark) <= style.width:
+        return [*lines[:-1], lines[-1] + (_GAP + painted(remark, "faint", style) if remark else "")]
+    return [*lines, *(painted(line, "faint", style) for line in _lines(remark, style.width) if remark)]
 
 
 def _wrapped(block: Text, style: Style) -> list[str]:

@@ -99,6 +99,22 @@ def read_trace(path: str | Path) -> Trace:
         return Trace(TraceInfo.from_json(json.loads(metadata[_INFO])), _LazyTensors(path, index, footer))
 
 
+def is_record(path: str | Path) -> bool:
+    """Whether a Parquet file says that it is a record; only its footer is read.
+
+    Raises:
+        StoreError: if it is not a complete Parquet file.
+    """
+    with _reading("this is not a complete Parquet file", Path(path)):
+        return _INFO in (pq.read_metadata(path).metadata or {})
+
+
+def versions_of(path: str | Path) -> dict[str, str]:
+    """Package → version that a record was made with; empty where it does not say."""
+    with _reading("its metadata is damaged", Path(path)):
+        return json.loads((pq.read_metadata(path).metadata or {}).get(_VERSIONS, b"{}"))
+
+
 def _require_trace(metadata: Mapping[bytes, bytes], path: Path) -> None:
     """Refuse metadata that is not of a trace, of another version, or damaged (older records have no checksum)."""
     if _INFO not in metadata:
