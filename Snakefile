@@ -32,6 +32,7 @@ rule all:
     default_target: True
     input:
         "results/report.html",
+        "results/explorer.html",
         "results/run.yaml",
         "results/findings.json",
         "results/manifest.txt",

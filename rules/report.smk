@@ -1,6 +1,6 @@
-# INPUTS   results/tables/*.parquet, results/figures/*.png
+# INPUTS   results/tables/*.parquet, results/figures/*.png, results/lens/{model}/{condition}/positions.parquet
 # OUTPUTS  results/run.yaml (what made the run; replays it) results/findings.json
-#          and results/report.html (self-contained, opens offline)
+#          results/report.html and results/explorer.html (self-contained, open offline)
 
 
 rule provenance:
@@ -77,3 +77,28 @@ rule report:
         "Writing the report"
     script:
         "../scripts/report.py"
+
+
+rule explorer:
+    input:
+        **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
+        checked="results/tables/checked.txt",
+        lenses=PLAN.lens_files,
+    output:
+        explorer="results/explorer.html",
+    log:
+        "results/logs/explorer.log",
+    benchmark:
+        "results/benchmarks/explorer.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        confidence_level=CONFIG.raw["statistics"]["confidence_level"],
+        code=code("explorer"),
+    message:
+        "Writing the explorer"
+    script:
+        "../scripts/explorer.py"

@@ -21,7 +21,7 @@ rule manifest:
     params:
         outputs=PLAN.outputs(),
         config_checksum=PLAN.config_checksum,
-        of_run=["results/report.html", "results/run.yaml"],
+        of_run=["results/report.html", "results/explorer.html", "results/run.yaml"],
         code=code("manifest"),
     message:
         "Listing what this run makes"

@@ -16,7 +16,7 @@ from rule_code import FROM_RECORDS, SCRIPTS, WITH_NOTES, jobs
 LIBRARY = ROOT / "internal_physics"
 ALL = frozenset(jobs())
 FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
-REPORTING = {"check_tables", "findings", "report"}  # they know all families
+REPORTING = {"check_tables", "findings", "report", "explorer"}  # they know all families
 RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 
@@ -103,8 +103,8 @@ STALE = {
     "families/gradient_flow/figures/radar.py": figures("radar"),
     "families/thermodynamics/figures/phase_map.py": figures("phase_map"),
     "families/thermodynamics/figures/weights.py": figures(*OF_WEIGHTS, "singular_spectra"),
-    "figures/style.py": {*FIGURES, "information_package"},
-    "figures/internal_physics.mplstyle": {*FIGURES, "information_package"},
+    "figures/style.py": {*FIGURES, "information_package", "explorer"},
+    "figures/internal_physics.mplstyle": {*FIGURES, "information_package", "explorer"},
     # Descriptions of families.
     "families/registry.py": REPORTING,
     "families/family.py": REPORTING,
@@ -138,6 +138,9 @@ STALE = {
     "families/pairs/findings.py": {"findings"},
     "report/build.py": {"report"},
     "report/summary.py": {"report"},
+    "report/explorer/payload.py": {"explorer"},
+    "report/explorer/main.js": {"explorer"},
+    "report/explorer/explorer.css": {"explorer"},
     "plan/run_plan.py": set(),
     "config/load.py": set(),
     "docs/pages.py": set(),

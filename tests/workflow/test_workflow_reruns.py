@@ -213,11 +213,15 @@ class TestCode:
 
     def test_a_changed_house_style_redraws_every_figure(self, tree):
         tree.append(f"{LIBRARY}/figures/internal_physics.mplstyle", "")
-        assert tree.plan().labels == ALL_FIGURES | {"information_package", "report"}
+        assert tree.plan().labels == ALL_FIGURES | {"information_package", "report", "explorer"}
 
     def test_a_changed_report_text_rewrites_the_report(self, tree):
         tree.append("report/report.html.j2", "")
         assert tree.plan().labels == {"report"}
+
+    def test_a_changed_script_of_the_explorer_rewrites_the_explorer(self, tree):
+        tree.append(f"{LIBRARY}/report/explorer/main.js", "")
+        assert tree.plan().labels == {"explorer"}
 
     def test_changed_recording_records_again_and_fetches_nothing(self, tree):
         tree.append(f"{LIBRARY}/recording/recorder.py", CODE)

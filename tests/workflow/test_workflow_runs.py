@@ -36,7 +36,7 @@ from workflow_runs import (
 
 ONCE = ("collect", "normalize", "correlate", "gains", "hypotheses", "collect_thermodynamics", "collect_information")
 ONCE += ("decided", "run_tables", "table:isf_spectra", "information_package", "check_tables", "provenance", "report")
-ONCE += ("table:routing", "table:expert_loads", "model_pairs", "pulls", "collect_agreement", "findings")
+ONCE += ("table:routing", "table:expert_loads", "model_pairs", "pulls", "collect_agreement", "findings", "explorer")
 OF_EACH_MODEL = ("fetch", *RECORDS, *OF_RECORDS, "residual_gain_result", "spectra", "phases", "prompts_read")
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.
@@ -74,7 +74,7 @@ class TestBaseRun:
             expected |= {f"{f}-{m}" for f in FIGURES[Per.MODEL] for m in MODELS}
             assert names == {f"{name}.{kind}" for name in expected}
             assert len(expected) > 30
-        for name in ("report.html", "run.yaml", "tables/checked.txt"):
+        for name in ("report.html", "explorer.html", "run.yaml", "tables/checked.txt"):
             assert (results / name).stat().st_size > 0
 
     def test_every_pair_of_model_and_prompt_has_its_record(self, base):

@@ -44,7 +44,7 @@ def figures_of(*tables: str) -> set[str]:
 # Jobs whose rows follow from the records alone, and what hangs below a rule, itself left out.
 FLOW = ("ec", "isc", "isg", "isa")
 OF_RECORDS = FROM_RECORDS
-END = {"check_tables", "provenance", "report"}
+END = {"check_tables", "provenance", "report", "explorer"}
 BELOW_SCORES = {"normalize", "correlate", *figures_of("scores", "scores_normalized", "correlations"), *END}
 BELOW_COLLECT = {*BELOW_SCORES, *figures_of("prompts", "layers")}
 BELOW_PAIRS = {"model_pairs", "findings", *figures_of("model_pairs")}

@@ -122,6 +122,9 @@ class Family:
             figures; `name` is the model or prompt set of a figure, or "" for one of the run.
         caption_tables: the tables that it reads, whole.
         findings_tables: tables from which its module findings.py makes sentences for the top of the report.
+        lens_files: path, with {model} and {condition}, of the predictions of every residual at every position of every
+            prompt, which the explorer shows as a grid (columns as in information.rows.position_rows); "" for none.
+        lens_needs: when they are made.
     """
 
     name: str
@@ -134,6 +137,8 @@ class Family:
     caption_facts: str = ""
     caption_tables: tuple[str, ...] = ()
     findings_tables: tuple[str, ...] = ()
+    lens_files: str = ""
+    lens_needs: Needs = ()
 
     def table_module(self, table: str) -> str:
         """Dotted name of the module that makes a table of `from_metric`."""

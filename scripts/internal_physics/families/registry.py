@@ -75,6 +75,11 @@ def wanted_figures(asked: Set[str], per: Per | None = None) -> list[str]:
     return [name for name, f in FIGURES.items() if is_wanted(f.needs, asked) and per in (None, f.per)]
 
 
+def wanted_lenses(asked: Set[str]) -> list[str]:
+    """Paths, with {model} and {condition}, of the lenses of such a run."""
+    return [f.lens_files for f in FAMILIES if f.lens_files and is_wanted(f.lens_needs, asked)]
+
+
 def figure_module(name: str) -> str:
     """Dotted name of the module that draws a kind of figure."""
     (module,) = (family.module_of(f) for family in FAMILIES for f in family.figures if f.name == name)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
-DATA = (".mplstyle",)
+DATA = (".mplstyle", ".css", ".js", ".j2")
 Span = tuple[int, int, int, int]  # of a text: first row and column, last row and column; from 0, columns in bytes
 
 

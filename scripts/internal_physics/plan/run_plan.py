@@ -240,6 +240,11 @@ class RunPlan:
         """Names of the tables that are made."""
         return registry.wanted_tables(self.asked)
 
+    @property
+    def lens_files(self) -> list[str]:
+        """Files with the predictions of every residual at every position, which the explorer shows."""
+        return [path for pattern in registry.wanted_lenses(self.asked) for path in self.for_runs(pattern)]
+
     @cached_property
     def findings_modules(self) -> dict[str, tuple[str, ...]]:
         """Modules that make findings -> the tables that each reads."""

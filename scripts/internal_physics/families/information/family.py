@@ -41,6 +41,8 @@ FAMILY = Family(
     title="Information along depth",
     findings_tables=("decided", "decided_means"),
     options=InformationOptions,
+    lens_files="results/lens/{model}/{condition}/positions.parquet",
+    lens_needs=ASKED,
     metrics=(
         Metric(
             "information",

@@ -1,0 +1,41 @@
+"""The page: template, style, scripts and data in one file that loads nothing else."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from internal_physics.figures.style import MODEL_COLORS
+
+FOLDER = Path(__file__).parent
+TEMPLATE, STYLE = "explorer.html.j2", "explorer.css"
+# In this order: a script uses only what stands before it, until main.js starts the page.
+SCRIPTS = ("data.js", "numbers.js", "choices.js", "controls.js", "said.js", "profiles.js", "scatter.js", "main.js")
+
+
+def render_page(payload: Mapping[str, Any]) -> str:
+    """The explorer as HTML.
+
+    Args:
+        payload: as `payload.build_payload` gives it.
+    """
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template(TEMPLATE).render(
+        style=Markup(_read(STYLE)),
+        plotly=Markup(get_plotlyjs()),
+        scripts=Markup("\n".join(map(_read, SCRIPTS))),
+        data=Markup(as_json({**payload, "colors": MODEL_COLORS})),
+    )
+
+
+def as_json(data: Any) -> str:
+    """JSON that may stand in a script element: no text can end it."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,151 @@
+"""The explorer in a real browser: it draws what is chosen, keeps the choice in its address, and needs no mouse."""
+
+import json
+
+import pytest
+from browser import Browser
+from explorer_pages import SETS, payload_of
+from internal_physics.report.explorer.page import render_page
+from synthetic_tables import SICK_STATUS
+
+NARROW = 400
+TAB, DOWN = ("Tab", 9), ("ArrowDown", 40)
+DRAWN = "document.getElementById('plot').data"
+FIRST_MEANS = f"JSON.stringify({DRAWN}.find((trace) => trace.mode === 'lines+markers').y)"
+SICK = f"{SETS[0]}_02"  # of the third model
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explorer")
+    path = folder / "explorer.html"
+    path.write_text(render_page(payload_of(folder, steps=True)), encoding="utf-8")
+    return path
+
+
+def go(browser, fragment):
+    """Another address of the page that is open."""
+    browser.run(f"location.hash = {json.dumps(fragment)}")
+    browser.wait_for("document.documentElement.dataset.shown === location.hash")
+
+
+def choose(browser, control, value):
+    """As a reader does: the value of a native control is set, and the control says so."""
+    box = f"document.getElementById({json.dumps(control)})"
+    browser.run(f"{box}.value = {json.dumps(value)}; {box}.dispatchEvent(new Event('change'))")
+
+
+def views(browser):
+    return browser.run("[...document.querySelectorAll('#views button')].map((button) => button.id.slice(5))")
+
+
+def text(browser, element):
+    return browser.run(f"document.getElementById({json.dumps(element)}).innerText")
+
+
+def test_every_view_draws_without_an_error_or_a_request_and_fits_a_phone(browser, page):
+    browser.open(page)
+    named = views(browser)
+    assert {"profiles", "scatter"} <= set(named)
+    for width in (1300, NARROW):
+        browser.open(page, width=width)
+        for view in named:
+            go(browser, f"view={view}")
+            assert (browser.problems, browser.requests) == ([], [])
+            assert browser.run(f"{DRAWN}.length") > 0, view
+            assert text(browser, "title"), view
+            assert browser.run("document.documentElement.scrollWidth") <= width, view
+            sizes = "[...document.querySelectorAll('body *')].filter((e) => e.innerText && e.offsetWidth)"
+            assert browser.run(f"Math.min(...{sizes}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 12
+
+
+def test_a_chosen_quantity_changes_the_plot_and_the_address_restores_it(browser, page):
+    browser.open(page)
+    before, title = browser.run(FIRST_MEANS), text(browser, "title")
+    choose(browser, "family", "information")
+    assert browser.run(FIRST_MEANS) != before
+    assert text(browser, "title") != title
+    browser.run("document.getElementById('models-1').click()")
+    browser.run("document.getElementById('sets-1').click()")
+    state = [browser.run(FIRST_MEANS), text(browser, "title"), browser.run(f"{DRAWN}.length")]
+    browser.open(page, browser.run("location.hash.slice(1)"))
+    assert [browser.run(FIRST_MEANS), text(browser, "title"), browser.run(f"{DRAWN}.length")] == state
+    assert browser.run("document.getElementById('models-1').checked") is False
+    assert browser.problems == []
+
+
+def test_the_mean_that_is_drawn_is_that_of_the_prompts_and_lies_in_its_interval(browser, page):
+    browser.open(page, f"how=prompts&sets={SETS[0]}&models=smollm2-fp32")
+    lines = browser.run(f"{DRAWN}.filter((trace) => trace.y.length > 1).map((trace) => trace.y)")
+    values = [value for value in lines[0] if value is not None]
+    go(browser, f"sets={SETS[0]}&models=smollm2-fp32")
+    low, high, middle = browser.run(f"{DRAWN}.map((trace) => trace.y)")
+    of_first_layer = values[:: len(middle)]
+    assert len(of_first_layer) == 5
+    assert middle[0] == pytest.approx(sum(of_first_layer) / 5, rel=1e-6)
+    assert all(a < b < c for a, b, c in zip(low, middle, high, strict=True))
+    assert min(of_first_layer) < low[0] < high[0] < max(of_first_layer)
+
+
+def test_a_missing_number_is_absent_with_its_reason_and_never_zero(browser, page):
+    browser.open(page)
+    for view in ("profiles", "scatter"):
+        go(browser, f"view={view}&sets={SETS[0]}")
+        assert SICK_STATUS in text(browser, "absent")
+        assert SICK in text(browser, "absent")
+    go(browser, f"how=prompts&sets={SETS[0]}&prompt={SETS[0]}/{SICK}")
+    assert f"– {SICK_STATUS}" in text(browser, "prompt")
+    ys = browser.run(f"{DRAWN}.flatMap((trace) => trace.y)")
+    assert 0 not in ys
+    assert None in ys
+
+
+def test_training_steps_choose_models(browser, page):
+    browser.open(page)
+    names = f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => trace.name)"
+    assert len(browser.run(names)) == 3
+    browser.run("document.getElementById('steps-0').click()")
+    assert browser.run(names) == ["smollm2-bf16", "smollm2-int8"]
+
+
+def test_an_address_of_another_run_says_what_is_not_here(browser, page):
+    browser.open(page, "models=unheard-of&quantity=no.such&view=profiles")
+    assert "unheard-of" in text(browser, "absent")
+    assert "no.such" in text(browser, "absent")
+    assert browser.problems == []
+
+
+def test_all_choices_are_reached_and_made_by_keys_alone(browser, page):
+    browser.open(page)
+    reached = []
+    for _ in range(60):
+        browser.press(*TAB)
+        reached.append(browser.run("document.activeElement.id"))
+    controls = browser.run(
+        "[...document.querySelectorAll('#views button, #controls select, #controls input')].map((e) => e.id)"
+    )
+    assert set(controls) <= set(reached)
+    assert browser.run(
+        "[...document.querySelectorAll('#controls select, #controls input')].every((e) => e.labels.length === 1)"
+    )
+    before = text(browser, "title")
+    browser.run("document.getElementById('quantity').focus()")
+    browser.press(*DOWN)
+    browser.wait_for(f"document.getElementById('title').innerText !== {json.dumps(before)}")
+    assert browser.run("document.activeElement.id") == "quantity"
+    assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_prompt_can_be_read_with_its_tokens_and_numbers(browser, page):
+    browser.open(page)
+    choose(browser, "prompt-choice", f"{SETS[0]}/{SETS[0]}_01")
+    said = text(browser, "prompt")
+    assert "A text, with a comma" in said
+    assert "4 tokens" in said
+    assert "smollm2-fp32" in said
