@@ -1,5 +1,6 @@
 """Checkpoints of other methods than bitsandbytes: FP8 and MXFP4 are de-quantised while loading, others refused."""
 
+import tomllib
 from pathlib import Path
 
 import internal_physics as ip
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from tiny_models import build_tokenizer
 from tolerances import SAME_PASS
 
+ROOT = Path(__file__).parents[2]
 SIZES = {"vocab_size": 97, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 IDS = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
 LLAMA = T.LlamaConfig(**SIZES, **IDS, intermediate_size=128, num_key_value_heads=4)
@@ -185,3 +187,9 @@ def test_a_method_that_only_lacks_a_package_names_it(plain, tmp_path, monkeypatc
     assert error.todo.startswith(
         "pip install compressed-tensors, with which it is de-quantised while it is loaded; or "
     )
+
+
+def test_the_package_that_the_message_names_is_an_extra():
+    """With it, int-, float- and pack-quantized checkpoints loaded with the weights computed by hand."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["optional-dependencies"]["compressed-tensors"] == ["compressed-tensors>=0.15"]
