@@ -11,7 +11,7 @@ import torch
 from gguf import GGUFReader
 from gguf.constants import GGML_QUANT_SIZES, TENSOR_NAMES, GGMLQuantizationType
 from gguf.quants import dequantize
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_gguf_pytorch_utils import (
     GGUF_SUPPORTED_ARCHITECTURES,
     TENSOR_PROCESSORS,
@@ -20,6 +20,7 @@ from transformers.modeling_gguf_pytorch_utils import (
 )
 
 from internal_physics.ground.errors import SourceError
+from internal_physics.models.gguf_config import set_from_header
 from internal_physics.models.gguf_header import GgufHeader, read_gguf_header
 from internal_physics.models.gguf_rope import FREQUENCIES, set_rope
 from internal_physics.models.plausible import refuse_deep, refuse_large
@@ -46,9 +47,10 @@ def convert(path: Path, destination: Path) -> str:
     refuse_deep(header.metadata, len(header.tensors), str(path), SourceError)
     with reading("this GGUF file cannot be read", path), _known_architecture(path):
         config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
+        set_from_header(config, path, header)
         refuse_large(config, AutoModelForCausalLM, header.n_numbers, str(path), SourceError)
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-        loaded = _load(path)
+        loaded = _load(path, config)
         config = loaded.config
         set_rope(config, path, header)
         if hasattr(config, "quantization_config"):
@@ -61,10 +63,10 @@ def convert(path: Path, destination: Path) -> str:
     return header.stored_as
 
 
-def _load(path: Path) -> PreTrainedModel:
+def _load(path: Path, config: PreTrainedConfig) -> PreTrainedModel:
     """The model of a file, every weight of which is in the file, and every tensor of the file in the model."""
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
+        path.parent, gguf_file=path.name, config=config, dtype=torch.float32, output_loading_info=True
     )
     model, report = loaded
     lacking = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
