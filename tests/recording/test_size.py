@@ -10,7 +10,7 @@ from internal_physics.recording.selfcheck import check_model
 from internal_physics.recording.size import BYTES_PER_NUMBER, expected_bytes
 from tiny_models import build_tokenizer
 
-COUNTED = ("activation", "gradient", "input", "output_gradient", "ids", "logits")
+COUNTED = ("activation", "gradient", "input", "output_gradient", "ids", "logits", "gradient_sketches")
 
 
 def held_bytes(trace):
@@ -28,7 +28,7 @@ def test_it_is_exact(name, logits):
     """With factors too: the self-check knows which maps share their input."""
     tiny = case(name)
     model = check_model(tiny.model).model
-    for kept in ("factors", "norms", "none"):
+    for kept in ("factors", "sketch", "norms", "none"):
         for trace in record(tiny.model, tiny.encoded, weight_gradients=kept, logits=logits).values():
             assert held_bytes(trace) == expected(model, trace, weight_gradients=kept, logits=logits)
 

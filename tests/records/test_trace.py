@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hand_traces import N_LAYERS, N_TOKENS, N_VOCABULARY, WIDTH, make_trace
 from internal_physics.ground.errors import StoreError
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.trace import GRADIENT_NORMS, Key, Trace, TraceInfo
 
 
 def test_the_metadata_of_a_trace():
@@ -55,7 +55,7 @@ def test_norms_are_returned_as_they_were_kept():
     assert trace.gradient_norm("up.weight") == float(kept)
 
 
-@pytest.mark.parametrize("keep", ["norms", "none"])
+@pytest.mark.parametrize("keep", ["sketch", "norms", "none"])
 def test_factors_that_were_not_kept_are_refused_with_what_to_set(keep):
     with pytest.raises(StoreError) as error:
         make_trace("my_prompt", keep=keep).gradient("up.weight")
@@ -91,7 +91,13 @@ def test_a_parameter_that_was_not_recorded_is_refused_with_some_that_were():
         make_trace().gradient("nope")
 
 
-@pytest.mark.parametrize("keep", ["factors", "norms", "none"])
+def test_norms_beside_sketches_are_one_array():
+    trace = make_trace(keep="sketch")
+    kept = [trace.gradient_norm(name) for name in trace.parameters]
+    np.testing.assert_array_equal(kept, trace.tensors[GRADIENT_NORMS])
+
+
+@pytest.mark.parametrize("keep", ["factors", "sketch", "norms", "none"])
 def test_info_is_unchanged_after_json(keep):
     info = make_trace(keep=keep).info
     assert TraceInfo.from_json(json.loads(json.dumps(info.to_json()))) == info

@@ -6,7 +6,7 @@ from typing import Any
 
 from internal_physics.api.checks import in_words, record_options, require_model, require_steering
 from internal_physics.api.trace import Trace
-from internal_physics.config.options.record import RecordOptions, WeightGradients
+from internal_physics.config.options.record import RecordOptions, SketchSize, WeightGradients
 from internal_physics.config.options.text import SpecialTokens, TextOptions
 from internal_physics.config.prompts import Prompt, parse_prompts
 from internal_physics.ground.errors import PromptError
@@ -27,6 +27,8 @@ def record(
     *,
     steering: Steering | None = None,
     weight_gradients: WeightGradients = RecordOptions.weight_gradients,
+    sketch_size: SketchSize = RecordOptions.sketch_size,
+    sketch_seed: int = RecordOptions.sketch_seed,
     batch_size: int = RecordOptions.batch_size,
     batch_tokens: int = RecordOptions.batch_tokens,
     recompute: bool = RecordOptions.recompute,
@@ -44,7 +46,9 @@ def record(
             `difficulty`, `expectation`, `reason`); or a list of texts and mappings. A prompt without a name is named
             by its place: prompt_0, prompt_1, …
         steering: an intervention from `steer`, which the records then contain.
-        weight_gradients: factors (exact), norms or none.
+        weight_gradients: factors (exact), sketch, norms or none.
+        sketch_size: numbers in the sketch of each weight.
+        sketch_seed: of the random projections; only sketches of one size and seed can be compared.
         batch_size: largest number of prompts per pass.
         batch_tokens: largest number of tokens per pass, padding included.
         recompute: compute each block a second time in the backward pass, to save memory.
@@ -64,6 +68,8 @@ def record(
     require_model(model, "record")
     given = {
         "weight_gradients": weight_gradients,
+        "sketch_size": sketch_size,
+        "sketch_seed": sketch_seed,
         "batch_size": batch_size,
         "batch_tokens": batch_tokens,
         "recompute": recompute,

@@ -106,7 +106,7 @@ def _options(cls: type) -> Iterator[Option]:
         if meaning is None:
             raise ValueError(f"{cls.__name__}.{f.name} has no meaning: name it under `Attributes:`")
         choices = get_args(unbound(kinds[f.name])) if get_origin(unbound(kinds[f.name])) is Literal else ()
-        if choices and meaning.values and tuple(meaning.values) != choices:
+        if choices and meaning.values and tuple(meaning.values) != tuple(map(str, choices)):
             raise ValueError(f"{cls.__name__}.{f.name} explains {', '.join(meaning.values)}: expected {choices}")
         yield Option(f.name, kinds[f.name], _default(f), meaning)
 

@@ -25,6 +25,7 @@ class Coverage:
             gradients recorded, in [0, 1].
         numbers_per_token: in the factors of a token of the check's prompt; inputs that maps share count once.
         numbers_per_prompt: in the gradients that are kept whole.
+        n_matrices: that the check's prompt reached: each has a norm or a sketch.
         every_function: whether all functions of torch must be watched for uses of weights. False once the self-check
             saw that those which are given a weight are all.
     """
@@ -36,6 +37,7 @@ class Coverage:
     share: float = 1.0
     numbers_per_token: float = 0.0
     numbers_per_prompt: int = 0
+    n_matrices: int = 0
     every_function: bool = True
 
     @property

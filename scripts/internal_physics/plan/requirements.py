@@ -76,6 +76,6 @@ def _unmet(metric: Metric, config: Config, where: str) -> Iterator[ConfigError]:
             yield ConfigError(
                 "weight_gradients: none",
                 where=place,
-                expected=f"norms or factors, for the metric {metric.name}",
+                expected=f"norms, sketch or factors, for the metric {metric.name}",
                 todo=f"set weight_gradients: norms, or leave {metric.name} out of `metrics`",
             )

@@ -42,7 +42,14 @@ def find_coverage(module: nn.Module, anatomy: Anatomy, taps: Taps, run: Callable
     share = 1 - lost / max(sum(sizes.values()), 1)
     whole = sum(weights[name].numel() for name in dense)
     kept = _factor_numbers(taps, {*dense, *partial}) / math.prod(taps.packing.shape)
-    return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share, kept, whole)
+    n_matrices = len(_matrices(taps, {*dense, *partial})) + len(dense)
+    return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share, kept, whole, n_matrices)
+
+
+def _matrices(taps: Taps, left_out: set[str]) -> set[str]:
+    """Matrices that have factors, without those of some weights."""
+    reached = {call.map.parameter for call in taps.flow.calls if reaches_loss(call)}
+    return {name for name in reached if weight_of(name) not in left_out}
 
 
 def _factor_numbers(taps: Taps, left_out: set[str]) -> int:

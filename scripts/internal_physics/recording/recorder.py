@@ -32,6 +32,7 @@ from internal_physics.recording.loss import causal_targets, losses_nats, masked_
 from internal_physics.recording.norms import MOST_ERROR, NormKeeper
 from internal_physics.recording.prediction import Prediction, predict, prediction_tensors
 from internal_physics.recording.routing import Routing
+from internal_physics.recording.sketches import SketchKeeper, in_turn, norm_array
 from internal_physics.recording.stack_norms import add_norms
 from internal_physics.recording.taps import Taps
 from internal_physics.recording.wiring import Wiring
@@ -112,6 +113,7 @@ class _Passed:
     prediction: Prediction
     infos: list[tuple[ParameterInfo, ...]]  # of each prompt
     norms: NormKeeper | None
+    sketches: SketchKeeper | None
     factors: Factors | None
     routing: Routing
 
@@ -137,8 +139,10 @@ def _pass(
         wiring=wiring,
     )
     to_host = ToHost()
-    norms = NormKeeper(taps.flow, taps.packing, products=products) if options.weight_gradients == "norms" else None
-    _keep_gradients(taps.flow, options, norms, to_host)
+    kept = options.weight_gradients
+    norms = NormKeeper(taps.flow, taps.packing, products=products) if kept in ("norms", "sketch") else None
+    sketches = SketchKeeper(taps.packing, options.sketch_size, options.sketch_seed) if kept == "sketch" else None
+    _keep_gradients(taps.flow, options, norms, sketches, to_host)
     with torch.enable_grad(), taps as flow:
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
@@ -154,6 +158,8 @@ def _pass(
     on_host_losses = to_host.start(losses)
     if norms is not None:
         norms.finish(to_host)
+    if sketches is not None:
+        sketches.finish(flow, to_host)
     for whole in (flow.dense, flow.dense_by_prompt):
         whole.update({name: to_host.start(gradient) for name, gradient in whole.items()})
     taps.routing.finish(to_host)
@@ -162,12 +168,27 @@ def _pass(
     factors = factors_of(placed, taps) if options.weight_gradients == "factors" else None
     infos = parameter_infos(placed, taps)
     return _Passed(
-        on_host_losses.tolist(), residual, gradient, attention, prediction, infos, norms, factors, taps.routing
+        on_host_losses.tolist(),
+        residual,
+        gradient,
+        attention,
+        prediction,
+        infos,
+        norms,
+        sketches,
+        factors,
+        taps.routing,
     )
 
 
-def _keep_gradients(flow: Flow, options: RecordOptions, norms: NormKeeper | None, to_host: ToHost) -> None:
+def _keep_gradients(
+    flow: Flow, options: RecordOptions, norms: NormKeeper | None, sketches: SketchKeeper | None, to_host: ToHost
+) -> None:
     """Say what is done with the gradients of a pass as they arrive."""
+    if norms is not None and sketches is not None:  # norms come last, because they drop the factors
+        flow.on_gradient = in_turn(sketches.add, norms.add)
+        flow.on_stack = in_turn(sketches.add_stack, partial(add_norms, norms))
+        return
     if norms is not None:
         flow.on_gradient, flow.on_stack = norms.add, partial(add_norms, norms)
     elif options.weight_gradients == "factors":
@@ -181,7 +202,10 @@ def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: Rec
     tensors |= prediction_tensors(passed.prediction, b, model.anatomy.n_layers, logits=options.logits)
     tensors |= passed.routing.tensors(b)
     if passed.norms is not None:
-        tensors |= passed.norms.tensors(passed.infos[b], b)
+        norms = passed.norms.tensors(passed.infos[b], b)
+        tensors |= norms if passed.sketches is None else norm_array(passed.infos[b], norms)
+    if passed.sketches is not None:
+        tensors |= passed.sketches.tensors(passed.infos[b], b)
     if passed.factors is not None:
         tensors |= passed.factors.of_prompt(b)
     info = _info(model, e, passed.losses[b], passed.infos[b], options)
@@ -249,6 +273,7 @@ def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str
 
 
 def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: RecordOptions) -> TraceInfo:
+    has_sketches = options.weight_gradients == "sketch"
     return TraceInfo(
         prompt=e.prompt.name,
         text=e.prompt.text,
@@ -265,5 +290,7 @@ def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: Re
         answer_id=e.answer,
         answer=e.prompt.answer,
         n_answer_tokens=e.n_answer_tokens,
+        sketch_size=options.sketch_size if has_sketches else 0,
+        sketch_seed=options.sketch_seed if has_sketches else 0,
         special_positions=e.special,
     )

@@ -22,4 +22,6 @@ def expected_bytes(
     numbers = n_tokens * 2 * (anatomy.n_layers + 1) * anatomy.width
     if options.weight_gradients == "factors":
         numbers += round(n_tokens * coverage.numbers_per_token) + coverage.numbers_per_prompt
+    if options.weight_gradients == "sketch":
+        numbers += options.sketch_size * coverage.n_matrices
     return BYTES_PER_NUMBER * (numbers + (n_vocabulary if options.logits else 0))

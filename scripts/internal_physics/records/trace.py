@@ -14,6 +14,8 @@ Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width,
 | a module | -1 | ids | [T] | rows looked up in an embedding |
 | a parameter | -1..L | gradient | [out, in] | ∂loss/∂W of a weight that is no matrix of a product, kept whole |
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
+| weights | -1 | gradient_norms | [W] | ‖G‖ of all W weights with a use, in order, where sketches are kept |
+| weights | -1 | gradient_sketches | [W, m] | their sketches, see `sketches` |
 | attention | 0..L-1 | entropy_nats | [H, T] | entropy of a head's attention row, a sink being one outcome; may be NaN |
 | attention | 0..L-1 | row_sum | [H, T] | sum of a row over tokens, where rows are not distributions over tokens |
 | the experts of a block | 0..L-1 | router_logits | [T, E] | scores of the E experts, before any softmax |
@@ -41,6 +43,10 @@ class Key(NamedTuple):
     site: str
     layer: int
     quantity: str
+
+
+SKETCHES = Key("weights", -1, "gradient_sketches")
+GRADIENT_NORMS = Key("weights", -1, "gradient_norms")
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class TraceInfo:
     known: in records from before this field existed, and without a tokenizer.
     `answer` is the prompt's, None where it has none. `answer_id` is its token at the read position, of an answer of
     `n_answer_tokens` tokens the first; None where there is no answer, and where no token of the model begins it.
+    `sketch_size` and `sketch_seed` are those of the sketches of weight gradients; 0 where none are kept.
     """
 
     prompt: str
@@ -115,6 +122,8 @@ class TraceInfo:
     special_positions: tuple[int, ...] | None = None
     answer: str | None = None
     n_answer_tokens: int = 0
+    sketch_size: int = 0
+    sketch_seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
@@ -296,9 +305,16 @@ class Trace:
         """
         if self.info.weight_gradients != "none" and not self.parameter(parameter).uses:
             return 0.0
+        if self.info.weight_gradients == "sketch":
+            return float(self._kept_norms()[parameter])
         if self.info.weight_gradients == "norms":
             return float(self.tensor(parameter, self.parameter(parameter).layer, "gradient_norm"))
         return self.gradient(parameter).norm()
+
+    def _kept_norms(self) -> dict[str, float]:
+        """‖G‖ of all weights with a use, of a record of sketches."""
+        used = [p.name for p in self.info.parameters if p.uses]
+        return self.remember("gradient_norms", lambda: dict(zip(used, self.tensors[GRADIENT_NORMS], strict=True)))
 
     def _require_residual(self, layer: object) -> None:
         is_whole = isinstance(layer, int | np.integer) and not isinstance(layer, bool)

@@ -142,6 +142,7 @@ def test_numbers_that_are_not_finite_have_a_status():
         (("factors", "norms"), "norms of weight gradients have no direction"),
         (("norms", "norms"), "norms of weight gradients have no direction"),
         (("norms", "none"), "no weight gradients are recorded"),
+        (("factors", "sketch"), "sketches of weight gradients only estimate inner products"),
         (("none", "factors"), "no weight gradients are recorded"),
     ],
 )

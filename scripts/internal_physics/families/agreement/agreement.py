@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from internal_physics.families.agreement.prediction import Listed, best_token_agrees, kl_at_least, kl_nats
-from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED, ONLY_SKETCHED
 from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
@@ -88,7 +88,7 @@ def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
     """Rows for every weight of either record; one row without a weight if a record keeps no factors."""
     kept = {record.info.weight_gradients for record in (trace, reference)}
     if kept != {"factors"}:
-        status = NOT_RECORDED if "none" in kept else NO_DIRECTION
+        status = NOT_RECORDED if "none" in kept else NO_DIRECTION if "norms" in kept else ONLY_SKETCHED
         yield from (AgreementRow(quantity, math.nan, status=status) for quantity in OF_WEIGHTS)
         return
     for name in dict.fromkeys((*trace.parameters, *reference.parameters)):

@@ -1,6 +1,6 @@
 """The tables of agreement: every number of every prompt, and means over prompts."""
 
-from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED
+from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS, NOT_RECORDED, ONLY_SKETCHED
 from internal_physics.tables.columns import CONDITION, N_PROMPTS, OF_PROMPT, OF_QUANTITY, OF_SET, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 from internal_physics.tables.table import Quantity, Table
@@ -21,7 +21,7 @@ _NUMBER = {
     "parameter": Column(TEXT, "", "the weight, in rows of a weight", is_optional=True),
     "kind": Column(TEXT, "", "its kind of map", is_optional=True),
 }
-_BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION, NO_LOGITS)
+_BY_DEFINITION = (NOT_RECORDED, NO_DIRECTION, ONLY_SKETCHED, NO_LOGITS)
 _WHERE = ("reference", "reference_condition", *_NUMBER)
 _COSINES = ("residual_cosine", "gradient_cosine", "weight_gradient_cosine")
 _DISTANCES = ("residual_distance", "gradient_distance", "weight_gradient_distance")

@@ -165,7 +165,7 @@ def _gradient_norms(trace: Trace, parameters: list[str]) -> np.ndarray:
     if trace.info.weight_gradients == "none":
         raise StoreError(
             f"the record of {trace.info.prompt!r} keeps weight_gradients: none",
-            expected="norms or factors, since a temperature is the ratio of a weight to its gradient",
+            expected="norms, sketch or factors, since a temperature is the ratio of a weight to its gradient",
             todo="set weight_gradients: norms for its prompt set and record again",
         )
     norms = _MatrixNorms(trace)
