@@ -28,21 +28,25 @@ class Weight:
     map_shape: tuple[int, int]
 
 
-def weights_of(traces: Sequence[Trace]) -> list[Weight]:
+def weights_of(traces: Sequence[Trace], kept: Sequence[str] = ("factors",)) -> list[Weight]:
     """The weights of the model that records are of, in the order of the first record.
 
+    Args:
+        traces: records.
+        kept: what they may keep of the weight gradients.
+
     Raises:
-        StoreError: naming a record of another model, or one that keeps no factors.
+        StoreError: naming a record of another model, or one that keeps something else.
     """
     if not traces:
         return []
     first, *others = traces
     for trace in traces:
-        if trace.info.weight_gradients != "factors":
+        if trace.info.weight_gradients not in kept:
             raise StoreError(
                 f"the record of {trace.info.prompt!r} keeps weight_gradients: {trace.info.weight_gradients}",
-                expected="weight_gradients: factors",
-                todo="set weight_gradients: factors for its prompt set",
+                expected=f"weight_gradients: {' or '.join(kept)}",
+                todo=f"set weight_gradients: {kept[0]} for its prompt set",
             )
     expected = _described(first)
     for trace in others:
