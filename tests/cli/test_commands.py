@@ -13,7 +13,7 @@ from internal_physics.records.store import write_trace
 SCRIPTS = Path(commands.__file__).parents[2]
 HEAVY = ("torch", "transformers", "pandas", "scipy", "matplotlib", "snakemake")
 LIGHT = [["--help"], ["look", "--help"], ["compare", "RECORD.parquet", "RECORD.parquet"], ["show", "RECORD.parquet"]]
-LIGHT += [["show", "x.csv"]]
+LIGHT += [["show", "x.csv"], ["new", "lab"], ["run", "--help"]]
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)

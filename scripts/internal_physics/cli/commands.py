@@ -11,7 +11,7 @@ from internal_physics.cli import answer, run
 from internal_physics.ground.errors import UserError
 
 USER_ERROR = 2  # exit status, as of wrong arguments
-COMMANDS = ("look", "compare", "show")  # modules with HELP, add_arguments and answer
+COMMANDS = ("look", "compare", "show", "doctor", "new")  # modules with HELP, add_arguments and answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = parser_of_all()
     given, further = parser.parse_known_args(arguments)
-    if given.command == "run":
-        return run.run(given.config, given.cores, further)
-    if further:
+    if further and given.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     try:
+        if given.command == "run":
+            return run.run_in(*run.folder_and_config(given.places), given.cores, further)
         found = module_of(given.command).answer(given)
         answer.write(found, sys.stdout, as_json=given.json)
         sys.stdout.flush()
@@ -52,18 +52,21 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = module_of(name)
-        own = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
-            epilog=getattr(module, "EPILOG", ""),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(own)
+        own = _add(commands, name, module_of(name))
         own.add_argument("--json", action="store_true", help="write JSON; a missing number is null, with a status")
-    of_run = commands.add_parser("run", help="check a config, then run it", epilog="Further options go to Snakemake.")
-    of_run.add_argument("config", nargs="?", default="config.yaml", help="a run config (default: config.yaml)")
-    of_run.add_argument("--cores", default="all", help="how many cores to use (default: all)")
+    _add(commands, "run", run)
     return parser
+
+
+def _add(commands: Any, name: str, module: Any) -> argparse.ArgumentParser:
+    """The parser of one command, with its own arguments."""
+    own = commands.add_parser(
+        name,
+        help=module.HELP,
+        description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
+        epilog=getattr(module, "EPILOG", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(own)
+    return own

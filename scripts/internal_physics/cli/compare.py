@@ -10,8 +10,8 @@ from internal_physics.ground.status import OK
 
 HELP = "two records side by side: scores, layers, weight gradients, predictions"
 EPILOG = """\
-A record is a file of results/tensors, or one that trace.save wrote. B is the reference: distances are relative to it,
-and a difference is b - a."""
+A record is a file of results/tensors, or one that trace.save wrote. B is the
+reference: distances are relative to it, and a difference is b - a."""
 _RIGHT = {"right": True}
 _WORDS = {
     "kl_nats": "KL(b ‖ a) of the predictions, in nats",

@@ -14,9 +14,10 @@ HELP = "the profile of one prompt: gradient flow, residual gain, logit lens, wei
 DESCRIPTIONS = (".yaml", ".yml", ".json")
 OF_MODEL = ("quantization", "dtype", "compute_dtype", "device", "task", "file", "sha256", "adapter")
 EPILOG = """\
-MODEL is a folder, a .gguf file, a hub name (org/name, org/name@revision) or any source of a config
-(pypi:name==version with --file, hf:…, path:…). FILE of --steer is a direction (.safetensors, .pt, .csv), or a
-.yaml file with the options of a condition: vector, file or contrast, and scale, layers, tokens."""
+MODEL is a folder, a .gguf file, a hub name (org/name, org/name@revision) or any
+source of a config (pypi:name==version with --file, hf:…, path:…).
+FILE of --steer is a direction (.safetensors, .pt, .csv), or a .yaml file with
+the options of a condition: vector, file or contrast, and scale, layers, tokens."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

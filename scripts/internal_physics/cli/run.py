@@ -1,18 +1,65 @@
 """Command `run`: check the config, show Snakemake's output, and end in one sentence after Ctrl-C."""
 
+import argparse
+import contextlib
+import importlib.util
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from internal_physics.cli.deploy import deploy, is_deployed
 from internal_physics.cli.last_words import FINDINGS, HEADING, INTERRUPTED, what_was_found
 from internal_physics.config.load import load_config
 from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 
+HELP = "check a config, then run the workflow on it"
+EPILOG = """\
+DIR is a folder with the workflow: a clone, or one that this command filled
+(default: this one). If it has none, the workflow is written into it first;
+files that are there stay. CONFIG is a path from DIR (default: config.yaml).
+Further options go to Snakemake, such as --dry-run. `internal-physics new DIR`
+writes a config to start from."""
+CONFIGS = (".yaml", ".yml", ".json")
 STATUS_OF_INTERRUPTION = 130  # as shells report SIGINT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("places", nargs="*", metavar="[DIR] [CONFIG]", help="a folder, and a config in it")
+    parser.add_argument("--cores", default="all", help="how many cores to use (default: all)")
+
+
+def folder_and_config(places: Sequence[str]) -> tuple[str, str]:
+    """The folder to run in, and the config, as a path from there: of `[DIR] [CONFIG]`, each of which may be left out.
+
+    Raises:
+        ConfigError: for more than two.
+    """
+    if len(places) > 2:
+        raise ConfigError(f"found {len(places)} places", where="run", expected="[DIR] [CONFIG]")
+    if len(places) == 1 and Path(places[0]).suffix in CONFIGS:
+        return ".", places[0]
+    return (places[0] if places else "."), (places[1] if len(places) == 2 else "config.yaml")
+
+
+def run_in(folder: str, config: str, cores: str, further: Sequence[str] = ()) -> int:
+    """Run a config in a folder; where it has no workflow yet, deploy it first. Returns the exit status, as `run` does.
+
+    Raises:
+        UserError: if Snakemake is missing, or the folder cannot be written.
+    """
+    if importlib.util.find_spec("snakemake") is None:
+        raise ConfigError(
+            "Snakemake is not installed", where="run", todo="pip install 'internal-physics[workflow]', then run again"
+        )
+    if not is_deployed(folder):
+        _print(f"Deployed the workflow into {Path(folder).resolve()}: {deploy(folder)} files.\n")
+    with contextlib.chdir(folder):
+        return run(config, cores, further)
 
 
 def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:

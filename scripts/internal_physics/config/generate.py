@@ -18,9 +18,10 @@ import yaml
 
 from internal_physics.config.prompts import MASK, Prompt
 from internal_physics.ground.errors import PromptError
+from internal_physics.ground.home import home
 from internal_physics.ground.strict_yaml import load_yaml
 
-TEMPLATES = Path(__file__).parents[3] / "resources" / "templates"
+TEMPLATES = home() / "resources" / "templates"
 _SLOT = re.compile(r"{(\w+)}")
 
 

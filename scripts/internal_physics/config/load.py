@@ -20,12 +20,13 @@ from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
+from internal_physics.ground.home import home
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.ground.suggest import did_you_mean
 from internal_physics.models.options import SPELLED
 from internal_physics.models.sources import Source, parse_source
 
-SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
+SCHEMA_PATH = home() / "config" / "schema.yaml"
 
 
 @dataclass(frozen=True)
