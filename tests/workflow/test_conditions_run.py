@@ -1,10 +1,7 @@
 """A whole tiny run: causal and masked models side by side, steered by numbers and by texts; again after a change."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +12,10 @@ from internal_physics.records.store import read_trace
 from safetensors.numpy import load_file
 from tiny_models import save_snapshot
 from trained_bert import save_trained_bert
+from workflow_runs import in_one_process
 
 ROOT = Path(__file__).parents[2]
+LIMIT_S = 900
 
 
 def config(folder):
@@ -47,11 +46,8 @@ def config(folder):
 def snakemake(folder, settings, *arguments):
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(path), "--cores", "2", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), "--configfile", str(path)]
+    done = in_one_process(LIMIT_S, [*command, "--cores", "1", *arguments], folder)
     return done.returncode, done.stdout + done.stderr
 
 

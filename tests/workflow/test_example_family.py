@@ -40,7 +40,7 @@ def steps(base, tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(steps):
     tree, *_ = steps
-    return tree, tree.run()
+    return tree, tree.run_in_one_process()
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -180,7 +180,7 @@ class TestCode:
 
     def test_a_changed_metric_reruns_that_metric_and_what_hangs_below(self, tree):
         tree.append(f"{FAMILIES}/gradient_flow/isf.py", CODE)
-        done = tree.run()
+        done = tree.run_in_one_process()
         assert done.labels == {"metric:isf"} | BELOW_METRICS
         assert done.jobs["metric:isf"] == len(MODELS)
         assert tree.plan().labels == set()

@@ -140,7 +140,7 @@ class TestReplay:
     def test_one_core_and_one_prompt_at_a_time_change_float_noise_only(self, base, tmp_path):
         tree = base.copy(tmp_path / "tree")
         tree.append(CONFIG, "record: {batch_size: 1}")
-        done = tree.run("results/tables/scores.csv", cores=1)
+        done = tree.run_in_one_process("results/tables/scores.csv")
         assert done.jobs["record_0_counting"] == len(MODELS)
         before, after = tables(base), tables(tree)
         for name in ("prompts", "layers", "scores"):
