@@ -222,9 +222,9 @@ def _table(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
 
 
 def _cells(left: torch.Tensor, right: torch.Tensor, size: int) -> torch.Tensor:
-    """[n, j]: outer products of the columns of each cell."""
-    pairs = (len(left), -1, CELL)
-    return (left.view(*pairs, 1) * right.view(*pairs).unsqueeze(2)).reshape(len(left), size)
+    """[n, j]: outer products of the columns of each cell, those of all cells side by side, which is fastest."""
+    shape = (len(left), CELL, -1)
+    return (left.view(shape).unsqueeze(2) * right.view(shape).unsqueeze(1)).view(len(left), size)
 
 
 def _wide(tensor: torch.Tensor) -> torch.Tensor:

@@ -71,7 +71,10 @@ def sketches(trace: Trace, size: int | None = None, seed: int = 0) -> Sketches:
 
 
 def sketch_of(gradient: FactoredGradient, info: ParameterInfo, size: int, seed: int) -> np.ndarray:
-    """[j] of one gradient, in float64."""
+    """[j] of one gradient in float64, from products in the number format of the factors.
+
+    In the order i, j, cell of its cells' entries; every sixteenth part of the cells is a group of its own.
+    """
     if is_whole(info.shape, size):
         whole = gradient.dense().T if info.transposed else gradient.dense()
         return np.pad(whole.ravel(), (0, size - whole.size))
@@ -86,14 +89,13 @@ def sketch_of(gradient: FactoredGradient, info: ParameterInfo, size: int, seed: 
 def _projected(term: Term, of_out: np.ndarray, of_in: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both sides of a term after projection, [t, columns]."""
     if isinstance(term, DenseTerm):
-        return of_out, term.gradient.astype(np.float64) @ of_in
+        return of_out, term.gradient @ of_in
     if isinstance(term, LookupTerm):
-        return of_out[term.ids], term.output_gradient.astype(np.float64) @ of_in
-    return term.output_gradient.astype(np.float64) @ of_out, term.input.astype(np.float64) @ of_in
+        return of_out[term.ids], term.output_gradient @ of_in
+    return term.output_gradient @ of_out, term.input @ of_in
 
 
 def _cells(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """[cell, CELL, CELL]: the sum over tokens of the outer products of each cell's columns."""
-    n_cells = left.shape[1] // CELL
-    by_cell = [side.reshape(-1, n_cells, CELL).transpose(1, 0, 2).astype(np.float64) for side in (left, right)]
-    return by_cell[0].transpose(0, 2, 1) @ by_cell[1]
+    """[CELL, CELL, cell]: the sum over tokens of the outer products of each cell's columns."""
+    by_cell = [side.reshape(len(side), CELL, -1).astype(np.float64) for side in (left, right)]
+    return np.einsum("tic,tjc->ijc", *by_cell)

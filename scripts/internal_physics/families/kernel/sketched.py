@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from internal_physics.families.kernel.factors import Weight, weights_of
 from internal_physics.families.kernel.tangent_kernel import TOTAL, Cell, TangentKernel, name_of
 from internal_physics.ground.errors import StoreError
+from internal_physics.records.projections import CELL
 from internal_physics.records.sketches import is_whole, sketches
 from internal_physics.records.trace import Trace
 
@@ -94,9 +95,10 @@ def estimate(
 
 
 def _by_group(sketched: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[p, w, j] → [g, p, w, j / g]."""
+    """[p, w, j] → [g, p, w · j / 16]: cells of a group share no projection with those of another."""
     n, n_weights, size = sketched.shape
-    return sketched.reshape(n, n_weights, N_GROUPS, size // N_GROUPS).transpose(2, 0, 1, 3)
+    by_cell = sketched.reshape(n, n_weights, CELL * CELL, N_GROUPS, size // (CELL * CELL * N_GROUPS))
+    return by_cell.transpose(3, 0, 1, 2, 4).reshape(N_GROUPS, n, n_weights * size // N_GROUPS)
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float64]:
