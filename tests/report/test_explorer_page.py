@@ -52,7 +52,7 @@ def text(browser, element):
 def test_every_view_draws_without_an_error_or_a_request_and_fits_a_phone(browser, page):
     browser.open(page)
     named = views(browser)
-    assert {"profiles", "scatter"} <= set(named)
+    assert named == ["profiles", "radar", "scatter", "lens", "map", "kernel", "nearest"]
     for width in (1300, NARROW):
         browser.open(page, width=width)
         for view in named:
@@ -149,3 +149,48 @@ def test_a_prompt_can_be_read_with_its_tokens_and_numbers(browser, page):
     assert "A text, with a comma" in said
     assert "4 tokens" in said
     assert "smollm2-fp32" in said
+
+
+def test_the_lens_shows_the_tokens_of_the_chosen_prompt_as_text(browser, page):
+    browser.open(page, f"view=lens&prompt={SETS[1]}/{SETS[1]}_02&lens=smollm2-bf16, baseline")
+    assert text(browser, "title") == f"Lens of {SETS[1]}/{SETS[1]}_02 in smollm2-bf16, baseline"
+    assert browser.run(f"{DRAWN}[0].text[1]") == ["&lt;b&gt;"] * 4  # never as a tag
+    assert browser.run(f"{DRAWN}[0].z[6][0]") == pytest.approx(0.7, rel=1e-4)
+    framed = browser.run("document.getElementById('plot').layout.shapes.map((shape) => [shape.x0, shape.y0])")
+    assert framed == [[pytest.approx(1.51), pytest.approx(-0.46)]]  # the only cell whose token is the expected one
+    assert browser.problems == []
+
+
+def test_the_kernel_is_a_symmetric_square_and_a_pair_without_a_number_says_why(browser, page):
+    browser.open(page, "view=kernel")
+    square = browser.run(f"{DRAWN}[0].z")
+    assert len(square) == len(square[0]) == 10
+    assert all(square[p][q] == square[q][p] for p in range(10) for q in range(10))
+    assert square[0][1] == pytest.approx(0.5, rel=1e-4)
+    assert square[0][9] is None
+    assert "no gradient" in text(browser, "absent")
+
+
+def test_the_nearest_prompts_come_first_and_one_without_a_number_is_named(browser, page):
+    browser.open(page, f"view=nearest&prompt={SETS[0]}/{SETS[0]}_01")
+    names = [f"{name}/{name}_{number:02d}" for name in SETS for number in range(1, 6)]
+    assert browser.run(f"{DRAWN}[0].y")[::-1] == names[1:9]
+    assert names[9] in text(browser, "absent")
+    choose(browser, "prompt-choice", names[6])
+    assert set(browser.run(f"{DRAWN}[0].y")[::-1][:2]) == {names[5], names[7]}
+
+
+def test_the_map_places_every_prompt_and_marks_the_chosen_one(browser, page):
+    browser.open(page, f"view=map&prompt={SETS[0]}/{SETS[0]}_03")
+    traces = browser.run(f"{DRAWN}.map(({{ x, y, marker }}) => ({{ x, y, size: marker.size }}))")
+    places = sorted((x, size) for trace in traces for x, size in zip(trace["x"], trace["size"], strict=True))
+    assert [x for x, _ in places] == pytest.approx([i / 10 for i in range(10)], rel=1e-4)
+    assert [size > 9 for _, size in places] == [i == 2 for i in range(10)]
+
+
+def test_a_missing_score_leaves_a_gap_in_the_radar_with_its_reason(browser, page):
+    browser.open(page, f"view=radar&sets={SETS[0]}")
+    rings = browser.run(f"{DRAWN}.map((trace) => trace.r)")
+    assert [None in ring for ring in rings] == [False, False, True]  # the last model has no ISF
+    assert all(0 <= score <= 1 for ring in rings for score in ring if score is not None)
+    assert "fit did not converge" in text(browser, "absent")

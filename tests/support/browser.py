@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+INSIDE = ("data:", "blob:")  # addresses that hold their own content
 TIMEOUT_S = 120  # of one answer, on a machine that does other things too
 
 
@@ -155,4 +156,5 @@ class Browser:
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.problems.append(params["entry"]["text"])
         elif method == "Network.requestWillBeSent" and params["type"] != "Document":
-            self.requests.append(params["request"]["url"])
+            url = params["request"]["url"]
+            self.requests += [] if url.startswith(INSIDE) else [url]

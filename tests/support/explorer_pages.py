@@ -5,21 +5,26 @@ import pandas as pd
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.report.explorer.payload import build_payload
 from internal_physics.report.texts import gather_texts
+from internal_physics.tables.columns import OF_PROMPT, STATUS, TEXT, Column
+from internal_physics.tables.table import Table
 from internal_physics.tables.write import write_table
 from synthetic_tables import make_tables
 
 SETS = ("facts", "odd")
-USED = (
-    "models",
-    "prompts_read",
-    "prompts",
-    "scores",
-    "scores_normalized",
-    "layers",
-    "information",
-    "gains",
-    "agreement",
+_SOURCE = {"source": Column(TEXT, "", "made from")}
+_PAIR = {name: Column(TEXT, "", "of q") for name in ("other_prompt_set", "other_prompt")}
+_NUMBER = Column("float64", "1", "how alike they are")
+LIKENESS = Table(
+    "likeness",
+    columns=OF_PROMPT | _SOURCE | _PAIR | {"value": _NUMBER, "cosine": _NUMBER, "status": STATUS},
+    key=[*OF_PROMPT, "source", *_PAIR],
 )
+PLACES = Table(
+    "places", columns=OF_PROMPT | _SOURCE | {"x": _NUMBER, "y": _NUMBER, "status": STATUS}, key=[*OF_PROMPT, "source"]
+)
+ALL_TABLES = TABLES | {LIKENESS.name: LIKENESS, PLACES.name: PLACES}
+OF_RUN = ("models", "prompts_read", "prompts", "scores", "scores_normalized")
+USED = (*OF_RUN, "layers", "information", "gains", "agreement")
 
 
 def write_run(folder, *, steps=False):
@@ -38,23 +43,49 @@ def write_run(folder, *, steps=False):
 
 
 def lens_rows(prompts, n_layers=6, n_tokens=4):
-    """A lens of the baseline of every prompt: its top token is the layer's letter."""
+    """A lens of every prompt: its top token is "a" at the embedding, where position 2 expects it, and else <b>."""
     rows = []
     for row in prompts.itertuples():
         key = {name: getattr(row, name) for name in ("model", "condition", "prompt_set", "prompt")}
         for layer in range(n_layers + 1):
             for position in range(n_tokens):
-                told = {"token": f" t{position}", "target": f" t{position + 1}", "top_token": " <b>" if layer else "a"}
+                target = "a" if (layer, position) == (0, 2) else f" t{position + 1}"
+                told = {"token": f" t{position}", "target": target, "top_token": " <b>" if layer else "a"}
                 numbers = {"top_probability": (layer + 1) / 10, "entropy_nats": 3.0 - layer / 10}
                 rows.append(key | {"layer": layer, "position": position, "is_read": position == 3} | told | numbers)
     return pd.DataFrame(rows)
 
 
 def payload_of(folder, **options):
-    """The payload of such a run."""
+    """The payload of such a run, with the tables of another family: how alike its prompts are, and their map."""
     paths, lenses = write_run(folder, steps=options.pop("steps", False))
+    prompts = pd.read_parquet(paths["prompts"])
+    for table, rows in ((LIKENESS, likeness_rows(prompts)), (PLACES, place_rows(prompts))):
+        paths[table.name] = folder / f"{table.name}.parquet"
+        write_table(rows, table, csv=folder / f"{table.name}.csv", parquet=paths[table.name])
     texts = gather_texts(FAMILIES, FOLDER)
-    return build_payload(paths, TABLES, FAMILIES, texts, lenses=lenses, confidence_level=0.95, **options)
+    return build_payload(paths, ALL_TABLES, FAMILIES, texts, lenses=lenses, confidence_level=0.95, **options)
+
+
+def likeness_rows(prompts):
+    """Every pair of prompts of the first model in one order: they are less alike the further apart they stand."""
+    own = prompts[prompts["model"] == prompts["model"].iloc[0]].reset_index(drop=True)
+    rows = []
+    for p, first in own.iterrows():
+        for q, second in own.loc[p:].iterrows():
+            other = {"other_prompt_set": second["prompt_set"], "other_prompt": second["prompt"]}
+            numbers = {"value": 100.0 / (1 + q - p), "cosine": 1 / (1 + q - p), "status": "ok"}
+            rows.append({**first[list(OF_PROMPT)], **other, "source": "factors", **numbers})
+    found = pd.DataFrame(rows)
+    is_lost = (found[list(_PAIR)] == own[["prompt_set", "prompt"]].iloc[-1].to_list()).all(axis=1)
+    return found.assign(cosine=found["cosine"].mask(is_lost), status=found["status"].mask(is_lost, "no gradient"))
+
+
+def place_rows(prompts):
+    """Places of the first model's prompts on a plane."""
+    own = prompts[prompts["model"] == prompts["model"].iloc[0]]
+    places = {"x": np.arange(len(own)) / 10, "y": -np.arange(len(own)) / 10, "status": "ok"}
+    return own[list(OF_PROMPT)].assign(source="factors", **places)
 
 
 def unpacked(payload, place):

@@ -21,7 +21,7 @@ function defaults() {
   return {
     view: "profiles", quantity, part: "", how: "mean", scale: AUTOMATIC,
     x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model",
-    prompt: "", lens: "",
+    prompt: "", lens: "", heat: "probability", kernel: "", pair: "",
     models: [...LISTS.models], sets: [largestSet()], conditions: [page.conditions[0]], steps: [...LISTS.steps],
   };
 }

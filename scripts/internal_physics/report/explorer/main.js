@@ -1,7 +1,12 @@
 /* Views, and drawing the present choice. */
 const VIEWS = {
   profiles: { title: "Along depth", draw: drawProfiles, controls: profileControls, isThere: () => depthOffers.length > 0 },
+  radar: { title: "Scores", draw: drawRadar, controls: radarControls, isThere: () => page.scores.rows.length > 0 },
   scatter: { title: "Two quantities", draw: drawScatter, controls: scatterControls, isThere: () => page.offers.length > 0 },
+  lens: { title: "Lens of a prompt", draw: drawLens, controls: lensControls, isThere: () => page.lens.grids.length > 0 },
+  map: { title: "Map of prompts", draw: drawMap, controls: mapControls, isThere: () => page.maps.length > 0 },
+  kernel: { title: "Kernel", draw: drawSquare, controls: pairControls, isThere: () => page.squares.length > 0 },
+  nearest: { title: "Nearest prompts", draw: drawNearest, controls: pairControls, isThere: () => page.squares.length > 0 },
 };
 const FONT = { family: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif', size: 13, color: "#1f2328" };
 const AXIS = { gridcolor: "#e6e9ed", zerolinecolor: "#c8ced6", linecolor: "#8c959f", automargin: true, ticks: "outside", tickcolor: "#8c959f" };
@@ -29,7 +34,7 @@ function draw() {
   fill("absent", ...(unknown.length ? [element("p", {}, "The address names what this run does not have: " + unknown.join(", ") + ".")] : []), ...drawn.absent.describe());
   fill("values-table", drawn.table ? numbersTable(drawn.table.columns, drawn.table.rows) : "");
   document.getElementById("values").hidden = !drawn.table;
-  sayPrompt(choice, drawn.quantity);
+  sayPrompt(drawn.prompt || choice.prompt, drawn.quantity);
   return plotInto(plot, drawn);
 }
 

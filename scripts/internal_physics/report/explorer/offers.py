@@ -1,7 +1,8 @@
 """What the explorer can show of a table, from the table's description alone. No pandas, no list of quantities.
 
 A table is shown if its rows are about prompts: its key holds model, condition, prompt set and prompt. Every number in
-it is offered, along depth where the table has layers. A table whose key has a `rank` is a list, not a number.
+it is offered, along depth where the table has layers. A table whose key has a `rank` is a list, not a number. One
+whose key names a second prompt is a square of numbers, and one with columns x and y is a map.
 """
 
 import re
@@ -16,7 +17,9 @@ LAYER, VALUE, RANK, STATUS = "layer", "value", "rank", "status"
 WEIGHT, KIND = "parameter", "kind"  # a weight is shown by its kind of map, since its layer says the rest
 NUMBERS = ("float64", "int64", "Int64", "bool", "boolean")
 DIMENSIONLESS = "dimensionless"
-_NO_NUMBERS = (LAYER, "expert")  # places, not measurements
+OTHER_PROMPT = ("other_prompt_set", "other_prompt")  # of a pair of prompts
+PLACE = ("x", "y")  # of a prompt on a map
+_NO_NUMBERS = (LAYER, "expert", *PLACE)  # places, not measurements
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,18 @@ class Words:
 
 
 def is_shown(table: Table) -> bool:
-    """Whether the explorer shows a table: its rows are about prompts, and it is no ranked list."""
-    return set(PROMPT_KEY) <= set(table.key) and RANK not in table.key
+    """Whether the explorer offers a table's numbers: its rows are about prompts, not about pairs or ranks of them."""
+    return set(PROMPT_KEY) <= set(table.key) and set(table.key).isdisjoint([RANK, *OTHER_PROMPT])
+
+
+def is_of_pairs(table: Table) -> bool:
+    """Whether the rows of a table are about two prompts of one model and condition."""
+    return {*PROMPT_KEY, *OTHER_PROMPT} <= set(table.key)
+
+
+def is_map(table: Table) -> bool:
+    """Whether a table gives every prompt a place on a plane."""
+    return set(PROMPT_KEY) <= set(table.key) and set(PLACE) <= set(table.columns)
 
 
 def is_long(table: Table) -> bool:

@@ -14,7 +14,11 @@ from internal_physics.figures.style import MODEL_COLORS
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE = "explorer.html.j2", "explorer.css"
 # In this order: a script uses only what stands before it, until main.js starts the page.
-SCRIPTS = ("data.js", "numbers.js", "choices.js", "controls.js", "said.js", "profiles.js", "scatter.js", "main.js")
+SCRIPTS = (
+    *("data.js", "numbers.js", "choices.js", "controls.js", "said.js"),
+    *("profiles.js", "radar.js", "scatter.js", "lens.js", "kernel.js"),
+    "main.js",
+)
 
 
 def render_page(payload: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from internal_physics.families.family import Family
 from internal_physics.report.explorer.lens import COLUMNS as OF_LENS
 from internal_physics.report.explorer.lens import TokenTexts, grids
-from internal_physics.report.explorer.offers import Words, is_shown, offers_of
+from internal_physics.report.explorer.offers import Words, is_map, is_of_pairs, is_shown, offers_of
 from internal_physics.report.explorer.pack import Pack
+from internal_physics.report.explorer.pairs import MAP_SHARE, maps, shares_of_maps, squares
 from internal_physics.report.explorer.scores import describe_scores
 from internal_physics.report.explorer.series import Series, SeriesMaker, Statuses, columns_needed, n_numbers
 from internal_physics.report.explorer.subjects import Subjects, choose_subjects, describe_subjects
@@ -55,6 +56,8 @@ def build_payload(
     shown = {name: tables[name] for name in paths if is_shown(tables[name])}
     counted = n_numbers({name: count_rows(paths[name]) for name in shown}, shown)
     counted += CELLS_OF_A_TOKEN * sum(map(count_rows, lenses))
+    of_pairs = {name: tables[name] for name in paths if is_of_pairs(tables[name])}
+    counted += 2 * n_numbers({name: count_rows(paths[name]) for name in of_pairs}, of_pairs)  # of both orders
     subjects = choose_subjects(frames["prompts"], max_numbers / max(counted, 1))
     pack, statuses = Pack(), Statuses()
     words = Words({name: text["axis"] for name, text in texts.metrics.items()}, _family_of_metric(families))
@@ -75,6 +78,8 @@ def build_payload(
         "statuses": statuses.texts,
         "scores": _scores(paths, tables, texts, words.titles),
         "lens": _lenses(lenses, subjects, pack),
+        "squares": _squares(paths, of_pairs, subjects, statuses, pack),
+        "maps": _maps(paths, tables, subjects, pack),
         "confidence_level": confidence_level,
         "packed": pack.text(),
     }
@@ -119,6 +124,31 @@ def _scores(
     scores, normalized = (read_table(paths[name], tables[name]) for name in ("scores", "scores_normalized"))
     about = {name: f"{text['measures']} {text['computed']}" for name, text in texts.metrics.items()}
     return describe_scores(scores, normalized, titles, about)
+
+
+def _squares(
+    paths: Mapping[str, str], tables: Mapping[str, Table], subjects: Subjects, statuses: Statuses, pack: Pack
+) -> list[dict[str, Any]]:
+    return [
+        {"table": name, **square}
+        for name, table in tables.items()
+        for square in squares(read_table(paths[name], table), table, subjects, statuses, pack)
+    ]
+
+
+def _maps(
+    paths: Mapping[str, str], tables: Mapping[str, Table], subjects: Subjects, pack: Pack
+) -> list[dict[str, Any]]:
+    shares: dict[tuple[str, ...], float] = {}
+    for name in paths:
+        if MAP_SHARE in tables[name].columns:
+            shares |= shares_of_maps(read_table(paths[name], tables[name]), tables[name])
+    return [
+        {"table": name, **of_map}
+        for name in paths
+        if is_map(tables[name])
+        for of_map in maps(read_table(paths[name], tables[name]), tables[name], subjects, shares, pack)
+    ]
 
 
 def _lenses(files: Sequence[str | Path], subjects: Subjects, pack: Pack) -> dict[str, Any]:

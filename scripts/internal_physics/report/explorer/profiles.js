@@ -25,7 +25,7 @@ function drawProfiles(choice, width) {
   const scale = scaleOf(choice, offer.may_be_log && lines.every(({ columns }) => columns.every(({ mean: middle }) => middle === null || middle > 0)));
   const draw = choice.how === "mean" ? meanTraces : promptTraces;
   return {
-    title: nameOf(offer, series) + " along depth",
+    title: offer.label + (partName(series) ? ", " + partName(series) : "") + " along depth",
     about: [offer.meaning, "layer: " + offer.layers].filter((part) => part).map(sentence).join(" "),
     traces: lines.flatMap((line) => draw(line, offer, series, choice)),
     layout: panels(sets.map((set) => page.prompt_sets[set] + ", " + plural(countPrompts(set), "prompt")), offer, scale, width),

@@ -40,8 +40,8 @@ function numbersTable(columns, rows) {
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
-function sayPrompt(choice, quantity) {
-  const index = page.prompts.findIndex((prompt) => promptId(prompt) === choice.prompt);
+function sayPrompt(id, quantity) {
+  const index = page.prompts.findIndex((prompt) => promptId(prompt) === id);
   if (index < 0) return fill("prompt", element("p", { class: "soft" }, "Select a point, or a prompt among the choices, to read it here."));
   const prompt = page.prompts[index];
   const notes = ["kind", "difficulty", "answer"].filter((name) => name in prompt).map((name) => name + ": " + prompt[name]);
