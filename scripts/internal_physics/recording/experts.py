@@ -122,6 +122,20 @@ class ExpertsOfPass:
         for module in self._experts:
             _watched.pop(module, None)
 
+    @property
+    def biases(self) -> set[str]:
+        """Weights whose gradients are kept whole for each prompt here."""
+        return {stack.bias for own in self._experts.values() for stack in (own.up, own.down)}
+
+    def used_otherwise(self) -> set[str]:
+        """Stacks that were used more or less than once, or in another way as well, which their norms leave out."""
+        if self._flow is None or not self._experts:
+            return set()
+        times = Counter(call.stack.parameter for call in self._flow.stacks)
+        times.update({weight_of(call.map.parameter) for call in self._flow.calls})
+        stacks = [stack for own in self._experts.values() for stack in (own.up, own.down) if stack.maps]
+        return {stack.parameter for stack in stacks if times[stack.parameter] != 1}
+
     def can_run(self, hidden: torch.Tensor, chosen: torch.Tensor) -> bool:
         """Whether each row is a token of the batch, in order, with experts of its own."""
         fits = hidden.ndim == 2 and chosen.ndim == 2 and len(hidden) == len(chosen)
@@ -195,13 +209,6 @@ class _Products(torch.autograd.Function):
 def changed_inputs(flow: Flow) -> list[str]:
     """Inputs of stacks that were changed in place after they were used, in words."""
     return [f"the input of {call.stack.parameter}" for call in flow.stacks if call.input._version != call.version]
-
-
-def used_again(flow: Flow) -> set[str]:
-    """Stacks that were used a second time, or in another way as well, which their norms leave out."""
-    times = Counter(call.stack.parameter for call in flow.stacks)
-    times.update({weight_of(call.map.parameter) for call in flow.calls if times})
-    return {call.stack.parameter for call in flow.stacks if times[call.stack.parameter] > 1}
 
 
 def _run_experts(

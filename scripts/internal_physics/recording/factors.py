@@ -137,7 +137,7 @@ def dense_maps(taps: Taps) -> list[LinearMap]:
     flow = taps.flow
     shapes = {name: gradient.shape for name, gradient in flow.dense.items()}
     shapes |= {name: gradient.shape[1:] for name, gradient in flow.dense_by_prompt.items()}
-    return [taps.maps.of_dense(name, shapes[name]) for name in taps.wiring.whole if name in shapes]
+    return [taps.maps.of_dense(name, shapes[name]) for name in taps.wiring.dense if name in shapes]
 
 
 @dataclass(frozen=True)

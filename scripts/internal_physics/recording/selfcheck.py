@@ -18,7 +18,7 @@ from internal_physics.models.loading import LoadedModel
 from internal_physics.models.readout import members_of, readout, with_stream
 from internal_physics.models.stream import Output, hidden_input, hidden_state
 from internal_physics.recording.coverage import find_coverage, reaches_loss, same_uses
-from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER, can_choose, used_again
+from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER, can_choose
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.loss import causal_targets, losses_nats
@@ -139,8 +139,8 @@ def _with_experts_together(
     module.set_experts_implementation(TOGETHER)
     try:
         taps = _pass_with(model, ids, coverage)
-        same = bool(taps.flow.stacks) and not used_again(taps.flow)
-        same = same and same_uses(found, taps.flow, coverage, _tolerance(logits.dtype))
+        taps.verify()
+        same = bool(taps.flow.stacks) and same_uses(found, taps.flow, coverage, _tolerance(logits.dtype))
         same = same and _relative(_tapped(model, ids)[0], logits) <= _tolerance(logits.dtype)
     except (ArchitectureError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         same = False
@@ -148,7 +148,7 @@ def _with_experts_together(
     if not same:
         module.set_experts_implementation(ONE_BY_ONE)
         return coverage
-    return replace(coverage, alone=bool(taps.wiring.dense))
+    return replace(coverage, alone=bool(taps.dense))
 
 
 class _BlockOutputs:

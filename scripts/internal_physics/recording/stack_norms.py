@@ -15,7 +15,8 @@ from internal_physics.recording.arrays import to_device
 from internal_physics.recording.norms import NormKeeper, inner_products, product_dtype
 from internal_physics.recording.stacks import RoutedRows, StackCall
 
-_SMALLEST_BLOCK = 32  # rows
+_ONE_BLOCK = 128  # rows that make no second block
+_SMALLEST_BLOCK = 16  # rows; smaller ones make products of more matrices
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,15 @@ def stack_squared(call: StackCall, products: torch.dtype) -> torch.Tensor:
     blocks = _blocks(call.rows, given.device)
     terms = _gram(blocks.padded(given), products) * _gram(blocks.padded(gradient), products)
     terms = terms * (blocks.segments[:, :, None] == blocks.segments[:, None, :])
-    kinds = (terms, terms) if products == torch.float64 else (terms, terms.abs())
-    n_experts, n_prompts = call.rows.counts.shape
-    found = terms.new_zeros((2, n_experts * n_prompts + 1))  # the last is of padding
-    found.index_add_(1, blocks.segments.flatten(), torch.stack([kind.sum(dim=2).flatten() for kind in kinds]))
-    return found[:, :-1].view(2, n_experts, n_prompts).transpose(0, 1)
+    totals = _by_segment(terms, blocks, call.rows)
+    sizes = totals if products == torch.float64 else _by_segment(terms.abs(), blocks, call.rows)
+    return torch.stack([totals, sizes], dim=1)
+
+
+def _by_segment(terms: torch.Tensor, blocks: _Blocks, rows: RoutedRows) -> torch.Tensor:
+    """[m, r, r] → sums [e, b]."""
+    found = terms.new_zeros(rows.counts.size + 1)  # the last is of padding
+    return found.index_add_(0, blocks.segments.flatten(), terms.sum(dim=2).flatten())[:-1].view(rows.counts.shape)
 
 
 def _gram(padded: torch.Tensor, products: torch.dtype) -> torch.Tensor:
@@ -94,7 +99,8 @@ def _blocks(rows: RoutedRows, device: torch.device) -> _Blocks:
 
 def _make_blocks(counts: np.ndarray, device: torch.device) -> _Blocks:
     """Blocks of segments with so many rows each."""
-    size = max(_SMALLEST_BLOCK, int(counts.max()))
+    n_rows = int(counts.sum())
+    size = n_rows if n_rows <= _ONE_BLOCK else max(_SMALLEST_BLOCK, int(counts.max()))
     used = np.flatnonzero(counts)
     first, block, room = np.empty(len(used), dtype=np.int64), 0, size
     for i, n in enumerate(counts[used].tolist()):
@@ -102,7 +108,6 @@ def _make_blocks(counts: np.ndarray, device: torch.device) -> _Blocks:
             block, room = block + 1, size
         first[i] = block * size + size - room
         room -= n
-    n_rows = int(counts.sum())
     if block == 0:
         return _Blocks((1, n_rows), None, to_device(torch.from_numpy(np.repeat(used, counts[used])), device)[None])
     before = counts[used].cumsum() - counts[used]

@@ -91,9 +91,7 @@ class RoutedRows:
 
     def gather(self, rows: torch.Tensor) -> torch.Tensor:
         """[s, d] → [n, d], the sum over the choices of each token."""
-        back = torch.empty_like(self.order)
-        back[self.order] = torch.arange(len(back), device=back.device)
-        return rows.index_select(0, back).unflatten(0, (self.n_choices, -1)).sum(dim=0)
+        return rows.index_select(0, self.order.argsort()).unflatten(0, (self.n_choices, -1)).sum(dim=0)
 
     def by_expert(self, rows: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(e, its rows) of each expert that has any."""

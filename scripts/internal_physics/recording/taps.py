@@ -17,7 +17,7 @@ from torch import nn
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
-from internal_physics.recording.experts import ExpertsOfPass, changed_inputs, used_again
+from internal_physics.recording.experts import Experts, ExpertsOfPass, changed_inputs
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
@@ -68,11 +68,13 @@ class Taps:
         self.maps, operands = self.wiring.maps, self.wiring.operands
         self._every_function = self.wiring.every_function or not can_be_watched(operands.weights)
         self._notes_all = thorough
+        self._experts = self._experts_together(() if recompute or thorough else self.wiring.experts)
+        self.dense = {n: p for n, p in self.wiring.dense.items() if n not in self._experts.biases}
         self.watch = Watch(operands, self, thorough=thorough or not self._every_function)
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
-        for weight in self.wiring.dense.values():
+        for weight in self.dense.values():
             weight.requires_grad_(True)
         for module, linear_map in self.wiring.quantized:
             self._tap_quantized(module, linear_map)
@@ -84,8 +86,7 @@ class Taps:
             for block in blocks:
                 self._stack.callback(self._recompute.wrap(block))
         self._stack.enter_context(self.routing)
-        if self._recompute is None and not self._notes_all:
-            self._stack.enter_context(self._experts())
+        self._stack.enter_context(self._experts)
         self._stack.callback(self.wiring.operands.forget_copies)
         on_weights = OnWeights(self.watch, self.wiring.operands.weights)
         self._stack.enter_context(EveryFunction(self.watch) if self._every_function else on_weights)
@@ -94,7 +95,7 @@ class Taps:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
         self._order.forget()
-        for name, parameter in self.wiring.dense.items():
+        for name, parameter in self.dense.items():
             if parameter.grad is not None:
                 self.flow.dense[name] = parameter.grad
             parameter.grad = None
@@ -130,7 +131,7 @@ class Taps:
         """The self-check has put aside every weight that it saw used in two ways, or not in a product."""
         uses = {name: ", ".join(sorted(functions)) for name, functions in self.watch.others.items()}
         uses |= dict.fromkeys(self.maps.contradictory, "a product with its transpose")
-        uses |= dict.fromkeys(used_again(self.flow), "more than one product with its stack")
+        uses |= dict.fromkeys(self._experts.used_otherwise(), "not by all experts together, once")
         for name in sorted(uses.keys() - self.wiring.unreached):
             raise ArchitectureError(
                 f"{name} is used in a way that it was not in the self-check: {uses[name]}",
@@ -147,9 +148,9 @@ class Taps:
         with watched:
             yield
 
-    def _experts(self) -> ExpertsOfPass:
+    def _experts_together(self, experts: Sequence[Experts]) -> ExpertsOfPass:
         flow = self.flow if self.factors else None
-        return ExpertsOfPass(self.wiring.experts, self.packing, flow, self._is_in_order, self._kept_in_order)
+        return ExpertsOfPass(experts, self.packing, flow, self._is_in_order, self._kept_in_order)
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)

@@ -21,8 +21,7 @@ class Wiring:
         factors: whether gradients of weights are recorded.
 
     Attributes:
-        whole: names of the weights whose gradients are kept whole.
-        dense: those of them that torch gives the gradient of, summed over the prompts of a pass.
+        dense: weights whose gradients are kept whole.
         experts: that run together.
         quantized: module and map of packed weights, which are no operand of a product.
         maps: the uses of matrices, and their names.
@@ -37,15 +36,12 @@ class Wiring:
     ) -> None:
         parameters = dict(model.named_parameters())
         modules = dict(model.named_modules(remove_duplicate=False))
-        self.whole = coverage.dense if factors else ()
-        whole = frozenset(self.whole)
+        self.dense = {name: parameters[name] for name in (coverage.dense if factors else ())}
         self.quantized = [(modules[m.site], m) for m in anatomy.maps if is_quantized(modules[m.site])]
-        ignored = {*whole, *coverage.partial, *(m.parameter for _, m in self.quantized)}
+        ignored = {*self.dense, *coverage.partial, *(m.parameter for _, m in self.quantized)}
         self.unreached = frozenset(coverage.unreached)
         self.routers = tuple(find_routers(model, anatomy))
         self.maps = Sites(anatomy)
-        self.experts = find_experts(model, self.maps, whole=whole, left_out=frozenset(coverage.partial))
-        by_experts = {stack.bias for own in self.experts for stack in (own.up, own.down)}
-        self.dense = {name: parameters[name] for name in self.whole if name not in by_experts}
+        self.experts = find_experts(model, self.maps, whole=frozenset(self.dense), left_out=frozenset(coverage.partial))
         self.operands = Operands(parameters.items(), ignored)
         self.every_function = coverage.every_function
