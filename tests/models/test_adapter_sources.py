@@ -43,6 +43,29 @@ class TestWhereItLies:
         assert error.value.todo == f"set `source` to the base model, and `adapter: path:{adapter}`"
         assert_runs_as(tmp_path / "moved", expected, adapter=adapter)
 
+    def test_a_base_in_a_hub_that_is_not_reached_names_the_adapter(self, llama, monkeypatch):
+        _, adapter, _ = llama
+        settings = json.loads((adapter / "adapter_config.json").read_text())
+        settings["base_model_name_or_path"] = "nobody/nothing"
+        (adapter / "adapter_config.json").write_text(json.dumps(settings))
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(SourceError) as error:
+            ip.load(str(adapter))
+        assert error.value.where == f"{adapter}: hf:nobody/nothing@main"
+
+    def test_weights_whose_metadata_are_not_texts_are_refused_by_name(self, llama):
+        _, adapter, _ = llama
+        weights = adapter / "adapter_model.safetensors"
+        content = weights.read_bytes()
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = json.dumps(json.loads(content[8:end]) | {"__metadata__": {"format": None}}).encode()
+        weights.write_bytes(len(header).to_bytes(8, "little") + header + content[end:])
+        with pytest.raises(SourceError) as error:
+            ip.load(str(adapter))
+        assert error.value.where == str(weights)
+        assert error.value.what.startswith("its weights cannot be read: ")
+
     def test_beside_its_base_it_is_applied_if_that_is_asked_for(self, llama):
         base, adapter, expected = llama
         for file in adapter.iterdir():

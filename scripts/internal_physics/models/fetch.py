@@ -14,6 +14,7 @@ from internal_physics.ground.text_files import explain_os_error
 from internal_physics.models.adapted import base_of, drop_tokenizer, merge, own_tokenizer
 from internal_physics.models.adapters import SETTINGS, adapter_files, is_adapter, refuse_adapter
 from internal_physics.models.checkpoint import CONFIG, check_whole, stored_tensors, used_files, weight_files
+from internal_physics.models.refusals import naming
 from internal_physics.models.safetensors_header import number_formats
 from internal_physics.models.snapshot import (
     Manifest,
@@ -52,8 +53,9 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     if source.adapter:
         return _fetch_merged(source, source, there, _adapter_folder(parse_source(source.adapter)), destination)
     if there is not None and is_adapter(there):
-        base = base_of(there, source)
-        return _fetch_merged(source, base, _located(base), there, destination)
+        with naming(there):  # the base's own errors do not know whose base it is
+            base = base_of(there, source)
+            return _fetch_merged(source, base, _located(base), there, destination)
     with whole_folder(destination) as folder:
         found = _unpack(source, there, folder)
         manifest = write_manifest(folder, source, found.revision, found.stored_as)

@@ -124,7 +124,8 @@ def _tensors(folder: Path, allow_pickle: bool) -> dict[str, torch.Tensor]:
     safe, pickled = folder / WEIGHTS, folder / PICKLED
     if safe.is_file():
         read_header(safe)
-        return load_file(safe)
+        with reading("its weights cannot be read", safe):
+            return load_file(safe)
     if pickled.is_file() and allow_pickle:
         with reading("its pickled weights are refused", pickled):
             return torch.load(pickled, map_location="cpu", weights_only=True)

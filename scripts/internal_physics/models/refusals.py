@@ -49,6 +49,25 @@ def reading(failure: str, where: str | Path, error: type[UserError] = SourceErro
         raise _refusal(failure, where, problem, error) from problem
 
 
+@contextmanager
+def naming(where: str | Path) -> Iterator[None]:
+    """Have every UserError name a file or folder, where it does not yet.
+
+    Args:
+        where: what the work is about, in front of the error's own place.
+
+    Raises:
+        UserError: of the same kind, with the place.
+    """
+    try:
+        yield
+    except UserError as error:
+        if str(where) in str(error):
+            raise
+        place = f"{where}: {error.where}" if error.where else str(where)
+        raise type(error)(error.what, where=place, expected=error.expected, todo=error.todo) from error
+
+
 def _refusal(failure: str, where: str | Path, problem: BaseException, error: type[UserError]) -> UserError:
     if lacking := _lacking_packages(problem, Path(where)):
         return error(

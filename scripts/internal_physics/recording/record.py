@@ -3,9 +3,8 @@
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from tqdm import tqdm
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
-from internal_physics.ground.errors import PromptError, UserError
+from internal_physics.ground.errors import PromptError
 from internal_physics.models.loading import LoadedModel, load_snapshot
 from internal_physics.models.options import LoadOptions
+from internal_physics.models.refusals import naming
 from internal_physics.models.snapshot import Manifest, read_manifest, source_formats
 from internal_physics.recording.encoding import Encoded, encode_prompts
 from internal_physics.recording.recorder import record_batches
@@ -91,18 +91,6 @@ def record_set(
     write_listing(_write_beside(traces, paths), listing)
 
 
-@contextmanager
-def _of_snapshot(snapshot: str | Path) -> Iterator[None]:
-    """Have every error name the snapshot: those of the proof know only the model's class."""
-    try:
-        yield
-    except UserError as error:
-        if str(snapshot) in str(error):
-            raise
-        where = f"{snapshot}: {error.where}" if error.where else str(snapshot)
-        raise type(error)(error.what, where=where, expected=error.expected, todo=error.todo) from error
-
-
 def checked_model(
     snapshot: str | Path, options: LoadOptions, labels: Mapping[str, Any], manifest: Manifest | None = None
 ) -> LoadedModel:
@@ -118,7 +106,7 @@ def checked_model(
         UserError: for a snapshot that is incomplete or cannot be loaded, or whose anatomy fails the self-check.
     """
     manifest = manifest or read_manifest(snapshot)
-    with _of_snapshot(snapshot):
+    with naming(snapshot):  # errors of the proof know only the model's class
         checked = check_model(load_snapshot(snapshot, options))
     if checked.unreached:
         LOGGER.warning(
