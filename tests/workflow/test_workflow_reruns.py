@@ -107,12 +107,12 @@ class TestPrompts:
         assert plan.labels == BELOW_RECORDS
 
     def test_what_is_kept_of_one_set_concerns_that_set(self, tree):
-        tree.edit(CONFIG, "weight_gradients: norms", "weight_gradients: factors")
+        tree.edit(CONFIG, "weight_gradients: sketch", "weight_gradients: factors")
         assert tree.plan().records() == both("words")
 
     @pytest.mark.parametrize("option", ["special_tokens: none", "chat_template: true"])
     def test_how_one_set_becomes_tokens_concerns_that_set(self, tree, option):
-        tree.edit(CONFIG, "weight_gradients: norms", f"weight_gradients: norms\n    {option}")
+        tree.edit(CONFIG, "weight_gradients: sketch", f"weight_gradients: sketch\n    {option}")
         assert tree.plan().records() == both("words")
 
 

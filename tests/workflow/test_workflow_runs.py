@@ -95,7 +95,7 @@ class TestBaseRun:
         assert labels["dtype"] == "float32"
         assert re.fullmatch(r"sha256:[0-9a-f]{64}", labels["revision"])
         assert trace.info.text == "the cat"
-        assert trace.info.weight_gradients == "norms"
+        assert trace.info.weight_gradients == "sketch"
 
     def test_every_record_has_the_checksum_that_it_is_listed_with(self, base):
         """Checksums are of the bytes as they are written; no job reads a record back for its own."""
