@@ -203,7 +203,7 @@ class TestKill:
 
 
 class TestReadyConfigs:
-    @pytest.mark.parametrize("config", ["config.yaml", "config/hub_gpu.yaml"])
+    @pytest.mark.parametrize("config", ["config.yaml", "config/quick.yaml", "config/hub_gpu.yaml"])
     def test_a_ready_config_plans_every_model_and_set(self, fresh, config, monkeypatch):
         monkeypatch.chdir(fresh.folder)
         asked = load_config(load_yaml(fresh.path(config)))
