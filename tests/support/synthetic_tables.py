@@ -23,6 +23,7 @@ VARIANTS = ("whole", "last_position", "excluding_first")
 METRICS = ("ec", "isc", "isg", "isa", "isf")
 SICK_STATUS = "loss is not finite"
 NOTES = {"text": "A text, with a comma", "kind": "factual", "difficulty": None, "answer": None}
+TARGETS = {"target": "loss", "target_token": None}
 
 
 def make_tables(
@@ -77,7 +78,9 @@ def _of_run(prompts, n_layers):
          "step": None, "parent": None, "n_blocks": n_layers, "width": 8, "n_parameters": 1000, "status": "ok"}
         for number, model in enumerate(prompts["model"].unique())
     ]  # fmt: skip
-    read = prompts[["model", "prompt_set", "prompt", "n_tokens", *NOTES]].assign(tokens="⟨<s>⟩|A| text|,", status="ok")
+    read = prompts[["model", "prompt_set", "prompt", "n_tokens", *NOTES, *TARGETS]].assign(
+        tokens="⟨<s>⟩|A| text|,", status="ok"
+    )
     condition = {
         "condition": "baseline", "adds": "nothing", "layers": "nowhere", "scale": np.nan, "status": "ok",
         "models": ", ".join(prompts["model"].unique()), "prompt_sets": ", ".join(prompts["prompt_set"].unique()),
@@ -142,7 +145,9 @@ def _runs(rng, keys, *, n_prompts, depth, index, sick):
         }
         shown = dict.fromkeys(metrics, np.nan) if is_sick else metrics
         n_tokens = int(rng.integers(5, 25))
-        prompt_rows.append({**keys, "prompt": prompt, "n_tokens": n_tokens, **NOTES, **shown, "status": status})
+        prompt_rows.append(
+            {**keys, "prompt": prompt, "n_tokens": n_tokens, **NOTES, **TARGETS, **shown, "status": status}
+        )
     return pd.DataFrame(layer_rows), pd.DataFrame(prompt_rows)
 
 
@@ -199,6 +204,7 @@ def _scores(rng, keys, prompts, spectrum):
             "value": value,
             **interval,
             "n_prompts": len(usable),
+            "target": "loss",
             "status": status,
         }
         rows.append(row)

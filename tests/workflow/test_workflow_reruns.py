@@ -277,9 +277,12 @@ class TestOptions:
         tree.append(CONFIG, "information: {lens_prompt: words/short}")
         assert tree.plan().labels == BELOW_LENS | {"provenance", "report"}
 
-    def test_how_prompts_are_run_concerns_every_recording(self, tree):
-        tree.append(CONFIG, "record: {batch_size: 2}")
-        assert tree.plan().records() == both(*SETS)
+    @pytest.mark.parametrize("option", ["batch_size: 2", "target: logit"])
+    def test_how_prompts_are_run_concerns_every_recording(self, tree, option):
+        tree.append(CONFIG, f"record: {{{option}}}")
+        plan = tree.plan()
+        assert plan.records() == both(*SETS)
+        assert not plan.labels & {"fetch", "spectra"}
 
     def test_where_long_sets_are_cut_concerns_no_recording_that_stays_whole(self, tree):
         tree.append(CONFIG, "record: {prompts_per_job: 7}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from internal_physics.api.checks import in_words, record_options, require_model, require_steering
 from internal_physics.api.trace import Trace
-from internal_physics.config.options.record import RecordOptions, SketchSize, WeightGradients
+from internal_physics.config.options.record import RecordOptions, SketchSize, Target, WeightGradients
 from internal_physics.config.options.text import SpecialTokens, TextOptions
 from internal_physics.config.prompts import Prompt, parse_prompts
 from internal_physics.ground.errors import PromptError
@@ -29,6 +29,8 @@ def record(
     weight_gradients: WeightGradients = RecordOptions.weight_gradients,
     sketch_size: SketchSize = RecordOptions.sketch_size,
     sketch_seed: int = RecordOptions.sketch_seed,
+    target: Target = RecordOptions.target,
+    target_token: str = RecordOptions.target_token,
     batch_size: int = RecordOptions.batch_size,
     batch_tokens: int = RecordOptions.batch_tokens,
     recompute: bool = RecordOptions.recompute,
@@ -49,6 +51,8 @@ def record(
         weight_gradients: factors (exact), sketch, norms or none.
         sketch_size: numbers in the sketch of each weight.
         sketch_seed: of the random projections; only sketches of one size and seed can be compared.
+        target: what the gradients are of: loss, or logit or log_probability of one token at the read position.
+        target_token: that token, a text; empty for the first of a prompt's answer, else the model's own best.
         batch_size: largest number of prompts per pass.
         batch_tokens: largest number of tokens per pass, padding included.
         recompute: compute each block a second time in the backward pass, to save memory.
@@ -70,6 +74,8 @@ def record(
         "weight_gradients": weight_gradients,
         "sketch_size": sketch_size,
         "sketch_seed": sketch_seed,
+        "target": target,
+        "target_token": target_token,
         "batch_size": batch_size,
         "batch_tokens": batch_tokens,
         "recompute": recompute,

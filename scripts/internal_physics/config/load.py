@@ -17,6 +17,7 @@ import yaml
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
 from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
+from internal_physics.config.options.record import refuse_unused_token
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
@@ -135,6 +136,8 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     )
     refuse_chats(resolved["models"], {name: prompt_set.text for name, prompt_set in sets.items()}, runs, where)
     config = Config(resolved, sources, sets, conditions, runs)
+    record = resolved["record"]
+    refuse_unused_token(record["target"], record["target_token"], f"{where}: record → target_token")
     _refuse_unknown_prompt(config, where)
     _refuse_unknown_reference(config, where)
     _refuse_missing_scale(config, where)

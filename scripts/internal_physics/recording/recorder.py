@@ -35,8 +35,10 @@ from internal_physics.recording.routing import Routing
 from internal_physics.recording.sketches import SketchKeeper, in_turn, norm_array
 from internal_physics.recording.stack_norms import add_norms
 from internal_physics.recording.taps import Taps
+from internal_physics.recording.target import Aim, Aimed, aim_of
+from internal_physics.recording.trace_info import target_fields, texts_of, trace_info
 from internal_physics.recording.wiring import Wiring
-from internal_physics.records.trace import Key, ParameterInfo, Trace, TraceInfo
+from internal_physics.records.trace import Key, ParameterInfo, Trace
 from internal_physics.steering.intervention import Intervention, Steering
 
 LOGGER = logging.getLogger("internal_physics")
@@ -45,7 +47,12 @@ LOGGER = logging.getLogger("internal_physics")
 def record_batches(
     model: LoadedModel, encoded: Sequence[Encoded], options: RecordOptions, steering: Steering | None = None
 ) -> Iterator[Trace]:
-    """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch."""
+    """Record prompts in batches of similar length; traces come in the order of their passes, batch by batch.
+
+    Raises:
+        ConfigError: before the first pass, for a target_token that is not one token of the model.
+    """
+    aim = aim_of(model, options)
     if options.attention_entropy and encoded:
         learn_attention_rows(model)
     wiring = wiring_of(model, options)
@@ -55,7 +62,7 @@ def record_batches(
     size = 1 if alone else options.batch_size
     with frozen_heap():
         for batch in batches_of(encoded, size, options.batch_tokens):
-            yield from record_batch(model, batch, options, steering, wiring)
+            yield from record_batch(model, batch, options, steering, wiring, aim=aim)
 
 
 def wiring_of(model: LoadedModel, options: RecordOptions) -> Wiring:
@@ -81,6 +88,8 @@ def record_batch(
     options: RecordOptions,
     steering: Steering | None = None,
     wiring: Wiring | None = None,
+    *,
+    aim: Aim | None = None,
 ) -> list[Trace]:
     """One forward and one backward pass of a right-padded batch, with an intervention on the residual stream if given.
 
@@ -90,15 +99,16 @@ def record_batch(
         options: what is recorded.
         steering: the intervention.
         wiring: of the model, if it was found before.
+        aim: what the gradients are of, if the options' token was found before.
 
     Raises:
         ArchitectureError: if the pass does not match the model's anatomy.
     """
-    wiring = wiring or wiring_of(model, options)
-    passed = _pass(model, batch, options, steering, wiring=wiring)
+    wiring, aim = wiring or wiring_of(model, options), aim or aim_of(model, options)
+    passed = _pass(model, batch, options, steering, wiring=wiring, aim=aim)
     if passed.norms is not None and passed.norms.relative_error > MOST_ERROR:
         LOGGER.info("terms of gradient norms cancel: the pass is repeated with products in float64")
-        passed = _pass(model, batch, options, steering, wiring=wiring, products=torch.float64)
+        passed = _pass(model, batch, options, steering, wiring=wiring, aim=aim, products=torch.float64)
     return [_trace(model, passed, b, e, options) for b, e in enumerate(batch)]
 
 
@@ -107,6 +117,7 @@ class _Passed:
     """What is kept of one pass, on the host: of all prompts, padded [b, …] where tokens matter."""
 
     losses: list[float]
+    aimed: Aimed
     residual: dict[int, np.ndarray]
     residual_gradient: dict[int, np.ndarray]
     attention: dict[int, LayerRows]
@@ -125,6 +136,7 @@ def _pass(
     steering: Steering | None,
     *,
     wiring: Wiring,
+    aim: Aim,
     products: torch.dtype | None = None,
 ) -> _Passed:
     """Run one pass. Nothing is read back from the device before `wait`, but a masked model's own answers."""
@@ -147,15 +159,17 @@ def _pass(
         output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
         losses = losses_nats(output.logits, _targets(model, batch, output.logits))
         rows = layer_rows(attentions_of(output), model.anatomy, model.attention_blocks)
-        read = torch.stack([output.logits[b, e.read_position].detach() for b, e in enumerate(batch)])
+        read = torch.stack([output.logits[b, e.read_position] for b, e in enumerate(batch)])
+        aimed = aim.at(losses, read, [e.answer for e in batch])
+        losses, read = losses.detach(), read.detach()
         del output  # logits of every position: must not be held through the backward pass
-        losses.sum().backward()
+        aimed.values.sum().backward()
     taps.verify()
     _require_complete(flow, model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
     attention, prediction = on_host(rows, to_host), predict(read, options.top_k, to_host)
     started = [{n: to_host.start(t) for n, t in of.items()} for of in (flow.residual, flow.residual_gradient)]
-    on_host_losses = to_host.start(losses)
+    on_host_losses, aimed = to_host.start(losses), aimed.on_host(to_host)
     if norms is not None:
         norms.finish(to_host)
     if sketches is not None:
@@ -169,6 +183,7 @@ def _pass(
     infos = parameter_infos(placed, taps)
     return _Passed(
         on_host_losses.tolist(),
+        aimed,
         residual,
         gradient,
         attention,
@@ -208,8 +223,10 @@ def _trace(model: LoadedModel, passed: _Passed, b: int, e: Encoded, options: Rec
         tensors |= passed.sketches.tensors(passed.infos[b], b)
     if passed.factors is not None:
         tensors |= passed.factors.of_prompt(b)
-    info = _info(model, e, passed.losses[b], passed.infos[b], options)
-    return Trace(replace(info, top_tokens=_top_tokens(model, tensors)), tensors)
+    info = trace_info(model, e, passed.losses[b], passed.infos[b], options)
+    top_ids = tensors[Key("logits", model.anatomy.n_layers, "top_ids")]
+    told = target_fields(model, passed.aimed, b) | {"top_tokens": texts_of(model, top_ids)}
+    return Trace(replace(info, **told), tensors)
 
 
 def model_inputs(model: LoadedModel, batch: Sequence[Encoded], *, attention_entropy: bool) -> dict[str, object]:
@@ -258,39 +275,3 @@ def _residual_tensors(passed: _Passed, b: int, n_tokens: int) -> dict[Key, np.nd
         tensors[Key("residual", layer, "activation")] = passed.residual[layer][b, :n_tokens]
         tensors[Key("residual", layer, "gradient")] = passed.residual_gradient[layer][b, :n_tokens]
     return tensors
-
-
-def _top_tokens(model: LoadedModel, tensors: dict[Key, np.ndarray]) -> tuple[str, ...]:
-    """Readable text of each most probable token; a part of a character decodes to the replacement sign.
-
-    Empty if the model has no tokenizer that can decode.
-    """
-    decode = getattr(model.tokenizer, "decode", None)
-    if decode is None:
-        return ()
-    ids = tensors[Key("logits", model.anatomy.n_layers, "top_ids")]
-    return tuple(decode([int(i)]) for i in ids)
-
-
-def _info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, options: RecordOptions) -> TraceInfo:
-    has_sketches = options.weight_gradients == "sketch"
-    return TraceInfo(
-        prompt=e.prompt.name,
-        text=e.prompt.text,
-        token_ids=e.ids,
-        tokens=e.tokens,
-        loss_nats=loss,
-        n_layers=model.anatomy.n_layers,
-        width=model.anatomy.width,
-        task=model.task,
-        weight_gradients=options.weight_gradients,
-        read_position=e.read_position,
-        parameters=infos,
-        labels=dict(model.labels),
-        answer_id=e.answer,
-        answer=e.prompt.answer,
-        n_answer_tokens=e.n_answer_tokens,
-        sketch_size=options.sketch_size if has_sketches else 0,
-        sketch_seed=options.sketch_seed if has_sketches else 0,
-        special_positions=e.special,
-    )

@@ -3,16 +3,19 @@
 The interface is the same for a fresh trace in memory and one read lazily from Parquet: tensors are addressed by a key
 (site, layer, quantity) and returned as numpy arrays. This module depends on neither torch nor Parquet.
 
+All gradients of a trace are of one number, its target: the loss, unless record.target names another. In the table, f
+stands for it.
+
 Index conventions: l residual position 0..L (L blocks), t token 0..T-1, d width, h head, k rank, V vocabulary.
 
 | site | layer | quantity | shape | meaning |
 |---|---|---|---|---|
 | residual | 0..L | activation | [T, d] | input of block l; at L the output of the last block, before the final norm |
-| residual | 0..L | gradient | [T, d] | ∂loss/∂residual[l] |
+| residual | 0..L | gradient | [T, d] | ∂f/∂residual[l] |
 | a module | -1..L | input | [T, in] | input of a linear map, stored once where maps share it |
-| a module | -1..L | output_gradient | [T, out] | ∂loss/∂output of a linear map or embedding |
+| a module | -1..L | output_gradient | [T, out] | ∂f/∂output of a linear map or embedding |
 | a module | -1 | ids | [T] | rows looked up in an embedding |
-| a parameter | -1..L | gradient | [out, in] | ∂loss/∂W of a weight that is no matrix of a product, kept whole |
+| a parameter | -1..L | gradient | [out, in] | ∂f/∂W of a weight that is no matrix of a product, kept whole |
 | a parameter | -1..L | gradient_norm | [] | ‖G‖, where factors are not kept |
 | weights | -1 | gradient_norms | [W] | ‖G‖ of all W weights with a use, in order, where sketches are kept |
 | weights | -1 | gradient_sketches | [W, m] | their sketches, see `sketches` |
@@ -100,6 +103,9 @@ class TraceInfo:
     decoded one by one during recording. Records from before this field existed have none.
     `special_positions` are those of special tokens: around the text, of a chat template, a [MASK]. None where it is not
     known: in records from before this field existed, and without a tokenizer.
+    `target` is what the gradients are of: loss, logit or log_probability. For the latter two, `target_id` is the token
+    at the read position, `target_token` its text ("" without a tokenizer), and `target_value` the logit, or the
+    log-probability in nats.
     `answer` is the prompt's, None where it has none. `answer_id` is its token at the read position, of an answer of
     `n_answer_tokens` tokens the first; None where there is no answer, and where no token of the model begins it.
     `sketch_size` and `sketch_seed` are those of the sketches of weight gradients; 0 where none are kept.
@@ -124,6 +130,10 @@ class TraceInfo:
     n_answer_tokens: int = 0
     sketch_size: int = 0
     sketch_seed: int = 0
+    target: str = "loss"
+    target_id: int | None = None
+    target_token: str = ""
+    target_value: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
@@ -187,8 +197,14 @@ class Trace:
 
     @property
     def loss_nats(self) -> float:
-        """The loss whose gradient this is: mean negative log-likelihood per predicted token, natural log."""
+        """Mean negative log-likelihood per predicted token, natural log; of a masked model that of the answer."""
         return self.info.loss_nats
+
+    @property
+    def target_value(self) -> float:
+        """The number that the gradients are of: the loss or a log-probability, in nats, or a logit."""
+        value = self.info.target_value
+        return self.info.loss_nats if value is None else value
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -235,7 +251,7 @@ class Trace:
         return self.tensor("residual", layer, "activation")
 
     def residual_gradient(self, layer: int) -> np.ndarray:
-        """∂loss/∂residual[l], [T, d].
+        """∂f/∂residual[l], [T, d], of the target f: the loss, unless record.target names another.
 
         Raises:
             StoreError: for a layer that there is not.
@@ -284,7 +300,7 @@ class Trace:
         return self._remembered[name]
 
     def gradient(self, parameter: str) -> FactoredGradient:
-        """The exact gradient of the loss with respect to one 2-D parameter, as factors.
+        """The exact gradient of the target with respect to one 2-D parameter, as factors.
 
         Raises:
             StoreError: if the parameter was not recorded, or the record keeps no factors (weight_gradients).

@@ -90,6 +90,7 @@ def render_report(
         "summary": summarize(tables["scores"], tables["scores_normalized"], apart, models, metrics),
         "significance": f"{apart.significance:g}",
         "score_scale": run.get("score_scale"),
+        "targets": _targets(tables["scores"]),
         "sections": sections,
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,
@@ -97,6 +98,11 @@ def render_report(
         **_provenance(run),
     }
     return _template(template_dir).render(page)
+
+
+def _targets(scores: pd.DataFrame) -> list[str]:
+    """What the gradients of the run are of, in words, where that is not the loss."""
+    return [target.replace("_", "-") for target in scores["target"].unique() if target != "loss"]
 
 
 def _template(folder: str | Path) -> Template:

@@ -48,6 +48,21 @@ NOTES = {  # of a prompt, as its prompt set says
         TEXT, "", "how the text should go on, or what should stand at the [MASK], likewise", is_optional=True
     ),
 }
+TARGET = Column(
+    TEXT,
+    "",
+    "the number that all gradients of the run are of: record.target",
+    allowed=("loss", "logit", "log_probability"),
+)
+TARGETS = {
+    "target": TARGET,
+    "target_token": Column(
+        TEXT,
+        "",
+        "the token of that logit or log-probability, in the baseline; empty for the loss, and without a tokenizer",
+        is_optional=True,
+    ),
+}
 UNIT = "unit"  # name of the column that says the unit of a row
 PLAIN = "1"  # the unit of a number without dimension
 IN_UNIT = "in column unit"  # the unit of a number whose row names it

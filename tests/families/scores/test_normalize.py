@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from internal_physics.families.scores.normalize import normalize_scores
 from internal_physics.families.scores.tables import SCORES_NORMALIZED
+from internal_physics.ground.errors import ConfigError
 
 metric_values = st.floats(0, 1e6, allow_subnormal=False)
 
@@ -218,3 +219,11 @@ def test_min_max_is_affine_and_idempotent(values):
     if np.ptp(inverse) > 0:
         assert inverse.min() + score * np.ptp(inverse) == pytest.approx(inverse, rel=1e-9)
         assert (score - score.min()) / np.ptp(score) == pytest.approx(score, abs=1e-12)
+
+
+def test_a_scale_of_another_target_is_refused():
+    """Gradients of a logit have another size than those of the loss."""
+    scores = table([1.0, 2.0]).assign(target="loss")
+    normalize_scores(scores, scale=scores)
+    with pytest.raises(ConfigError, match="gradients of the loss, those of the scale of the logit"):
+        normalize_scores(scores, scale=scores.assign(target="logit"))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.options import Count, NaturalNumber
 
 WeightGradients = Literal["factors", "sketch", "norms", "none"]
 SketchSize = Literal[64, 256, 1024, 4096]
+Target = Literal["loss", "logit", "log_probability"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class RecordOptions:
             - 4096: 0.008; 3.5 MB.
         sketch_seed: of the random projections. Only sketches of one size and seed can be compared, whichever jobs,
             conditions, checkpoints or precisions they come from.
+        target: the number of each prompt whose gradients are recorded. The loss is recorded in any case.
+            - loss: of a causal model the mean negative log-likelihood of its next tokens, over all positions that
+              have one; of a masked model that of the answer at the [MASK]. In nats.
+            - logit: the logit of one token at the read position (the last token, or the [MASK]), as the model computed
+              it.
+            - log_probability: the natural logarithm of that token's probability, in nats.
+        target_token: the token of logit and log_probability, for every prompt: a text that is one token of each model,
+            with the space before a word. Empty: the first token of the prompt's `answer`, or, where it has none, the
+            model's own most probable token.
         batch_size: largest number of prompts per forward and backward pass. Changes speed and memory; results change
             only by rounding.
         batch_tokens: largest number of tokens per pass, padding included; a longer prompt runs alone. Memory grows with
@@ -45,9 +56,26 @@ class RecordOptions:
     weight_gradients: WeightGradients = "factors"
     sketch_size: SketchSize = 256
     sketch_seed: NaturalNumber = 0
+    target: Target = "loss"
+    target_token: str = ""
     batch_size: Count = 16
     batch_tokens: Count = 1024
     recompute: bool = False
     attention_entropy: bool = True
     top_k: Count = 10
     logits: bool = True
+
+
+def refuse_unused_token(target: Target, token: str, where: str) -> None:
+    """Refuse a target_token that the target does not use.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if target == "loss" and token:
+        raise ConfigError(
+            f"target_token {token!r} and target: loss, which is that of the whole text",
+            where=where,
+            expected="target: logit or log_probability",
+            todo="set record.target, or leave out target_token",
+        )

@@ -17,6 +17,7 @@ from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS
 from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
+from internal_physics.records.targets import why_other_target
 from internal_physics.records.trace import Key, ParameterInfo, Trace
 
 OF_RESIDUALS = ("residual_cosine", "residual_distance")
@@ -78,8 +79,12 @@ def agreement_rows(trace: Trace, reference: Trace) -> list[AgreementRow]:
 
 
 def _stream_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
+    other_target = why_other_target(trace.info, reference.info)
     for layer in range(trace.n_layers + 1):
         for quantities, what in ((OF_RESIDUALS, "activation"), (OF_GRADIENTS, "gradient")):
+            if other_target and what == "gradient":
+                yield from (AgreementRow(q, math.nan, layer, status=other_target) for q in quantities)
+                continue
             pair = (record.tensor("residual", layer, what) for record in (trace, reference))
             yield from _pair_rows(quantities, _compare_arrays(*pair), layer=layer)
 
@@ -87,8 +92,10 @@ def _stream_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
 def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
     """Rows for every weight of either record; one row without a weight if a record keeps no factors."""
     kept = {record.info.weight_gradients for record in (trace, reference)}
-    if kept != {"factors"}:
-        status = NOT_RECORDED if "none" in kept else NO_DIRECTION if "norms" in kept else ONLY_SKETCHED
+    status = NOT_RECORDED if "none" in kept else NO_DIRECTION if "norms" in kept else ONLY_SKETCHED
+    if kept == {"factors"}:
+        status = why_other_target(trace.info, reference.info)
+    if status:
         yield from (AgreementRow(quantity, math.nan, status=status) for quantity in OF_WEIGHTS)
         return
     for name in dict.fromkeys((*trace.parameters, *reference.parameters)):

@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.ground.status import OK
+from internal_physics.records.targets import require_one_target
 from internal_physics.records.trace import Trace
 from internal_physics.statistics.bootstrap import Interval, jackknife_interval
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
@@ -44,6 +45,7 @@ def isf(traces: Sequence[Trace]) -> float:
 
     Raises:
         ValueError: for fewer than three prompts.
+        StoreError: for records whose gradients are of several kinds of number.
     """
     return field_structure(gradient_gram(traces)).isf
 
@@ -56,6 +58,7 @@ def gradient_gram(traces: Sequence[Trace]) -> np.ndarray:
     many blocks as fit `_BYTES_AT_ONCE` are read together: if there are more prompts than files may be open, each is
     opened again each time.
     """
+    require_one_target(traces)
     n_tokens, n_layers = max(t.n_tokens for t in traces), traces[0].n_layers
     gram = np.zeros((len(traces), len(traces)))
     numbers = len(traces) * n_tokens * traces[0].info.width

@@ -4,6 +4,7 @@ Each has a function of a Trace that gives the number, and one that gives its tid
 `flow.gradient_flow`, which is computed once per trace, so that one reading of a record serves all four.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -27,8 +28,10 @@ def isc(trace: Trace) -> float:
     """ISC, efficiency: how much gradient flows through the model per nat of loss.
 
     ISC = Σ_l ‖ΔA_l‖ / loss, over the blocks l = 0..L-1; loss in nats. ≥ 0, per unit of the residual stream; infinite
-    at zero loss.
+    at zero loss; NaN where the gradients are not those of the loss (record.target).
     """
+    if trace.info.target != "loss":
+        return math.nan
     flow = gradient_flow(trace)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(flow.norm[:-1].sum()) / np.float64(trace.loss_nats))
@@ -81,6 +84,8 @@ def _score_row(metric: str, value: float, trace: Trace) -> MetricRow:
         return MetricRow(metric, value)
     flow: GradientFlow = gradient_flow(trace)
     status = flow_status(flow)
+    if metric == "isc" and trace.info.target != "loss":
+        status = f"isc is the gradient of the loss per nat of it, and record.target is {trace.info.target}"
     return MetricRow(metric, value, status=status if status != OK else f"{metric} is not finite")
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerBase
 
 from internal_physics.families.information.followed import followed_row
 from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
@@ -33,6 +32,7 @@ from internal_physics.models.checkpoint import tokenizer_files
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.tokenizer import read_tokenizer
+from internal_physics.recording.one_token import one_token
 from internal_physics.records.store import read_traces
 from internal_physics.records.trace import Trace
 from internal_physics.tables.measure import key_of, per_prompt_table
@@ -136,29 +136,7 @@ def watched_ids(
             todo="leave out `watch`, or copy the tokenizer that it comes with into its folder",
         )
     tokenizer = read_tokenizer(snapshot, trust_remote_code=trust_remote_code)
-    ids = tuple(_one_token(text, tokenizer) for text in texts)
-    for text, token in zip(texts, ids, strict=True):
-        if n_logits is not None and token >= n_logits:
-            raise ConfigError(
-                f"{text!r} has id {token}, and the model predicts {n_logits} tokens",
-                where="information → watch",
-                expected="texts of one token that the model predicts",
-                todo="choose another word: this one was added to the tokenizer, but not to the model",
-            )
-    return ids
-
-
-def _one_token(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        pieces = " + ".join(repr(tokenizer.decode([i])) for i in ids)
-        raise ConfigError(
-            f"{text!r} is not one token of this model but {pieces or 'nothing'}",
-            where="information → watch",
-            expected="texts of one token, with the space before a word",
-            todo="write it as the tokenizer does, or choose another word",
-        )
-    return ids[0]
+    return tuple(one_token(text, tokenizer, n_logits, "information → watch") for text in texts)
 
 
 def verify_readout(trace: Trace, readout: ReadsOut, dtype: str) -> None:

@@ -19,8 +19,8 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
         snapshot: of the model, for how its tokenizer spells tokens.
 
     Returns:
-        Columns model, prompt_set, prompt, text, n_tokens, tokens, and of the model n_blocks, width, the number
-        formats in which it ran and which of its weights have recorded gradients.
+        Columns model, prompt_set, prompt, text, n_tokens, tokens, target, target_token, and of the model n_blocks,
+        width, the number formats in which it ran and which of its weights have recorded gradients.
 
     Raises:
         StoreError: for a record that is missing or damaged.
@@ -36,6 +36,8 @@ def prompts_read(records: Iterable[str | Path], snapshot: str | Path) -> pd.Data
             "text": info.text,
             "n_tokens": len(info.tokens),
             "tokens": readable(info.tokens, spelling, info.special_positions),
+            "target": info.target,
+            "target_token": info.target_token or None,
             "n_blocks": info.n_layers,
             "width": info.width,
             **{name: info.labels[name] for name in PRECISION},

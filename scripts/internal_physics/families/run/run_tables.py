@@ -13,10 +13,11 @@ from internal_physics.models.checkpoint import stored_tensors
 from internal_physics.models.coverage import COVERAGE, NOT_COVERED
 from internal_physics.models.options import PRECISION, QUANTIZED_SHARE
 from internal_physics.models.snapshot import Manifest, read_manifest, source_formats
+from internal_physics.tables.columns import TARGETS
 from internal_physics.tables.rows import read_rows
 
 NOTES = ("kind", "difficulty", "answer")
-_OF_PROMPT = ["model", "prompt_set", "prompt", "text", "n_tokens", "tokens"]
+_OF_PROMPT = ["model", "prompt_set", "prompt", "text", "n_tokens", "tokens", *TARGETS]
 Notes = Mapping[str, Mapping[str, Mapping[str, str | None]]]  # prompt set → prompt → its notes
 
 

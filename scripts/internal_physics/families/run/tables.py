@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from internal_physics.models.options import Dtype, Task
-from internal_physics.tables.columns import CONDITION, MODEL, NOTES, PROMPT, PROMPT_SET, STATUS, TEXT, Column
+from internal_physics.tables.columns import CONDITION, MODEL, NOTES, PROMPT, PROMPT_SET, STATUS, TARGETS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 from internal_physics.tables.table import Table
 
@@ -78,6 +78,7 @@ PROMPTS_READ = Table(
         "tokens": Column(
             TEXT, "", "what the model reads: its tokens with | between them, special ones in ⟨⟩, line breaks as \\n"
         ),
+        **TARGETS,
         "status": STATUS,
     },
     key=PROMPT_OF_MODEL_KEY,

@@ -14,7 +14,7 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.statistics.bootstrap import mean_interval
 from internal_physics.tables.chunks import read_chunks
-from internal_physics.tables.columns import NOTES
+from internal_physics.tables.columns import NOTES, TARGETS
 from internal_physics.tables.gather import by_model, layers_table
 from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY, SET_KEY
 from internal_physics.tables.read import read_table
@@ -52,7 +52,7 @@ def collect_files(
     for of_model in by_model(paths):
         rows = read_metrics(of_model, pc.field("layer").is_null())
         own = [("model", "in", list(rows["model"].unique()))]
-        notes = read_table(prompts, PROMPTS_READ, own, [*PROMPT_OF_MODEL_KEY, *NOTES])
+        notes = read_table(prompts, PROMPTS_READ, own, [*PROMPT_OF_MODEL_KEY, *NOTES, *TARGETS])
         yield from _without_layers(rows, notes, scored, **settings).items()
 
 
@@ -70,9 +70,12 @@ def collect(
 def _without_layers(
     rows: pd.DataFrame, prompts: pd.DataFrame, scored: Scored, *, seed: int, n_resamples: int, confidence_level: float
 ) -> dict[str, pd.DataFrame]:
+    scores = scores_table(rows, scored, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
+    targets = prompts.groupby(["model", "prompt_set"])["target"].first().to_dict()
+    of_rows = [targets.get((row.model, row.prompt_set)) for row in scores.itertuples()]
     return {
         "prompts": prompts_table(rows, prompts),
-        "scores": scores_table(rows, scored, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level),
+        "scores": scores.assign(target=pd.Series(of_rows, scores.index, dtype="str")),
     }
 
 
@@ -81,7 +84,7 @@ def prompts_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         rows: of the metrics.
-        prompts: table `prompts_read`, of which text, kind, difficulty and answer are taken.
+        prompts: table `prompts_read`, of which text, kind, difficulty, answer and target are taken.
 
     Raises:
         StoreError: for a prompt that `prompts` does not name.
@@ -94,7 +97,7 @@ def prompts_table(rows: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     status = flagged.reindex(wide.index) if len(flagged) else pd.Series(None, index=wide.index, dtype="str")
     status = status.fillna(OK).mask(status.isna() & ~np.isfinite(wide.loss_nats), "loss is not finite")
     table = _in_order(wide.assign(status=status).reset_index(), rows)
-    return table.assign(**of_prompts(table, prompts, list(NOTES)))
+    return table.assign(**of_prompts(table, prompts, [*NOTES, *TARGETS]))
 
 
 def scores_table(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from internal_physics.families.scores.tables import ALONE, SCORES_NORMALIZED
+from internal_physics.ground.errors import ConfigError
 from internal_physics.tables.columns import UNIT
 
 _COLUMNS = [name for name in SCORES_NORMALIZED.columns if name != UNIT]  # the adapter adds units
@@ -44,6 +45,7 @@ def normalize_scores(
 
     Raises:
         KeyError: a column is missing.
+        ConfigError: the gradients behind the scale are of another number than those behind the scores.
         ValueError: a value is negative, a model occurs twice in a group, or epsilon is not above 0.
     """
     if not (math.isfinite(epsilon) and epsilon > 0):
@@ -53,6 +55,7 @@ def normalize_scores(
     table["value"] = table["value"].astype("float64")
     _check(table)
     if scale is not None:
+        _require_one_target(scores, scale)
         scale = scale[scale["metric"].isin(set(table["metric"]))]
         _check(scale)
     largest, smallest, count = _ends(table, table if scale is None else scale)
@@ -64,6 +67,20 @@ def normalize_scores(
     status = [_status(*row) for row in zip(table["status"], notes, strict=True)]
     table = table.assign(score=score.clip(0, 1), value_at_0=largest, value_at_1=smallest)
     return table.assign(status=pd.Series(status, dtype="str"))[_COLUMNS]
+
+
+def _require_one_target(scores: pd.DataFrame, scale: pd.DataFrame) -> None:
+    if not all("target" in table and len(table) for table in (scores, scale)):
+        return
+    own, other = (sorted(set(table["target"])) for table in (scores, scale))
+    if own != other:
+        raise ConfigError(
+            f"the scores of this run are of gradients of the {', '.join(own)}, those of the scale of the "
+            f"{', '.join(other)}",
+            where="score_scale",
+            expected="a run with the same record.target",
+            todo="name the scores of such a run, or leave score_scale out",
+        )
 
 
 def _ends(table: pd.DataFrame, scale: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:

@@ -47,7 +47,7 @@ PANELS = (
     ),
     Panel(
         "gradient_norm",
-        "Mean gradient norm ‖∂loss/∂residual[l]‖, log10 (l = L: what leaves the last of L blocks)",
+        "Mean gradient norm ‖∂f/∂residual[l]‖, log10 (l = L: what leaves the last of L blocks)",
         "log10 (nats per\nunit residual)",
         "magma",
     ),
@@ -142,7 +142,10 @@ def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
 
 
 def _notes(chosen: Selection, means: dict[str, pd.DataFrame]) -> list[str]:
-    notes = ["ΔA = ∂loss/∂residual[l] and ΔB = ∂loss/∂residual[l+1]: the gradient before and after block l."]
+    notes = [
+        "ΔA = ∂f/∂residual[l] and ΔB = ∂f/∂residual[l+1]: the gradient before and after block l; f is the loss, or "
+        "what record.target names."
+    ]
     if any(table.isna().to_numpy().any() for table in means.values()):
         notes.append(
             "Hatched grey: no value there, because the model has fewer layers, its rows are left out, or its "

@@ -126,8 +126,9 @@ def _title(chosen: Selection, prompt_set: str, condition: str) -> str:
 
 def _notes(chosen: Selection, log: bool) -> list[str]:
     notes = [
-        "ΔA = ∂loss/∂residual[l], where the residual stream enters block l; ΔB = ∂loss/∂residual[l+1], where "
-        "it leaves. Thin: one prompt each. Bold: mean over prompts. Band: ±1 standard deviation over prompts."
+        "ΔA = ∂f/∂residual[l], where the residual stream enters block l; ΔB = ∂f/∂residual[l+1], where it leaves; f is "
+        "the loss, or what record.target names. Thin: one prompt each. Bold: mean over prompts. Band: ±1 standard "
+        "deviation over prompts."
     ]
     if log:
         notes += _log_notes(chosen.usable[chosen.usable["quantity"] == "relative_gradient_change"])

@@ -99,6 +99,7 @@ def _dress(figure: Figure, usable: pd.DataFrame, negated: bool) -> None:
 
 def _note() -> str:
     return (
-        "W: weight as the model uses it, σ its singular values, p = σ/Σσ; G: gradient of the prompt's loss. Lines: "
-        f"mean over prompts; entropy and energy do not depend on the prompt. {weights.HOT} {weights.OUTSIDE}"
+        "W: weight as the model uses it, σ its singular values, p = σ/Σσ; G: gradient of the prompt's loss, or of "
+        "record.target. Lines: mean over prompts; entropy and energy do not depend on the prompt. "
+        f"{weights.HOT} {weights.OUTSIDE}"
     )
