@@ -59,7 +59,7 @@ def test_a_record_says_what_it_keeps_and_what_made_it(tmp_path, capsys):
     assert "\nMost probable next tokens" in text_of(capsys, path)
 
 
-@pytest.mark.parametrize("keep", ["factors", "norms"])
+@pytest.mark.parametrize("keep", ["factors", "norms", "sketch"])
 def test_every_tensor_of_a_record_has_a_meaning(model_folder, keep):
     trace = ip.record(ip.load(str(model_folder)), "hello", weight_gradients=keep, logits=True)
     assert [row for row in kept(trace) if not row["meaning"]] == []

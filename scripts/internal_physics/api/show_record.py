@@ -13,7 +13,7 @@ from internal_physics.records import trace as records
 from internal_physics.records.store import read_trace, versions_of
 from internal_physics.records.trace import Key, Trace
 
-_PLACES = ("residual", "attention", "logits")
+_PLACES = ("residual", "attention", "logits", "weights")
 _OF_EXPERTS = ("router_logits", "expert_ids")
 _ROW = re.compile(r"^\| (?P<site>[^|]+) \| [^|]+ \| (?P<quantities>[^|]+) \| [^|]+ \| (?P<meaning>.+) \|$")
 
