@@ -55,7 +55,7 @@ class TestSeries:
                 ("stranger", 2, "k", 9.0, "ok"),
             )
         )
-        assert (found.first_layer, found.part) == (2, ("k",))
+        assert (found.first_layer, found.part) == (2, {"kind": "k"})
         np.testing.assert_array_equal(found.values, np.float32([[1.5, np.nan, np.nan], [np.nan, np.nan, 2.5]]))
         told = [[texts[code] for code in line] for line in found.statuses]
         assert told == [["ok", "the loss is not finite", series.ABSENT], [series.ABSENT, series.NOT_SAID, "rounded"]]

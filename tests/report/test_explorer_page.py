@@ -63,6 +63,10 @@ def test_every_view_draws_without_an_error_or_a_request_and_fits_a_phone(browser
             assert browser.run("document.documentElement.scrollWidth") <= width, view
             sizes = "[...document.querySelectorAll('body *')].filter((e) => e.innerText && e.offsetWidth)"
             assert browser.run(f"Math.min(...{sizes}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 12
+            letters = (
+                "[...document.querySelectorAll('#plot svg text')].map((e) => parseFloat(getComputedStyle(e).fontSize))"
+            )
+            assert browser.run(f"Math.min(...{letters})") >= 12, view
 
 
 def test_a_chosen_quantity_changes_the_plot_and_the_address_restores_it(browser, page):
@@ -104,6 +108,25 @@ def test_a_missing_number_is_absent_with_its_reason_and_never_zero(browser, page
     ys = browser.run(f"{DRAWN}.flatMap((trace) => trace.y)")
     assert 0 not in ys
     assert None in ys
+
+
+def test_a_point_under_the_pointer_is_told_with_prompt_and_number_and_a_click_reads_it(browser, page):
+    browser.open(page, f"view=scatter&sets={SETS[0]}&models=smollm2-fp32")
+    box = browser.run(
+        "(() => { const { x, y, width, height } = document.querySelector('#plot .point').getBoundingClientRect();"
+        " return [x + width / 2, y + height / 2]; })()"
+    )
+    browser.point(*box)
+    browser.wait_for("document.querySelector('#plot .hovertext') !== null")
+    told = browser.run("document.querySelector('#plot .hovertext').textContent")
+    assert "A text, with a comma" in told
+    assert f"{SETS[0]}/{SETS[0]}_0" in told
+    assert "loss: " in told
+    assert " nats per predicted token" in told
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+    browser.wait_for("location.hash.includes('prompt=')")
+    assert "A text, with a comma" in text(browser, "prompt")
 
 
 def test_training_steps_choose_models(browser, page):

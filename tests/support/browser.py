@@ -111,14 +111,19 @@ class Browser:
                 raise BrowserError(f"never true: {condition}; {self.problems}")
             time.sleep(0.05)
 
+    def point(self, x: float, y: float) -> None:
+        """Move the pointer to a place in the window, in pixels from its corner."""
+        for step in (6, 3, 0):
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y + step)
+
     def press(self, key: str, code: int) -> None:
         """Press and release a key, such as Tab (9)."""
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
-    def screenshot(self, path: Path) -> None:
-        """Save the whole page as PNG."""
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    def screenshot(self, path: Path, *, whole: bool = True) -> None:
+        """Save the page as PNG, whole or what the window shows of it."""
+        data = self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
     def call(self, method: str, **params: object) -> dict:

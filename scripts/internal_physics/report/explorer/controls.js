@@ -25,8 +25,8 @@ function select(id, label, options, value, onchange) {
   return element("div", { class: "field" }, element("label", { for: id }, label), box);
 }
 
-function checks(id, label, names, values, onchange, colors = null) {
-  const boxes = names.map((name, i) => element("label", {},
+function checks(id, label, names, values, onchange, colors = null, about = () => null) {
+  const boxes = names.map((name, i) => element("label", { title: about(name) },
     element("input", {
       type: "checkbox", id: id + "-" + i, checked: values.includes(name),
       onchange: (event) => onchange(names.filter((other) => (other === name ? event.target.checked : values.includes(other)))),
@@ -76,10 +76,18 @@ function axisControls(axis, choice, choose) {
   ];
 }
 
+/* What a model is, shown where the pointer rests on its name. */
+function aboutModel(name) {
+  const facts = modelFacts.get(name) || {}, told = (key, words) => (facts[key] === null || facts[key] === undefined ? "" : words(facts[key]));
+  return [told("dtype", (dtype) => dtype), told("quantization", (kind) => (kind === "none" ? "" : kind)), told("n_blocks", (n) => plural(n, "block")),
+    told("n_parameters", (n) => shown(n) + " parameters"), told("step", (step) => "step " + step), told("parent", (parent) => "checkpoint of " + parent)]
+    .filter((part) => part).join(", ");
+}
+
 function runControls(choice, choose) {
   const list = (name, label, colors) => checks(name, label, LISTS[name], choice[name], (value) => choose({ [name]: value }), colors);
   return [
-    list("models", "Models", modelColors),
+    checks("models", "Models", LISTS.models, choice.models, (models) => choose({ models }), modelColors, aboutModel),
     LISTS.steps.length ? list("steps", "Training steps", null) : null,
     list("sets", "Prompt sets", null),
     page.conditions.length > 1 ? list("conditions", "Conditions", null) : null,

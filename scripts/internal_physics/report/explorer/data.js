@@ -30,7 +30,9 @@ const nSubjects = page.subjects.model.length;
 const offerOf = new Map(page.offers.map((offer) => [offer.table + "." + offer.name, offer]));
 const idOf = (offer) => offer.table + "." + offer.name;
 const hasDepth = (series) => series.first !== null;
-const partName = (series) => series.part.map((text) => JSON.stringify(text).slice(1, -1).replaceAll("_", " ")).join(" · ");
+/* Which of several numbers of one name: "kind: query", "token: ' happy'"; "" where there is one. */
+const partName = (series) => Object.entries(series.part)
+  .map(([column, text]) => column.replaceAll("_", " ") + ": " + (text.trim() === text ? text : "'" + text.replaceAll("\n", "\\n") + "'")).join(", ");
 const modelFacts = new Map(page.about_models.map((facts) => [facts.model, facts]));
 
 /* {value, why}: value is null where there is no number, and why says the reason, or how the number is to be read. */

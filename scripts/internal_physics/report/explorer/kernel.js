@@ -71,7 +71,7 @@ function squareLayout(square, order, width) {
   const edges = names.slice(1).map((name) => kinds.indexOf(name) - 0.5), n = order.length;
   const axis = { tickvals: middles, ticktext: names.map(inPlot), showgrid: false, zeroline: false };
   return {
-    height: Math.min(760, width) + 40, margin: { l: 90, r: 10, t: 20, b: 90 }, xaxis: { ...axis, tickangle: -35 }, yaxis: { ...axis, autorange: "reversed", scaleanchor: "x", constrain: "domain" },
+    height: Math.min(760, width) + 40, margin: { l: 90, r: 10, t: 20, b: 90 }, xaxis: { ...axis, tickangle: width < NARROW ? -90 : -35 }, yaxis: { ...axis, autorange: "reversed", scaleanchor: "x", constrain: "domain" },
     shapes: edges.flatMap((edge) => [{ x0: edge, x1: edge, y0: -0.5, y1: n - 0.5 }, { x0: -0.5, x1: n - 0.5, y0: edge, y1: edge }].map((ends) => ({ type: "line", line: { color: "#57606a", width: 1 }, ...ends }))),
   };
 }

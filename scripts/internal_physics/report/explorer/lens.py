@@ -27,11 +27,11 @@ class TokenTexts:
         Raises:
             OverflowError: more texts than a page can number.
         """
-        given = tokens.fillna("")
-        codes = np.array([self.texts.setdefault(str(text), len(self.texts)) for text in given], dtype=np.int64)
+        places, found = pd.factorize(tokens.fillna(""))
+        codes = [self.texts.setdefault(str(text), len(self.texts)) for text in found]
         if len(self.texts) > np.iinfo(np.uint16).max:
             raise OverflowError(f"{len(self.texts)} different tokens")
-        return codes.astype(np.uint16)
+        return np.array(codes, dtype=np.uint16)[places]
 
 
 def grids(rows: pd.DataFrame, subjects: Subjects, texts: TokenTexts, pack: Pack) -> Iterator[dict[str, Any]]:
@@ -47,18 +47,23 @@ def grids(rows: pd.DataFrame, subjects: Subjects, texts: TokenTexts, pack: Pack)
         subject, n_layers, n_positions, read (the read position), tokens and targets (numbers in `texts` by position),
         and the places of top_token, top_probability and entropy [l, t] in the pack.
     """
-    of_subject = subjects.rows_of(rows)
-    for subject, grid in rows[of_subject >= 0].groupby(of_subject[of_subject >= 0], sort=True):
-        ordered = grid.sort_values(["layer", "position"])
-        first = ordered[ordered["layer"] == ordered["layer"].iloc[0]]
+    rows = rows.assign(subject=subjects.rows_of(rows))
+    rows = rows[rows["subject"] >= 0].sort_values(["subject", "layer", "position"])
+    codes = {name: texts.coded(rows[name]) for name in ("token", "target", "top_token")}
+    layer, position, is_read = (rows[name].to_numpy() for name in ("layer", "position", "is_read"))
+    numbers = {name: rows[name].to_numpy(dtype=np.float32) for name in ("top_probability", "entropy_nats")}
+    found, starts = np.unique(rows["subject"], return_index=True)
+    for subject, start, end in zip(found, starts, [*starts[1:], len(rows)], strict=True):
+        n_positions = int((layer[start:end] == layer[start]).sum())
+        first = slice(start, start + n_positions)
         yield {
             "subject": int(subject),
-            "n_layers": int(ordered["layer"].nunique()),
-            "n_positions": len(first),
-            "read": int(first.loc[first["is_read"], "position"].iloc[0]),
-            "tokens": texts.coded(first["token"]).tolist(),
-            "targets": texts.coded(first["target"]).tolist(),
-            "top": pack.add(texts.coded(ordered["top_token"])),
-            "probability": pack.add(ordered["top_probability"].to_numpy(dtype=np.float32)),
-            "entropy": pack.add(ordered["entropy_nats"].to_numpy(dtype=np.float32)),
+            "n_layers": int(end - start) // n_positions,
+            "n_positions": n_positions,
+            "read": int(position[first][is_read[first]][0]),
+            "tokens": codes["token"][first].tolist(),
+            "targets": codes["target"][first].tolist(),
+            "top": pack.add(codes["top_token"][start:end]),
+            "probability": pack.add(numbers["top_probability"][start:end]),
+            "entropy": pack.add(numbers["entropy_nats"][start:end]),
         }

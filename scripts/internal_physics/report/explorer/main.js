@@ -30,7 +30,8 @@ function draw() {
   const drawn = VIEWS[choice.view].draw(choice, plot.clientWidth);
   fill("title", drawn.title);
   fill("about", drawn.about || "");
-  fill("caption", ...drawn.caption.map((text) => element("p", {}, text)));
+  const steered = drawn.isOfConditions ? page.about_conditions.filter(({ condition }) => choice.conditions.includes(condition)) : [];
+  fill("caption", ...[...drawn.caption, ...steered.map(({ about }) => about)].map((text) => element("p", {}, text)));
   fill("absent", ...(unknown.length ? [element("p", {}, "The address names what this run does not have: " + unknown.join(", ") + ".")] : []), ...drawn.absent.describe());
   fill("values-table", drawn.table ? numbersTable(drawn.table.columns, drawn.table.rows) : "");
   document.getElementById("values").hidden = !drawn.table;

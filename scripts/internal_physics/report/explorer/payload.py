@@ -17,6 +17,7 @@ from internal_physics.report.explorer.pairs import MAP_SHARE, maps, shares_of_ma
 from internal_physics.report.explorer.scores import describe_scores
 from internal_physics.report.explorer.series import Series, SeriesMaker, Statuses, columns_needed, n_numbers
 from internal_physics.report.explorer.subjects import Subjects, choose_subjects, describe_subjects
+from internal_physics.report.parts import describe_conditions
 from internal_physics.report.texts import Texts
 from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.read import read_table
@@ -80,6 +81,7 @@ def build_payload(
         "lens": _lenses(lenses, subjects, pack),
         "squares": _squares(paths, of_pairs, subjects, statuses, pack),
         "maps": _maps(paths, tables, subjects, pack),
+        "about_conditions": _about_conditions(paths, tables),
         "confidence_level": confidence_level,
         "packed": pack.text(),
     }
@@ -111,11 +113,22 @@ def _packed(series: Series, pack: Pack) -> dict[str, Any]:
         "statuses": pack.add(series.statuses) if series.statuses.any() else None,
     }
     shape = {"first": series.first_layer, "n_layers": series.values.shape[1], "merged": series.n_merged}
-    return {"part": list(series.part)} | shape | place
+    return {"part": series.part} | shape | place
 
 
 def _describe_model(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if pd.isna(value) else value for name, value in row.items()}
+
+
+def _about_conditions(paths: Mapping[str, str], tables: Mapping[str, Table]) -> list[dict[str, str]]:
+    """A sentence about every steering condition; none of a run without their table."""
+    if "conditions" not in paths:
+        return []
+    conditions = read_table(paths["conditions"], tables["conditions"])
+    rows = [conditions.iloc[[number]] for number in range(len(conditions))]
+    return [
+        {"condition": row["condition"].iloc[0], "about": about} for row in rows for about in describe_conditions(row)
+    ]
 
 
 def _scores(

@@ -33,6 +33,7 @@ function drawProfiles(choice, width) {
     absent,
     table: tableOfProfiles(lines, series),
     quantity: { offer, series },
+    isOfConditions: true,
   };
 }
 
@@ -115,7 +116,7 @@ function promptTraces(line, offer, series, choice) {
 
 function panels(titles, offer, scale, width) {
   const columns = width < NARROW || titles.length < 2 ? 1 : 2, rows = Math.max(1, Math.ceil(titles.length / columns));
-  const height = PANEL_HEIGHT * rows, gapX = 0.1, gapY = 70 / height;
+  const height = PANEL_HEIGHT * rows, gapX = 0.1, gapY = 110 / height;
   const layout = { height: height + 90, annotations: [] };
   titles.forEach((title, i) => {
     const left = (i % columns) * (1 / columns) + (i % columns ? gapX / 2 : 0), right = (i % columns + 1) * (1 / columns) - (i % columns < columns - 1 ? gapX / 2 : 0);

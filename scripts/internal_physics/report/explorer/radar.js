@@ -29,6 +29,7 @@ function drawRadar(choice, width) {
     absent,
     table: { columns: ["value [interval]", ...metrics.map((metric) => metric.label)], rows },
     quantity: null,
+    isOfConditions: true,
   };
 }
 

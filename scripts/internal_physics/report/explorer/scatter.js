@@ -47,6 +47,7 @@ function drawScatter(choice) {
     absent,
     table: { columns: ["run", "prompts", "r", "\u03c1"], rows: runs.map((run) => [run.name, String(run.n), correlation(run.r), correlation(run.rho)]) },
     quantity: { offer: y.offer, series: y.series },
+    isOfConditions: true,
   };
 }
 

@@ -29,13 +29,11 @@ class Statuses:
 
     def coded(self, values: pd.Series) -> np.ndarray:
         """The number of every status; new ones are added."""
-        values = values.fillna(NOT_SAID)
-        known = {text: number for number, text in enumerate(self.texts)}
-        for text in dict.fromkeys(values):
-            if text not in known:
-                known[text] = len(self.texts)
+        places, found = pd.factorize(values.fillna(NOT_SAID))
+        for text in found:
+            if text not in self.texts:
                 self.texts.append(str(text))
-        return values.map(known).to_numpy(dtype=np.uint16)
+        return np.array([self.texts.index(text) for text in found], dtype=np.uint16)[places]
 
     def number(self, text: str) -> int:
         """The number of one status."""
@@ -48,7 +46,7 @@ class Series:
 
     Attributes:
         name: of the quantity or column.
-        part: texts that say which of several numbers of that name: a token, a kind of weight, a reference; () for none.
+        part: which of several numbers of that name: column → text, such as a token or a kind of weight; {} for one alone.
         first_layer: layer of the first column; None for a number without layers.
         values: float32 [s, l], or [s, 1]; NaN where there is none.
         statuses: uint16 [s, l], numbers in `Statuses`.
@@ -56,7 +54,7 @@ class Series:
     """
 
     name: str
-    part: tuple[str, ...]
+    part: dict[str, str]
     first_layer: int | None
     values: np.ndarray
     statuses: np.ndarray
@@ -88,36 +86,49 @@ class SeriesMaker:
 
     def make(self, rows: pd.DataFrame) -> Iterator[Series]:
         """All series of the table, from its rows with `columns_needed`."""
-        rows = rows.assign(subject=self.subjects.rows_of(rows))
-        rows = rows[rows["subject"] >= 0]
+        rows = self._prepared(rows)
         if is_long(self.table):
-            for name, of_quantity in rows.groupby(self.table.quantity_column, sort=False):
+            for name, of_quantity in rows.groupby(self.table.quantity_column, sort=False, observed=True):
                 yield from self._by_part(of_quantity, str(name), VALUE)
             return
         for column in number_columns(self.table):
             yield from self._by_part(rows, column, column)
 
+    def _prepared(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the page's subjects; statuses as numbers and other texts as categories, which are fast to part."""
+        subject = self.subjects.rows_of(rows)
+        rows = rows.drop(columns=PROMPT_KEY).assign(subject=subject)[subject >= 0]
+        numbers = number_columns(self.table)
+        for status in dict.fromkeys(status_of(self.table, column) for column in numbers):
+            rows[status] = self.statuses.coded(rows[status])
+        texts = [*part_columns(self.table), *([self.table.quantity_column] if is_long(self.table) else [])]
+        return rows.astype(dict.fromkeys(texts, "category"))
+
     def _by_part(self, rows: pd.DataFrame, name: str, column: str) -> Iterator[Series]:
         """One series for every part; one without any number or remark is left out."""
         parts = part_columns(self.table)
-        groups = rows.groupby(parts, sort=False, dropna=False) if parts else [((), rows)]
+        groups = rows.groupby(parts, sort=False, dropna=False, observed=True) if parts else [((), rows)]
         for key, of_part in groups:
-            told = tuple(str(text) for text in key if pd.notna(text))
+            told = {name: str(text) for name, text in zip(parts, key, strict=True) if pd.notna(text)}
             series = self._series(of_part, name, told, column)
             if np.isfinite(series.values).any() or (series.statuses > STATUS_ABSENT).any():
                 yield series
 
-    def _series(self, rows: pd.DataFrame, name: str, part: tuple[str, ...], column: str) -> Series:
-        layers = rows[LAYER].astype("Float64") if LAYER in rows else pd.Series(pd.NA, index=rows.index, dtype="Float64")
-        has_depth = layers.nunique() > 1
-        first = int(layers.min()) if has_depth else None
-        shape = (len(self.subjects), int(layers.max()) - (first or 0) + 1 if has_depth else 1)
-        offset = (layers - (first or 0)).to_numpy(dtype=float, na_value=0.0) if has_depth else np.zeros(len(rows))
+    def _series(self, rows: pd.DataFrame, name: str, part: dict[str, str], column: str) -> Series:
+        layers = _floats(rows[LAYER]) if LAYER in rows else np.full(len(rows), np.nan)
+        has_depth = len(np.unique(layers[np.isfinite(layers)])) > 1
+        first = int(np.nanmin(layers)) if has_depth else None
+        shape = (len(self.subjects), int(np.nanmax(layers)) - (first or 0) + 1 if has_depth else 1)
+        offset = np.nan_to_num(layers - (first or 0)) if has_depth else np.zeros(len(rows))
         cells = rows["subject"].to_numpy() * shape[1] + offset.astype(np.int64)
-        given = rows[column].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-        codes = self.statuses.coded(rows[status_of(self.table, column)])
-        values, found, n_merged = _filled(cells, given, codes, shape[0] * shape[1], self.statuses)
+        codes = rows[status_of(self.table, column)].to_numpy()
+        values, found, n_merged = _filled(cells, _floats(rows[column]), codes, shape[0] * shape[1], self.statuses)
         return Series(name, part, first, values.reshape(shape), found.reshape(shape), n_merged)
+
+
+def _floats(numbers: pd.Series) -> np.ndarray:
+    """float64, NaN where a number is missing."""
+    return numbers.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
 
 
 def _filled(
