@@ -71,12 +71,20 @@ class TestSeries:
         assert found.values[0].tolist() == [2.5, 2.0]
         assert found.n_merged == 2
 
-    @pytest.mark.parametrize("value", [1e300, -1e300, 1e-300])
-    def test_a_number_that_float32_cannot_hold_is_absent_and_never_zero_or_infinite(self, value):
-        (found,), texts = made(rows_of(("a", 0, "k", value, "ok"), ("b", 0, "k", 0.0, "ok")))
-        assert np.isnan(found.values[0, 0])
-        assert texts[found.statuses[0, 0]] == series.OUT_OF_FORMAT
-        assert (found.values[1, 0], found.statuses[1, 0]) == (0.0, series.STATUS_OK)
+    @pytest.mark.parametrize(
+        ("value", "shown", "status"),
+        [
+            (1e300, np.nan, series.TOO_LARGE),
+            (-1e300, np.nan, series.TOO_LARGE),
+            (1e-300, 2.0**-126, series.TOO_SMALL),  # the smallest normal float32
+            (-1e-300, -(2.0**-126), series.TOO_SMALL),
+            (0.0, 0.0, "ok"),
+        ],
+    )
+    def test_a_number_that_float32_cannot_hold_is_remarked_and_never_zero_or_infinite(self, value, shown, status):
+        (found,), texts = made(rows_of(("a", 0, "k", value, "ok"), ("b", 0, "k", 1.0, "ok")))
+        np.testing.assert_array_equal(rounded(found.values)[:, 0], np.float32([shown, 1.0]))
+        assert [texts[code] for code in found.statuses[:, 0]] == [status, "ok"]
 
 
 class TestPack:

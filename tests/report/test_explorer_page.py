@@ -63,10 +63,8 @@ def test_every_view_draws_without_an_error_or_a_request_and_fits_a_phone(browser
             assert browser.run("document.documentElement.scrollWidth") <= width, view
             sizes = "[...document.querySelectorAll('body *')].filter((e) => e.innerText && e.offsetWidth)"
             assert browser.run(f"Math.min(...{sizes}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 12
-            letters = (
-                "[...document.querySelectorAll('#plot svg text')].map((e) => parseFloat(getComputedStyle(e).fontSize))"
-            )
-            assert browser.run(f"Math.min(...{letters})") >= 12, view
+            letters = "[...document.querySelectorAll('#plot svg text')]"
+            assert browser.run(f"Math.min(...{letters}.map((e) => parseFloat(getComputedStyle(e).fontSize)))") >= 12
 
 
 def test_a_chosen_quantity_changes_the_plot_and_the_address_restores_it(browser, page):
@@ -119,6 +117,7 @@ def test_a_point_under_the_pointer_is_told_with_prompt_and_number_and_a_click_re
     browser.point(*box)
     browser.wait_for("document.querySelector('#plot .hovertext') !== null")
     told = browser.run("document.querySelector('#plot .hovertext').textContent")
+    assert browser.run("getComputedStyle(document.querySelector('#plot .hovertext path')).fill") == "rgb(255, 255, 255)"
     assert "A text, with a comma" in told
     assert f"{SETS[0]}/{SETS[0]}_0" in told
     assert "loss: " in told

@@ -62,7 +62,7 @@ const inCell = (token) => { const bare = token.trim() || JSON.stringify(token).s
 function lensLayout(grid, hits, width) {
   const tokens = grid.tokens.map((token) => inPlot(inCell(page.lens.texts[token])));
   return {
-    height: grid.n_layers * CELL_HEIGHT + 150, width: Math.max(width, grid.n_positions * CELL_WIDTH + 180), margin: { l: 55, r: 70, t: 20, b: 70 },
+    height: grid.n_layers * CELL_HEIGHT + 150, width: Math.max(width, grid.n_positions * CELL_WIDTH + 140), margin: { l: 55, r: 70, t: 20, b: 70 },
     xaxis: { title: { text: "token of the prompt at this position" }, tickvals: tokens.map((_, t) => t), ticktext: tokens, showgrid: false, tickangle: 0 },
     yaxis: { title: { text: "residual (0 = embedding)" }, showgrid: false },
     shapes: hits.map(([l, t]) => ({ type: "rect", x0: t - 0.49, x1: t + 0.49, y0: l - 0.46, y1: l + 0.46, line: { color: "#D55E00", width: 2 } })),

@@ -41,7 +41,7 @@ function draw() {
 
 function plotInto(plot, { traces, layout }) {
   const isEmpty = !traces.some((trace) => (trace.y || trace.z || trace.r || []).some((value) => value !== null));
-  const whole = { font: FONT, margin: { l: 60, r: 15, t: 35, b: 50 }, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", hovermode: "closest", hoverlabel: { align: "left", font: { ...FONT, size: 12 } }, ...layout };
+  const whole = { font: FONT, margin: { l: 60, r: 15, t: 35, b: 50 }, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", hovermode: "closest", hoverlabel: { align: "left", bgcolor: "#ffffff", bordercolor: "#57606a", font: { ...FONT, size: 12 } }, ...layout };
   whole.legend = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", ...layout.legend };
   for (const name of Object.keys(whole)) if (/^[xy]axis\d*$/.test(name)) whole[name] = { ...AXIS, ...whole[name] };
   if (isEmpty) whole.annotations = [{ text: "Nothing to draw for this choice", showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { size: 15 } }];

@@ -74,13 +74,11 @@ function valuesOf(subjects, { offer, series }) {
   const layers = hasDepth(series) ? Array.from({ length: series.n_layers }, (_, i) => "l = " + (series.first + i)) : ["value"];
   const rows = subjects.map((s) => {
     const name = page.models[page.subjects.model[s]] + (page.conditions.length > 1 ? ", " + page.conditions[page.subjects.condition[s]] : "");
-    return [name, ...layers.map((_, i) => {
-      const { value, why } = cell(series, s, i);
-      return value === null ? "\u2013 " + why : shown(value) + (why ? " (" + why + ")" : "");
-    })];
+    const cells = layers.map((_, i) => cell(series, s, i));
+    const isEmpty = cells.every(({ value, why }) => value === null && why === cells[0].why);
+    return [name, ...(isEmpty ? ["\u2013 " + cells[0].why] : cells.map(({ value, why }) => (value === null ? "\u2013 " + why : shown(value) + (why ? " (" + why + ")" : ""))))];
   });
-  return numbersTable([nameOf(offer, series), ...layers], rows);
+  return numbersTable([offer.label + unitOf(offer), ...layers], rows);
 }
 
 const unitOf = (offer) => (offer.unit ? " (" + offer.unit + ")" : "");
-const nameOf = (offer, series) => offer.label + (partName(series) ? ", " + partName(series) : "") + unitOf(offer);

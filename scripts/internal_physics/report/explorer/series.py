@@ -16,7 +16,9 @@ from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.table import Table
 
 ABSENT = "no such row in the table"
-OUT_OF_FORMAT = "too large or too small for this page; the table has it"
+TOO_LARGE = "too large for this page; the table has it"
+TOO_SMALL = "closer to zero than this page can show; the table has it"
+SMALLEST = np.finfo(np.float32).tiny
 NOT_SAID = "not finite"
 STATUS_OK, STATUS_ABSENT = 0, 1
 
@@ -46,7 +48,7 @@ class Series:
 
     Attributes:
         name: of the quantity or column.
-        part: which of several numbers of that name: column → text, such as a token or a kind of weight; {} for one alone.
+        part: which of several numbers of that name: column → text, such as a token or a kind of weight; {} for one.
         first_layer: layer of the first column; None for a number without layers.
         values: float32 [s, l], or [s, 1]; NaN where there is none.
         statuses: uint16 [s, l], numbers in `Statuses`.
@@ -147,9 +149,18 @@ def _filled(
     found = np.full(size, STATUS_ABSENT, dtype=np.uint16)
     found[cells] = codes
     found[(found == STATUS_OK) & np.isnan(exact)] = statuses.number(NOT_SAID)
-    lost = np.isfinite(exact) & (~np.isfinite(values) | ((values == 0) & (exact != 0)))
-    values[lost], found[lost] = np.nan, statuses.number(OUT_OF_FORMAT) if lost.any() else 0
+    _mark_unshown(exact, values, found, statuses)
     return values, found, int(np.bincount(cells, minlength=1).max()) if len(cells) else 1
+
+
+def _mark_unshown(exact: np.ndarray, values: np.ndarray, found: np.ndarray, statuses: Statuses) -> None:
+    """Numbers that float32 cannot hold, in place: a large one is absent, a small one the smallest there is, never 0."""
+    is_large = np.isfinite(exact) & ~np.isfinite(values)
+    is_small = (exact != 0) & (np.abs(exact) < SMALLEST)
+    if is_large.any():
+        values[is_large], found[is_large] = np.nan, statuses.number(TOO_LARGE)
+    if is_small.any():
+        values[is_small], found[is_small] = np.copysign(SMALLEST, exact[is_small]), statuses.number(TOO_SMALL)
 
 
 def n_numbers(rows_by_table: Mapping[str, int], tables: Mapping[str, Table]) -> int:
