@@ -36,6 +36,7 @@ OF_WEIGHTS = (
 )
 COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
 AGREEMENT = figures("agreement_profile", "agreement_weights", "agreement_conditions")
+KERNEL = figures("kernel_heatmap", "kernel_map", "kernel_layers", "kernel_spectrum", "kernel_shares", "kernel_cka")
 BESIDE = figures("standard_control", "standard_control_information")
 
 STALE = {
@@ -53,11 +54,16 @@ STALE = {
     "families/agreement/agreement.py": {"agreement"},
     "families/agreement/pairs.py": {"agreement"},
     "families/agreement/statuses.py": {"agreement", "collect_agreement", *AGREEMENT, *REPORTING},
+    "families/kernel/tangent_kernel.py": {"kernel"},
+    "families/kernel/factors.py": {"kernel"},
+    "families/kernel/parts.py": {"kernel", "collect_kernel"},
     "families/information/followed.py": {"information"},
     # How a family's rows become tables.
     "families/scores/collect.py": {"collect"},
     "families/gradient_flow/isf_spectra.py": {"table:isf_spectra"},
     "families/agreement/means.py": {"collect_agreement"},
+    "families/kernel/collect_kernel.py": {"collect_kernel"},
+    "families/kernel/spectrum.py": {"collect_kernel"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
     "families/pairs/model_pairs.py": {"model_pairs"},
@@ -93,6 +99,7 @@ STALE = {
     "families/pairs/tables.py": {"model_pairs", *figures("radar", "model_differences"), *REPORTING},
     "families/pairs/apart.py": {"findings", "report", *figures("radar", "model_differences")},
     "families/agreement/tables.py": {"collect_agreement", *AGREEMENT, *REPORTING},
+    "families/kernel/tables.py": {"collect_kernel", *KERNEL, *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
@@ -112,7 +119,7 @@ STALE = {
     # Records: metrics read them, tables and figures do not.
     "records/store.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
     "records/trace.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
-    "tables/measure.py": FROM_RECORDS,
+    "tables/measure.py": FROM_RECORDS - {"kernel"},
     "recording/recorder.py": RUNNING,
     "models/loading.py": LOADING,
     "models/fetch.py": {"fetch"},
@@ -123,11 +130,13 @@ STALE = {
     },
     "statistics/many_means.py": {"thermodynamics", "pulls", "collect_agreement"},
     "statistics/shares.py": {"collect_agreement", "decided"},
+    "statistics/alignment.py": {"collect_kernel"},
     "statistics/matched.py": {"model_pairs", "compare"},
-    "statistics/many_tests.py": {"findings", "model_pairs", "correlate", "hypotheses"},
+    "statistics/many_tests.py": {"findings", "model_pairs", "correlate", "hypotheses", "collect_kernel"},
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows; figures and jobs that record or fetch do not use it
-        *(*FROM_RECORDS, "spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
+        *(*(FROM_RECORDS - {"kernel"}), "collect_kernel", *figures("kernel_layers")),
+        *("spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
         *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
         *("table:routing", "table:expert_loads"),
     },

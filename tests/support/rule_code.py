@@ -12,9 +12,12 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Jobs whose rows follow from the records alone, and jobs that read table prompts_read.
 FROM_RECORDS = {
     *("gradient_flow", "metric:isf", "metric:residual_gain", "metric:routing", "thermodynamics", "information"),
-    "agreement",
+    *("agreement", "kernel"),
 }
-WITH_NOTES = {"collect", "gains", "hypotheses", "residual_gain_result", "information_package", "decided", "model_pairs"}
+WITH_NOTES = {
+    *("collect", "gains", "hypotheses", "residual_gain_result", "information_package", "decided", "model_pairs"),
+    "collect_kernel",
+}
 GENERIC = ("metric", "figure", "table")  # scripts that load a module by name
 # Rules of several metrics of one module.
 TOGETHER = {metric.rule for metric in registry.METRICS.values() if metric.module and metric.rule != "metric"}

@@ -37,6 +37,7 @@ from workflow_runs import (
 ONCE = ("collect", "normalize", "correlate", "gains", "hypotheses", "collect_thermodynamics", "collect_information")
 ONCE += ("decided", "run_tables", "table:isf_spectra", "information_package", "check_tables", "provenance", "report")
 ONCE += ("table:routing", "table:expert_loads", "model_pairs", "pulls", "collect_agreement", "findings", "explorer")
+ONCE += ("collect_kernel",)
 OF_EACH_MODEL = ("fetch", *RECORDS, *OF_RECORDS, "residual_gain_result", "spectra", "phases", "prompts_read")
 # Float32 noise of other batches or threads, relative to the value. Seen: below 1e-6. ISF divides by a spread of
 # eigenvalues, ISA and ISG are spreads themselves, which loses up to another digit.

@@ -57,6 +57,7 @@ WEIGHT_TABLES = ("spectra", "thermodynamics", "thermodynamics_means", "phases", 
 BELOW_PHASES = {"collect_thermodynamics", "findings", *figures_of(*WEIGHT_TABLES), *END}
 BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
 BELOW_AGREEMENT = {"collect_agreement", "findings", *figures_of("agreement_means"), *END}
+BELOW_KERNEL = {"collect_kernel", *figures_of(*(name for name in TABLES if name.startswith("kernel"))), *END}
 BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
 BELOW_INFORMATION = {
     *("collect_information", "information_package", "decided", "findings"),
@@ -72,6 +73,7 @@ BELOW_RECORDS = {
     *BELOW_STATES,
     *BELOW_ROUTING,
     *BELOW_AGREEMENT,
+    *BELOW_KERNEL,
     *BELOW_INFORMATION,
 }
 

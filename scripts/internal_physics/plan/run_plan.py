@@ -15,7 +15,7 @@ from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, WATCH, Per
+from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, SKETCHES, WATCH, Per
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
@@ -183,6 +183,7 @@ class RunPlan:
             WATCH: self.config.raw["information"]["watch"],
             SEVERAL: self.compared_sets,
             FACTORS: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "factors"],
+            SKETCHES: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "sketch"],
         }
         return frozenset([*self.metrics, *(name for name, given in features.items() if given)])
 

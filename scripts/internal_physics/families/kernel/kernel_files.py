@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from internal_physics.families.kernel.tangent_kernel import Cell, PromptName, Source, TangentKernel
+from internal_physics.families.kernel.parts import Cell, PromptName, Source, TangentKernel
 from internal_physics.ground.files import whole_file
 from internal_physics.tables.rows import reading
 

@@ -10,104 +10,21 @@ to first order in η.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from internal_physics.families.kernel.factors import Weight, gradients_of, weights_of
+from internal_physics.families.kernel.parts import TOTAL, Cell, PromptName, TangentKernel, cosine_kernel
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.gradients import FactoredGradient, LookupTerm, OuterTerm
 from internal_physics.records.inner_products import inner_products
 from internal_physics.records.trace import Trace
 
-Source = Literal["factors", "sketch"]
+__all__ = ["TOTAL", "Cell", "PromptName", "TangentKernel", "cosine_kernel", "name_of", "tangent_kernel"]
+
 _BYTES_AT_ONCE = 2**28  # factors of a block of prompts, for the weights of one layer
 _ROUNDING = 1e-9  # of the diagonal, relative to the largest value that it could have
-
-
-class Cell(NamedTuple):
-    """A group of weights whose kernel is kept: those of one layer and kind. None stands for all of them."""
-
-    layer: int | None
-    kind: str | None
-
-
-TOTAL = Cell(None, None)
-
-
-class PromptName(NamedTuple):
-    """A prompt, by its set and its name; the set is empty for a record that belongs to none."""
-
-    prompt_set: str
-    prompt: str
-
-
-@dataclass(frozen=True)
-class TangentKernel:
-    """The kernel of some prompts of one model, split into groups of weights.
-
-    Attributes:
-        prompts: [N] in the order of rows and columns.
-        cells: group of weights -> [N, N] its part of the kernel, float64, symmetric.
-        source: factors (exact), or sketch (unbiased, with a standard error).
-        standard_errors: group of weights -> [N, N] standard errors; a group that is missing is exact.
-    """
-
-    prompts: tuple[PromptName, ...]
-    cells: Mapping[Cell, NDArray[np.float64]]
-    source: Source = "factors"
-    standard_errors: Mapping[Cell, NDArray[np.float64]] = field(default_factory=dict)
-
-    def matrix(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
-        """[N, N] the kernel over the weights of a layer, of a kind, of both, or over all weights (default).
-
-        Raises:
-            StoreError: if no weights of this layer and kind are kept.
-        """
-        return np.sum([self.cells[cell] for cell in self.cells_of(layer, kind)], axis=0)
-
-    def standard_error(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
-        """[N, N] standard error of `matrix`, of independent groups: 0 where the kernel is exact.
-
-        Raises:
-            StoreError: if no weights of this layer and kind are kept.
-        """
-        exact = np.zeros((len(self.prompts),) * 2)
-        return np.sqrt(
-            np.sum([self.standard_errors.get(cell, exact) ** 2 for cell in self.cells_of(layer, kind)], axis=0)
-        )
-
-    def cells_of(self, layer: int | None = None, kind: str | None = None) -> list[Cell]:
-        """The groups that make up the kernel of a layer, of a kind, of both, or of all weights.
-
-        Raises:
-            StoreError: if there are none.
-        """
-        if (asked := Cell(layer, kind)) in self.cells:
-            return [asked]
-        found = [
-            cell
-            for cell in self.cells
-            if None not in cell and layer in (None, cell.layer) and kind in (None, cell.kind)
-        ]
-        if not found:
-            raise StoreError(
-                f"the kernel has no weights of layer {layer} and kind {kind}",
-                expected=f"layers {self.layers}, kinds {self.kinds}",
-            )
-        return found
-
-    @property
-    def layers(self) -> list[int]:
-        """The layers that it is split into: -1 before the blocks, L after them."""
-        return sorted({cell.layer for cell in self.cells if cell.layer is not None})
-
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of maps that it is split into, in the order of the weights."""
-        return list(dict.fromkeys(cell.kind for cell in self.cells if cell.kind is not None))
 
 
 def tangent_kernel(traces: Sequence[Trace], *, bytes_at_once: int = _BYTES_AT_ONCE) -> TangentKernel:
@@ -136,15 +53,6 @@ def tangent_kernel(traces: Sequence[Trace], *, bytes_at_once: int = _BYTES_AT_ON
 def name_of(trace: Trace) -> PromptName:
     """The prompt of a record."""
     return PromptName(str(trace.info.labels.get("prompt_set", "")), trace.info.prompt)
-
-
-def cosine_kernel(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[N, N] K(p, q) / √(K(p, p)·K(q, q)), in [-1, 1]; NaN in rows and columns of prompts without a gradient."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        norms = np.sqrt(np.diagonal(kernel))
-        cosines = np.clip(kernel / norms[:, None] / norms[None, :], -1.0, 1.0)
-    np.fill_diagonal(cosines, np.where(np.isfinite(np.diagonal(cosines)), 1.0, np.nan))
-    return cosines
 
 
 def _layer_kernels(

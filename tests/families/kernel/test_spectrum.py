@@ -1,0 +1,40 @@
+"""Spectrum and map of a kernel."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from internal_physics.families.kernel.spectrum import effective_rank, eigenvalues, prompt_map, shares
+
+
+def test_equal_eigenvalues_have_full_rank_and_one_has_rank_one():
+    assert effective_rank(eigenvalues(np.eye(7))) == pytest.approx(7)
+    assert effective_rank(eigenvalues(np.ones((7, 7)))) == pytest.approx(1, abs=1e-9)
+    assert effective_rank(np.array([0.5, 0.5, 0.0])) == pytest.approx(2)
+
+
+def test_nothing_has_no_rank():
+    assert np.isnan(effective_rank(np.zeros(3)))
+    assert np.isnan(effective_rank(np.zeros(0)))
+    assert np.isnan(shares(np.zeros(3))).all()
+
+
+def test_eigenvalues_descend_and_none_is_below_zero():
+    found = eigenvalues(np.diag([1.0, 3.0, -1e-14]))
+    assert found.tolist() == [3.0, 1.0, 0.0]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9))
+@settings(deadline=None)
+def test_items_in_a_plane_are_mapped_with_their_distances(seed, n):
+    points = np.random.default_rng(seed).standard_normal((n, 2))
+    found = prompt_map(points @ points.T)
+    assert found.share == pytest.approx(1)
+    distances = [np.linalg.norm(p[:, None] - p[None, :], axis=2) for p in (points, found.places)]
+    np.testing.assert_allclose(distances[1], distances[0], atol=1e-6)
+
+
+def test_the_map_shows_a_share_of_the_distances():
+    assert prompt_map(np.eye(5)).share == pytest.approx(2 / 4)
+    assert np.isnan(prompt_map(np.ones((3, 3))).share)
+    assert prompt_map(np.ones((1, 1))).places.tolist() == [[0.0, 0.0]]
