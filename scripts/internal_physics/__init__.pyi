@@ -3,6 +3,8 @@ from internal_physics import figures as figures
 from internal_physics import metrics as metrics
 from internal_physics.api.comparing import compare as compare
 from internal_physics.api.generating import generate as generate
+from internal_physics.api.kernels import first_order_change as first_order_change
+from internal_physics.api.kernels import kernel as kernel
 from internal_physics.api.loading import load as load
 from internal_physics.api.looking import look as look
 from internal_physics.api.reading import lens as lens

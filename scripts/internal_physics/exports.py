@@ -6,8 +6,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "Run": "internal_physics.api.run",
     "compare": "internal_physics.api.comparing",
+    "first_order_change": "internal_physics.api.kernels",
     "generate": "internal_physics.api.generating",
     "read_run": "internal_physics.api.run",
+    "kernel": "internal_physics.api.kernels",
     "lens": "internal_physics.api.reading",
     "look": "internal_physics.api.looking",
     "load": "internal_physics.api.loading",
