@@ -25,7 +25,7 @@ CONDITIONS = pd.DataFrame({
 })  # fmt: skip
 PLACE = {"model": "a", "condition": "baseline", "prompt_set": "s"}
 # What a run may be given on top of nothing: a table -> an effect of its numbers.
-EFFECTS = ("model_pairs", "hypotheses", "comparisons", "pulls_means", "phase_counts")
+EFFECTS = ("model_pairs", "hypotheses", "comparisons", "pulls_means", "phase_counts", "kernel_summary")
 N_FLIPS = 999
 
 
@@ -124,6 +124,15 @@ def decided(rng):
     return prompts, means
 
 
+def kernel_tables(rng, shift):
+    """Alignment of one kernel with the kinds of prompts, whose p is even, and its mean cosines."""
+    key = {"model": "a", "condition": "baseline", "source": "factors"}
+    p = 1e-6 if shift else rng.uniform()
+    kinds = {"normalisation": "cosine", "layer": np.nan, "p": p, "n_prompts": N_PROMPTS, "n_kinds": 4}
+    means = {"cosine_within": 0.2, "cosine_between": 0.1, "kinds_status": "ok"}
+    return {"kernel_kinds": pd.DataFrame([key | kinds]), "kernel_summary": pd.DataFrame([key | means])}
+
+
 def run(seed, effects=()):
     """The tables that findings read, of a run in which nothing differs but what has an effect."""
     rng = np.random.default_rng(seed)
@@ -131,6 +140,7 @@ def run(seed, effects=()):
     tables = {name: maker(rng, 8.0 if name in effects else 0.0) for name, maker in makers.items()}
     of_prompts, means = decided(rng)
     others = {"agreement_means": agreement_means(rng), "decided": of_prompts, "decided_means": means}
+    others |= kernel_tables(rng, 8.0 if "kernel_summary" in effects else 0.0)
     return tables | others | {"models": MODELS, "conditions": CONDITIONS}
 
 
@@ -148,7 +158,7 @@ def test_of_runs_in_which_nothing_differs_at_most_5_in_100_claim_anything():
 
 def test_all_families_take_part():
     assert set(findings_modules(run(0))) == set(findings_modules(["phases", *run(0)]))
-    assert len(findings_modules(run(0))) == 6
+    assert len(findings_modules(run(0))) == 7
 
 
 @pytest.mark.parametrize("table", EFFECTS)

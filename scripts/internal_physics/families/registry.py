@@ -89,7 +89,7 @@ def figure_module(name: str) -> str:
 
 
 # Families whose findings open the report, in the order of their sentences.
-WITH_FINDINGS = (PAIRS, AGREEMENT, INFORMATION, THERMODYNAMICS, COMPARISON, RESIDUAL_GAIN)
+WITH_FINDINGS = (PAIRS, AGREEMENT, INFORMATION, THERMODYNAMICS, COMPARISON, RESIDUAL_GAIN, KERNEL)
 
 
 def findings_modules(tables: Iterable[str]) -> dict[str, tuple[str, ...]]:

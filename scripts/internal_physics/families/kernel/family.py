@@ -9,6 +9,7 @@ BY_MODEL = ("models",)
 FAMILY = Family(
     name="kernel",
     title="Kernel between prompts",
+    findings_tables=("kernel_kinds", "kernel_summary", "models"),
     metrics=(Metric("kernel", "Tangent kernel", rule="kernel", in_layers=False, between_conditions=False),),
     tables=dict.fromkeys(TABLES, ASKED),
     figures=(
