@@ -6,14 +6,36 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+import transformers as T
 from cases import encoded, record
 from families_of_models import FAMILIES_OF_MODELS, save_family
 from internal_physics.models.coverage import weight_of
-from internal_physics.models.loading import load_snapshot
+from internal_physics.models.loading import load_snapshot, wrap_model
 from internal_physics.models.options import LoadOptions
 from internal_physics.recording.routing import find_routers
 from internal_physics.recording.selfcheck import CheckedModel, check_model
+from tiny_models import N_VOCABULARY, build_tokenizer
 
+_BLOCKS = {"vocab_size": N_VOCABULARY, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+_EXPERTS = {"intermediate_size": 64, "num_experts_per_tok": 2}
+# Experts one below the other in one matrix; experts that are called so only in the attention; a router of another name.
+UNUSUAL = {
+    "dbrx": lambda: T.DbrxConfig(
+        **{**_BLOCKS, "d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 64},
+        attn_config={"kv_n_heads": 2, "rope_theta": 1e4, "clip_qkv": 8.0},
+        ffn_config={"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2, "hidden_size": 32},
+    ),
+    "jetmoe": lambda: T.JetMoeConfig(**_BLOCKS, **_SIZES, **_EXPERTS, kv_channels=8, num_local_experts=4),
+    "hunyuan": lambda: T.HunYuanMoEV1Config(
+        **{**_BLOCKS, **_SIZES, "head_dim": 8, "intermediate_size": 64, "num_experts": 4, "moe_topk": 2}
+    ),
+}
+SITES = {
+    "dbrx": {"ffn.experts"},
+    "jetmoe": {"mlp", "self_attention.experts"},
+    "hunyuan": {"mlp.experts"},
+}
 WITH_EXPERTS = [name for name in FAMILIES_OF_MODELS if name != "mamba"]
 PROMPTS = [encoded("p", (7, 9, 11, 13)), encoded("q", (8, 20, 8, 40, 12, 6, 33))]
 
@@ -22,6 +44,16 @@ PROMPTS = [encoded("p", (7, 9, 11, 13)), encoded("q", (8, 20, 8, 40, 12, 6, 33))
 def checked(name: str, quantization: str = "auto") -> CheckedModel:
     with tempfile.TemporaryDirectory() as folder:
         return check_model(load_snapshot(save_family(folder, name), LoadOptions(quantization=quantization)))
+
+
+@cache
+def unusual(name: str) -> CheckedModel:
+    torch.manual_seed(0)
+    module = T.AutoModelForCausalLM.from_config(UNUSUAL[name]()).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return check_model(wrap_model(module, build_tokenizer()))
 
 
 def of(trace, quantity):
@@ -52,6 +84,32 @@ def test_the_scores_are_the_routers_product_with_what_it_was_given(name):
             found = trace.tensor(router.site, router.layer, "router_logits")
             bias = found - scores  # gpt-oss adds one number per expert
             np.testing.assert_allclose(bias, np.broadcast_to(bias[:1], bias.shape), atol=1e-4 * np.abs(scores).max())
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_routers_are_found_beside_experts_however_those_are_kept(name):
+    model = unusual(name).model
+    routers = list(find_routers(model.module, model.anatomy))
+    assert {router.site.partition(f".{router.layer}.")[2] for router in routers} == SITES[name]
+    assert len(routers) == 2 * len(SITES[name])
+    weights = dict(model.module.named_parameters())
+    for trace in record(model, PROMPTS).values():
+        for router in routers:
+            given = torch.tensor(trace.gradient(router.weight).terms[0].input).double()
+            scores = given @ weights[router.weight].detach().double().T
+            np.testing.assert_allclose(trace.tensor(router.site, router.layer, "router_logits"), scores, atol=1e-4)
+            chosen = np.sort(trace.tensor(router.site, router.layer, "expert_ids"), axis=1)
+            np.testing.assert_array_equal(chosen, np.sort(scores.topk(2, dim=-1).indices, axis=1))
+
+
+def test_experts_that_are_not_called_so_have_as_many_rows_as_tokens_chose_them():
+    for trace in record(unusual("jetmoe").model, PROMPTS).values():
+        for layer in range(2):
+            chosen = trace.tensor(f"model.layers.{layer}.mlp", layer, "expert_ids")
+            for expert in np.unique(chosen):
+                terms = trace.gradient(f"model.layers.{layer}.mlp.output_linear.weight[{expert}]").terms
+                rows = sum(int(np.any(term.input != 0, axis=1).sum()) for term in terms)
+                assert rows == (chosen == expert).sum()
 
 
 def test_routing_does_not_depend_on_the_batch_or_on_what_is_kept_of_gradients():

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from internal_physics.models.anatomy import Anatomy
-from internal_physics.models.kinds import in_experts, kind_of
+from internal_physics.models.kinds import expert_of, in_experts, kind_of
 from internal_physics.recording.arrays import ToHost, to_numpy
 from internal_physics.recording.packing import Packing
 from internal_physics.records.trace import Key
@@ -40,18 +40,65 @@ class Router:
 
 
 def find_routers(module: nn.Module, anatomy: Anatomy) -> Iterator[Router]:
-    """One for each stack of experts whose router is found: the nearest weight of that kind with a row per expert."""
+    """One for each group of experts whose router is found.
+
+    A router has a row per expert and stands in the block of the experts; of several such weights, one that is called a
+    router goes first, then the nearest. Experts are stacks of matrices, or matrices one below the other. A
+    stack that is not called experts may be a convolution: it needs a weight that is called a router.
+    """
     stored = {name: tuple(p.shape) for name, p in module.named_parameters()}
-    stacks = {name: shape[0] for name, shape in stored.items() if len(shape) == 3 and in_experts(name)}
+    stacks = {name: shape for name, shape in stored.items() if _may_be_stack(name, shape)}
     if not stacks:
         return
     shapes = stored | {m.parameter: m.shape for m in anatomy.maps}
-    for site, n_experts in {name.rpartition(".")[0]: n for name, n in stacks.items()}.items():
-        layer = anatomy.layer_of(f"{site}.", lookup=False)
-        fitting = [n for n, shape in shapes.items() if shape[0] == n_experts and len(shape) == 2]
-        own = [n for n in fitting if anatomy.layer_of(n, lookup=False) == layer and _is_router(n, layer, anatomy)]
-        if own:
-            yield Router(site, layer, max(own, key=lambda name: _shared(name, site)), n_experts)
+    matrices = {name: shape[0] for name, shape in shapes.items() if len(shape) == 2 and name not in stacks}
+    found: dict[str, Router] = {}
+    for stack, shape in stacks.items():
+        layer = anatomy.layer_of(stack, lookup=False)
+        fitting = [n for n, n_rows in matrices.items() if _has_row_per_expert(n_rows, shape)]
+        own = [n for n in fitting if anatomy.layer_of(n, lookup=False) == layer and "shared" not in n]
+        weight = _router_of(stack, own, layer, anatomy)
+        if weight is not None:
+            site = _site(stack, weight)
+            found.setdefault(site, Router(site, layer, weight, matrices[weight]))
+    yield from found.values()
+
+
+def _may_be_stack(name: str, shape: tuple[int, ...]) -> bool:
+    """Matrices of experts, [e, out, in] or [e · out, in], or another stack; not the matrix of one expert."""
+    return len(shape) == 3 or (len(shape) == 2 and _is_matrix_of_experts(name))
+
+
+def _is_matrix_of_experts(name: str) -> bool:
+    return in_experts(name) and expert_of(name) is None and "router" not in name and not name.endswith("bias")
+
+
+def _has_row_per_expert(n_rows: int, shape: tuple[int, ...]) -> bool:
+    if len(shape) == 3:
+        return n_rows == shape[0]
+    return 1 < n_rows < shape[0] and shape[0] % n_rows == 0
+
+
+def _router_of(stack: str, fitting: Sequence[str], layer: int, anatomy: Anatomy) -> str | None:
+    """The nearest of the fitting weights of a block that is called a router, or else stands beside the experts."""
+    beside = [name for name in fitting if _in_one_module(name, stack)]
+    of_experts, in_block = in_experts(stack), 0 <= layer < anatomy.n_layers
+    called = [name for name in (fitting if of_experts else beside) if _is_router(name, layer, anatomy)]
+    chosen = called or (beside if of_experts and in_block else [])
+    return max(chosen, key=lambda name: _shared(name, stack), default=None)
+
+
+def _in_one_module(weight: str, stack: str) -> bool:
+    """Whether both stand in a module of a block, and not merely in the same block."""
+    n_shared = _shared(weight, stack)
+    return n_shared > 0 and not weight.split(".")[n_shared - 1].isdigit()
+
+
+def _site(stack: str, router: str) -> str:
+    """The module that is given what the router chose: `experts`, or what holds the stack and the router."""
+    names = stack.split(".")
+    experts = [n for n, name in enumerate(names) if name.lower() in ("experts", "local_experts")]
+    return ".".join(names[: experts[-1] + 1 if experts else _shared(router, stack)])
 
 
 def _is_router(name: str, layer: int, anatomy: Anatomy) -> bool:
