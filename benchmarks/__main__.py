@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from benchmarks import memory, recording, scale, scale_memory, thermodynamics
+from benchmarks import experts, memory, recording, scale, scale_memory, thermodynamics
 from benchmarks.default_run import machine
 from benchmarks.harness import Row
 
@@ -38,7 +38,7 @@ def main() -> None:
     )
     given = arguments.parse_args()
     rounds = given.rounds
-    rows = [*recording.rows(rounds), *memory.rows(), *thermodynamics.rows(rounds)]
+    rows = [*recording.rows(rounds), *experts.rows(rounds), *memory.rows(), *thermodynamics.rows(rounds)]
     rows += [*scale.rows(rounds), *scale_memory.rows()]
     if given.write:
         write(rows, rounds, given.write)

@@ -8,7 +8,7 @@ Index conventions: as in `stacks`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -43,22 +43,29 @@ def can_choose(model: PreTrainedModel) -> bool:
     return bool(model._can_set_experts_implementation())
 
 
-def find_experts(model: nn.Module, maps: Sites, *, whole: frozenset[str], left_out: frozenset[str]) -> list[Experts]:
+def find_experts(
+    modules: Iterable[nn.Module],
+    names: Mapping[int, str],
+    maps: Sites,
+    *,
+    whole: frozenset[str],
+    left_out: frozenset[str],
+) -> list[Experts]:
     """All experts of a model that run together, if they were told to.
 
     Args:
-        model: the model.
+        modules: of the model.
+        names: those of its weights, by identity.
         maps: gives the names of matrices.
         whole: weights whose gradients are kept whole.
         left_out: weights whose gradients are not recorded.
     """
-    names = {id(p): name for name, p in model.named_parameters()}
     found = []
-    for module in model.modules():
+    for module in dict.fromkeys(modules):
         own: Any = module
-        if getattr(getattr(module, "config", None), "_experts_implementation", None) != TOGETHER:
-            continue
         if not hasattr(module, "_is_expert_parallel") or own._is_expert_parallel:
+            continue
+        if getattr(own.config, "_experts_implementation", None) != TOGETHER:
             continue
         stacks = [_stack(own, name, names, maps) for name in (_first(own), "down_proj")]
         if all(stack is not None and stack.parameter not in whole for stack in stacks):
@@ -70,7 +77,7 @@ def _first(module: Any) -> str:
     return "gate_up_proj" if module.has_gate else "up_proj"
 
 
-def _stack(module: Any, attribute: str, names: dict[int, str], maps: Sites) -> Stack | None:
+def _stack(module: Any, attribute: str, names: Mapping[int, str], maps: Sites) -> Stack | None:
     """None where the weight is no stack of plain matrices."""
     weight = getattr(module, attribute, None)
     if not isinstance(weight, nn.Parameter) or weight.ndim != 3 or not weight.is_floating_point():

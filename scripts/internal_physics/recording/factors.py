@@ -161,9 +161,8 @@ class Factors:
         found = {key: self.packing.of_prompt(rows, b) for key, rows in self.rows.items()}
         for call, given, gradient in self.stacks:
             for e, first, end in call.rows.of_prompt(b):
-                where = call.stack.maps[e]
-                found[Key(where.site, where.layer, "input")] = given[first:end]
-                found[Key(where.site, where.layer, "output_gradient")] = gradient[first:end]
+                of_given, of_gradient = call.stack.keys[e]
+                found[of_given], found[of_gradient] = given[first:end], gradient[first:end]
         return found | {key: whole[b if len(whole) > 1 else 0] for key, whole in self.whole.items()}
 
 

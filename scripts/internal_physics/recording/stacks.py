@@ -16,7 +16,7 @@ from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import LinearMap
 from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.packing import Packing
-from internal_physics.records.trace import ParameterInfo, Use
+from internal_physics.records.trace import Key, ParameterInfo, Use
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Stack:
         return tuple(_info(m, (Use(m.site, m.layer, False, m.site, m.layer),)) for m in self.maps)
 
     @cached_property
+    def keys(self) -> tuple[tuple[Key, Key], ...]:
+        """Under which names a record has the input and the output gradient of each matrix."""
+        return tuple((Key(m.site, m.layer, "input"), Key(m.site, m.layer, "output_gradient")) for m in self.maps)
+
+    @cached_property
     def idle(self) -> tuple[ParameterInfo, ...]:
         """What it says of each that the prompt has not used."""
         return tuple(_info(m, ()) for m in self.maps)
@@ -62,8 +67,7 @@ class RoutedRows:
 
     Attributes:
         order: [s], place of each row in the choices, first those of choice 0.
-        starts: on the host: rows starts[e][b] to starts[e][b] + counts[e][b] are of expert e and prompt b.
-        counts: on the host, [e, b].
+        counts: on the host, rows of each expert and prompt [e, b].
     """
 
     def __init__(self, chosen: torch.Tensor, packing: Packing, n_experts: int) -> None:
@@ -78,8 +82,6 @@ class RoutedRows:
                 f"a router chose an expert beyond the {n_experts} that there are", where="the experts of a block"
             )
         self.counts = to_numpy(counts).reshape(n_experts, n_prompts)  # the one wait for the device
-        ends = self.counts.cumsum().reshape(self.counts.shape)
-        self.starts = ends - self.counts
         own = self.counts.sum(axis=1)
         self.experts: list[int] = np.flatnonzero(own).tolist()
         self.sizes: list[int] = own[self.experts].tolist()  # rows of each expert that has any
@@ -105,9 +107,18 @@ class RoutedRows:
 
     def of_prompt(self, b: int) -> list[tuple[int, int, int]]:
         """(e, first row, last + 1) of each expert that prompt b uses."""
-        used = np.flatnonzero(self.counts[:, b])
-        first = self.starts[used, b]
-        return list(zip(used.tolist(), first.tolist(), (first + self.counts[used, b]).tolist(), strict=True))
+        return self._of_prompts[b]
+
+    @cached_property
+    def _of_prompts(self) -> list[list[tuple[int, int, int]]]:
+        found: list[list[tuple[int, int, int]]] = [[] for _ in range(self.counts.shape[1])]
+        first = 0
+        for e, counts in enumerate(self.counts.tolist()):
+            for b, n in enumerate(counts):
+                if n:
+                    found[b].append((e, first, first + n))
+                    first += n
+        return found
 
 
 @dataclass
@@ -145,5 +156,7 @@ class StackCall:
 
     def infos(self, b: int) -> tuple[ParameterInfo, ...]:
         """What the record of prompt b says of each matrix."""
-        each = zip(self.rows.counts[:, b].tolist(), self.stack.used, self.stack.idle, strict=True)
-        return tuple(used if n else idle for n, used, idle in each)
+        infos = list(self.stack.idle)
+        for e, _, _ in self.rows.of_prompt(b):
+            infos[e] = self.stack.used[e]
+        return tuple(infos)

@@ -42,6 +42,12 @@ class Wiring:
         self.unreached = frozenset(coverage.unreached)
         self.routers = tuple(find_routers(model, anatomy))
         self.maps = Sites(anatomy)
-        self.experts = find_experts(model, self.maps, whole=frozenset(self.dense), left_out=frozenset(coverage.partial))
+        self.experts = find_experts(
+            modules.values(),
+            {id(parameter): name for name, parameter in parameters.items()},
+            self.maps,
+            whole=frozenset(self.dense),
+            left_out=frozenset(coverage.partial),
+        )
         self.operands = Operands(parameters.items(), ignored)
         self.every_function = coverage.every_function
