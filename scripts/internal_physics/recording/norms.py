@@ -63,6 +63,8 @@ class NormKeeper:
         self._squared: dict[str, torch.Tensor] = {}  # matrix → [2, b], on its device: sum of terms and of their sizes
         self._waiting: dict[str, list[Call]] = {}
         self._grams = _LastGrams()
+        self._short: dict[str, torch.Tensor] = {}  # matrix → a number, of one short prompt
+        self._given: tuple[torch.Tensor | None, int, torch.Tensor] = (None, 0, torch.empty(0))
         self._stacks: list[torch.Tensor] = []  # [e, 2, b] of the matrices of a stack, in their order
         self._row: dict[str, int] = {}  # matrix → its row in `_found`
         self._found: torch.Tensor | None = None  # [matrix, 2, b]
@@ -75,8 +77,24 @@ class NormKeeper:
         if self._uses[name] > 1:
             self._waiting.setdefault(name, []).append(call)
             return
-        self._squared[name] = self._of_calls([call])
+        if not call.map.lookup and self._is_short(call):
+            self._short[name] = self._short_squared(call.caught_input, call.weight_side_gradient())
+        else:
+            self._squared[name] = self._of_calls([call])
         call.release()
+
+    def _is_short(self, call: Call) -> bool:
+        """Whether a call is of one prompt on the host, so short that Gram matrices cost less than the gradient."""
+        if self.packing.shape[0] > 1 or not is_on_host(call.caught_input) or self.products == torch.float32:
+            return False
+        (n_tokens, n_in), n_out = call.caught_input.shape, call.weight_side_gradient().shape[1]
+        return n_tokens * (n_in + n_out) <= n_in * n_out and product_dtype(call.caught_input) == torch.float64
+
+    def _short_squared(self, given: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """As `outer_squared` of one prompt in float64, a number, with half as many operations."""
+        if self._given[0] is not given or self._given[1] != given._version:
+            self._given = (given, given._version, _flat_gram(given))
+        return torch.dot(self._given[2], _flat_gram(gradient))
 
     def add_stack(self, names: Sequence[str], squared: torch.Tensor) -> None:
         """Add the squared norms of a stack of matrices, and the sums of the sizes of their terms, [e, 2, b]."""
@@ -93,7 +111,9 @@ class NormKeeper:
         for name, gradient in self.flow.dense_by_prompt.items():
             self._squared[name] = gradient.double().square().sum(dim=(1, 2)).expand(2, -1)
         self._waiting.clear()
-        self._grams = _LastGrams()
+        self._grams, self._given = _LastGrams(), (None, 0, torch.empty(0))
+        if self._short:
+            self.add_stack([*self._short], torch.stack([*self._short.values()])[:, None, None].expand(-1, 2, 1))
         n_stacked = len(self._row)
         self._row |= {name: n_stacked + n for n, name in enumerate(self._squared)}
         found = [*self._stacks, *([torch.stack(self._on_one_device())] if self._squared else [])]
@@ -222,6 +242,12 @@ def _by_dense_gradients(packing: Packing, x: torch.Tensor, delta: torch.Tensor, 
         gradient = packing.of_prompt(delta, b).to(products).T @ packing.of_prompt(x, b).to(products)
         squared.append(torch.linalg.vector_norm(gradient, dtype=torch.float64).square())
     return torch.stack(squared).expand(2, -1)
+
+
+def _flat_gram(rows: torch.Tensor) -> torch.Tensor:
+    """Inner products in float64 of the rows [t, i], [t²]."""
+    wide = rows.double()
+    return torch.mm(wide, wide.t()).view(-1)
 
 
 def _gram(a: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -10,6 +10,7 @@ d width; sites and layers as in `models.anatomy`.
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import nn
@@ -17,14 +18,16 @@ from torch import nn
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
-from internal_physics.recording.experts import Experts, ExpertsOfPass, changed_inputs
+from internal_physics.recording.experts import Experts, ExpertsOfPass
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
 from internal_physics.recording.packing import Packing
+from internal_physics.recording.plain_maps import caught
 from internal_physics.recording.recompute import Recompute, require_no_lookups
 from internal_physics.recording.residuals import Edit, Residuals
 from internal_physics.recording.routing import Routing
+from internal_physics.recording.verify import require_caught, require_known_uses
 from internal_physics.recording.watch import Run, Watch
 from internal_physics.recording.watched import EveryFunction, OnWeights, can_be_watched
 from internal_physics.recording.wiring import Wiring
@@ -71,6 +74,7 @@ class Taps:
         self._experts = self._experts_together(() if recompute or thorough else self.wiring.experts)
         self.dense = {n: p for n, p in self.wiring.dense.items() if n not in self._experts.biases}
         self.watch = Watch(operands, self, thorough=thorough or not self._every_function)
+        self._last_rows: tuple[torch.Tensor | None, int, torch.Tensor] = (None, 0, torch.empty(0))
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
@@ -88,13 +92,22 @@ class Taps:
         self._stack.enter_context(self.routing)
         self._stack.enter_context(self._experts)
         self._stack.callback(self.wiring.operands.forget_copies)
-        on_weights = OnWeights(self.watch, self.wiring.operands.weights)
-        self._stack.enter_context(EveryFunction(self.watch) if self._every_function else on_weights)
+        self._watch_weights()
         return self.flow
+
+    def _watch_weights(self) -> None:
+        if self._every_function:
+            self._stack.enter_context(EveryFunction(self.watch))
+        elif self.shape[0] == 1 and not self.factors:  # nothing is kept of plain maps, and there is no padding
+            self._stack.enter_context(OnWeights(self.watch, self.wiring.watched_alone))
+        else:
+            self._stack.enter_context(caught(self.wiring.plain, partial(self.product, stored_out_first=True)))
+            self._stack.enter_context(OnWeights(self.watch, self.wiring.operands.weights))
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
         self._order.forget()
+        self._last_rows = (None, 0, torch.empty(0))
         for name, parameter in self.dense.items():
             if parameter.grad is not None:
                 self.flow.dense[name] = parameter.grad
@@ -108,37 +121,12 @@ class Taps:
         Raises:
             ArchitectureError: naming the first such place.
         """
-        passed = self.flow.passed.items()
-        changed = [f"residual {layer}" for layer, (hidden, version) in passed if hidden._version != version]
-        kept = [(call, call.input) for call in self.flow.calls if call.input is not None]
-        changed += [f"the input of {call.map.site}" for call, given in kept if given._version != call.version]
-        changed += changed_inputs(self.flow)
-        missing = [c.map.site for c in self.flow.calls if c.input is None and c.output_gradient is not None]
-        if missing:
-            raise ArchitectureError(
-                f"{missing[0]} was not computed again",
-                where=self.anatomy.architecture,
-                todo="set record.recompute to false",
-            )
-        if changed:
-            raise ArchitectureError(
-                f"{changed[0]} is changed in place after it is used", where=self.anatomy.architecture
-            )
+        require_caught(self.flow, self.anatomy.architecture)
         if self.factors and not self._notes_all:
-            self._require_known_uses()
-
-    def _require_known_uses(self) -> None:
-        """The self-check has put aside every weight that it saw used in two ways, or not in a product."""
-        uses = {name: ", ".join(sorted(functions)) for name, functions in self.watch.others.items()}
-        uses |= dict.fromkeys(self.maps.contradictory, "a product with its transpose")
-        uses |= dict.fromkeys(self._experts.used_otherwise(), "not by all experts together, once")
-        for name in sorted(uses.keys() - self.wiring.unreached):
-            raise ArchitectureError(
-                f"{name} is used in a way that it was not in the self-check: {uses[name]}",
-                where=self.anatomy.architecture,
-                expected="the same uses of weights for every prompt",
-                todo="set weight_gradients to none for this prompt set",
-            )
+            uses = {name: ", ".join(sorted(functions)) for name, functions in self.watch.others.items()}
+            uses |= dict.fromkeys(self.maps.contradictory, "a product with its transpose")
+            uses |= dict.fromkeys(self._experts.used_otherwise(), "not by all experts together, once")
+            require_known_uses(uses, self.wiring.unreached, self.anatomy.architecture)
 
     @contextmanager
     def _again(self) -> Iterator[None]:
@@ -158,7 +146,11 @@ class Taps:
     def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
         """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
         linear_map = self.maps.of(part, lookup=False, transposed=not stored_out_first)
-        in_order = self.shape[0] == 1 or (not part.in_stack and self._is_in_order(given))
+        if self.shape[0] == 1:
+            output = run(given)
+            self._catch(linear_map, self._rows(given), output, first=part.first)
+            return output
+        in_order = not part.in_stack and self._is_in_order(given)
         if self.packing.is_needed and in_order:
             packed = self.packing.pack(given)
             output = run(packed if given.ndim == 2 else packed.view(*[1] * (given.ndim - 2), *packed.shape))
@@ -166,9 +158,16 @@ class Taps:
             flat = output.reshape(len(packed), -1)
             return self._kept_in_order(self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1])))
         output = run(given)
-        rows = given.detach().reshape(-1, given.shape[-1])
-        self._catch(linear_map, rows, output, first=part.first, mixed=not in_order)
+        self._catch(linear_map, self._rows(given), output, first=part.first, mixed=not in_order)
         return self._kept_in_order(output) if in_order else output
+
+    def _rows(self, given: torch.Tensor) -> torch.Tensor:
+        """[..., in] → [n, in], the very same tensor for maps that share an input."""
+        last, version, rows = self._last_rows
+        if last is not given or version != given._version:
+            rows = given.detach().reshape(-1, given.shape[-1])
+            self._last_rows = (given, given._version, rows)
+        return rows
 
     def _is_in_order(self, given: torch.Tensor) -> bool:
         """Whether the rows of an input are the tokens of the batch, and not as many in another order."""
@@ -256,7 +255,7 @@ class Taps:
         call = Call(linear_map, given, version=given._version, first=first)
         if self._recompute is not None and self._recompute.drops_inputs:
             call.input = None
-        self._await_gradient(call, output, n_rows=len(given), mixed=mixed)
+        self._await_gradient(call, output, n_rows=given.shape[0], mixed=mixed)
 
     def _await_gradient(self, call: Call, output: torch.Tensor, n_rows: int, *, mixed: bool) -> None:
         self._note_mixed(call.map, mixed)
@@ -275,7 +274,7 @@ class Taps:
                     expected="prompts that are recorded one at a time",
                 )
             flat = gradient.reshape(-1, gradient.shape[-1])
-            call.output_gradient = flat if len(flat) == n_rows else self.packing.pack(gradient)
+            call.output_gradient = flat if flat.shape[0] == n_rows else self.packing.pack(gradient)
             self._tell(call)
 
         if node is None:  # a leaf

@@ -7,6 +7,7 @@ from internal_physics.models.coverage import EVERYTHING, Coverage
 from internal_physics.models.precision import is_quantized
 from internal_physics.recording.experts import find_experts
 from internal_physics.recording.operands import Operands
+from internal_physics.recording.plain_maps import plain_maps
 from internal_physics.recording.routing import find_routers
 from internal_physics.recording.sites import Sites
 
@@ -28,6 +29,8 @@ class Wiring:
         operands: the weights that are recognised.
         routers: of experts.
         unreached: weights that the loss does not depend on, as far as is known.
+        plain: linear maps inside blocks that are caught by a forward of their own, with their weights.
+        watched_alone: weights to be watched where one prompt runs and no gradients of weights are recorded.
         every_function: whether all functions must be watched, not only those that are given a weight.
     """
 
@@ -50,4 +53,8 @@ class Wiring:
             left_out=frozenset(coverage.partial),
         )
         self.operands = Operands(parameters.items(), ignored)
+        self.plain = plain_maps(modules, anatomy, self.operands)
+        unwatched = {part.parameter for _, part in self.plain} - {router.weight for router in self.routers}
+        idle = {id(parameters[name]) for name in unwatched}
+        self.watched_alone = [weight for weight in self.operands.weights if id(weight) not in idle]
         self.every_function = coverage.every_function
