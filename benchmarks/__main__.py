@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from benchmarks import experts, memory, recording, scale, scale_memory, thermodynamics
+from benchmarks import experts, memory, recording, recording_cost, scale, scale_memory, thermodynamics
 from benchmarks.default_run import machine
 from benchmarks.harness import Row
 
@@ -38,12 +38,17 @@ def main() -> None:
     )
     given = arguments.parse_args()
     rounds = given.rounds
-    rows = [*recording.rows(rounds), *experts.rows(rounds), *memory.rows(), *thermodynamics.rows(rounds)]
+    costs = recording_cost.measure(3 * rounds)
+    rows = [*recording_cost.rows(costs), *recording.rows(rounds), *experts.rows(rounds)]
+    rows += [*memory.rows(), *thermodynamics.rows(rounds)]
     rows += [*scale.rows(rounds), *scale_memory.rows()]
     if given.write:
         write(rows, rounds, given.write)
+        recording_cost.write(costs, 3 * rounds, given.write.with_name("recording.yaml"))
     print(f"\nSmolLM2-135M, float32, CPU, {torch.get_num_threads()} threads, median of {rounds} alternating rounds\n")
     print(table(rows))
+    print("\nCost of recording against the bare pass:\n")
+    print(recording_cost.table(costs))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Timing that can be trusted on a noisy machine: alternating runs, medians, ratios pair by pair."""
 
+import gc
+import random
 import statistics
 import threading
 import time
@@ -36,6 +38,33 @@ def alternate(
             run()
             seconds[name].append(clock() - start)
     return seconds
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one run: CPU time of all threads of the process, and time on the clock."""
+
+    cpu: float
+    wall: float
+
+
+def alternate_costs(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Cost]]:
+    """Costs of each contestant, run in another order in each of the rounds, after two runs that do not count.
+
+    Unused objects are searched for before each run, not in it.
+    """
+    for run in (*contestants.values(), *contestants.values()):
+        run()
+    costs: dict[str, list[Cost]] = {name: [] for name in contestants}
+    for n in range(rounds):
+        for name in random.Random(n).sample(list(contestants), len(contestants)):
+            gc.collect()
+            gc.disable()
+            wall, cpu = time.perf_counter(), time.process_time()
+            contestants[name]()
+            costs[name].append(Cost(time.process_time() - cpu, time.perf_counter() - wall))
+            gc.enable()
+    return costs
 
 
 def ratio(slow: list[float], fast: list[float]) -> float:

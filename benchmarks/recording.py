@@ -55,7 +55,6 @@ def _speed(model: LoadedModel, rounds: int) -> list[Row]:
             0,
             ratio(of_five["usual"], of_five["bare"]),
         ),
-        _at_most("record vs. bare forward+backward, one at a time", 1.15, ratio(of_five["alone"], of_five["bare"])),
     ]
 
 
@@ -111,7 +110,3 @@ def _metrics_from_parquet(model: LoadedModel, rounds: int) -> Row:
 
 def _faster(what: str, bar: float, measured: float) -> Row:
     return Row(what, f"≥ {bar:g}×" if bar else "", f"{measured:.1f}×", measured >= bar)
-
-
-def _at_most(what: str, bar: float, measured: float) -> Row:
-    return Row(what, f"≤ {bar:g}×", f"{measured:.2f}×", measured <= bar)

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -15,6 +17,8 @@ from internal_physics.models.fetch import fetch  # noqa: E402
 from internal_physics.models.loading import LoadedModel, LoadOptions  # noqa: E402
 from internal_physics.recording.encoding import Encoded, encode  # noqa: E402
 from internal_physics.recording.record import checked_model  # noqa: E402
+
+_NOTHING = -100  # torch's number for a target that does not count
 
 
 def snapshot() -> Path:
@@ -55,11 +59,26 @@ def usual_backward(model: LoadedModel, batch: list[Encoded]) -> None:
     module.requires_grad_(False)
 
 
-def bare_pass(model: LoadedModel, batch: list[Encoded]) -> None:
-    """The floor: each prompt on its own, forward and backward with frozen weights, nothing recorded."""
+def bare_pass(model: LoadedModel, batch: list[Encoded], size: int = 1) -> None:
+    """The floor: a forward and a backward pass to the embeddings with frozen weights, `size` prompts at a time.
+
+    The loss is that of a record (the mean over the predicted tokens of each prompt, summed over prompts). Attention is
+    computed as for a record, but its rows are not returned, and nothing is kept.
+    """
     embedding = model.module.get_input_embeddings()
     handle = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_(True))
-    for e in batch:
-        ids = torch.tensor([e.ids])
-        model.module(ids, labels=ids).loss.backward()
+    for first in range(0, len(batch), size):
+        ids, mask, targets = _padded(batch[first : first + size])
+        logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        each = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        del logits
+        (each.view_as(targets).sum(dim=1) / (targets != _NOTHING).sum(dim=1)).sum().backward()
     handle.remove()
+
+
+def _padded(batch: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token ids, mask and next tokens [b, t], padded on the right."""
+    rows = [torch.tensor(e.ids) for e in batch]
+    mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    following = [torch.cat([row[1:], torch.tensor([_NOTHING])]) for row in rows]
+    return pad_sequence(rows, batch_first=True), mask, pad_sequence(following, batch_first=True, padding_value=_NOTHING)
