@@ -5,14 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from explorer_pages import SETS, payload_of, unpacked, write_run
+from explorer_pages import OF_RUN, SETS, payload_of, unpacked, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.report.explorer import series
 from internal_physics.report.explorer.pack import Pack, rounded
-from internal_physics.report.explorer.page import as_json
+from internal_physics.report.explorer.page import as_json, render_page
 from internal_physics.report.explorer.payload import build_payload
+from internal_physics.report.explorer.scores import describe_scores
 from internal_physics.report.explorer.subjects import choose_subjects
 from internal_physics.report.texts import gather_texts
 from internal_physics.tables.columns import OF_PROMPT, STATUS, TEXT, Column
@@ -160,3 +161,19 @@ class TestPayload:
         text = as_json(payload | {"evil": "</script><script>alert(1)</script>"})
         assert "<" not in text
         assert json.loads(text)["evil"].startswith("</script>")
+
+    def test_a_score_that_is_not_finite_is_null(self):
+        key = {"model": "m", "condition": "baseline", "prompt_set": "s", "metric": "ec"}
+        numbers = {"value": np.inf, "ci_low": np.nan, "ci_high": 2.0}
+        scores = pd.DataFrame([key | numbers | {"status": "not finite"}])
+        normalized = pd.DataFrame([key | {"unit": "1", "score": np.nan, "n_prompts": 5, "status": "not finite"}])
+        (row,) = describe_scores(scores, normalized, {}, {})["rows"]
+        assert (row["score"], row["value"], row["low"], row["high"]) == (None, None, None, 2.0)
+
+    def test_a_run_without_lenses_and_pairs_has_a_page_too(self, folder):
+        paths, _ = write_run(folder)
+        few = {name: paths[name] for name in OF_RUN}
+        small = build_payload(few, TABLES, FAMILIES, gather_texts(FAMILIES, FOLDER), confidence_level=0.95)
+        assert {offer["table"] for offer in small["offers"]} == {"prompts"}
+        assert (small["lens"]["grids"], small["squares"], small["maps"]) == ([], [], [])
+        assert "Plotly" in render_page(small)

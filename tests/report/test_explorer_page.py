@@ -29,6 +29,13 @@ def page(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def opened(browser, page):
+    """The browser with the page open; tests go to other addresses of it, which is faster than loading it again."""
+    browser.open(page)
+    return browser
+
+
 def go(browser, fragment):
     """Another address of the page that is open."""
     browser.run(f"location.hash = {json.dumps(fragment)}")
@@ -82,12 +89,12 @@ def test_a_chosen_quantity_changes_the_plot_and_the_address_restores_it(browser,
     assert browser.problems == []
 
 
-def test_the_mean_that_is_drawn_is_that_of_the_prompts_and_lies_in_its_interval(browser, page):
-    browser.open(page, f"how=prompts&sets={SETS[0]}&models=smollm2-fp32")
-    lines = browser.run(f"{DRAWN}.filter((trace) => trace.y.length > 1).map((trace) => trace.y)")
+def test_the_mean_that_is_drawn_is_that_of_the_prompts_and_lies_in_its_interval(opened):
+    go(opened, f"how=prompts&sets={SETS[0]}&models=smollm2-fp32")
+    lines = opened.run(f"{DRAWN}.filter((trace) => trace.y.length > 1).map((trace) => trace.y)")
     values = [value for value in lines[0] if value is not None]
-    go(browser, f"sets={SETS[0]}&models=smollm2-fp32")
-    low, high, middle = browser.run(f"{DRAWN}.map((trace) => trace.y)")
+    go(opened, f"sets={SETS[0]}&models=smollm2-fp32")
+    low, high, middle = opened.run(f"{DRAWN}.map((trace) => trace.y)")
     of_first_layer = values[:: len(middle)]
     assert len(of_first_layer) == 5
     assert middle[0] == pytest.approx(sum(of_first_layer) / 5, rel=1e-6)
@@ -95,124 +102,134 @@ def test_the_mean_that_is_drawn_is_that_of_the_prompts_and_lies_in_its_interval(
     assert min(of_first_layer) < low[0] < high[0] < max(of_first_layer)
 
 
-def test_a_missing_number_is_absent_with_its_reason_and_never_zero(browser, page):
-    browser.open(page)
+def test_a_missing_number_is_absent_with_its_reason_and_never_zero(opened):
+    go(opened, "")
     for view in ("profiles", "scatter"):
-        go(browser, f"view={view}&sets={SETS[0]}")
-        assert SICK_STATUS in text(browser, "absent")
-        assert SICK in text(browser, "absent")
-    go(browser, f"how=prompts&sets={SETS[0]}&prompt={SETS[0]}/{SICK}")
-    assert f"– {SICK_STATUS}" in text(browser, "prompt")
-    ys = browser.run(f"{DRAWN}.flatMap((trace) => trace.y)")
+        go(opened, f"view={view}&sets={SETS[0]}")
+        assert SICK_STATUS in text(opened, "absent")
+        assert SICK in text(opened, "absent")
+    go(opened, f"how=prompts&sets={SETS[0]}&prompt={SETS[0]}/{SICK}")
+    assert f"– {SICK_STATUS}" in text(opened, "prompt")
+    ys = opened.run(f"{DRAWN}.flatMap((trace) => trace.y)")
     assert 0 not in ys
     assert None in ys
 
 
-def test_a_point_under_the_pointer_is_told_with_prompt_and_number_and_a_click_reads_it(browser, page):
-    browser.open(page, f"view=scatter&sets={SETS[0]}&models=smollm2-fp32")
-    box = browser.run(
+def test_a_point_under_the_pointer_is_told_with_prompt_and_number_and_a_click_reads_it(opened):
+    go(opened, f"view=scatter&sets={SETS[0]}&models=smollm2-fp32")
+    box = opened.run(
         "(() => { const { x, y, width, height } = document.querySelector('#plot .point').getBoundingClientRect();"
         " return [x + width / 2, y + height / 2]; })()"
     )
-    browser.point(*box)
-    browser.wait_for("document.querySelector('#plot .hovertext') !== null")
-    told = browser.run("document.querySelector('#plot .hovertext').textContent")
-    assert browser.run("getComputedStyle(document.querySelector('#plot .hovertext path')).fill") == "rgb(255, 255, 255)"
+    opened.point(*box)
+    opened.wait_for("document.querySelector('#plot .hovertext') !== null")
+    told = opened.run("document.querySelector('#plot .hovertext').textContent")
+    assert opened.run("getComputedStyle(document.querySelector('#plot .hovertext path')).fill") == "rgb(255, 255, 255)"
     assert "A text, with a comma" in told
     assert f"{SETS[0]}/{SETS[0]}_0" in told
     assert "loss: " in told
     assert " nats per predicted token" in told
     for kind in ("mousePressed", "mouseReleased"):
-        browser.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
-    browser.wait_for("location.hash.includes('prompt=')")
-    assert "A text, with a comma" in text(browser, "prompt")
+        opened.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+    opened.wait_for("location.hash.includes('prompt=')")
+    assert "A text, with a comma" in text(opened, "prompt")
 
 
-def test_training_steps_choose_models(browser, page):
-    browser.open(page)
+def test_training_steps_choose_models(opened):
+    go(opened, "")
     names = f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => trace.name)"
-    assert len(browser.run(names)) == 3
-    browser.run("document.getElementById('steps-0').click()")
-    assert browser.run(names) == ["smollm2-bf16", "smollm2-int8"]
+    assert len(opened.run(names)) == 3
+    opened.run("document.getElementById('steps-0').click()")
+    assert opened.run(names) == ["smollm2-bf16", "smollm2-int8"]
 
 
-def test_an_address_of_another_run_says_what_is_not_here(browser, page):
-    browser.open(page, "models=unheard-of&quantity=no.such&view=profiles")
-    assert "unheard-of" in text(browser, "absent")
-    assert "no.such" in text(browser, "absent")
-    assert browser.problems == []
+def test_an_address_of_another_run_says_what_is_not_here(opened):
+    go(opened, "models=unheard-of&quantity=no.such&view=profiles")
+    assert "unheard-of" in text(opened, "absent")
+    assert "no.such" in text(opened, "absent")
+    assert opened.problems == []
 
 
-def test_all_choices_are_reached_and_made_by_keys_alone(browser, page):
-    browser.open(page)
+def test_all_choices_are_reached_and_made_by_keys_alone(opened):
+    go(opened, "")
     reached = []
     for _ in range(60):
-        browser.press(*TAB)
-        reached.append(browser.run("document.activeElement.id"))
-    controls = browser.run(
+        opened.press(*TAB)
+        reached.append(opened.run("document.activeElement.id"))
+    controls = opened.run(
         "[...document.querySelectorAll('#views button, #controls select, #controls input')].map((e) => e.id)"
     )
     assert set(controls) <= set(reached)
-    assert browser.run(
+    assert opened.run(
         "[...document.querySelectorAll('#controls select, #controls input')].every((e) => e.labels.length === 1)"
     )
-    before = text(browser, "title")
-    browser.run("document.getElementById('quantity').focus()")
-    browser.press(*DOWN)
-    browser.wait_for(f"document.getElementById('title').innerText !== {json.dumps(before)}")
-    assert browser.run("document.activeElement.id") == "quantity"
-    assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    before = text(opened, "title")
+    opened.run("document.getElementById('quantity').focus()")
+    opened.press(*DOWN)
+    opened.wait_for(f"document.getElementById('title').innerText !== {json.dumps(before)}")
+    assert opened.run("document.activeElement.id") == "quantity"
+    assert opened.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-def test_a_prompt_can_be_read_with_its_tokens_and_numbers(browser, page):
-    browser.open(page)
-    choose(browser, "prompt-choice", f"{SETS[0]}/{SETS[0]}_01")
-    said = text(browser, "prompt")
+def test_a_prompt_can_be_read_with_its_tokens_and_numbers(opened):
+    go(opened, "")
+    choose(opened, "prompt-choice", f"{SETS[0]}/{SETS[0]}_01")
+    said = text(opened, "prompt")
     assert "A text, with a comma" in said
     assert "4 tokens" in said
     assert "smollm2-fp32" in said
 
 
-def test_the_lens_shows_the_tokens_of_the_chosen_prompt_as_text(browser, page):
-    browser.open(page, f"view=lens&prompt={SETS[1]}/{SETS[1]}_02&lens=smollm2-bf16, baseline")
-    assert text(browser, "title") == f"Lens of {SETS[1]}/{SETS[1]}_02 in smollm2-bf16, baseline"
-    assert browser.run(f"{DRAWN}[0].text[1]") == ["&lt;b&gt;"] * 4  # never as a tag
-    assert browser.run(f"{DRAWN}[0].z[6][0]") == pytest.approx(0.7, rel=1e-4)
-    framed = browser.run("document.getElementById('plot').layout.shapes.map((shape) => [shape.x0, shape.y0])")
+def test_the_lens_shows_the_tokens_of_the_chosen_prompt_as_text(opened):
+    go(opened, f"view=lens&prompt={SETS[1]}/{SETS[1]}_02&lens=smollm2-bf16, baseline")
+    assert text(opened, "title") == f"Lens of {SETS[1]}/{SETS[1]}_02 in smollm2-bf16, baseline"
+    assert opened.run(f"{DRAWN}[0].text[1]") == ["&lt;b&gt;"] * 4  # never as a tag
+    assert opened.run(f"{DRAWN}[0].z[6][0]") == pytest.approx(0.7, rel=1e-4)
+    framed = opened.run("document.getElementById('plot').layout.shapes.map((shape) => [shape.x0, shape.y0])")
     assert framed == [[pytest.approx(1.51), pytest.approx(-0.46)]]  # the only cell whose token is the expected one
-    assert browser.problems == []
+    assert opened.problems == []
 
 
-def test_the_kernel_is_a_symmetric_square_and_a_pair_without_a_number_says_why(browser, page):
-    browser.open(page, "view=kernel")
-    square = browser.run(f"{DRAWN}[0].z")
+def test_the_kernel_is_a_symmetric_square_and_a_pair_without_a_number_says_why(opened):
+    go(opened, "view=kernel")
+    square = opened.run(f"{DRAWN}[0].z")
     assert len(square) == len(square[0]) == 10
     assert all(square[p][q] == square[q][p] for p in range(10) for q in range(10))
     assert square[0][1] == pytest.approx(0.5, rel=1e-4)
     assert square[0][9] is None
-    assert "no gradient" in text(browser, "absent")
+    assert "no gradient" in text(opened, "absent")
 
 
-def test_the_nearest_prompts_come_first_and_one_without_a_number_is_named(browser, page):
-    browser.open(page, f"view=nearest&prompt={SETS[0]}/{SETS[0]}_01")
+def test_the_nearest_prompts_come_first_and_one_without_a_number_is_named(opened):
+    go(opened, f"view=nearest&prompt={SETS[0]}/{SETS[0]}_01")
     names = [f"{name}/{name}_{number:02d}" for name in SETS for number in range(1, 6)]
-    assert browser.run(f"{DRAWN}[0].y")[::-1] == names[1:9]
-    assert names[9] in text(browser, "absent")
-    choose(browser, "prompt-choice", names[6])
-    assert set(browser.run(f"{DRAWN}[0].y")[::-1][:2]) == {names[5], names[7]}
+    assert opened.run(f"{DRAWN}[0].y")[::-1] == names[1:9]
+    assert names[9] in text(opened, "absent")
+    choose(opened, "prompt-choice", names[6])
+    assert set(opened.run(f"{DRAWN}[0].y")[::-1][:2]) == {names[5], names[7]}
 
 
-def test_the_map_places_every_prompt_and_marks_the_chosen_one(browser, page):
-    browser.open(page, f"view=map&prompt={SETS[0]}/{SETS[0]}_03")
-    traces = browser.run(f"{DRAWN}.map(({{ x, y, marker }}) => ({{ x, y, size: marker.size }}))")
+def test_the_map_places_every_prompt_and_marks_the_chosen_one(opened):
+    go(opened, f"view=map&prompt={SETS[0]}/{SETS[0]}_03")
+    traces = opened.run(f"{DRAWN}.map(({{ x, y, marker }}) => ({{ x, y, size: marker.size }}))")
     places = sorted((x, size) for trace in traces for x, size in zip(trace["x"], trace["size"], strict=True))
     assert [x for x, _ in places] == pytest.approx([i / 10 for i in range(10)], rel=1e-4)
     assert [size > 9 for _, size in places] == [i == 2 for i in range(10)]
 
 
-def test_a_missing_score_leaves_a_gap_in_the_radar_with_its_reason(browser, page):
-    browser.open(page, f"view=radar&sets={SETS[0]}")
-    rings = browser.run(f"{DRAWN}.map((trace) => trace.r)")
+def test_a_missing_score_leaves_a_gap_in_the_radar_with_its_reason(opened):
+    go(opened, f"view=radar&sets={SETS[0]}")
+    rings = opened.run(f"{DRAWN}.map((trace) => trace.r)")
     assert [None in ring for ring in rings] == [False, False, True]  # the last model has no ISF
     assert all(0 <= score <= 1 for ring in rings for score in ring if score is not None)
-    assert "fit did not converge" in text(browser, "absent")
+    assert "fit did not converge" in text(opened, "absent")
+
+
+@pytest.mark.parametrize("view", ["profiles", "radar", "scatter"])
+@pytest.mark.parametrize("none", ["models", "sets", "conditions"])
+def test_where_nothing_is_chosen_the_plot_says_so(opened, view, none):
+    opened.problems.clear()
+    go(opened, f"view={view}&{none}=")
+    notes = opened.run("document.getElementById('plot').layout.annotations.map((note) => note.text)")
+    assert notes == ["Nothing to draw for this choice"]
+    assert opened.problems == []

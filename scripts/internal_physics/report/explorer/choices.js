@@ -19,7 +19,7 @@ function defaults() {
   const quantity = depthOffers.length ? idOf(depthOffers[0]) : "";
   const alone = page.offers.filter((offer) => !offer.series.some(hasDepth)).map(idOf);
   return {
-    view: "profiles", quantity, part: "", how: "mean", scale: AUTOMATIC,
+    view: Object.keys(VIEWS).find((name) => VIEWS[name].isThere()), quantity, part: "", how: "mean", scale: AUTOMATIC,
     x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model",
     prompt: "", lens: "", heat: "probability", kernel: "", pair: "",
     models: [...LISTS.models], sets: [largestSet()], conditions: [page.conditions[0]], steps: [...LISTS.steps],

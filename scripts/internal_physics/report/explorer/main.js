@@ -12,6 +12,11 @@ const FONT = { family: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica
 const AXIS = { gridcolor: "#e6e9ed", zerolinecolor: "#c8ced6", linecolor: "#8c959f", automargin: true, ticks: "outside", tickcolor: "#8c959f" };
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
 
+const EMPTY = {
+  font: FONT, height: 200, xaxis: { visible: false }, yaxis: { visible: false },
+  annotations: [{ text: "Nothing to draw for this choice", showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { size: 15 } }],
+};
+
 let choice = null;
 let unknown = [];
 
@@ -36,7 +41,7 @@ function draw() {
   fill("values-table", drawn.table ? numbersTable(drawn.table.columns, drawn.table.rows) : "");
   document.getElementById("values").hidden = !drawn.table;
   sayPrompt(drawn.prompt || choice.prompt, drawn.quantity);
-  return plotInto(plot, drawn);
+  return plotInto(plot, drawn).then(() => { document.documentElement.dataset.shown = location.hash; }); // for tests
 }
 
 function plotInto(plot, { traces, layout }) {
@@ -44,7 +49,7 @@ function plotInto(plot, { traces, layout }) {
   const whole = { font: FONT, margin: { l: 60, r: 15, t: 35, b: 50 }, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", hovermode: "closest", hoverlabel: { align: "left", bgcolor: "#ffffff", bordercolor: "#57606a", font: { ...FONT, size: 12 } }, ...layout };
   whole.legend = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", ...layout.legend };
   for (const name of Object.keys(whole)) if (/^[xy]axis\d*$/.test(name)) whole[name] = { ...AXIS, ...whole[name] };
-  if (isEmpty) whole.annotations = [{ text: "Nothing to draw for this choice", showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { size: 15 } }];
+  if (isEmpty) return Plotly.react(plot, [], EMPTY, { ...CONFIG, displayModeBar: false });
   return Plotly.react(plot, traces, whole, { ...CONFIG, displayModeBar: plot.clientWidth >= NARROW });
 }
 
@@ -55,10 +60,9 @@ function keepFocus(build) {
   if (id && document.getElementById(id)) document.getElementById(id).focus();
 }
 
-async function readAddress() {
+function readAddress() {
   ({ choice, unknown } = fromHash(location.hash.slice(1)));
-  await draw();
-  document.documentElement.dataset.shown = location.hash; // for tests
+  return draw();
 }
 
 async function start() {

@@ -102,8 +102,12 @@ def _offers(maker: SeriesMaker, path: str, family: str, words: Words, pack: Pack
 
 def _rows(path: str, table: Table, subjects: Subjects) -> pd.DataFrame:
     """The rows of a table that the page shows."""
-    wanted = pc.field("prompt").isin(subjects.names("prompt"))
-    return read_table(path, table, wanted, columns_needed(table))
+    return read_table(path, table, _of_prompts(subjects), columns_needed(table))
+
+
+def _of_prompts(subjects: Subjects) -> pc.Expression:
+    """Rows of prompts with these names, so that a page without room for all reads no others."""
+    return pc.field("prompt").isin(subjects.names("prompt"))
 
 
 def _packed(series: Series, pack: Pack) -> dict[str, Any]:
@@ -168,5 +172,6 @@ def _lenses(files: Sequence[str | Path], subjects: Subjects, pack: Pack) -> dict
     texts = TokenTexts()
     found: list[dict[str, Any]] = []
     for file in files:
-        found += grids(read_frame(file, columns=[*PROMPT_KEY, *OF_LENS]), subjects, texts, pack)
+        rows = read_frame(file, _of_prompts(subjects), [*PROMPT_KEY, *OF_LENS])
+        found += grids(rows, subjects, texts, pack)
     return {"texts": list(texts.texts), "grids": found}

@@ -1,5 +1,6 @@
 """Scores of prompt sets for the radar: normalised, with the value and interval behind each. Pure, no I/O."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,5 +41,5 @@ def describe_scores(
 def _row(row: Any) -> dict[str, Any]:
     numbers = {"score": row.score, "value": row.value, "low": row.ci_low, "high": row.ci_high}
     told = {"model": row.model, "condition": row.condition, "set": row.prompt_set, "metric": row.metric}
-    finite = {name: None if pd.isna(number) else float(f"{number:.5g}") for name, number in numbers.items()}
+    finite = {name: float(f"{number:.5g}") if math.isfinite(number) else None for name, number in numbers.items()}
     return told | finite | {"unit": row.unit, "n": int(row.n_prompts), "status": row.status}
