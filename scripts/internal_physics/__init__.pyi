@@ -3,6 +3,7 @@ from internal_physics import figures as figures
 from internal_physics import metrics as metrics
 from internal_physics.api.comparing import compare as compare
 from internal_physics.api.generating import generate as generate
+from internal_physics.api.jacobians import jacobians as jacobians
 from internal_physics.api.kernels import first_order_change as first_order_change
 from internal_physics.api.kernels import kernel as kernel
 from internal_physics.api.loading import load as load

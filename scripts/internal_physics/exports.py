@@ -10,6 +10,7 @@ _HOMES = {
     "generate": "internal_physics.api.generating",
     "read_run": "internal_physics.api.run",
     "kernel": "internal_physics.api.kernels",
+    "jacobians": "internal_physics.api.jacobians",
     "lens": "internal_physics.api.reading",
     "look": "internal_physics.api.looking",
     "load": "internal_physics.api.loading",

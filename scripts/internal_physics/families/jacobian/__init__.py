@@ -1,0 +1,1 @@
+"""jacobian: how each block maps a small change of the residual stream at the read position."""

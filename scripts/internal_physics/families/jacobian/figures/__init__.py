@@ -1,0 +1,1 @@
+"""Figures of the local linear maps of blocks."""
