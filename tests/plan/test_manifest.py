@@ -32,9 +32,11 @@ def test_only_files_that_the_config_does_not_make_are_moved_aside(folder, caplog
         aside = Path(name.replace("results/", "results/aside/", 1))
         assert not Path(name).exists()
         assert aside.read_text() == name
-        assert str(aside) in caplog.text
     for name in [*OWN[:2], f"{OWN[2]}/plots/a.png", *SHARED, *OF_RUN, "results/tables/.scores.csv@h@1.tmp"]:
         assert Path(name).read_text() == name
+    (said,) = caplog.messages
+    assert said.startswith(f"{len(OTHERS)} outputs of another config were moved to results/aside: ")
+    assert said.endswith(", …") and said.count(",") == 3
     lines = Path("results/manifest.txt").read_text().splitlines()
     assert lines[1:] == [f"# config: {'a' * 64}", *OWN]
 
@@ -62,3 +64,8 @@ def test_an_empty_folder_has_no_files_of_other_configs(tmp_path, monkeypatch):
     assert strangers([]) == []
     write_manifest([], "a" * 64, OF_RUN)
     assert Path("results/manifest.txt").exists()
+
+
+def test_a_single_file_that_was_moved_is_named_with_its_place(folder, caplog):
+    write_manifest([*OWN, *OTHERS[1:]], "a" * 64, OF_RUN)
+    assert caplog.messages == ["an output of another config was moved to results/aside/tables/gains.csv"]

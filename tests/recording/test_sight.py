@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers as T
 from cases import case
-from internal_physics.ground.errors import ArchitectureError, ModelError
+from internal_physics.ground.errors import SEE_ARCHITECTURES, ArchitectureError, ModelError
 from internal_physics.models.loading import LoadedModel, LoadOptions, load_snapshot, wrap_model
 from internal_physics.recording.selfcheck import check_model
 from tiny_models import ARCHITECTURES, CAUSAL_CONFIGS, MASKED_CONFIGS, build_model, build_tokenizer, save_snapshot
@@ -128,6 +128,14 @@ def test_a_masked_model_without_its_task_is_refused_with_what_to_write(dtype):
     assert error.what == SEES_LATER
     assert error.where == "BertLMHeadModel, task: causal"
     assert error.todo == "set task: masked"
+
+
+def test_a_task_that_transformers_has_no_class_for_is_not_recommended():
+    """XLNet sees all tokens of a prompt, and there is no masked XLNet."""
+    torch.manual_seed(0)
+    error = refusal(T.XLNetLMHeadModel(T.XLNetConfig(vocab_size=97, d_model=32, n_layer=2, n_head=4, d_inner=64)))
+    assert error.what == SEES_LATER
+    assert error.todo == f"transformers has no masked class of this type: {SEE_ARCHITECTURES}"
 
 
 def test_the_same_model_as_a_decoder_is_causal_and_nothing_else():

@@ -19,6 +19,7 @@ PLACES = (
 ASIDE = "results/aside"
 MANIFEST = "results/manifest.txt"
 LAST_CONFIG = ".last_config"
+_N_NAMED = 3  # of the files that were moved
 
 
 def strangers(outputs: Iterable[str], places: Iterable[str] = PLACES) -> list[Path]:
@@ -59,8 +60,19 @@ def write_manifest(outputs: Sequence[str], config_checksum: str, of_run: Sequenc
     last = Path(path).with_name(LAST_CONFIG)  # Snakemake removes the manifest before it is made again
     is_another = last.exists() and last.read_text(encoding="utf-8") != config_checksum
     left = strangers(outputs) + [Path(name) for name in of_run if is_another and Path(name).exists()]
-    for place in move_aside(left):
-        LOGGER.warning("an output of another config was moved to %s", place)
+    _say_what_moved(move_aside(left))
     write_text(last, config_checksum)
     lines = ["# What this run makes; files beneath a folder belong to it.", f"# config: {config_checksum}", *outputs]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _say_what_moved(moved: Sequence[Path]) -> None:
+    """One line, whatever their number."""
+    if len(moved) == 1:
+        LOGGER.warning("an output of another config was moved to %s", moved[0])
+    elif moved:
+        names = [str(path.relative_to(ASIDE)) for path in moved[:_N_NAMED]]
+        more = ["…"] if len(moved) > _N_NAMED else []
+        LOGGER.warning(
+            "%d outputs of another config were moved to %s: %s", len(moved), ASIDE, ", ".join([*names, *more])
+        )

@@ -8,7 +8,8 @@ later token may move earlier residuals by rounding, since outlier columns are fo
 
 import torch
 
-from internal_physics.ground.errors import ArchitectureError
+from internal_physics.ground.errors import SEE_ARCHITECTURES, ArchitectureError
+from internal_physics.models.heads import HEADS
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.flow import Call, Flow
 
@@ -41,17 +42,25 @@ def require_task(model: LoadedModel, sight_of_model: str | None) -> None:
     """
     if sight_of_model == model.task:
         return
-    what, expected, todo = {
-        MASKED: ("this model sees later tokens", "a causal model: a token sees those before it", "set task: masked"),
-        CAUSAL: ("this model does not see later tokens", "a masked model: a token sees all others", "set task: causal"),
+    what, expected = {
+        MASKED: ("this model sees later tokens", "a causal model: a token sees those before it"),
+        CAUSAL: ("this model does not see later tokens", "a masked model: a token sees all others"),
         None: (
             "some tokens of this model see later ones and some do not: it is neither causal nor masked",
             "a causal or a masked language model",
-            "nothing was recorded; models of prefixes or of blocks of tokens are not supported",
         ),
     }[sight_of_model]
     where = f"{model.anatomy.architecture}, task: {model.task}"
-    raise ArchitectureError(what, where=where, expected=expected, todo=todo)
+    raise ArchitectureError(what, where=where, expected=expected, todo=_todo(model, sight_of_model))
+
+
+def _todo(model: LoadedModel, task: str | None) -> str:
+    """The task to set, if transformers has a class for it."""
+    if task is None:
+        return f"models of prefixes or of blocks of tokens are not supported: {SEE_ARCHITECTURES}"
+    if type(model.module.config) in HEADS[task]._model_mapping:
+        return f"set task: {task}"
+    return f"transformers has no {task} class of this type: {SEE_ARCHITECTURES}"
 
 
 def token_rows(flow: Flow, ids: torch.Tensor) -> Call | None:
