@@ -84,6 +84,7 @@ def test_the_text_has_every_part_and_fits(tmp_path, capsys):
     a, b = (with_prediction(make_trace(seed=seed), seed=seed) for seed in (0, 1))
     text = compared(capsys, saved(tmp_path, "a", a), saved(tmp_path, "b", b), text=True)
     assert max(columns_of(line) for line in text.splitlines()) <= 80
+    assert "+0.0 %" in text  # both have the same loss
     for heading in ("Scores", "Predictions", "Layers", "Weight gradients that agree least"):
         assert f"\n{heading}" in text
 

@@ -1,11 +1,12 @@
 """Command `compare`: two records of prompts side by side."""
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from internal_physics.cli.answer import Answer
-from internal_physics.cli.layout import Bar, Block, Column, Grid, Heading, Text, number, percent, quoted
+from internal_physics.cli.layout import MISSING, Bar, Block, Column, Grid, Heading, Text, number, percent, quoted
 from internal_physics.ground.status import OK
 
 HELP = "two records side by side: scores, layers, weight gradients, predictions"
@@ -66,9 +67,9 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
 
 
 def _change(row: Mapping[str, Any]) -> str:
-    """Relative change; nothing where it is undefined."""
-    share = row["difference"] / abs(row["a"]) if row["a"] else float("nan")
-    return percent(share) if share >= 0 or share != share else f"−{percent(-share).lstrip('<')}"  # noqa: PLR0124
+    """Relative change with its sign; `MISSING` where it is undefined."""
+    share = row["difference"] / abs(row["a"]) if row["a"] else math.nan
+    return f"{100 * share:+.1f} %".replace("-", "−") if math.isfinite(share) else MISSING
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]], top: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Block]:
