@@ -39,6 +39,7 @@ rule collect_kernel:
             "kernel_shares",
             "kernel_kinds",
             "kernel_cka",
+            "kernel_neighbours",
         ),
     log:
         "results/logs/collect_kernel.log",

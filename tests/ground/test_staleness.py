@@ -56,6 +56,7 @@ STALE = {
     "families/agreement/statuses.py": {"agreement", "collect_agreement", *AGREEMENT, *REPORTING},
     "families/kernel/tangent_kernel.py": {"kernel"},
     "families/kernel/factors.py": {"kernel"},
+    "families/kernel/sketched.py": {"kernel"},
     "families/kernel/parts.py": {"kernel", "collect_kernel"},
     "families/information/followed.py": {"information"},
     # How a family's rows become tables.
@@ -64,6 +65,7 @@ STALE = {
     "families/agreement/means.py": {"collect_agreement"},
     "families/kernel/collect_kernel.py": {"collect_kernel"},
     "families/kernel/spectrum.py": {"collect_kernel"},
+    "families/kernel/neighbours.py": {"collect_kernel"},
     "families/scores/normalize.py": {"normalize"},
     "families/comparison/compare.py": {"compare"},
     "families/pairs/model_pairs.py": {"model_pairs"},

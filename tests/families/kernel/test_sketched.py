@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from cases import case, record
 from hand_traces import make_trace
+from internal_physics.families.kernel.parts import TOTAL
 from internal_physics.families.kernel.sketched import estimate, sketched_kernel
-from internal_physics.families.kernel.tangent_kernel import TOTAL, tangent_kernel
+from internal_physics.families.kernel.tangent_kernel import tangent_kernel
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.sketches import sketch_of
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from internal_physics.families.kernel.kernel_files import read_kernels
+from internal_physics.families.kernel.neighbours import neighbour_rows
 from internal_physics.families.kernel.of_one import map_rows, pair_rows, share_rows, spectrum_rows, summary_row
 from internal_physics.families.kernel.parts import PromptName, cosine_kernel
 from internal_physics.families.kernel.tables import KERNEL_CKA, KERNEL_KINDS, KERNEL_SUMMARY
@@ -42,6 +43,7 @@ def collect_kernel(
             one = usable(of, prompts)
             yield "kernel_spectra", spectrum_rows(one)
             yield "kernel_map", map_rows(one)
+            yield "kernel_neighbours", neighbour_rows(one)
             yield "kernel_shares", share_rows(one)
             yield "kernel_cka", _table(KERNEL_CKA, _between_layers(one))
             summaries.append(summary_row(one))

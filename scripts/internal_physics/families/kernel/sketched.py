@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from internal_physics.families.kernel.factors import Weight, weights_of
-from internal_physics.families.kernel.tangent_kernel import TOTAL, Cell, TangentKernel, name_of
+from internal_physics.families.kernel.parts import TOTAL, Cell, TangentKernel
+from internal_physics.families.kernel.tangent_kernel import name_of
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.projections import CELL
 from internal_physics.records.sketches import is_whole, sketches

@@ -166,4 +166,36 @@ KERNEL_CKA = Table(
     by_definition=BY_DEFINITION,
 )
 
-TABLES = (KERNEL, KERNEL_SUMMARY, KERNEL_SPECTRA, KERNEL_MAP, KERNEL_SHARES, KERNEL_KINDS, KERNEL_CKA)
+N_NEIGHBOURS = 5  # that are listed for each prompt
+KERNEL_NEIGHBOURS = Table(
+    "kernel_neighbours",
+    columns=OF_KERNEL
+    | _OF_PROMPT
+    | {
+        "rank": Column("int64", "", "1 is the nearest", low=1),
+        "neighbour_set": Column(TEXT, "", "prompt set of the neighbour"),
+        "neighbour": Column(TEXT, "", "name of the neighbour in its set"),
+        "cosine": _number("1", "of the gradients of both losses over all weights", -1, 1),
+        "standard_error": _number("1", "of the cosine; 0 where it is exact", low=0),
+        "is_resolved": Column(
+            "boolean",
+            "",
+            "whether the cosine is larger than that of the next neighbour by more than two standard errors of the "
+            "difference; empty where there is no next one",
+        ),
+        "status": STATUS,
+    },
+    key=[*KEY, *_OF_PROMPT, "rank"],
+    finite=("cosine", "standard_error"),
+)
+
+TABLES = (
+    KERNEL,
+    KERNEL_SUMMARY,
+    KERNEL_SPECTRA,
+    KERNEL_MAP,
+    KERNEL_SHARES,
+    KERNEL_KINDS,
+    KERNEL_CKA,
+    KERNEL_NEIGHBOURS,
+)

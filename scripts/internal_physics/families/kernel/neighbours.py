@@ -1,0 +1,63 @@
+"""Table `kernel_neighbours`: which prompts pull the model in the same direction as a given one?
+
+The prompts of all sets of a model and condition are compared, whichever jobs recorded them.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from internal_physics.families.kernel.tables import KERNEL_NEIGHBOURS, N_NEIGHBOURS
+from internal_physics.families.kernel.usable import Usable
+from internal_physics.ground.status import OK, join_status
+
+STANDARD_ERRORS = 2.0  # by which a cosine is more than the next, to be resolved from it
+_ROUNDING = 1e-9  # of a cosine that is exact
+
+
+def neighbour_rows(of: Usable) -> pd.DataFrame:
+    """Rows of table `kernel_neighbours`: the nearest `N_NEIGHBOURS` prompts of each one, by cosine.
+
+    No rows where there is only one prompt. A prompt is resolved from the next one if their cosines differ by more than
+    two standard errors of the difference, as if the two errors were independent.
+    """
+    n = len(of.prompts)
+    n_listed = min(N_NEIGHBOURS, n - 1)
+    if n_listed < 1:
+        return pd.DataFrame(columns=list(KERNEL_NEIGHBOURS.columns))
+    cosines, errors = of.cosines, _cosine_errors(of)
+    away = cosines + np.diag(np.full(n, -np.inf))
+    order = np.argsort(-away, axis=1, kind="stable")[:, : min(n_listed + 1, n - 1)]
+    near, errors_near = (np.take_along_axis(of_pairs, order, axis=1) for of_pairs in (cosines, errors))
+    prompts = np.array(of.prompts, dtype=object)
+    first = np.repeat(np.arange(n), n_listed)
+    other = order[:, :n_listed].ravel()
+    rows = pd.DataFrame(
+        {
+            "prompt_set": prompts[first, 0],
+            "prompt": prompts[first, 1],
+            "rank": np.tile(np.arange(1, n_listed + 1), n),
+            "neighbour_set": prompts[other, 0],
+            "neighbour": prompts[other, 1],
+            "cosine": near[:, :n_listed].ravel(),
+            "standard_error": errors_near[:, :n_listed].ravel(),
+            "is_resolved": pd.array(_resolved(near, errors_near, n_listed).ravel(), dtype="boolean"),
+        }
+    )
+    return rows.assign(**of.key, status=join_status(of.left_out) or OK)[list(KERNEL_NEIGHBOURS.columns)]
+
+
+def _cosine_errors(of: Usable) -> NDArray[np.float64]:
+    """Standard errors of the cosines: those of the kernel, whose diagonal is exact, over both norms."""
+    norms = np.sqrt(np.diagonal(of.matrix))
+    return of.kernel.standard_error() / norms[:, None] / norms[None, :]
+
+
+def _resolved(near: NDArray[np.float64], errors: NDArray[np.float64], n_listed: int) -> NDArray[np.object_]:
+    """[N, n_listed] whether each differs from the next; None for the last of all, which has no next."""
+    found = np.full((len(near), n_listed), None, dtype=object)
+    n_pairs = min(n_listed, near.shape[1] - 1)
+    gaps = near[:, :n_pairs] - near[:, 1 : n_pairs + 1]
+    of_gaps = np.hypot(errors[:, :n_pairs], errors[:, 1 : n_pairs + 1])
+    found[:, :n_pairs] = gaps > np.maximum(STANDARD_ERRORS * of_gaps, _ROUNDING)
+    return found
