@@ -10,6 +10,7 @@ from cases import relative, worst_difference
 from internal_physics.families.thermodynamics.spectra import weight_spectra
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
 from internal_physics.recording.selfcheck import check_model
+from internal_physics.records.sketches import sketches
 from internal_physics.records.trace import Trace
 from tiny_models import build_tokenizer, save_snapshot, task_of
 from tolerances import BATCHED, GPU_BFLOAT16, GPU_QUANTIZED, GPU_SPECTRA
@@ -62,11 +63,15 @@ def test_a_record_of_the_gpu_equals_that_of_the_cpu(snapshots, name, dtype):
         assert worst_difference(of_gpu, of_cpu)[0] <= tolerance(name, dtype)
 
 
-@pytest.mark.parametrize("kept", ["norms", "factors"])
+@pytest.mark.parametrize("kept", ["norms", "sketch", "factors"])
 def test_weight_gradients_equal_those_of_the_cpu_however_they_are_kept(snapshots, kept):
     of_gpu, of_cpu = (recorded(snapshots["llama"], "llama", d, weight_gradients=kept)[1] for d in ("cuda", "cpu"))
     for parameter in of_cpu.parameters:
         assert of_gpu.gradient_norm(parameter) == pytest.approx(of_cpu.gradient_norm(parameter), rel=BATCHED["float32"])
+    if kept == "sketch":  # from the same random signs
+        found, right = (sketches(trace).values for trace in (of_gpu, of_cpu))
+        lengths = np.linalg.norm(right, axis=1, keepdims=True)
+        assert np.all(np.abs(found - right) <= BATCHED["float32"] * lengths)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "bert"])

@@ -1,5 +1,7 @@
 """The kernel from sketches: within its stated error of the exact one, whatever the blocks; exact where it says so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import case, record
@@ -9,6 +11,7 @@ from internal_physics.families.kernel.sketched import estimate, sketched_kernel
 from internal_physics.families.kernel.tangent_kernel import tangent_kernel
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.sketches import sketch_of
+from internal_physics.records.trace import Trace
 
 SIZE, N_SEEDS = 64, 120
 ROUNDING = 1e-6  # of the diagonal: sketches are stored in float32
@@ -102,6 +105,12 @@ def test_records_without_sketches_are_refused(keep):
 def test_a_record_of_norms_among_sketches_is_refused():
     with pytest.raises(StoreError, match="keeps weight_gradients: norms"):
         sketched_kernel([make_trace(keep="sketch"), make_trace(keep="norms")])
+
+
+def test_gradients_of_different_targets_are_not_compared():
+    one, other = (make_trace(keep="sketch", seed=seed) for seed in (0, 1))
+    with pytest.raises(StoreError, match="different targets: logit, loss"):
+        sketched_kernel([one, Trace(replace(other.info, target="logit"), other.tensors)])
 
 
 def test_sketches_of_another_size_are_refused(kept):

@@ -36,7 +36,8 @@ def weights_of(traces: Sequence[Trace], kept: Sequence[str] = ("factors",)) -> l
         kept: what they may keep of the weight gradients.
 
     Raises:
-        StoreError: naming a record of another model, or one that keeps something else.
+        StoreError: naming a record of another model, or one that keeps something else; or if the gradients are of
+            different targets.
     """
     if not traces:
         return []
@@ -55,6 +56,13 @@ def weights_of(traces: Sequence[Trace], kept: Sequence[str] = ("factors",)) -> l
                 f"the record of {trace.info.prompt!r} has other weights than that of {first.info.prompt!r}",
                 expected="records of one model",
             )
+    targets = {trace.info.target for trace in traces}
+    if len(targets) > 1:
+        raise StoreError(
+            f"the records hold gradients of different targets: {', '.join(sorted(targets))}",
+            expected="records of one record.target",
+            todo="record them again with one target",
+        )
     tables = {p.name for trace in traces for p in trace.info.parameters if p.is_table}
     return [_weight(p, first, p.name in tables) for p in first.info.parameters]
 
