@@ -88,8 +88,8 @@ class RoutedRows:
         self.blocks: Any = None  # kept by `stack_norms`
 
     def spread(self, hidden: torch.Tensor) -> torch.Tensor:
-        """[n, d] → [s, d]. No row is added to another in the backward pass, whose order would change the result."""
-        return hidden.repeat(self.n_choices, 1).index_select(0, self.order)
+        """[n, d] → [s, d]. Its backward pass sums the rows of a token in the same order every time, on a GPU too."""
+        return hidden[self.order % len(hidden)]
 
     def gather(self, rows: torch.Tensor) -> torch.Tensor:
         """[s, d] → [n, d], the sum over the choices of each token."""
