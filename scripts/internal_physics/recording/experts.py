@@ -139,7 +139,8 @@ class ExpertsOfPass:
         if self._flow is None or not self._experts:
             return set()
         times = Counter(call.stack.parameter for call in self._flow.stacks)
-        times.update({weight_of(call.map.parameter) for call in self._flow.calls})
+        in_stacks = {name for call in self._flow.calls if (name := call.map.parameter).endswith("]")}
+        times.update({weight_of(name) for name in in_stacks})
         stacks = [stack for own in self._experts.values() for stack in (own.up, own.down) if stack.maps]
         return {stack.parameter for stack in stacks if times[stack.parameter] != 1}
 

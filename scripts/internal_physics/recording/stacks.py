@@ -14,7 +14,6 @@ import torch
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import LinearMap
-from internal_physics.recording.arrays import to_numpy
 from internal_physics.recording.packing import Packing
 from internal_physics.records.trace import Key, ParameterInfo, Use
 
@@ -81,10 +80,11 @@ class RoutedRows:
             raise ArchitectureError(
                 f"a router chose an expert beyond the {n_experts} that there are", where="the experts of a block"
             )
-        self.counts = to_numpy(counts).reshape(n_experts, n_prompts)  # the one wait for the device
-        own = self.counts.sum(axis=1)
-        self.experts: list[int] = np.flatnonzero(own).tolist()
-        self.sizes: list[int] = own[self.experts].tolist()  # rows of each expert that has any
+        numbers = counts.tolist()  # the one wait for the device
+        self.counts = np.array(numbers).reshape(n_experts, n_prompts)
+        own = numbers if n_prompts == 1 else self.counts.sum(axis=1).tolist()
+        self.experts = [e for e, n in enumerate(own) if n]
+        self.sizes = [n for n in own if n]  # rows of each expert that has any
         self.blocks: Any = None  # kept by `stack_norms`
 
     def spread(self, hidden: torch.Tensor) -> torch.Tensor:
