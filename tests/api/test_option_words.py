@@ -1,15 +1,19 @@
 """Options as people write them: usual spellings are understood, others are refused with the known ones."""
 
 import json
+from dataclasses import replace
 
 import internal_physics as ip
 import numpy as np
 import pytest
 import torch
+import transformers as T
 from internal_physics.config.load import load_config
 from internal_physics.ground.errors import ConfigError, ModelError, PromptError
+from internal_physics.models.loading import wrap_model
 from internal_physics.models.options import spelled_dtype, spelled_quantization
 from tiny_models import build_tokenizer, save_snapshot
+from tokenizers_of_kinds import byte_level
 
 CHAT = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}:{% endif %}"
@@ -188,3 +192,17 @@ def test_a_chat_is_recorded_as_its_template_writes_it(tmp_path):
     assert trace.info.labels["chat_template"] is True
     with pytest.raises(PromptError, match="no chat template"):
         ip.record(ip.load(str(save_snapshot(tmp_path / "plain"))), "the cat", chat_template=True)
+
+
+def test_tokens_are_given_as_readable_text_too(tmp_path):
+    """A byte-level tokenizer writes a space as Ġ, and é as Ã and ©."""
+    tokenizer = byte_level()
+    sizes = {"vocab_size": len(tokenizer), "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 16}
+    model = wrap_model(T.GPT2LMHeadModel(T.GPT2Config(**sizes)), tokenizer)
+    trace = ip.record(model, "a é", special_tokens="none")
+    assert trace.tokens == ("a", "Ġ", "Ã", "©")
+    assert trace.token_texts == ("a", " ", "\ufffd", "\ufffd")
+    trace.save(tmp_path / "p.parquet")
+    assert ip.read_trace(tmp_path / "p.parquet").token_texts == trace.token_texts
+    old = ip.Trace(replace(trace.info, token_texts=()), trace.tensors)
+    assert old.token_texts == trace.tokens

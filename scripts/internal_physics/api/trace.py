@@ -27,8 +27,17 @@ class Trace(Record):
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The tokens that ran, as strings of the tokenizer, [T]."""
+        """The tokens that ran, as strings of the tokenizer, [T]: "Ġof" or "▁of" for " of". See `token_texts`."""
         return self.info.tokens
+
+    @property
+    def token_texts(self) -> tuple[str, ...]:
+        """The tokens that ran, as readable text, [T]: each decoded alone.
+
+        A part of a character is the replacement sign; Llama's decoder leaves out a space in front. A record that was
+        made without a tokenizer, or before these texts were kept, has the tokenizer's own strings or the ids here.
+        """
+        return self.info.token_texts or self.info.tokens
 
     @property
     def name(self) -> str:

@@ -52,4 +52,5 @@ def trace_info(model: LoadedModel, e: Encoded, loss: float, infos: tuple, option
         sketch_size=options.sketch_size if has_sketches else 0,
         sketch_seed=options.sketch_seed if has_sketches else 0,
         special_positions=e.special,
+        token_texts=texts_of(model, e.ids),
     )

@@ -99,8 +99,9 @@ class ParameterInfo:
 class TraceInfo:
     """What is known about a trace besides its tensors; every field is stored in the file's metadata.
 
-    `tokens` are the tokenizer's own strings, `top_tokens` readable text: that of the ids in the tensor `top_ids`,
-    decoded one by one during recording. Records from before this field existed have none.
+    `tokens` are the tokenizer's own strings, `token_texts` and `top_tokens` readable text: that of the tokens, and that
+    of the ids in the tensor `top_ids`, decoded one by one during recording. Both are empty without a tokenizer, and in
+    records from before these fields existed.
     `special_positions` are those of special tokens: around the text, of a chat template, a [MASK]. None where it is not
     known: in records from before this field existed, and without a tokenizer.
     `target` is what the gradients are of: loss, logit or log_probability. For the latter two, `target_id` is the token
@@ -134,6 +135,7 @@ class TraceInfo:
     target_id: int | None = None
     target_token: str = ""
     target_value: float | None = None
+    token_texts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only, for the metadata of a file."""
@@ -146,7 +148,7 @@ class TraceInfo:
             ParameterInfo(p["name"], tuple(p["shape"]), p["layer"], p["transposed"], tuple(Use(**u) for u in p["uses"]))
             for p in raw["parameters"]
         )
-        tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens")}
+        tuples = {name: tuple(raw.get(name, ())) for name in ("token_ids", "tokens", "top_tokens", "token_texts")}
         special = raw.get("special_positions")
         return cls(
             **{
