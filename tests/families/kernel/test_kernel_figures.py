@@ -52,6 +52,7 @@ def test_the_heatmap_shows_every_pair_sorted_by_kind(tables):
     shuffled = tables["kernel_map"].sample(frac=1, random_state=0)
     image = image_of(kernel_heatmap.draw(tables["kernel"], shuffled, "a"))
     assert np.isnan(np.diagonal(image)).all()
+    assert "p7" in texts_of(drawn(tables)["heatmap"])
     first, second = image[:4, :4], image[4:, 4:]
     assert np.nanmean([first, second]) > np.nanmean(image[:4, 4:]) + 0.2
 

@@ -17,6 +17,7 @@ from internal_physics.tables.read import read_table
 
 COLORMAP = "RdBu_r"
 STRONGEST = 0.99  # the hundredth of the pairs beyond it has the colors of the ends
+MOST_NAMES = 20  # of prompts beside the rows, in place of their kinds
 PAIR = ["prompt_set", "prompt"]
 NOTE = (
     "Cosine between the loss gradients of two prompts, over all weights. The diagonal is 1 and left blank; "
@@ -33,6 +34,8 @@ def figures(inputs: Inputs, *, models: Sequence[str]) -> Figures:
 
 def draw(kernel: pd.DataFrame, kernel_map: pd.DataFrame, model: str, condition: str = "baseline") -> Figure:
     """Draw the cosines of all pairs of prompts as an image, prompts of one kind side by side.
+
+    Rows have the names of up to 20 prompts, and those of their kinds beyond.
 
     Args:
         kernel: table `kernel`.
@@ -60,6 +63,8 @@ def draw(kernel: pd.DataFrame, kernel_map: pd.DataFrame, model: str, condition: 
         image = draw_image(ax, table, Normalize(-end, end), COLORMAP)
         ax.set_aspect("equal")
         _mark_kinds(ax, order["kind"].to_numpy(), kinds)
+        if len(order) <= MOST_NAMES:
+            ax.set_yticks(range(len(order)), labels=[style.literal(name) for name in order["prompt"]])
         label = "cosine of two gradients (dimensionless)"
         figure.colorbar(image, ax=ax, location="right", shrink=0.7, extend="both", label=label)
         return style.finish(figure, f"Kernel between the prompts of {about(rows, len(order))}", [NOTE])
