@@ -78,20 +78,16 @@ def _random_blocks(shape: tuple[int, ...], kind: GGMLQuantizationType) -> np.nda
     """Blocks of random bytes, drawn until they stand for numbers of the size of weights."""
     rng = np.random.default_rng(0)
     block, n_bytes = GGML_QUANT_SIZES[kind]
-    rows = np.empty((shape[0], shape[1] // block, n_bytes), dtype=np.uint8)
-    for index in np.ndindex(rows.shape[:2]):
-        rows[index] = _random_block(rng, n_bytes, kind)
-    return rows.reshape(shape[0], -1)
-
-
-def _random_block(rng: np.random.Generator, n_bytes: int, kind: GGMLQuantizationType) -> np.ndarray:
-    for _ in range(10_000):
-        found = rng.integers(0, 256, n_bytes, dtype=np.uint8)
-        with np.errstate(invalid="ignore"):  # scales that are infinite or no number are drawn again
-            largest = np.abs(dequantize(found[None], kind)).max()
-        if 1e-3 < largest < 10:
-            return found
-    raise AssertionError(f"no block of {kind.name} has weights of usual size")
+    n_blocks = shape[0] * shape[1] // block
+    found = np.empty((0, n_bytes), dtype=np.uint8)
+    for _ in range(1000):
+        if len(found) >= n_blocks:
+            return found[:n_blocks].reshape(shape[0], -1)
+        drawn = rng.integers(0, 256, (4096, n_bytes), dtype=np.uint8)
+        with np.errstate(invalid="ignore", over="ignore"):  # scales that are infinite or no number are left out
+            largest = np.abs(dequantize(drawn, kind)).max(axis=1)
+        found = np.concatenate([found, drawn[(largest > 1e-3) & (largest < 10)]])
+    raise AssertionError(f"too few blocks of {kind.name} have weights of usual size")
 
 
 def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
