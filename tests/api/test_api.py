@@ -246,29 +246,9 @@ def test_a_metric_needs_no_torch():
 
 
 def test_every_exported_name_exists():
-    names = {
-        "Run",
-        "Trace",
-        "compare",
-        "generate",
-        "lens",
-        "load",
-        "look",
-        "metrics",
-        "read_run",
-        "read_trace",
-        "jacobians",
-    }
-    names |= {
-        "figures",
-        "first_order_change",
-        "jacobians",
-        "kernel",
-        "record",
-        "steer",
-        "weight_spectra",
-        "write_trace",
-    }
+    names = {"Run", "Trace", "compare", "generate", "lens", "load", "look", "metrics", "read_run", "read_trace"}
+    names |= {"figures", "first_order_change", "jacobians", "kernel", "record", "steer", "weight_spectra"}
+    names |= {"write_trace"}
     assert set(ip.__all__) == set(dir(ip)) == names
     assert all(getattr(ip, name) is not None for name in ip.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
