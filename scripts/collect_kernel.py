@@ -10,6 +10,7 @@ from internal_physics.tables.write import write_tables
 if __name__ == "__main__":
     with job(snakemake):
         prompts = read_table(snakemake.input.prompts, PROMPTS_READ)
-        params = snakemake.params
-        chunks = collect_kernel(snakemake.input.metrics, prompts, seed=params.seed, n_resamples=params.n_resamples)
+        chunks = collect_kernel(
+            snakemake.input.metrics, prompts, seed=snakemake.params.seed, n_resamples=snakemake.params.n_resamples
+        )
         write_tables(chunks, snakemake.output, TABLES)
