@@ -42,6 +42,12 @@ def notes_of(*kernels, **texts):
     return rows.drop_duplicates(["model", "prompt"], ignore_index=True)
 
 
+def make_kernels(folder):
+    """All tables of an exact kernel."""
+    kernel = made_up_kernel()
+    return collected(folder, [[kernel]], notes_of(kernel))
+
+
 def collected(folder, files, notes, n_resamples=99):
     """Name → table; each of `files` is a list of kernels."""
     paths = [folder / f"{i}.parquet" for i in range(len(files))]
@@ -50,6 +56,7 @@ def collected(folder, files, notes, n_resamples=99):
     found = {table.name: [] for table in TABLES}
     for name, chunk in collect_kernel(list(map(str, paths)), notes, seed=0, n_resamples=n_resamples):
         found[name].append(chunk)
-    tables = {t.name: conform(pd.concat(found[t.name] or [pd.DataFrame(columns=list(t.columns))]), t) for t in TABLES}
+    empty = {t.name: pd.DataFrame(columns=list(t.columns)) for t in TABLES}
+    tables = {t.name: conform(pd.concat(found[t.name] or [empty[t.name]], ignore_index=True), t) for t in TABLES}
     assert {t.name: table_problems(tables[t.name], t) for t in TABLES} == {t.name: [] for t in TABLES}
     return tables
