@@ -48,7 +48,11 @@ QUICK = {"statistics": {"n_resamples": 99}, "thermodynamics": {"n_permutations":
 OF_ITS_OWN = {"models", "metrics"}  # sections that make a config a run of its own
 TABLES_AND_FINDINGS = ("results/tables/checked.txt", "results/findings.json", "results/run.yaml")
 # Section of a config -> the figure that shows what it does.
-FIGURE_OF = {"information": "results/figures/watched_tokens-plain.png", "figures": "results/figures/radar-plain.pdf"}
+FIGURE_OF = {
+    "information": "results/figures/watched_tokens-plain.png",
+    "figures": "results/figures/radar-plain.pdf",
+    "jacobian": "results/figures/jacobians.png",
+}
 
 
 class Conflict(Exception):

@@ -17,7 +17,7 @@ LIBRARY = ROOT / "internal_physics"
 ALL = frozenset(jobs())
 FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
 REPORTING = {"check_tables", "findings", "report", "explorer"}  # they know all families
-RUNNING = {"record", "derive_direction"}  # they run a model; so do these, without recording:
+RUNNING = {"record", "derive_direction", "jacobian"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 
 

@@ -13,7 +13,11 @@ from rule_code import jobs
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 # Added to config/tiny.yaml, so that no kind of figure is left out.
-ALSO = {"conditions": {"push": {"vector": [1.0], "layers": [1]}}, "information": {"watch": ["a"]}}
+ALSO = {
+    "conditions": {"push": {"vector": [1.0], "layers": [1]}},
+    "information": {"watch": ["a"]},
+    "jacobian": {"prompts": ["counting"]},
+}
 
 
 def run(script, *arguments, cwd):

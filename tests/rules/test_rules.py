@@ -24,7 +24,7 @@ ADAPTERS = sorted(SCRIPTS.glob("*.py"))
 MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
-WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information"}
+WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information", "jacobian"}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
 CODE = jobs()  # label -> script and the module it loads by name
 

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from internal_physics.config.chosen import chosen_prompts
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
 from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
@@ -91,6 +92,16 @@ class Config:
             return prompt_set, prompt
         return own[0].name, own[0].prompts[0].name
 
+    @property
+    def jacobian_prompts(self) -> dict[str, tuple[Prompt, ...]]:
+        """Prompt set → its prompts whose blocks are linearised.
+
+        Raises:
+            ConfigError: for an entry that names no prompt.
+        """
+        sets = {name: prompt_set.prompts for name, prompt_set in self.prompt_sets.items()}
+        return chosen_prompts(self.raw["jacobian"]["prompts"], sets, "jacobian → prompts")
+
     def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
         """How a text becomes tokens of a model: TextOptions by name; those of the prompt set override the model's."""
         own = {} if prompt_set is None else self.prompt_sets[prompt_set].text
@@ -139,6 +150,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     record = resolved["record"]
     refuse_unused_token(record["target"], record["target_token"], f"{where}: record → target_token")
     _refuse_unknown_prompt(config, where)
+    _ = config.jacobian_prompts  # refuses names of no prompt
     _refuse_unknown_reference(config, where)
     _refuse_missing_scale(config, where)
     return config

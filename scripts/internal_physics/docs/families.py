@@ -8,7 +8,18 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from internal_physics.docs.markdown import code, codes, table
-from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, SKETCHES, WATCH, Family, Figure, Needs, Per
+from internal_physics.families.family import (
+    CONDITIONS,
+    FACTORS,
+    JACOBIANS,
+    SEVERAL,
+    SKETCHES,
+    WATCH,
+    Family,
+    Figure,
+    Needs,
+    Per,
+)
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.texts import words_file
@@ -35,6 +46,7 @@ _PLACES = {
 _FEATURES = {
     CONDITIONS: "`conditions`",
     WATCH: "`information.watch`",
+    JACOBIANS: "`jacobian.prompts`",
     SEVERAL: "several `models` of one task",
     FACTORS: "`weight_gradients: factors`",
     SKETCHES: "`weight_gradients: sketch`",

@@ -15,6 +15,7 @@ CONDITIONS = "conditions"  # the config has steering conditions
 WATCH = "watch"  # the config follows chosen tokens along depth
 SEVERAL = "several models"  # at least two models of the config run the same prompt set
 SKETCHES = "sketches"  # at least one prompt set keeps sketches of weight gradients
+JACOBIANS = "jacobians"  # the config names prompts whose blocks are linearised
 FACTORS = "factors"  # at least one prompt set keeps exact weight gradients
 
 

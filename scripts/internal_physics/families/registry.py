@@ -14,6 +14,7 @@ from internal_physics.families.comparison.family import FAMILY as COMPARISON
 from internal_physics.families.family import Family, Figure, Metric, Per, Score, is_wanted
 from internal_physics.families.gradient_flow.family import FAMILY as GRADIENT_FLOW
 from internal_physics.families.information.family import FAMILY as INFORMATION
+from internal_physics.families.jacobian.family import FAMILY as JACOBIAN
 from internal_physics.families.kernel.family import FAMILY as KERNEL
 from internal_physics.families.pairs import tables as pairs
 from internal_physics.families.pairs.family import FAMILY as PAIRS
@@ -37,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     INFORMATION,
     COMPARISON,
     RESIDUAL_GAIN,
+    JACOBIAN,
     AGREEMENT,
     KERNEL,
 )

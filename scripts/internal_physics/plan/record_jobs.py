@@ -52,14 +52,15 @@ def _job(number: int, part: int, prompt_set: PromptSet, prompts: Sequence[Prompt
         name=f"record_{number}_{slug}" + (f"_part{part}" if part else ""),
         label=label,
         prompt_set=prompt_set.name,
-        prompts=tuple(_run_fields(prompt) for prompt in prompts),
+        prompts=tuple(run_fields(prompt) for prompt in prompts),
         weight_gradients=prompt_set.weight_gradients,
         outputs=tuple(f"results/tensors/{{model}}/{{condition}}/{prompt_set.name}/{p.name}.parquet" for p in prompts),
         listing=f"results/records/{{model}}/{{condition}}/{label}.sha256",
     )
 
 
-def _run_fields(prompt: Prompt) -> dict[str, Any]:
+def run_fields(prompt: Prompt) -> dict[str, Any]:
+    """The fields of a prompt that its passes through a model depend on."""
     fields = {"name": prompt.name, "text": prompt.text} | ({"ids": prompt.ids} if prompt.ids else {})
     return fields if prompt.answer is None else fields | {"answer": prompt.answer}
 

@@ -15,12 +15,12 @@ from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS, FACTORS, SEVERAL, SKETCHES, WATCH, Per
+from internal_physics.families.family import CONDITIONS, FACTORS, JACOBIANS, SEVERAL, SKETCHES, WATCH, Per
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
 from internal_physics.models.passes import DEFAULT_PASS, Pass, blocks_and_heads, largest_pass
-from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs
+from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs, run_fields
 
 OF_REPORT = "png"  # the format of the figures in the report
 TABLE_FORMATS = ("csv", "parquet")
@@ -156,6 +156,22 @@ class RunPlan:
         """How texts become tokens of a model: those of a prompt set, or of a contrast."""
         return self.config.text_options(model, prompt_set)
 
+    @cached_property
+    def jacobian_runs(self) -> list[tuple[str, str]]:
+        """Models and conditions in which at least one prompt of `jacobian.prompts` is recorded."""
+        chosen = self.config.jacobian_prompts
+        return [run for run, recorded in self.runs.items() if set(chosen) & set(recorded.prompt_sets)]
+
+    def jacobian_prompts(self, model: str, condition: str) -> dict[str, list[dict[str, Any]]]:
+        """Prompt set → the fields that a pass depends on, of its prompts whose blocks are linearised."""
+        own = self.runs[model, condition].prompt_sets
+        chosen = self.config.jacobian_prompts
+        return {name: [run_fields(p) for p in prompts] for name, prompts in chosen.items() if name in own}
+
+    def jacobian_texts(self, model: str, condition: str) -> dict[str, dict[str, Any]]:
+        """Prompt set → how its texts become tokens of a model, likewise."""
+        return {name: self.text_options(model, name) for name in self.jacobian_prompts(model, condition)}
+
     def steering(self, condition: str) -> dict[str, Any] | None:
         """What a condition adds to the residual stream; None for the baseline."""
         steered = self.config.conditions.get(condition)
@@ -181,6 +197,7 @@ class RunPlan:
         features = {
             CONDITIONS: self.config.conditions,
             WATCH: self.config.raw["information"]["watch"],
+            JACOBIANS: self.jacobian_runs,
             SEVERAL: self.compared_sets,
             FACTORS: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "factors"],
             SKETCHES: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "sketch"],
