@@ -35,6 +35,10 @@ def test_defaults_are_written_in_and_the_given_mapping_stays_as_it_was():
     }
     assert raw["record"] == {
         "weight_gradients": "factors",
+        "sketch_size": 256,
+        "sketch_seed": 0,
+        "target": "loss",
+        "target_token": "",
         "batch_size": 16,
         "batch_tokens": 1024,
         "recompute": False,
