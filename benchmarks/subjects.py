@@ -1,23 +1,19 @@
 """What is measured: the real model, prompts of known length, and the naive baselines."""
 
-import sys
 from pathlib import Path
 
 import torch
+from internal_physics.config.load import load_config
+from internal_physics.config.prompts import Prompt, read_prompts
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.models.fetch import fetch
+from internal_physics.models.loading import LoadedModel, LoadOptions
+from internal_physics.recording.encoding import Encoded, encode
+from internal_physics.recording.record import checked_model
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from internal_physics.config.load import load_config  # noqa: E402
-from internal_physics.config.prompts import Prompt, read_prompts  # noqa: E402
-from internal_physics.ground.strict_yaml import load_yaml  # noqa: E402
-from internal_physics.models.fetch import fetch  # noqa: E402
-from internal_physics.models.loading import LoadedModel, LoadOptions  # noqa: E402
-from internal_physics.recording.encoding import Encoded, encode  # noqa: E402
-from internal_physics.recording.record import checked_model  # noqa: E402
-
 _NOTHING = -100  # torch's number for a target that does not count
 
 
