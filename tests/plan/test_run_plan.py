@@ -19,7 +19,7 @@ def plan(**options):
 
 @pytest.fixture(scope="module")
 def steered():
-    return plan(conditions={"happy": HAPPY}, information={"watch": [" a"]})
+    return plan(conditions={"happy": HAPPY}, information={"watch": [" a"]}, jacobian={"prompts": ["s"]})
 
 
 def test_a_run_without_conditions_compares_nothing():
