@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from internal_physics.families.family import Family
@@ -107,7 +108,7 @@ def _rows(path: str, table: Table, subjects: Subjects) -> pd.DataFrame:
 
 def _of_prompts(subjects: Subjects) -> pc.Expression:
     """Rows of prompts with these names, so that a page without room for all reads no others."""
-    return pc.field("prompt").isin(subjects.names("prompt"))
+    return pc.field("prompt").isin(pa.array(subjects.names("prompt"), pa.large_string()))  # also of no names
 
 
 def _packed(series: Series, pack: Pack) -> dict[str, Any]:
