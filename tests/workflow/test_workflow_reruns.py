@@ -13,6 +13,7 @@ from workflow_runs import (
     BELOW_COLLECT,
     BELOW_GAINS,
     BELOW_INFORMATION,
+    BELOW_KERNEL,
     BELOW_LENS,
     BELOW_METRICS,
     BELOW_NOTES,
@@ -84,6 +85,7 @@ class TestPrompts:
             "run_tables",
             *BELOW_NOTES,
             *BELOW_COLLECT,
+            *BELOW_KERNEL,
             *figures_of("gains", "hypotheses", "decided", "model_pairs"),
         }
 
@@ -162,9 +164,9 @@ class TestModels:
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
         also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls", "findings"}
-        of_one_model = (BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | BELOW_ROUTING | also) - (
-            BELOW_PAIRS - {"findings"}
-        )
+        of_two_models = BELOW_PAIRS - {"findings"} | {"figure:kernel_cka"}
+        below = BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | BELOW_ROUTING | BELOW_KERNEL | also
+        of_one_model = below - of_two_models
         assert plan.labels == of_one_model
 
     @staticmethod
@@ -245,6 +247,7 @@ class TestOptions:
             "thermodynamics",
             *BELOW_STATES,
             *BELOW_AGREEMENT,
+            *BELOW_KERNEL,
         }
         assert tree.plan().labels == drawing | {"decided", "figure:decided", "findings"}
 
