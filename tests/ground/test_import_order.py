@@ -22,11 +22,11 @@ ORDER = (
 )
 ORDER += ("plan", "report", "docs", "api", "metrics", "exports", "cli", "__main__")
 LIGHT = ("ground", "statistics", "config", "records", "tables", "figures", "families", "plan", "report", "docs", "cli")
-WITH_TORCH = {"families/thermodynamics/spectra.py"} | {
-    f"families/information/{name}.py" for name in ("information", "lens", "distribution")
-}
+WITH_TORCH = {"families/thermodynamics/spectra.py"}
+WITH_TORCH |= {f"families/information/{name}.py" for name in ("information", "lens", "distribution")}
+WITH_TORCH |= {f"families/jacobian/{name}.py" for name in ("jacobian", "measure")}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "gguf", "safetensors", "tokenizers"}
-MAY_IMPORT_THE_REGISTRY = {"api", "plan", "docs", "report", "check_tables", "findings"}
+MAY_IMPORT_THE_REGISTRY = {"api", "plan", "docs", "report", "check_tables", "findings", "explorer"}
 FILES = sorted(LIBRARY.rglob("*.py"))
 
 

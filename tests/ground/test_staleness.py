@@ -138,7 +138,7 @@ STALE = {
     "statistics/paired.py": {"compare", "model_pairs", "information_package"},
     "ground/status.py": {  # "ok" marks rows; figures and jobs that record or fetch do not use it
         *(*(FROM_RECORDS - {"kernel"}), "collect_kernel", *figures("kernel_layers")),
-        *("spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses"),
+        *("spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses", "jacobian"),
         *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
         *("table:routing", "table:expert_loads"),
     },

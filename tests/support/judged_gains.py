@@ -25,7 +25,7 @@ def pick(table, hypothesis, variant="whole", prompt_set=ALL_SETS, **columns):
 
 PROMPTS = pd.DataFrame([
     {"model": model, "prompt_set": prompt_set, "prompt": prompt, "kind": kind, "difficulty": difficulty, "text": text,
-     "answer": None, "n_tokens": 3, "tokens": "x|y|z", "status": "ok"}
+     "answer": None, "n_tokens": 3, "tokens": "x|y|z", "target": "loss", "target_token": None, "status": "ok"}
     for model in ("m", "n")
     for prompt_set, prompt, kind, difficulty, text in (
         ("s", "a", "factual", "easy", "A"), ("s", "b", None, None, "B"), ("s", "c", "syntactic", "hard", "C"),

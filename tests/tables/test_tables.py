@@ -10,6 +10,7 @@ from internal_physics.tables.conform import conform
 from internal_physics.tables.read import read_table, read_table_csv
 from internal_physics.tables.rows import read_metrics, write_rows
 from internal_physics.tables.write import write_table
+from made_up_jacobians import make_jacobians
 from made_up_kernels import make_kernels
 from routed_traces import make_routing
 from synthetic_decided import make_decided
@@ -21,7 +22,8 @@ from synthetic_weights import make_weight_tables, with_pulls
 def tables(tmp_path_factory):
     weights = with_pulls(make_weight_tables(n_models=2, n_prompts=2, n_layers=5))
     kernels = make_kernels(tmp_path_factory.mktemp("kernels"))
-    return make_tables(n_prompts=5, n_layers=3) | make_decided() | make_routing() | kernels | weights
+    others = make_decided() | make_routing() | make_jacobians()
+    return make_tables(n_prompts=5, n_layers=3) | others | kernels | weights
 
 
 @pytest.fixture(params=TABLES)

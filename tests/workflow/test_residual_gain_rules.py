@@ -48,6 +48,7 @@ def write_prompts_read(folder, prompts):
         for prompt in prompts
     ]
     given = {"difficulty": None, "answer": None, "n_tokens": 3, "tokens": "x|x|x", "status": "ok"}
+    given |= {"target": "loss", "target_token": None}
     paths = {kind: folder / f"results/tables/prompts_read.{kind}" for kind in ("csv", "parquet")}
     write_table(pd.DataFrame(rows).assign(**given), PROMPTS_READ, **paths)
 

@@ -14,6 +14,7 @@ from internal_physics.statistics.matched import compare_matched
 from internal_physics.tables.rows import write_rows
 from internal_physics.tables.write import write_table
 from paired_models import NAN, SETTINGS, THREE, metric_rows, only, pairs, set_rows, texts_of, the
+from read_prompts import prompts_read_of
 
 # ---- rows ---------------------------------------------------------------------------------------------------------
 
@@ -176,8 +177,8 @@ def test_from_files_it_is_the_same_table(tmp_path):
         paths.append(str(tmp_path / metric / model / "baseline.parquet"))
         (tmp_path / metric / model).mkdir(parents=True)
         write_rows(part.drop(columns="metric"), paths[-1])
-    read = texts_of(rows).assign(n_tokens=5, tokens="x", status="ok", kind=None, difficulty=None, answer=None)
-    read = pd.concat([read.assign(model=m) for m in "abc"])
+    read = pd.concat([texts_of(rows).assign(model=m) for m in "abc"])
+    read = prompts_read_of(read, text=read["text"].to_numpy())
     write_table(read, PROMPTS_READ, csv=tmp_path / "r.csv", parquet=tmp_path / "r.parquet")
     found = pair_files(paths, tmp_path / "r.parquet", list("abc"), **SETTINGS)
     columns = ["prompt_set", "metric", "model", "reference"]
