@@ -6,7 +6,7 @@ from workflow_runs import MODELS, RECORDS
 
 GPU_RULES = {*RECORDS, "spectra", "information"}
 # Of each model; rule `metric` runs for isf, residual_gain and routing.
-CPU_JOBS = ("agreement", "gradient_flow", *["metric"] * 3, "prompts_read", "thermodynamics", "phases")
+CPU_JOBS = ("agreement", "gradient_flow", "kernel", *["metric"] * 3, "prompts_read", "thermodynamics", "phases")
 
 
 @pytest.fixture(scope="module")
