@@ -20,7 +20,8 @@ from torch import nn
 from benchmarks.architectures.examine import build
 
 FLOAT32_ROUTER = {"hyper_connected"}
-BATCH = 1e-9  # relative, float64: rotations and routers in float32 round alike in both, sums of other shapes do not
+BATCH = 1e-9  # relative, float64: rotations in float32 round alike in both, sums of other shapes do not
+BATCH_FLOAT32_INSIDE = 1e-6  # routers and mixed streams in float32: inputs that differ in the last bit may round apart
 
 
 def hyper_connected() -> nn.Module:
@@ -165,8 +166,9 @@ def test_every_gradient_equals_autograd_and_a_batch_equals_each_prompt_alone(nam
         errors = {p: relative(trace.gradient(p).dense(), g) for p, g in expected.items()}
         assert max(errors.values()) <= tolerance_of(name)
         assert trace.residuals().shape == (n_layers + 1, len(prompt.ids), width)
-        assert relative(other.residuals(), trace.residuals()) <= BATCH
-        assert relative(other.residual_gradients(), trace.residual_gradients()) <= BATCH
+        batch = BATCH_FLOAT32_INSIDE if name in FLOAT32_ROUTER else BATCH
+        assert relative(other.residuals(), trace.residuals()) <= batch
+        assert relative(other.residual_gradients(), trace.residual_gradients()) <= batch
 
 
 def by_matrix(gradients: dict[str, np.ndarray], recorded) -> dict[str, np.ndarray]:

@@ -169,7 +169,8 @@ def _pass(
     placed = place_calls(flow) if options.weight_gradients != "none" else []
     attention, prediction = on_host(rows, to_host), predict(read, options.top_k, to_host)
     started = [{n: to_host.start(t) for n, t in of.items()} for of in (flow.residual, flow.residual_gradient)]
-    on_host_losses, aimed = to_host.start(losses), aimed.on_host(to_host)
+    on_host_losses = to_host.start(losses)
+    aimed = aimed.on_host(on_host_losses, to_host)
     if norms is not None:
         norms.finish(to_host)
     if sketches is not None:

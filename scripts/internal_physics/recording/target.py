@@ -63,10 +63,11 @@ class Aimed:
     values: torch.Tensor
     token_ids: torch.Tensor | None = None
 
-    def on_host(self, to_host: ToHost) -> "Aimed":
-        """The same without a graph, on the host once `to_host` has waited."""
-        token_ids = None if self.token_ids is None else to_host.start(self.token_ids)
-        return Aimed(self.kind, to_host.start(self.values), token_ids)
+    def on_host(self, losses: torch.Tensor, to_host: ToHost) -> "Aimed":
+        """The same without a graph, on the host once `to_host` has waited; `losses` are those of the pass there."""
+        if self.token_ids is None:
+            return Aimed(self.kind, losses)
+        return Aimed(self.kind, to_host.start(self.values), to_host.start(self.token_ids))
 
 
 def aim_of(model: LoadedModel, options: RecordOptions) -> Aim:
