@@ -119,8 +119,7 @@ STALE = {
     "families/family.py": REPORTING,
     **dict.fromkeys((f"families/{family.name}/family.py" for family in registry.FAMILIES), REPORTING),
     # Records: metrics read them, tables and figures do not.
-    "records/store.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
-    "records/trace.py": {*RUNNING, *FROM_RECORDS, "prompts_read"},
+    **{f"records/{name}.py": {*RUNNING, *FROM_RECORDS, "prompts_read"} for name in ("store", "trace", "info")},
     "tables/measure.py": FROM_RECORDS - {"kernel"},
     "recording/recorder.py": RUNNING,
     "models/loading.py": LOADING,

@@ -10,7 +10,7 @@ from internal_physics.ground.errors import PromptError
 from internal_physics.recording.encoding import encode, encode_prompts, text_reader
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.token_ids import TextReader
-from internal_physics.records.trace import TraceInfo
+from internal_physics.records.info import TraceInfo
 from tiny_models import build_tokenizer
 from token_texts import BOTH, EXPLICIT, NONE, checked, refused, tokens
 from tokenizers import AddedToken

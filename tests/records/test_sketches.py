@@ -8,9 +8,10 @@ import pytest
 from hand_traces import TRANSPOSED, UP, make_trace
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.gradients import FactoredGradient, OuterTerm
+from internal_physics.records.info import ParameterInfo
 from internal_physics.records.projections import CELL, packed_signs, signs
 from internal_physics.records.sketches import sketch_of, sketches
-from internal_physics.records.trace import SKETCHES, ParameterInfo, Trace
+from internal_physics.records.trace import SKETCHES, Trace
 
 SIZE, N_SEEDS = 64, 3000
 WEIGHT = ParameterInfo("w", (14, 12), 0, False, UP.uses)

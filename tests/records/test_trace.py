@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hand_traces import N_LAYERS, N_TOKENS, N_VOCABULARY, WIDTH, make_trace
 from internal_physics.ground.errors import StoreError
-from internal_physics.records.trace import GRADIENT_NORMS, Key, Trace, TraceInfo
+from internal_physics.records.info import TraceInfo
+from internal_physics.records.trace import GRADIENT_NORMS, Key, Trace
 
 
 def test_the_metadata_of_a_trace():

@@ -1,7 +1,8 @@
 """Traces with given residuals and predictions, for the tests of residual gain; no torch."""
 
 import numpy as np
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.info import TraceInfo
+from internal_physics.records.trace import Key, Trace
 
 
 def gain_trace(

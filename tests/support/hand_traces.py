@@ -1,7 +1,8 @@
 """Traces written by hand: small random numbers in the shape of a real record, without torch."""
 
 import numpy as np
-from internal_physics.records.trace import GRADIENT_NORMS, SKETCHES, Key, ParameterInfo, Trace, TraceInfo, Use
+from internal_physics.records.info import ParameterInfo, TraceInfo, Use
+from internal_physics.records.trace import GRADIENT_NORMS, SKETCHES, Key, Trace
 
 WIDTH, N_LAYERS, N_TOKENS, N_VOCABULARY = 4, 2, 3, 7
 EMBEDDING = ParameterInfo("embed.weight", (N_VOCABULARY, WIDTH), -1, False, (Use("embed", -1, True, "", 0),))

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 from internal_physics.families.run.tables import PROMPTS_READ
+from internal_physics.records.info import TraceInfo
 from internal_physics.records.store import write_trace
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.trace import Key, Trace
 from internal_physics.tables.write import write_table
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,8 @@ from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.stacks import StackCall
 from internal_physics.recording.taps import Taps
-from internal_physics.records.trace import Key, ParameterInfo, Use
+from internal_physics.records.info import ParameterInfo, Use
+from internal_physics.records.trace import Key
 
 
 class FactorKeeper:

@@ -20,7 +20,8 @@ from torch.nn import functional
 from internal_physics.recording.arrays import ToHost, is_on_host
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.packing import Group, Packing
-from internal_physics.records.trace import Key, ParameterInfo
+from internal_physics.records.info import ParameterInfo
+from internal_physics.records.trace import Key
 
 MOST_ERROR = 1e-6  # relative, of a norm
 _HALF_A_ROUNDING = 2.0**-25  # in float32; of the square root of a sum

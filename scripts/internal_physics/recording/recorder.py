@@ -38,7 +38,8 @@ from internal_physics.recording.taps import Taps
 from internal_physics.recording.target import Aim, Aimed, aim_of
 from internal_physics.recording.trace_info import target_fields, texts_of, trace_info
 from internal_physics.recording.wiring import Wiring
-from internal_physics.records.trace import Key, ParameterInfo, Trace
+from internal_physics.records.info import ParameterInfo
+from internal_physics.records.trace import Key, Trace
 from internal_physics.steering.intervention import Intervention, Steering
 
 LOGGER = logging.getLogger("internal_physics")
@@ -113,6 +114,16 @@ def record_batch(
 
 
 @dataclass(frozen=True)
+class _Forward:
+    """What is kept of a forward pass, on its device; only the target is in its graph."""
+
+    aimed: Aimed
+    losses: torch.Tensor  # [b]
+    read: torch.Tensor  # [b, v] logits at the read position
+    rows: dict[int, LayerRows]
+
+
+@dataclass(frozen=True)
 class _Passed:
     """What is kept of one pass, on the host: of all prompts, padded [b, …] where tokens matter."""
 
@@ -156,21 +167,15 @@ def _pass(
     sketches = SketchKeeper(taps.packing, options.sketch_size, options.sketch_seed) if kept == "sketch" else None
     _keep_gradients(taps.flow, options, norms, sketches, to_host)
     with torch.enable_grad(), taps as flow:
-        output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
-        losses = losses_nats(output.logits, _targets(model, batch, output.logits))
-        rows = layer_rows(attentions_of(output), model.anatomy, model.attention_blocks)
-        read = torch.stack([output.logits[b, e.read_position] for b, e in enumerate(batch)])
-        aimed = aim.at(losses, read, [e.answer for e in batch])
-        losses, read = losses.detach(), read.detach()
-        del output  # logits of every position: must not be held through the backward pass
-        aimed.values.sum().backward()
+        ran = _forward(model, batch, options, aim)
+        ran.aimed.values.sum().backward()
     taps.verify()
     _require_complete(flow, model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
-    attention, prediction = on_host(rows, to_host), predict(read, options.top_k, to_host)
+    attention, prediction = on_host(ran.rows, to_host), predict(ran.read, options.top_k, to_host)
     started = [{n: to_host.start(t) for n, t in of.items()} for of in (flow.residual, flow.residual_gradient)]
-    on_host_losses = to_host.start(losses)
-    aimed = aimed.on_host(on_host_losses, to_host)
+    losses = to_host.start(ran.losses)
+    aimed = ran.aimed.on_host(losses, to_host)
     if norms is not None:
         norms.finish(to_host)
     if sketches is not None:
@@ -183,7 +188,7 @@ def _pass(
     factors = factors_of(placed, taps) if options.weight_gradients == "factors" else None
     infos = parameter_infos(placed, taps)
     return _Passed(
-        on_host_losses.tolist(),
+        losses.tolist(),
         aimed,
         residual,
         gradient,
@@ -195,6 +200,15 @@ def _pass(
         factors,
         taps.routing,
     )
+
+
+def _forward(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, aim: Aim) -> _Forward:
+    """Run the batch. Logits of every position end here: they must not be held through the backward pass."""
+    output = model.module(**model_inputs(model, batch, attention_entropy=options.attention_entropy))
+    losses = losses_nats(output.logits, _targets(model, batch, output.logits))
+    rows = layer_rows(attentions_of(output), model.anatomy, model.attention_blocks)
+    read = torch.stack([output.logits[b, e.read_position] for b, e in enumerate(batch)])
+    return _Forward(aim.at(losses, read, [e.answer for e in batch]), losses.detach(), read.detach(), rows)
 
 
 def _keep_gradients(

@@ -21,9 +21,10 @@ from internal_physics.recording.arrays import ToHost, to_device, to_numpy
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.packing import Packing
 from internal_physics.recording.stacks import StackCall
+from internal_physics.records.info import ParameterInfo
 from internal_physics.records.projections import CELL, n_columns, packed_signs
 from internal_physics.records.sketches import is_whole
-from internal_physics.records.trace import GRADIENT_NORMS, SKETCHES, Key, ParameterInfo
+from internal_physics.records.trace import GRADIENT_NORMS, SKETCHES, Key
 
 T = TypeVar("T")
 _FEATURES_AT_ONCE = 8192  # whose signs are unpacked together

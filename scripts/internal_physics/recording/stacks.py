@@ -15,7 +15,8 @@ import torch
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import LinearMap
 from internal_physics.recording.packing import Packing
-from internal_physics.records.trace import Key, ParameterInfo, Use
+from internal_physics.records.info import ParameterInfo, Use
+from internal_physics.records.trace import Key
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from internal_physics.config.options.record import RecordOptions
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.target import Aimed
-from internal_physics.records.trace import TraceInfo
+from internal_physics.records.info import TraceInfo
 
 
 def target_fields(model: LoadedModel, aimed: Aimed, b: int) -> dict[str, Any]:

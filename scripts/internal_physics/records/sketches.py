@@ -12,8 +12,9 @@ import numpy as np
 
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.gradients import DenseTerm, FactoredGradient, LookupTerm, Term
+from internal_physics.records.info import ParameterInfo
 from internal_physics.records.projections import CELL, n_columns, signs
-from internal_physics.records.trace import SKETCHES, ParameterInfo, Trace
+from internal_physics.records.trace import SKETCHES, Trace
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.files import HashedFile, whole_file
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.info import TraceInfo
+from internal_physics.records.trace import Key, Trace
 
 SCHEMA_VERSION = 1
 OPEN_FILES = 128  # at once, over all traces: a large set has more prompts than a process may have open files

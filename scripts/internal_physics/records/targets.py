@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from internal_physics.ground.errors import StoreError
-from internal_physics.records.trace import Trace, TraceInfo
+from internal_physics.records.info import TraceInfo
+from internal_physics.records.trace import Trace
 
 
 def target_in_words(info: TraceInfo) -> str:

@@ -11,7 +11,8 @@ from internal_physics.families.gradient_flow.flow import EPSILON, flow_status, g
 from internal_physics.families.gradient_flow.isf import field_structure, fit_power_law, gradient_gram, isf
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.families.gradient_flow.scores import PER_PROMPT
-from internal_physics.records.trace import Key, Trace, TraceInfo
+from internal_physics.records.info import TraceInfo
+from internal_physics.records.trace import Key, Trace
 from tolerances import EXACT, EXPONENT, METRIC
 
 every_architecture = pytest.mark.parametrize(("name", "dtype"), EVERY, ids=EVERY_ID)

@@ -18,7 +18,7 @@ from internal_physics.families.residual_gain.residual_gain import (
     rows,
     top_tokens,
 )
-from internal_physics.records.trace import TraceInfo
+from internal_physics.records.info import TraceInfo
 from internal_physics.tables.measure import COLUMNS, per_prompt_table
 from internal_physics.tables.rows import read_metrics, write_rows
 

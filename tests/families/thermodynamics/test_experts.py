@@ -20,7 +20,8 @@ from internal_physics.families.thermodynamics.thermodynamics import NO_ORDER, th
 from internal_physics.ground.errors import StoreError
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.weights import weights_of
-from internal_physics.records.trace import ParameterInfo, Trace, Use
+from internal_physics.records.info import ParameterInfo, Use
+from internal_physics.records.trace import Trace
 from internal_physics.tables.check_tables import table_problems
 from internal_physics.tables.conform import conform
 from synthetic_weights import Record, make_weights, with_experts

@@ -17,8 +17,9 @@ from internal_physics.families.agreement.statuses import NO_DIRECTION, NO_LOGITS
 from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
+from internal_physics.records.info import ParameterInfo
 from internal_physics.records.targets import why_other_target
-from internal_physics.records.trace import Key, ParameterInfo, Trace
+from internal_physics.records.trace import Key, Trace
 
 OF_RESIDUALS = ("residual_cosine", "residual_distance")
 OF_GRADIENTS = ("gradient_cosine", "gradient_distance")

@@ -8,7 +8,8 @@ import numpy as np
 from internal_physics.ground.errors import StoreError
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
-from internal_physics.records.trace import GivesSeveral, Key, ParameterInfo, Trace
+from internal_physics.records.info import ParameterInfo
+from internal_physics.records.trace import GivesSeveral, Key, Trace
 
 
 @dataclass(frozen=True)
