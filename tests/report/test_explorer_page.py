@@ -233,3 +233,17 @@ def test_where_nothing_is_chosen_the_plot_says_so(opened, view, none):
     notes = opened.run("document.getElementById('plot').layout.annotations.map((note) => note.text)")
     assert notes == ["Nothing to draw for this choice"]
     assert opened.problems == []
+
+
+def test_without_a_choice_the_kernel_of_most_prompts_is_shown(browser, tmp_path):
+    payload = payload_of(tmp_path)
+    (large, *_) = payload["squares"]
+    payload["squares"].insert(0, large | {"subjects": large["subjects"][:4], "part": ["few"]})
+    path = tmp_path / "explorer.html"
+    path.write_text(render_page(payload), encoding="utf-8")
+    browser.open(path)
+    go(browser, "view=kernel")
+    assert len(browser.run(f"{DRAWN}[0].z")) == 10
+    few = browser.run("[...document.getElementById('kernel').options].map((option) => option.value)")[0]
+    choose(browser, "kernel", few)
+    assert len(browser.run(f"{DRAWN}[0].z")) == 4

@@ -1,8 +1,14 @@
 /* Views of numbers of pairs of prompts: the square itself, the map of prompts, and the nearest prompts of one. */
 const nameOfRun = ({ subjects, part }) => [page.models[page.subjects.model[subjects[0]]], page.conditions[page.subjects.condition[subjects[0]]], ...part].join(", ");
 /* A run is named as model, condition, and what its numbers are made from. */
-const ofChoice = (all, choice) => all.find((one) => nameOfRun(one) === choice.kernel) || all[0];
+const ofChoice = (all, choice) => all.find((one) => nameOfRun(one) === choice.kernel) || ofMostPrompts(all);
 const kindOf = (subject) => promptOf(subject).kind || "kind not given";
+
+/* The first of those with most prompts: few prompts say little about each other. */
+function ofMostPrompts(all) {
+  const most = Math.max(...all.map(({ subjects }) => subjects.length));
+  return all.find(({ subjects }) => subjects.length === most);
+}
 
 function runControl(all, choice, choose) {
   const names = all.map(nameOfRun);
