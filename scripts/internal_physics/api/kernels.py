@@ -8,8 +8,9 @@ from internal_physics.api.checks import in_words, require_trace
 from internal_physics.families.kernel.first_order import loss_changes_nats
 from internal_physics.families.kernel.sketched import sketched_kernel
 from internal_physics.families.kernel.tangent_kernel import TangentKernel, cosine_kernel, name_of, tangent_kernel
-from internal_physics.ground.errors import ConfigError, PromptError
+from internal_physics.ground.errors import ConfigError, PromptError, StoreError
 from internal_physics.ground.suggest import did_you_mean
+from internal_physics.records.targets import target_in_words
 from internal_physics.records.trace import Trace
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ def first_order_change(traces: Sequence[Trace], step_on: str, step_size: float) 
     Raises:
         PromptError: if no trace, or more than one, has this name.
         ConfigError: for a step size that is not a finite number above 0.
-        StoreError: as for `kernel`.
+        StoreError: as for `kernel`, and for records whose gradients are not those of the loss.
     """
     import pandas as pd  # noqa: PLC0415
 
+    for trace in traces:
+        _require_loss(trace)
     found = kernel(traces)
     q = _place(found, step_on)
     if not (math.isfinite(step_size) and step_size > 0):
@@ -73,6 +76,16 @@ def first_order_change(traces: Sequence[Trace], step_on: str, step_size: float) 
     )
     frame.attrs["units"] = dict.fromkeys(("loss_nats", "change_nats", "standard_error_nats"), "nats")
     return frame
+
+
+def _require_loss(trace: Trace) -> None:
+    if trace.info.target != "loss":
+        raise StoreError(
+            f"the gradients of {trace.info.prompt!r} are those of the {target_in_words(trace.info)}",
+            where="first_order_change",
+            expected="gradients of the loss, since a step is one on the loss",
+            todo="record the prompts again with target: loss",
+        )
 
 
 def _place(found: TangentKernel, step_on: str) -> int:

@@ -87,3 +87,6 @@ def test_mistakes_are_said_in_words(traces):
     info = replace(traces[0].info, weight_gradients="norms")
     with pytest.raises(StoreError, match="weight_gradients: norms"):
         kernel([type(traces[0])(info, traces[0].tensors)])
+    of_logits = replace(traces[0].info, target="logit", target_token=" a")
+    with pytest.raises(StoreError, match="those of the logit of ' a'"):
+        first_order_change([type(traces[0])(of_logits, traces[0].tensors)], of_logits.prompt, 1e-3)

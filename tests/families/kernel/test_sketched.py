@@ -109,7 +109,7 @@ def test_a_record_of_norms_among_sketches_is_refused():
 
 def test_gradients_of_different_targets_are_not_compared():
     one, other = (make_trace(keep="sketch", seed=seed) for seed in (0, 1))
-    with pytest.raises(StoreError, match="different targets: logit, loss"):
+    with pytest.raises(StoreError, match="are of its"):
         sketched_kernel([one, Trace(replace(other.info, target="logit"), other.tensors)])
 
 

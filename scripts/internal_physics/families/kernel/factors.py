@@ -9,6 +9,7 @@ from internal_physics.ground.errors import StoreError
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
 from internal_physics.records.info import ParameterInfo
+from internal_physics.records.targets import require_one_target
 from internal_physics.records.trace import GivesSeveral, Key, Trace
 
 
@@ -57,13 +58,7 @@ def weights_of(traces: Sequence[Trace], kept: Sequence[str] = ("factors",)) -> l
                 f"the record of {trace.info.prompt!r} has other weights than that of {first.info.prompt!r}",
                 expected="records of one model",
             )
-    targets = {trace.info.target for trace in traces}
-    if len(targets) > 1:
-        raise StoreError(
-            f"the records hold gradients of different targets: {', '.join(sorted(targets))}",
-            expected="records of one record.target",
-            todo="record them again with one target",
-        )
+    require_one_target(traces)
     tables = {p.name for trace in traces for p in trace.info.parameters if p.is_table}
     return [_weight(p, first, p.name in tables) for p in first.info.parameters]
 
