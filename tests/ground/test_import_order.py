@@ -20,7 +20,7 @@ ORDER = (
     "figures",
     "families",
 )
-ORDER += ("plan", "report", "docs", "api", "metrics", "exports", "cli", "__main__")
+ORDER += ("lab", "plan", "report", "docs", "api", "metrics", "exports", "cli", "__main__")
 LIGHT = ("ground", "statistics", "config", "records", "tables", "figures", "families", "plan", "report", "docs", "cli")
 WITH_TORCH = {"families/thermodynamics/spectra.py"}
 WITH_TORCH |= {f"families/information/{name}.py" for name in ("information", "lens", "distribution")}
@@ -85,6 +85,11 @@ class TestTorch:
         modules = [path for path in FILES if folder_of(name_of(path)) == folder and path.name != "__init__.py"]
         with_torch = {name_of(path) for path in modules if reaches_heavy(path)}
         assert with_torch == {name for name in WITH_TORCH if folder_of(name) == folder}
+
+    def test_the_generators_of_the_lab_do_not_import_torch(self):
+        """A user makes data with them where nothing is trained."""
+        generators = [path for path in (LIBRARY / "lab" / "data").glob("*.py") if path.name != "__init__.py"]
+        assert [name_of(path) for path in generators if reaches_heavy(path)] == []
 
     def test_modules_that_record_import_torch(self):
         assert reaches_heavy(LIBRARY / "recording" / "record.py")

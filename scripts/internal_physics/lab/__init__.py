@@ -1,0 +1,1 @@
+"""The lab: models of our own, trained on data whose every bit is known."""
