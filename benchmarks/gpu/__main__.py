@@ -19,10 +19,10 @@ import torch
 import transformers
 
 from benchmarks import subjects
-from benchmarks.gpu import numbers, speed, workflow
+from benchmarks.gpu import large, numbers, speed, workflow
 
 MEASURED = subjects.ROOT / "docs" / "measured" / "gpu.json"
-PARTS = ("numbers", "speed", "beside_the_cpu", "tests", "workflow")
+PARTS = ("speed", "beside_the_cpu", "large", "numbers", "tests", "workflow")
 
 
 def machine() -> dict[str, Any]:
@@ -47,7 +47,16 @@ def compared(snapshot: Path) -> list[list[str]]:
 
 def tested() -> list[list[str]]:
     """What pytest says of tests/gpu but its runs of the workflow; the head first."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/gpu/test_gpu.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/gpu/test_gpu.py",
+        "tests/gpu/test_experts.py",
+    ]
     done = subprocess.run(command, cwd=subjects.ROOT, capture_output=True, text=True, check=False)
     print(done.stdout[-3000:])
     return [["tests/gpu", "held"], [done.stdout.strip().splitlines()[-1], _yes(done.returncode == 0)]]
@@ -57,6 +66,12 @@ def ran(snapshot: Path, log: Path) -> list[list[str]]:
     """What the default config took in bfloat16 and NF4; the head first."""
     with tempfile.TemporaryDirectory() as folder:
         return workflow.run(workflow.prepare(snapshot, Path(folder)), log)
+
+
+def of_a_large_model(snapshot: Path) -> list[list[str]]:
+    """What a model of eight billion weights takes; the head first."""
+    with tempfile.TemporaryDirectory() as folder:
+        return large.table(snapshot, Path(folder))
 
 
 def _yes(held: bool) -> str:
@@ -84,6 +99,7 @@ def main() -> None:
         "numbers": lambda: compared(snapshot),
         "speed": lambda: speed.table(snapshot),
         "beside_the_cpu": lambda: list(speed.beside_the_cpu(snapshot)),
+        "large": lambda: of_a_large_model(snapshot),
         "tests": tested,
         "workflow": lambda: ran(snapshot, given.log),
     }

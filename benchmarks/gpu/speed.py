@@ -30,6 +30,8 @@ ON_GPU = {
     "record factors ÷ bare pass": "over bare",
     "reads by the host in a batch with norms": "reads of norms",
     "reads by the host in a batch with factors": "reads of factors",
+    "memory above the weights, norms": "memory of norms",
+    "memory above the weights, factors": "memory of factors",
     "loading and self-check": "load",
 }
 
@@ -57,6 +59,14 @@ def reads(run: Callable[[], object]) -> int:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     return sum("synchroniz" in str(w.message).lower() and "prototype" not in str(w.message) for w in said)
+
+
+def memory(run: Callable[[], object]) -> str:
+    """The card's peak memory above what it holds before, as torch allocates it."""
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    return f"{(torch.cuda.max_memory_allocated() - before) / 1e9:.2f} GB"
 
 
 def bare_batch(model: LoadedModel, encoded: list[Encoded]) -> None:
@@ -99,6 +109,7 @@ def of_precision(snapshot: Path, name: str) -> dict[str, str]:
     if "usual" in taken:
         found["ratio"] = f"{taken['usual'] / taken['norms']:.1f}×"
     found["over bare"] = f"{taken['factors'] / taken['bare']:.2f}×"
+    found |= {f"memory of {kept}": memory(runs[kept]) for kept in ("norms", "factors")}
     found |= {f"reads of {kept}": str(reads(runs[kept])) for kept in ("norms", "factors")}
     print(name, found, flush=True)
     return found | {"load": f"{seconds:.1f} s"}
