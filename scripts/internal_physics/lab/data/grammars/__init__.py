@@ -1,0 +1,1 @@
+"""Context-free grammars of levels: strings, their trees, and exact probabilities."""
