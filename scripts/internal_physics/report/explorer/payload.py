@@ -15,19 +15,23 @@ from internal_physics.report.explorer.lens import TokenTexts, grids
 from internal_physics.report.explorer.offers import Words, is_map, is_of_pairs, is_shown, offers_of
 from internal_physics.report.explorer.pack import Pack
 from internal_physics.report.explorer.pairs import MAP_SHARE, maps, shares_of_maps, squares
-from internal_physics.report.explorer.scores import describe_scores
+from internal_physics.report.explorer.scores import OF_NORMALIZED, OF_SCORES, describe_scores
 from internal_physics.report.explorer.series import Series, SeriesMaker, Statuses, columns_needed, n_numbers
-from internal_physics.report.explorer.subjects import Subjects, choose_subjects, describe_subjects
+from internal_physics.report.explorer.subjects import NOTES, Subjects, choose_subjects, describe_subjects
 from internal_physics.report.parts import describe_conditions
 from internal_physics.report.texts import Texts
-from internal_physics.tables.keys import PROMPT_KEY
+from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY
 from internal_physics.tables.read import read_table
 from internal_physics.tables.rows import count_rows, read_frame
 from internal_physics.tables.table import Table
 
 MAX_NUMBERS = 4_000_000  # about 12 MB of a page
 CELLS_OF_A_TOKEN = 3  # numbers in a cell of a lens
-_OF_MODEL = ("model", "source", "dtype", "quantization", "step", "parent", "n_blocks", "n_parameters")
+_WHOLE = {  # tables of which every row is read -> the columns that the page uses
+    "prompts": (*PROMPT_KEY, *NOTES),
+    "prompts_read": (*PROMPT_OF_MODEL_KEY, "tokens"),
+    "models": ("model", "source", "dtype", "quantization", "step", "parent", "n_blocks", "n_parameters"),
+}
 
 
 def build_payload(
@@ -54,7 +58,7 @@ def build_payload(
     Raises:
         StoreError: naming the file that cannot be read.
     """
-    frames = {name: read_table(paths[name], tables[name]) for name in ("prompts", "prompts_read", "models")}
+    frames = {name: read_table(paths[name], tables[name], columns=columns) for name, columns in _WHOLE.items()}
     shown = {name: tables[name] for name in paths if is_shown(tables[name])}
     counted = n_numbers({name: count_rows(paths[name]) for name in shown}, shown)
     counted += CELLS_OF_A_TOKEN * sum(map(count_rows, lenses))
@@ -74,7 +78,7 @@ def build_payload(
     return {
         **describe_subjects(subjects, frames["prompts"], frames["prompts_read"]),
         "n_left_out": subjects.n_left_out,
-        "about_models": [_describe_model(row) for row in frames["models"][list(_OF_MODEL)].to_dict("records")],
+        "about_models": [_describe_model(row) for row in frames["models"].to_dict("records")],
         "families": [{"name": family.name, "title": family.title} for family in families if family.name in used],
         "offers": offers,
         "statuses": statuses.texts,
@@ -139,7 +143,8 @@ def _about_conditions(paths: Mapping[str, str], tables: Mapping[str, Table]) -> 
 def _scores(
     paths: Mapping[str, str], tables: Mapping[str, Table], texts: Texts, titles: Mapping[str, str]
 ) -> dict[str, Any]:
-    scores, normalized = (read_table(paths[name], tables[name]) for name in ("scores", "scores_normalized"))
+    scores = read_table(paths["scores"], tables["scores"], columns=OF_SCORES)
+    normalized = read_table(paths["scores_normalized"], tables["scores_normalized"], columns=OF_NORMALIZED)
     about = {name: f"{text['measures']} {text['computed']}" for name, text in texts.metrics.items()}
     return describe_scores(scores, normalized, titles, about)
 

@@ -9,6 +9,8 @@ import pandas as pd
 from internal_physics.tables.keys import SET_KEY
 
 _KEY = [*SET_KEY, "metric"]
+OF_SCORES = (*_KEY, "value", "ci_low", "ci_high")
+OF_NORMALIZED = (*_KEY, "unit", "score", "n_prompts", "status")
 
 
 def describe_scores(
@@ -17,8 +19,8 @@ def describe_scores(
     """Metrics and rows of the radar.
 
     Args:
-        scores: table `scores`.
-        normalized: table `scores_normalized`; its metrics are the axes.
+        scores: table `scores`, with OF_SCORES.
+        normalized: table `scores_normalized`, with OF_NORMALIZED; its metrics are the axes.
         titles: metric → its word on an axis.
         about: metric → what it measures.
 
@@ -27,9 +29,7 @@ def describe_scores(
         status} each, where a number that is missing is null.
     """
     names = list(dict.fromkeys(normalized["metric"]))
-    both = normalized.merge(
-        scores[[*_KEY, "value", "ci_low", "ci_high", "status"]], on=_KEY, how="left", suffixes=("", "_of_value")
-    )
+    both = normalized[list(OF_NORMALIZED)].merge(scores[list(OF_SCORES)], on=_KEY, how="left")
     return {
         "metrics": [
             {"name": name, "label": titles.get(name, name.upper()), "about": about.get(name, "")} for name in names
