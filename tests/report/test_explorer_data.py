@@ -1,11 +1,12 @@
 """What an explorer page holds: the tables' numbers, and of every missing one the reason."""
 
+import html
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from explorer_pages import OF_RUN, SETS, payload_of, unpacked, write_run
+from explorer_pages import OF_RUN, SETS, payload_of, unpacked, write_large_run, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
@@ -14,7 +15,7 @@ from internal_physics.report.explorer.pack import Pack, rounded
 from internal_physics.report.explorer.page import as_json, render_page
 from internal_physics.report.explorer.payload import build_payload
 from internal_physics.report.explorer.scores import describe_scores
-from internal_physics.report.explorer.subjects import choose_subjects
+from internal_physics.report.explorer.subjects import choose_subjects, target_in_words
 from internal_physics.report.texts import gather_texts
 from internal_physics.tables.columns import OF_PROMPT, STATUS, TEXT, Column
 from internal_physics.tables.keys import PROMPT_KEY
@@ -86,6 +87,12 @@ class TestSeries:
         (found,), texts = made(rows_of(("a", 0, "k", value, "ok"), ("b", 0, "k", 1.0, "ok")))
         np.testing.assert_array_equal(rounded(found.values)[:, 0], np.float32([shown, 1.0]))
         assert [texts[code] for code in found.statuses[:, 0]] == [status, "ok"]
+
+
+def test_a_target_is_named_with_its_token():
+    assert target_in_words("loss", None) == "loss"
+    assert target_in_words("log_probability", " Paris") == "log-probability of ' Paris'"
+    assert target_in_words("logit", None) == "logit of one token"  # a record without a tokenizer
 
 
 class TestPack:
@@ -169,6 +176,27 @@ class TestPayload:
         normalized = pd.DataFrame([key | {"unit": "1", "score": np.nan, "n_prompts": 5, "status": "not finite"}])
         (row,) = describe_scores(scores, normalized, {}, {})["rows"]
         assert (row["score"], row["value"], row["low"], row["high"]) == (None, None, None, 2.0)
+
+    def test_as_many_numbers_as_the_default_run_has_take_at_most_15_mb(self, tmp_path):
+        paths, texts = write_large_run(tmp_path), gather_texts(FAMILIES, FOLDER)
+        large = build_payload(paths, TABLES, FAMILIES, texts, confidence_level=0.95)
+        n_numbers = sum(series["values"]["count"] for offer in large["offers"] for series in offer["series"])
+        assert n_numbers > 2_276_000 + 3 * 168_000  # counted in a page of the default run: numbers, cells of lenses
+        assert large["n_left_out"] == {}
+        assert len(render_page(large).encode()) <= 15e6
+
+    @pytest.mark.parametrize(
+        ("targets", "sentence"),
+        [
+            (["loss"], "Gradients are those of the loss."),
+            (["logit of ' a'"], "Gradients are those of the logit of ' a', not of the loss (record.target)."),
+            (["logit of ' a'", "logit of ' b'"], "Gradients are those of the logit of one token"),
+        ],
+    )
+    def test_the_page_names_what_gradients_are_of(self, payload, targets, sentence):
+        page = render_page(payload | {"targets": targets})
+        assert sentence in html.unescape(page)
+        assert ("named beside each prompt" in page) == (len(targets) > 1)
 
     def test_a_run_without_lenses_and_pairs_has_a_page_too(self, folder):
         paths, _ = write_run(folder)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from browser import Browser
-from explorer_pages import SETS, payload_of
+from explorer_pages import SETS, STEPS, payload_of
 from internal_physics.report.explorer.page import render_page
 from synthetic_tables import SICK_STATUS
 
@@ -59,7 +59,7 @@ def text(browser, element):
 def test_every_view_draws_without_an_error_or_a_request_and_fits_a_phone(browser, page):
     browser.open(page)
     named = views(browser)
-    assert named == ["profiles", "radar", "scatter", "lens", "map", "kernel", "nearest"]
+    assert named == ["profiles", "steps", "radar", "scatter", "lens", "map", "kernel", "nearest"]
     for width in (1300, NARROW):
         browser.open(page, width=width)
         for view in named:
@@ -143,6 +143,25 @@ def test_training_steps_choose_models(opened):
     assert opened.run(names) == ["smollm2-bf16", "smollm2-int8"]
 
 
+def test_means_are_joined_along_training_in_the_order_of_steps(opened):
+    lines = f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => [trace.name, trace.x, trace.y])"
+    go(opened, f"view=steps&sets={SETS[1]}&y=prompts.ec")
+    ((name, steps, means),) = opened.run(lines)
+    assert (name, steps) == ("training", list(STEPS))
+    go(opened, f"view=steps&sets={SETS[1]}&y=prompts.ec&how=prompts")
+    of_prompts = [values for _, _, values in opened.run(lines)]
+    assert len(of_prompts) == 5
+    for column, middle in enumerate(means):
+        found = [values[column] for values in of_prompts if values[column] is not None]
+        assert len(found) == (4 if STEPS[column] == STEPS[2] else 5)  # the last model could not record one prompt
+        assert middle == pytest.approx(sum(found) / len(found), rel=1e-6)
+    opened.run("document.getElementById('steps-0').click()")
+    assert all(steps == list(STEPS[1:]) for _, steps, _ in opened.run(lines))
+    go(opened, f"view=steps&sets={SETS[0]}&y=prompts.loss_nats")
+    assert SICK_STATUS in text(opened, "absent")
+    assert f"{SICK}, step {STEPS[2]}" in text(opened, "absent")
+
+
 def test_an_address_of_another_run_says_what_is_not_here(opened):
     go(opened, "models=unheard-of&quantity=no.such&view=profiles")
     assert "unheard-of" in text(opened, "absent")
@@ -177,6 +196,7 @@ def test_a_prompt_can_be_read_with_its_tokens_and_numbers(opened):
     said = text(opened, "prompt")
     assert "A text, with a comma" in said
     assert "4 tokens" in said
+    assert "Gradients: those of the loss." in said
     assert "smollm2-fp32" in said
 
 
@@ -225,7 +245,7 @@ def test_a_missing_score_leaves_a_gap_in_the_radar_with_its_reason(opened):
     assert "fit did not converge" in text(opened, "absent")
 
 
-@pytest.mark.parametrize("view", ["profiles", "radar", "scatter"])
+@pytest.mark.parametrize("view", ["profiles", "steps", "radar", "scatter"])
 @pytest.mark.parametrize("none", ["models", "sets", "conditions"])
 def test_where_nothing_is_chosen_the_plot_says_so(opened, view, none):
     opened.problems.clear()

@@ -11,6 +11,7 @@ from internal_physics.tables.write import write_table
 from synthetic_tables import make_tables
 
 SETS = ("facts", "odd")
+STEPS = (100, 200, 300)
 _SOURCE = {"source": Column(TEXT, "", "made from")}
 _PAIR = {name: Column(TEXT, "", "of q") for name in ("other_prompt_set", "other_prompt")}
 _NUMBER = Column("float64", "1", "how alike they are")
@@ -28,11 +29,16 @@ USED = (*OF_RUN, "layers", "information", "gains", "agreement")
 
 
 def write_run(folder, *, steps=False):
-    """Tables of three models on two prompt sets of five prompts, and a lens; returns paths and lens files."""
+    """Tables of three models on two prompt sets of five prompts, and a lens; returns paths and lens files.
+
+    With steps, the models are checkpoints 100, 200 and 300 of one training.
+    """
     tables = make_tables(3, n_prompts=5, n_layers=6, prompt_sets=SETS)
     tables["prompts_read"]["tokens"] = "⟨<s>⟩|A| text|,"
     if steps:
-        tables["models"]["step"] = pd.array([100 * (i + 1) for i in range(3)], dtype="Int64")
+        tables["models"] = tables["models"].assign(
+            step=pd.array(STEPS, dtype="Int64"), parent="training", dtype="float32", quantization="none"
+        )
     paths = {}
     for name in USED:
         paths[name] = folder / f"{name}.parquet"
@@ -86,6 +92,34 @@ def place_rows(prompts):
     own = prompts[prompts["model"] == prompts["model"].iloc[0]]
     places = {"x": np.arange(len(own)) / 10, "y": -np.arange(len(own)) / 10, "status": "ok"}
     return own[list(OF_PROMPT)].assign(source="factors", **places)
+
+
+def write_large_run(folder):
+    """Tables of as many numbers as the default run has, nearly all of them of 361 weights for 432 prompts as read."""
+    tables = make_tables(4, n_prompts=4, n_layers=2, flawed=False)
+    for name in ("prompts", "prompts_read"):
+        copies = [tables[name].assign(prompt=tables[name]["prompt"] + f"_{number}") for number in range(27)]
+        tables[name] = pd.concat(copies, ignore_index=True)
+    tables["thermodynamics"] = weight_rows(tables["prompts"][list(OF_PROMPT)], TABLES["thermodynamics"])
+    paths = {name: folder / f"{name}.parquet" for name in (*OF_RUN, "layers", "thermodynamics")}
+    for name, path in paths.items():
+        tables[name].to_parquet(path)
+    return paths
+
+
+def weight_rows(prompts, table, kinds=12, layers=30):
+    """A row for every prompt and weight; numbers have no pattern, so that they take more room than real ones."""
+    rng = np.random.default_rng(0)
+    n_weights = kinds * layers + 1
+    rows = prompts.loc[prompts.index.repeat(n_weights)].reset_index(drop=True)
+    weight = np.tile(np.arange(n_weights), len(prompts))
+    of_weight = {"parameter": weight.astype(str), "layer": weight // kinds, "kind": (weight % kinds).astype(str)}
+    made_up = {
+        name: rng.random(len(rows)) < 0.1 if column.dtype == "bool" else rng.lognormal(sigma=3, size=len(rows))
+        for name, column in table.columns.items()
+        if column.dtype in ("bool", "float64")
+    }
+    return rows.assign(**of_weight, **made_up, status="ok", derivative_status="ok")
 
 
 def unpacked(payload, place):

@@ -20,7 +20,7 @@ function defaults() {
   const alone = page.offers.filter((offer) => !offer.series.some(hasDepth)).map(idOf);
   return {
     view: Object.keys(VIEWS).find((name) => VIEWS[name].isThere()), quantity, part: "", how: "mean", scale: AUTOMATIC,
-    x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model",
+    x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model", stepscale: AUTOMATIC,
     prompt: "", lens: "", heat: "probability", kernel: "", pair: "",
     models: [...LISTS.models], sets: [largestSet()], conditions: [page.conditions[0]], steps: [...LISTS.steps],
   };

@@ -62,13 +62,13 @@ function partControl(id, offer, part, onchange, isAlongDepth = false) {
 }
 
 /* One axis of a scatter: any quantity; of one along depth a layer, or the mean over layers. */
-function axisControls(axis, choice, choose) {
+function axisControls(axis, choice, choose, label) {
   const offer = offerOf.get(choice[axis]), series = seriesFor(offer, choice[axis + "part"]);
   const options = page.offers.map((other) => [idOf(other), other.label, familyTitle.get(other.family)]);
   const layers = hasDepth(series) ? Array.from({ length: series.n_layers }, (_, i) => String(series.first + i)) : [];
   const own = (name) => (value) => choose({ [axis + name]: value });
   return [
-    select(axis, axis === "x" ? "Across" : "Up", options, choice[axis],
+    select(axis, label, options, choice[axis],
       (value) => choose({ [axis]: value, [axis + "part"]: "", [axis + "layer"]: AVERAGE })),
     partControl(axis + "part", offer, choice[axis + "part"], own("part")),
     layers.length ? select(axis + "layer", "Layer", [[AVERAGE, "mean over layers"], ...layers.map((l) => [l, "layer " + l])],
@@ -83,6 +83,9 @@ function aboutModel(name) {
     told("n_parameters", (n) => shown(n) + " parameters"), told("step", (step) => "step " + step), told("parent", (parent) => "checkpoint of " + parent)]
     .filter((part) => part).join(", ");
 }
+
+const howControl = (choice, choose) =>
+  select("how", "Show", [["mean", "mean over prompts, with interval"], ["prompts", "every prompt"]], choice.how, (how) => choose({ how }));
 
 function runControls(choice, choose) {
   const list = (name, label, colors) => checks(name, label, LISTS[name], choice[name], (value) => choose({ [name]: value }), colors);

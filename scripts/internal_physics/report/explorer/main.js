@@ -1,6 +1,7 @@
 /* Views, and drawing the present choice. */
 const VIEWS = {
   profiles: { title: "Along depth", draw: drawProfiles, controls: profileControls, isThere: () => depthOffers.length > 0 },
+  steps: { title: "Along training", draw: drawSteps, controls: stepControls, isThere: () => trainings.length > 0 && page.offers.length > 0 },
   radar: { title: "Scores", draw: drawRadar, controls: radarControls, isThere: () => page.scores.rows.length > 0 },
   scatter: { title: "Two quantities", draw: drawScatter, controls: scatterControls, isThere: () => page.offers.length > 0 },
   lens: { title: "Lens of a prompt", draw: drawLens, controls: lensControls, isThere: () => page.lens.grids.length > 0 },

@@ -1,7 +1,7 @@
 """The page: template, style, scripts and data in one file that loads nothing else."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ TEMPLATE, STYLE = "explorer.html.j2", "explorer.css"
 # In this order: a script uses only what stands before it, until main.js starts the page.
 SCRIPTS = (
     *("data.js", "numbers.js", "choices.js", "controls.js", "said.js"),
-    *("profiles.js", "radar.js", "scatter.js", "lens.js", "kernel.js"),
+    *("profiles.js", "steps.js", "radar.js", "scatter.js", "lens.js", "kernel.js"),
     "main.js",
 )
 
@@ -32,8 +32,23 @@ def render_page(payload: Mapping[str, Any]) -> str:
         style=Markup(_read(STYLE)),
         plotly=Markup(get_plotlyjs()),
         scripts=Markup("\n".join(map(_read, SCRIPTS))),
+        about_targets=about_targets(payload["targets"]),
         data=Markup(as_json({**payload, "colors": MODEL_COLORS})),
     )
+
+
+def about_targets(targets: Sequence[str]) -> str:
+    """A sentence about what the gradients of a run are of.
+
+    Args:
+        targets: of its prompts, as `subjects.target_in_words` says them.
+    """
+    others = [target for target in targets if target != "loss"]
+    if not others:
+        return "Gradients are those of the loss."
+    what = others[0] if len(others) == 1 else f"{others[0].partition(' of ')[0]} of one token at the read position"
+    named = "" if len(others) == 1 else " The token is named beside each prompt."
+    return f"Gradients are those of the {what}, not of the loss (record.target).{named}"
 
 
 def as_json(data: Any) -> str:

@@ -17,7 +17,7 @@ from internal_physics.report.explorer.pack import Pack
 from internal_physics.report.explorer.pairs import MAP_SHARE, maps, shares_of_maps, squares
 from internal_physics.report.explorer.scores import OF_NORMALIZED, OF_SCORES, describe_scores
 from internal_physics.report.explorer.series import Series, SeriesMaker, Statuses, columns_needed, n_numbers
-from internal_physics.report.explorer.subjects import NOTES, Subjects, choose_subjects, describe_subjects
+from internal_physics.report.explorer.subjects import OF_PROMPTS, Subjects, choose_subjects, describe_subjects
 from internal_physics.report.parts import describe_conditions
 from internal_physics.report.texts import Texts
 from internal_physics.tables.keys import PROMPT_KEY, PROMPT_OF_MODEL_KEY
@@ -28,7 +28,7 @@ from internal_physics.tables.table import Table
 MAX_NUMBERS = 4_000_000  # about 12 MB of a page
 CELLS_OF_A_TOKEN = 3  # numbers in a cell of a lens
 _WHOLE = {  # tables of which every row is read -> the columns that the page uses
-    "prompts": (*PROMPT_KEY, *NOTES),
+    "prompts": OF_PROMPTS,
     "prompts_read": (*PROMPT_OF_MODEL_KEY, "tokens"),
     "models": ("model", "source", "dtype", "quantization", "step", "parent", "n_blocks", "n_parameters"),
 }

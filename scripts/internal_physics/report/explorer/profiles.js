@@ -16,19 +16,19 @@ function drawProfiles(choice, width) {
       for (const condition of chosen(choice, "conditions")) {
         const subjects = subjectsOf(model, condition, set);
         const name = runName(model, condition, choice);
-        if (subjects.length) lines.push({ panel, set, model, condition, subjects, name });
+        if (subjects.length) lines.push({ panel, set, condition, subjects, name, color: modelColors[model] });
         else absent.add("this prompt set was not recorded so", page.prompt_sets[set] + ", " + name);
       }
     }
   }
   for (const line of lines) line.columns = meansOf(line, series, absent);
   const scale = scaleOf(choice, offer.may_be_log && lines.every(({ columns }) => columns.every(({ mean: middle }) => middle === null || middle > 0)));
-  const draw = choice.how === "mean" ? meanTraces : promptTraces;
+  const draw = choice.how === "mean" ? (line) => meanTraces(line, offer.label + " at layer ", offer.unit) : promptTraces;
   return {
     title: offer.label + (partName(series) ? ", " + partName(series) : "") + " along depth",
     about: [offer.meaning, "layer: " + offer.layers].filter((part) => part).map(sentence).join(" "),
     traces: lines.flatMap((line) => draw(line, offer, series, choice)),
-    layout: panels(sets.map((set) => page.prompt_sets[set] + ", " + plural(countPrompts(set), "prompt")), offer, scale, width),
+    layout: panels(sets, "layer", offer.label + unitOf(offer), scale, width),
     caption: captionOfProfiles(choice, series, scale),
     absent,
     table: tableOfProfiles(lines, series),
@@ -60,7 +60,7 @@ function meansOf({ subjects, name }, series, absent) {
       }
     }
     const found = meanInterval(values, page.confidence_level);
-    columns.push({ layer: series.first + i, n: values.length, mean: found.mean, low: isWhole ? found.low : null, high: isWhole ? found.high : null });
+    columns.push({ at: series.first + i, n: values.length, mean: found.mean, low: isWhole ? found.low : null, high: isWhole ? found.high : null });
   }
   if (columns.every((column) => column.mean === null)) absent.add(page.statuses[ABSENT], name);
   return columns;
@@ -68,21 +68,23 @@ function meansOf({ subjects, name }, series, absent) {
 
 const axisName = (letter, panel) => letter + (panel ? String(panel + 1) : "");
 
-function lookOf({ model, condition }) {
-  return { color: modelColors[model], dash: DASHES[condition % DASHES.length] };
+function lookOf({ color, condition }) {
+  return { color, dash: DASHES[condition % DASHES.length] };
 }
 
-function meanTraces(line, offer, series) {
-  const layers = line.columns.map((column) => column.layer), place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel) };
-  const look = lookOf(line), edge = { ...place, x: layers, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.name };
-  const texts = line.columns.map(({ layer, n, mean: middle, low, high }) => inPlot(
-    [line.name, offer.label + " at layer " + layer + ": " + withUnit(shown(middle), offer.unit),
-      low === null ? "no interval" : percent(page.confidence_level) + " interval " + shown(low) + " to " + shown(high), plural(n, "prompt")].join("\n")));
+/* A line of means with its band; columns: {at, n, mean, low, high} for each place on the axis below; words: before the place. */
+function meanTraces(line, words, unit) {
+  const at = line.columns.map((column) => column.at), place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel) };
+  const look = lookOf(line), edge = { ...place, x: at, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.name };
+  const texts = line.columns.map((column) => inPlot(
+    [line.name, words + column.at + ": " + withUnit(shown(column.mean), unit),
+      column.low === null ? "no interval" : percent(page.confidence_level) + " interval " + shown(column.low) + " to " + shown(column.high),
+      plural(column.n, "prompt")].join("\n")));
   return [
     { ...edge, y: line.columns.map((column) => column.low) },
     { ...edge, y: line.columns.map((column) => column.high), fill: "tonexty", fillcolor: transparent(look.color, 0.16) },
     {
-      ...place, x: layers, y: line.columns.map((column) => column.mean), name: inPlot(line.name), legendgroup: line.name, showlegend: line.panel === 0,
+      ...place, x: at, y: line.columns.map((column) => column.mean), name: inPlot(line.name), legendgroup: line.name, showlegend: line.panel === 0,
       mode: "lines+markers", line: { ...look, width: 2 }, marker: { size: 4 }, text: texts, hovertemplate: "%{text}<extra></extra>",
     },
   ];
@@ -114,7 +116,9 @@ function promptTraces(line, offer, series, choice) {
   ];
 }
 
-function panels(titles, offer, scale, width) {
+/* A panel for each prompt set, with the same axes. */
+function panels(sets, below, beside, scale, width) {
+  const titles = sets.map((set) => page.prompt_sets[set] + ", " + plural(countPrompts(set), "prompt"));
   const columns = width < NARROW || titles.length < 2 ? 1 : 2, rows = Math.max(1, Math.ceil(titles.length / columns));
   const height = PANEL_HEIGHT * rows, gapX = 0.1, gapY = 110 / height;
   const layout = { height: height + 90, annotations: [] };
@@ -122,9 +126,9 @@ function panels(titles, offer, scale, width) {
     const left = (i % columns) * (1 / columns) + (i % columns ? gapX / 2 : 0), right = (i % columns + 1) * (1 / columns) - (i % columns < columns - 1 ? gapX / 2 : 0);
     const row = Math.floor(i / columns), top = 1 - row / rows - (row ? gapY / 2 : 0), bottom = 1 - (row + 1) / rows + (row < rows - 1 ? gapY / 2 : 0);
     const tag = i ? String(i + 1) : "";
-    layout["xaxis" + tag] = { domain: [left, right], anchor: "y" + tag, title: { text: "layer" }, matches: i ? "x" : undefined };
+    layout["xaxis" + tag] = { domain: [left, right], anchor: "y" + tag, title: { text: below }, matches: i ? "x" : undefined };
     layout["yaxis" + tag] = { domain: [bottom, top], anchor: "x" + tag, ...scaled(scale), matches: i ? "y" : undefined,
-      title: { text: i % columns ? "" : inPlot(wrapped(offer.label + unitOf(offer), 34)) } };
+      title: { text: i % columns ? "" : inPlot(wrapped(beside, 34)) } };
     layout.annotations.push({ text: inPlot(title), x: left, y: top, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 13 } });
   });
   return layout;
@@ -134,21 +138,28 @@ function captionOfProfiles(choice, series, scale) {
   const merged = series.merged > 1 ? ["A layer has several weights of this kind: the mean of up to " + series.merged + " is shown."] : [];
   const log = scale === "log" ? ["Logarithmic axis: values that are zero or negative have no place on it."] : [];
   if (choice.how !== "mean") return ["One line for each prompt.", ...merged, ...log];
-  return ["Mean over the prompts of a set. Bands: " + percent(page.confidence_level) + " bootstrap interval over prompts (percentiles of "
-    + N_RESAMPLES + " seeded resamples, computed by this page); none where a prompt has no number.", ...merged, ...log];
+  return [captionOfMeans(), ...merged, ...log];
+}
+
+const captionOfMeans = () => "Mean over the prompts of a set. Bands: " + percent(page.confidence_level) + " bootstrap interval over prompts (percentiles of "
+  + N_RESAMPLES + " seeded resamples, computed by this page); none where a prompt has no number.";
+
+/* A mean with its interval as text; a dash where there is none. */
+function shownMean(column) {
+  if (!column || column.mean === null) return "\u2013";
+  return shown(column.mean) + (column.low === null ? "" : " [" + shown(column.low) + ", " + shown(column.high) + "]");
 }
 
 function tableOfProfiles(lines, series) {
   const columns = ["layer", ...lines.map((line) => line.name + (lines.some((other) => other.set !== line.set) ? ", " + page.prompt_sets[line.set] : ""))];
-  const rows = Array.from({ length: series.n_layers }, (_, i) => [String(series.first + i), ...lines.map(({ columns: of }) =>
-    (of[i].mean === null ? "\u2013" : shown(of[i].mean) + (of[i].low === null ? "" : " [" + shown(of[i].low) + ", " + shown(of[i].high) + "]")))]);
+  const rows = Array.from({ length: series.n_layers }, (_, i) => [String(series.first + i), ...lines.map(({ columns: of }) => shownMean(of[i]))]);
   return { columns, rows };
 }
 
 function profileControls(choice, choose) {
   return [
     ...quantityControls(choice, choose),
-    select("how", "Show", [["mean", "mean over prompts, with interval"], ["prompts", "every prompt"]], choice.how, (how) => choose({ how })),
+    howControl(choice, choose),
     scaleControl(choice, choose),
     ...runControls(choice, choose),
     promptControl(choice, choose),

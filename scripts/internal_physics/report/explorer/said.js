@@ -51,18 +51,29 @@ function sayPrompt(id, quantity) {
     element("blockquote", {}, prompt.text || "no text"),
     notes.length ? element("p", { class: "soft" }, notes.join(" \u00b7 ")) : null,
     ...tokensOf(subjects),
+    ...targetsOf(subjects),
     quantity ? element("div", { class: "wide" }, valuesOf(subjects, quantity)) : null);
+}
+
+/* [what, who]: for every different number that subjects have in a list, " of" those models; "" where all have the same. */
+function readersOf(subjects, numbers) {
+  const readers = new Map();
+  for (const s of subjects) {
+    const names = readers.get(numbers[s]) || new Set();
+    readers.set(numbers[s], names.add(page.models[page.subjects.model[s]]));
+  }
+  return [...readers].map(([number, names]) => [number, readers.size > 1 ? " of " + [...names].join(", ") : ""]);
+}
+
+/* What the gradients are of. */
+function targetsOf(subjects) {
+  return readersOf(subjects, page.subjects.target).map(([target, who]) =>
+    element("p", { class: "soft" }, "Gradients" + who + ": those of the " + page.targets[target] + "."));
 }
 
 /* The tokens as the models read them; once where all read the same. */
 function tokensOf(subjects) {
-  const readers = new Map();
-  for (const s of subjects) {
-    const names = readers.get(page.subjects.tokens[s]) || new Set();
-    readers.set(page.subjects.tokens[s], names.add(page.models[page.subjects.model[s]]));
-  }
-  return [...readers].map(([tokens, names]) => {
-    const who = readers.size > 1 ? " of " + [...names].join(", ") : "";
+  return readersOf(subjects, page.subjects.tokens).map(([tokens, who]) => {
     if (tokens < 0) return element("p", { class: "soft" }, "Tokens" + who + ": not known.");
     const parts = page.tokens[tokens].split("|").map((token) => element("span", {}, token || " "));
     return element("div", {}, element("p", { class: "soft" }, plural(parts.length, "token") + who + ":"), element("div", { class: "tokens" }, ...parts));

@@ -90,8 +90,8 @@ const remark = ({ why }) => (why ? " (" + why + ")" : "");
 
 function scatterControls(choice, choose) {
   return [
-    ...axisControls("y", choice, choose),
-    ...axisControls("x", choice, choose),
+    ...axisControls("y", choice, choose, "Up"),
+    ...axisControls("x", choice, choose, "Across"),
     select("color", "Colour by", [["model", "model and condition"], ["kind", "kind of prompt"], ["set", "prompt set"]], choice.color, (color) => choose({ color })),
     scaleControl(choice, choose),
     ...runControls(choice, choose),

@@ -11,6 +11,8 @@ import pandas as pd
 from internal_physics.tables.keys import PROMPT_KEY
 
 NOTES = ("text", "kind", "difficulty", "answer")
+TARGET, TARGET_TOKEN = "target", "target_token"  # what the gradients of a prompt are of
+OF_PROMPTS = (*PROMPT_KEY, *NOTES, TARGET, TARGET_TOKEN)  # columns of table `prompts` that describe subjects
 _OF_SET = ["prompt_set", "prompt"]
 
 
@@ -69,8 +71,8 @@ def describe_subjects(subjects: Subjects, prompts: pd.DataFrame, read: pd.DataFr
 
     Returns:
         models, conditions, prompt_sets: names; prompts: {set, name, text, kind, difficulty, answer} each; tokens: the
-        different token texts; subjects: model, condition, prompt and tokens of each, as numbers in these lists (tokens
-        -1 where they are not known).
+        different token texts; targets: in words, what gradients are of; subjects: model, condition, prompt, tokens and
+        target of each, as numbers in these lists (tokens -1 where they are not known).
     """
     names = {column: subjects.names(column) for column in ("model", "condition", "prompt_set")}
     notes = prompts.drop_duplicates(_OF_SET).set_index(_OF_SET)
@@ -79,19 +81,38 @@ def describe_subjects(subjects: Subjects, prompts: pd.DataFrame, read: pd.DataFr
     number = {key: i for i, key in enumerate(keys.itertuples(index=False, name=None))}
     tokens = subjects.frame.merge(read[["model", *_OF_SET, "tokens"]], on=["model", *_OF_SET], how="left")["tokens"]
     texts = list(dict.fromkeys(tokens.dropna()))
+    targets = _targets(subjects, prompts)
+    target_texts = list(dict.fromkeys(targets))
     return {
         "models": names["model"],
         "conditions": names["condition"],
         "prompt_sets": names["prompt_set"],
         "prompts": listed,
         "tokens": texts,
+        "targets": target_texts,
         "subjects": {
             "model": _coded(subjects.frame["model"], names["model"]),
             "condition": _coded(subjects.frame["condition"], names["condition"]),
             "prompt": [number[key] for key in subjects.frame[_OF_SET].itertuples(index=False, name=None)],
             "tokens": _coded(tokens, texts),
+            "target": _coded(targets, target_texts),
         },
     }
+
+
+def target_in_words(target: str, token: object) -> str:
+    """What gradients are of: "loss", "logit of ' Paris'", or "logit of one token" where its text is missing."""
+    if target == "loss":
+        return target
+    named = "one token" if pd.isna(token) else f"'{token}'"
+    return f"{target.replace('_', '-')} of {named}"
+
+
+def _targets(subjects: Subjects, prompts: pd.DataFrame) -> pd.Series:
+    """Of every subject what its gradients are of, in words."""
+    of_prompts = subjects.frame.merge(prompts[[*PROMPT_KEY, TARGET, TARGET_TOKEN]], on=PROMPT_KEY, how="left")
+    pairs = zip(of_prompts[TARGET], of_prompts[TARGET_TOKEN], strict=True)
+    return pd.Series([target_in_words(target, token) for target, token in pairs], dtype=object)
 
 
 def _describe_prompt(notes: pd.DataFrame, key: tuple[str, str], sets: Sequence[str]) -> dict[str, Any]:
