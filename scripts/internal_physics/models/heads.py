@@ -12,6 +12,7 @@ from transformers import (
 )
 
 from internal_physics.ground.errors import ModelError
+from internal_physics.models.lab_architecture import register  # noqa: F401  (makes lab models known)
 
 HEADS: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
 

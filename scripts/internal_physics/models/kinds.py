@@ -45,6 +45,7 @@ _IN_BLOCKS = (
     ("down", r".*output.*", r"dense"),
     ("router", r".*router", r".*"),
     ("router", r".*(mlp|moe|mixer|ffn|feed_forward)", r"gate|router|wg"),
+    ("position", r".*", r"position_bias"),
     ("convolution", r".*", r"conv|conv1d|conv_1d|.*depthwise.*"),
 )
 _OF_EXPERTS = {"gate": "expert_gate", "up": "expert_up", "fused_gate_up": "expert_gate_up", "down": "expert_down"}

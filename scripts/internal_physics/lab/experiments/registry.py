@@ -1,0 +1,10 @@
+"""All experiments, by name. The Snakefile, the report and the documentation start here.
+
+To add one, make its folder, name its EXPERIMENT below, and give its data options a field in `ArmEntry`
+(config/options/lab.py). Modules of an experiment must not import this one.
+"""
+
+from internal_physics.lab.experiments.experiment import Experiment
+from internal_physics.lab.experiments.rows.experiment import EXPERIMENT as ROWS
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ROWS,)}

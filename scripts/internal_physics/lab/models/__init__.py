@@ -1,0 +1,1 @@
+"""Lab models: built from options, saved as snapshots with their tokenizers, and run."""

@@ -1,0 +1,27 @@
+"""The tokenizer of a lab language: words between blanks, each one token."""
+
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from internal_physics.lab.data.vocabulary import END, END_ID, PADDING, Vocabulary
+
+MASK = "<mask>"
+"""The word of a vocabulary that stands for a hidden one, where a language has masked models."""
+
+
+def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
+    """A tokenizer whose ids are those of the vocabulary; a text begins with `<eos>`, as rows of training do.
+
+    A word that is not in the vocabulary has no token, and is refused.
+    """
+    ids = {word: index for index, word in enumerate(vocabulary.all_words)}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=END))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{END} $A", special_tokens=[(END, END_ID)])
+    mask = {"mask_token": MASK} if MASK in ids else {}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=PADDING, model_input_names=NAMES, **mask
+    )
+
+
+NAMES = ["input_ids", "attention_mask"]

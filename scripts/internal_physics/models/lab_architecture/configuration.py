@@ -1,0 +1,130 @@
+"""The config of a lab model, as its config.json holds it. No torch."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from transformers import PreTrainedConfig
+
+from internal_physics.ground.errors import ModelError
+
+MODEL_TYPE = "internal_physics_lab"
+AttentionKind = Literal["absolute", "rotary", "relative", "position_only", "uniform"]
+Mlp = Literal["plain", "gated"]
+Activation = Literal["gelu", "silu", "relu_squared"]
+Norm = Literal["layer", "rms"]
+CANON_PLACES = "ABCD"
+
+
+class LabConfig(PreTrainedConfig):
+    """Shape and parts of a lab model.
+
+    Attributes:
+        attention: how a token chooses what it reads.
+            - absolute: scores of queries and keys; a table of positions is added to the embedding.
+            - rotary: scores of rotated queries and keys.
+            - relative: scores of queries and keys, plus a learned number for each head and distance.
+            - position_only: softmax of a learned number for each head and distance; no queries or keys.
+            - uniform: head h = 1..H gives equal weight to the token itself and the 2^h - 2 before it; not learned.
+        mlp: plain (two maps) or gated (three).
+        activation: of the MLP.
+        norm: layer (LayerNorm) or rms (RMSNorm), before attention, before the MLP and before the head.
+        canon: where short convolutions along the tokens are added; any of A (before attention), B (on queries, keys and
+            values), C (before the MLP) and D (inside the MLP).
+        reads_both_ways: whether a token sees later ones, as in a masked model.
+        biases: whether linear maps have biases.
+        rotary_base, rotary_share: base of the angles, and the share of a head's width that is rotated.
+        initial_std: standard deviation of the first weights; 0 for 1/sqrt(hidden_size).
+    """
+
+    model_type = MODEL_TYPE
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int = 64,
+        hidden_size: int = 32,
+        num_hidden_layers: int = 2,
+        num_attention_heads: int = 2,
+        intermediate_size: int = 128,
+        max_position_embeddings: int = 128,
+        attention: str = "rotary",
+        mlp: str = "plain",
+        activation: str = "gelu",
+        norm: str = "layer",
+        norm_eps: float = 1e-5,
+        canon: str = "",
+        biases: bool = True,
+        reads_both_ways: bool = False,
+        rotary_base: float = 10000.0,
+        rotary_share: float = 1.0,
+        initial_std: float = 0.0,
+        tie_word_embeddings: bool = True,
+        pad_token_id: int | None = 1,
+        bos_token_id: int | None = 0,
+        eos_token_id: int | None = 0,
+        **others: Any,
+    ) -> None:
+        self.vocab_size, self.hidden_size = vocab_size, hidden_size
+        self.num_hidden_layers, self.num_attention_heads = num_hidden_layers, num_attention_heads
+        self.intermediate_size, self.max_position_embeddings = intermediate_size, max_position_embeddings
+        self.attention, self.mlp, self.activation = attention, mlp, activation
+        self.norm, self.norm_eps, self.canon, self.biases = norm, norm_eps, canon, biases
+        self.reads_both_ways = reads_both_ways
+        self.rotary_base, self.rotary_share, self.initial_std = rotary_base, rotary_share, initial_std
+        self.tie_word_embeddings = tie_word_embeddings
+        self.pad_token_id, self.bos_token_id, self.eos_token_id = pad_token_id, bos_token_id, eos_token_id
+        super().__init__(**others)
+
+    @property
+    def head_width(self) -> int:
+        """Numbers of one head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def n_rotated(self) -> int:
+        """How many numbers of a head are rotated; even."""
+        return 2 * int(self.rotary_share * self.head_width / 2)
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether attention depends on what the tokens are."""
+        return self.attention in ("absolute", "rotary", "relative")
+
+    @property
+    def n_distances(self) -> int:
+        """Columns of a head's table of distances; 0 without one. Read both ways, the distance 0 is in the middle."""
+        if self.attention not in ("relative", "position_only"):
+            return 0
+        return 2 * self.max_position_embeddings - 1 if self.reads_both_ways else self.max_position_embeddings
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the first weights."""
+        return self.initial_std or 1 / math.sqrt(self.hidden_size)
+
+
+def require_sound(config: LabConfig) -> None:
+    """Refuse a config that describes no model.
+
+    Raises:
+        ModelError: naming the entry and what it may be.
+    """
+    for entry, kinds in (("attention", AttentionKind), ("mlp", Mlp), ("activation", Activation), ("norm", Norm)):
+        if getattr(config, entry) not in get_args(kinds):
+            raise _refused(entry, getattr(config, entry), ", ".join(get_args(kinds)))
+    for entry, is_sound, expected in _RULES:
+        if not is_sound(config):
+            raise _refused(entry, getattr(config, entry), expected)
+
+
+_RULES: tuple[tuple[str, Callable[[LabConfig], bool], str], ...] = (
+    ("num_attention_heads", lambda c: c.hidden_size % c.num_attention_heads == 0, "a divisor of hidden_size"),
+    ("canon", lambda c: "".join(p for p in CANON_PLACES if p in c.canon) == c.canon, 'some of "ABCD", in this order'),
+    ("rotary_share", lambda c: 0 < c.rotary_share <= 1 and (c.attention != "rotary" or c.n_rotated > 0), "in (0, 1]"),
+    ("attention", lambda c: not (c.reads_both_ways and c.attention == "uniform"), "another one in a masked model"),
+)
+
+
+def _refused(entry: str, value: object, expected: str) -> ModelError:
+    return ModelError(f"{entry} is {value!r}", where="config of a lab model", expected=expected)
