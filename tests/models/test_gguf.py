@@ -2,6 +2,7 @@
 
 import struct
 
+import gguf as library
 import internal_physics as ip
 import pytest
 import torch
@@ -215,3 +216,13 @@ class TestOtherFiles:
         error = refused(whole.parent)
         assert error.what == "no config.json in it"
         assert error.todo == f"name the file: path:{whole}"
+
+
+def test_a_conversion_parses_the_file_once(whole, tmp_path, monkeypatch):
+    """Three times is what transformers does, and it makes the list of names for every module of the model."""
+    opened, listed = [], []
+    reader, names = library.GGUFReader, library.get_tensor_name_map
+    monkeypatch.setattr(library, "GGUFReader", lambda path: opened.append(path) or reader(path))
+    monkeypatch.setattr(library, "get_tensor_name_map", lambda *which: listed.append(which) or names(*which))
+    fetch(parse_source(f"path:{whole}"), tmp_path / "snapshot")
+    assert (opened, len(listed)) == ([str(whole)], 1)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader
 from gguf.constants import GGML_QUANT_SIZES, TENSOR_NAMES, GGMLQuantizationType
 from gguf.quants import dequantize
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
@@ -22,6 +21,7 @@ from transformers.modeling_gguf_pytorch_utils import (
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.gguf_config import set_from_header
 from internal_physics.models.gguf_header import GgufHeader, read_gguf_header
+from internal_physics.models.gguf_once import open_gguf, read_once
 from internal_physics.models.gguf_rope import FREQUENCIES, set_rope
 from internal_physics.models.plausible import refuse_deep, refuse_large
 from internal_physics.models.refusals import reading
@@ -45,7 +45,7 @@ def convert(path: Path, destination: Path) -> str:
     _refuse_part(path)
     _refuse_types(header, path)
     refuse_deep(header.metadata, len(header.tensors), str(path), SourceError)
-    with reading("this GGUF file cannot be read", path), _known_architecture(path):
+    with reading("this GGUF file cannot be read", path), _known_architecture(path), read_once():
         config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
         set_from_header(config, path, header)
         refuse_large(config, AutoModelForCausalLM, header.n_numbers, str(path), SourceError)
@@ -70,7 +70,7 @@ def _load(path: Path, config: PreTrainedConfig) -> PreTrainedModel:
     )
     model, report = loaded
     lacking = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
-    unknown = [tensor.name for tensor in GGUFReader(path).tensors if not _is_known(tensor.name)]
+    unknown = [tensor.name for tensor in open_gguf(path).tensors if not _is_known(tensor.name)]
     if lacking or unknown:
         raise SourceError(
             f"it lacks {lacking[0]}" if lacking else f"its tensor {unknown[0]!r} is unknown to GGUF",
@@ -84,7 +84,7 @@ def _load(path: Path, config: PreTrainedConfig) -> PreTrainedModel:
 
 def _refuse_left_out(model: PreTrainedModel, path: Path) -> None:
     """Refuse tensors that transformers leaves out without a word, such as biases that a Llama does not have."""
-    reader = GGUFReader(path)
+    reader = open_gguf(path)
     architecture = reader.fields["general.architecture"].contents()
     processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=model.config.to_dict())
     used = set(get_gguf_hf_weights_map(model, processor))

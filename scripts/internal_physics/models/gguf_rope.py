@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader
 from transformers import PreTrainedConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.gguf_header import GgufHeader
+from internal_physics.models.gguf_once import open_gguf
 
 FREQUENCIES = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 _READ_BY_TRANSFORMERS = ("gpt-oss", "gemma4")
@@ -70,7 +70,7 @@ def _scaling(
 
 def _as_in_llama3(config: PreTrainedConfig, path: Path) -> dict[str, Any] | None:
     """The scaling of Llama 3, if transformers makes the same divisors of it as the file has."""
-    stored = next(t.data for t in GGUFReader(path).tensors if t.name == FREQUENCIES[0]).astype(np.float64)
+    stored = next(t.data for t in open_gguf(path).tensors if t.name == FREQUENCIES[0]).astype(np.float64)
     scaling = {"rope_type": "llama3", "factor": float(stored.max()), **_LLAMA3}
     trial = copy.deepcopy(config)
     n = 2 * stored.size
