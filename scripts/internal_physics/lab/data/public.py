@@ -2,7 +2,8 @@
 
 import importlib
 
-_GRAMMARS = "internal_physics.lab.data.grammars"
+_DATA = "internal_physics.lab.data"
+_GRAMMARS = f"{_DATA}.grammars"
 HOMES = {
     "Grammar": f"{_GRAMMARS}.grammar",
     "GrammarBatches": f"{_GRAMMARS}.training",
@@ -20,7 +21,24 @@ HOMES = {
     "numbers_of_derivations": f"{_GRAMMARS}.exact",
     "prefixes": f"{_GRAMMARS}.exact",
     "write_strings": f"{_GRAMMARS}.strings",
-    "Vocabulary": "internal_physics.lab.data.vocabulary",
+    "ATTRIBUTES": f"{_DATA}.pools",
+    "Augmentation": f"{_DATA}.biographies",
+    "BioD": f"{_DATA}.bio_d",
+    "BioDSizes": f"{_DATA}.bio_d",
+    "Language": f"{_DATA}.symbolic",
+    "People": f"{_DATA}.people",
+    "Pools": f"{_DATA}.pools",
+    "Writer": f"{_DATA}.texts",
+    "draw_bio_d": f"{_DATA}.bio_d",
+    "draw_people": f"{_DATA}.people",
+    "natural_pools": f"{_DATA}.pools",
+    "plan_biographies": f"{_DATA}.biographies",
+    "symbolic_pools": f"{_DATA}.pools",
+    "write_bio_d": f"{_DATA}.files",
+    "write_biographies": f"{_DATA}.files",
+    "write_people": f"{_DATA}.files",
+    "write_questions": f"{_DATA}.files",
+    "Vocabulary": f"{_DATA}.vocabulary",
 }
 
 

@@ -1,0 +1,177 @@
+"""Synthetic people of Allen-Zhu and Li (2024), bioD(N, K, C, D, L, T): every bit of the data is known.
+
+Each of K attributes has a set of D different strings of L out of T tokens. A person's value is C of them. A name is a
+few tokens out of a pool of their own. A text says the name and then all attributes in random order.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from internal_physics.ground.errors import UserError
+from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
+
+DOMAIN = "<domain>"
+
+
+@dataclass(frozen=True)
+class BioDSizes:
+    """Sizes of bioD.
+
+    Attributes:
+        people: N.
+        attributes: K.
+        chunks: C, chunks of each value.
+        diversity: D, strings that a chunk is drawn from.
+        chunk_tokens: L, tokens of a chunk.
+        value_tokens: T, different tokens of values.
+        name_pool: different tokens of names.
+        name_tokens: tokens of a name; there are name_pool ** name_tokens names (N0).
+    """
+
+    people: int = 200
+    attributes: int = 4
+    chunks: int = 1
+    diversity: int = 64
+    chunk_tokens: int = 1
+    value_tokens: int = 64
+    name_pool: int = 160
+    name_tokens: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            UserError: if there are too few names or strings.
+        """
+        if min(vars(self).values()) < 1:
+            raise UserError("a size is below 1", where="bioD", expected="sizes of 1 or more", todo="correct it")
+        if 2 * self.people > self.n_names:
+            raise UserError(
+                f"{self.people} people for {self.n_names} names",
+                where="bioD.people",
+                expected="at most half as many people as names",
+                todo="take a larger name_pool or more name_tokens",
+            )
+        if self.diversity > self.n_strings:
+            raise UserError(
+                f"{self.diversity} different strings, but only {self.n_strings} are possible",
+                where="bioD.diversity",
+                expected="at most value_tokens ** chunk_tokens",
+                todo="take more value_tokens or chunk_tokens",
+            )
+
+    @property
+    def n_names(self) -> int:
+        """N0."""
+        return self.name_pool**self.name_tokens
+
+    @property
+    def n_strings(self) -> int:
+        """T^L, strings of a chunk that are possible."""
+        return self.value_tokens**self.chunk_tokens
+
+    @property
+    def attribute_tokens(self) -> int:
+        """Tokens of an attribute in a text: its word, then its value."""
+        return 1 + self.chunks * self.chunk_tokens
+
+
+@dataclass(frozen=True)
+class BioD:
+    """People of bioD.
+
+    Attributes:
+        sizes: of the data.
+        names: int64 [N], which of the N0 names; all different.
+        other_names: int64 [N0 - N], names that no person has, in random order.
+        strings: int64 [K, D, L], the tokens of each attribute's strings, 0..T - 1.
+        values: int64 [N, K, C], which strings a person's value is made of.
+    """
+
+    sizes: BioDSizes
+    names: np.ndarray
+    other_names: np.ndarray
+    strings: np.ndarray
+    values: np.ndarray
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The domain token, the attributes' words, the tokens of names, the tokens of values."""
+        sizes = self.sizes
+        counts = (("attribute", sizes.attributes), ("name", sizes.name_pool), ("value", sizes.value_tokens))
+        return Vocabulary.of([DOMAIN, *(f"{kind}{number}" for kind, n in counts for number in range(n))])
+
+    @cached_property
+    def _first_ids(self) -> tuple[int, int, int]:
+        """The ids of the first attribute's word, of the first token of names, and of values."""
+        attribute, name, value = self.vocabulary.ids(["attribute0", "name0", "value0"])
+        return int(attribute), int(name), int(value)
+
+    def rows(
+        self, names: np.ndarray, values: np.ndarray, draws: np.random.Generator, *, domain: bool = False
+    ) -> np.ndarray:
+        """Texts, one row each, with the attributes in a random order.
+
+        Args:
+            names: int64 [n], numbers of names.
+            values: int64 [n, K, C], numbers of strings.
+            draws: for the orders.
+            domain: whether the domain token stands after <eos>.
+
+        Returns:
+            int64 [n, 1 + domain + name_tokens + K (1 + C L)] ids.
+        """
+        sizes, (attribute_id, name_id, value_id) = self.sizes, self._first_ids
+        n = len(names)
+        digits = names[:, None] // sizes.name_pool ** np.arange(sizes.name_tokens) % sizes.name_pool
+        order = draws.random((n, sizes.attributes)).argsort(axis=1)
+        chosen = np.take_along_axis(values, order[:, :, None], axis=1)
+        tokens = self.strings[order[:, :, None], chosen].reshape(n, sizes.attributes, -1)
+        said = np.concatenate([order[:, :, None] + attribute_id, tokens + value_id], axis=2).reshape(n, -1)
+        head = np.full((n, 2), (END_ID, self.vocabulary.ids([DOMAIN])[0]))[:, : 1 + domain]
+        return np.concatenate([head, digits + name_id, said], axis=1)
+
+    def of_people(self, persons: np.ndarray, draws: np.random.Generator, *, domain: bool = False) -> np.ndarray:
+        """Texts of people (int64 [n] indices); as `rows`."""
+        return self.rows(self.names[persons], self.values[persons], draws, domain=domain)
+
+    def of_strangers(self, n: int, draws: np.random.Generator, *, domain: bool = False) -> np.ndarray:
+        """Texts of junk: a name that no person has and values of this moment, all drawn anew; n rows as in `rows`."""
+        names = self.other_names[draws.integers(0, len(self.other_names), size=n)]
+        values = draws.integers(0, self.sizes.diversity, size=(n, self.sizes.attributes, self.sizes.chunks))
+        return self.rows(names, values, draws, domain=domain)
+
+    def text(self, person: int, draws: np.random.Generator) -> str:
+        """A text in words: "<name>'s ID 7 is v1 v2. Her ID 2 is …", in a random order of attributes."""
+        sizes = self.sizes
+        digits = self.names[person] // sizes.name_pool ** np.arange(sizes.name_tokens) % sizes.name_pool
+        name = " ".join(f"name{digit}" for digit in digits)
+        sentences = []
+        for number, attribute in enumerate(draws.permutation(sizes.attributes)):
+            tokens = self.strings[attribute, self.values[person, attribute]].reshape(-1)
+            value = " ".join(f"value{token}" for token in tokens)
+            sentences.append(f"{'Her' if number else name + chr(39) + 's'} ID {attribute} is {value}.")
+        return " ".join(sentences)
+
+
+def draw_bio_d(sizes: BioDSizes, seed: int) -> BioD:
+    """Draw people of bioD."""
+    shape = (sizes.people, sizes.attributes, sizes.chunks)
+    names = generator(seed, "bioD names").permutation(sizes.n_names)
+    return BioD(
+        sizes=sizes,
+        names=names[: sizes.people],
+        other_names=names[sizes.people :],
+        strings=_strings(sizes, generator(seed, "bioD strings")),
+        values=generator(seed, "bioD values").integers(0, sizes.diversity, size=shape),
+    )
+
+
+def _strings(sizes: BioDSizes, draws: np.random.Generator) -> np.ndarray:
+    """int64 [K, D, L]: for each attribute D different strings."""
+    codes = [draws.choice(sizes.n_strings, sizes.diversity, replace=False) for _ in range(sizes.attributes)]
+    places = sizes.value_tokens ** np.arange(sizes.chunk_tokens)
+    return np.stack(codes)[:, :, None] // places % sizes.value_tokens

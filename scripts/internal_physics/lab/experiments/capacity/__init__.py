@@ -1,0 +1,1 @@
+"""Capacity: how many bits a parameter holds."""
