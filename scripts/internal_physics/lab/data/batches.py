@@ -21,10 +21,13 @@ class Batch:
         tokens: [rows, tokens] int64 ids.
         loss_weights: [rows, tokens] float32; weight of predicting token t from the tokens before it. Column 0 is 0,
             because nothing comes before it. A step's loss is the weighted mean over all tokens.
+        inputs: [rows, tokens] int64 ids that a masked model reads instead; `loss_weights` are those of predicting
+            token t at its own place. None for a causal model.
     """
 
     tokens: np.ndarray
     loss_weights: np.ndarray
+    inputs: np.ndarray | None = None
 
 
 class Batches(Protocol):

@@ -3,10 +3,8 @@
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from internal_physics.lab.data.masking import MASK
 from internal_physics.lab.data.vocabulary import END, END_ID, PADDING, Vocabulary
-
-MASK = "<mask>"
-"""The word of a vocabulary that stands for a hidden one, where a language has masked models."""
 
 
 def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
@@ -20,8 +18,10 @@ def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{END} $A", special_tokens=[(END, END_ID)])
     mask = {"mask_token": MASK} if MASK in ids else {}
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=PADDING, model_input_names=NAMES, **mask
+        tokenizer_object=tokenizer,
+        bos_token=END,
+        eos_token=END,
+        pad_token=PADDING,
+        model_input_names=["input_ids", "attention_mask"],
+        **mask,
     )
-
-
-NAMES = ["input_ids", "attention_mask"]

@@ -1,0 +1,1 @@
+"""Training of lab models: optimisers, schedule, loop, resuming."""
