@@ -13,7 +13,9 @@ from internal_physics.families.jacobian.options import MapOptions
 from internal_physics.families.jacobian.statuses import SINGULAR
 from internal_physics.ground.errors import ConfigError
 from internal_physics.models.stream import hidden_state
+from internal_physics.recording import block_graphs, jacobians
 from internal_physics.recording.jacobians import block_maps
+from internal_physics.steering.intervention import Edit, Steering
 from oracles import blocks_of
 from steered import V, added
 
@@ -70,6 +72,50 @@ def test_the_map_of_a_block_is_that_of_jacrev(name):
             assert numbers.log_abs_det_nats == pytest.approx(np.linalg.slogdet(expected)[1], rel=EXACT)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_causal_model_runs_its_last_token_alone_and_a_masked_one_all(name, monkeypatch):
+    tiny, n_tokens = case(name, "float64"), []
+    monkeypatch.setattr(jacobians._Ways, "proven", _noted(jacobians._Ways.proven, n_tokens))
+    maps_of(name)
+    expected = len(tiny.encoded[PROMPT].ids) if name == "bert" else 1
+    assert n_tokens == [expected] * tiny.model.anatomy.n_layers
+
+
+def _noted(proven, n_tokens):
+    """The method, with the length of the pass that it chose noted."""
+
+    def noting(*given):
+        found = proven(*given)
+        n_tokens.append(found[0].n_tokens)
+        return found
+
+    return noting
+
+
+@pytest.mark.parametrize("fault", ["wrong", "in place", "none"])
+def test_where_the_last_token_alone_is_not_the_same_longer_passes_are_used(fault, monkeypatch):
+    expected = [block.products for block in maps_of("llama")]
+
+    def faulty(*given):
+        graphs = block_graphs.last_token_pass(*given)
+        for layer, made in graphs.made.items():
+            graphs.made[layer] = made * 1.001 if fault == "wrong" else made
+            if fault == "in place":
+                graphs.made[layer] = _changed_in_place(made)
+        return None if fault == "none" else graphs
+
+    monkeypatch.setattr(jacobians, "last_token_pass", faulty)
+    for block, whole in zip(maps_of("llama"), expected, strict=True):
+        np.testing.assert_allclose(block.products, whole, atol=EXACT)
+
+
+def _changed_in_place(made):
+    factor = torch.ones_like(made)
+    output = made * factor * made
+    factor += 1  # what the backward pass needs is gone
+    return output
+
+
 @pytest.mark.parametrize("name", ["gpt2", "falcon"])
 def test_probes_are_products_with_the_same_map(name):
     for block, expected in zip(maps_of(name, exact_width=8, probes=5), jacrev_of_blocks(name), strict=True):
@@ -84,6 +130,15 @@ def test_a_steered_block_is_linearised_where_steering_brings_it():
     for block, expected in zip(found, jacrev_of_blocks("llama", tuple(V)), strict=True):
         np.testing.assert_allclose(block.products.numpy(), expected, atol=EXACT)
     assert float((found[1].products - plain[1].products).abs().max()) > 1e-3
+
+
+def test_the_last_token_alone_is_steered_with_its_own_weight():
+    tiny, edits = case("llama", "float64"), {1: (Edit(np.array(V), "clamp", 0.5, 0.7),), 2: (Edit(np.array(V)),)}
+    given = (tiny.model, tiny.encoded[PROMPT], Steering(edits, token_weights=(0.2, 1.5, 0.6)))
+    last, whole = block_graphs.last_token_pass(*given), block_graphs.whole_pass(*given)
+    for layer in range(3):
+        np.testing.assert_allclose(last.leaves[layer].detach(), whole.leaves[layer].detach(), atol=EXACT)
+        np.testing.assert_allclose(last.made[layer + 1].detach(), whole.made[layer + 1].detach(), atol=EXACT)
 
 
 def test_rows_name_what_is_known():

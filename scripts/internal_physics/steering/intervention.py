@@ -8,6 +8,7 @@ Index conventions: b prompt of the batch, t token, l residual position 0..L, d w
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +82,12 @@ class Intervention:
         for edit in self.steering.edits.get(layer, ()):
             hidden = _change(hidden, edit, self.weights.to(hidden.device))
         return hidden
+
+    def of(self, tokens: slice) -> "Intervention":
+        """The same on hidden states of these tokens alone."""
+        part = copy(self)
+        part.weights = self.weights[:, tokens]
+        return part
 
 
 def stretch(weights: Sequence[float], n_tokens: int) -> np.ndarray:
