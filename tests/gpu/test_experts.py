@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 from cases import check, record, worst_difference
 from internal_physics.models.loading import LoadedModel
@@ -10,6 +11,7 @@ from tolerances import BATCHED
 
 # All of these models normalise in float32, even inside a float64 model.
 ROUNDING = BATCHED["float32"]
+ENTROPY_NATS = 1e-5
 
 
 def on_the_gpu(name: str) -> LoadedModel:
@@ -21,7 +23,10 @@ def on_the_gpu(name: str) -> LoadedModel:
 def test_factors_of_a_batch_equal_those_of_the_cpu(name):
     found = record(on_the_gpu(name), PROMPTS, batch_size=16, attention_entropy=name != "mamba")
     for prompt, expected in traces(name).items():
-        assert worst_difference(found[prompt], expected)[0] <= ROUNDING
+        entropies = [key for key in expected.tensors if key.quantity == "entropy_nats"]
+        assert worst_difference(found[prompt], expected, leave_out=entropies)[0] <= ROUNDING
+        for key in entropies:  # may be near zero; seen: a difference of 3e-4 of it, where all else differed by 3e-7
+            assert np.abs(found[prompt].tensors[key] - expected.tensors[key]).max() <= ENTROPY_NATS
 
 
 @pytest.mark.parametrize("name", ["mixtral", "qwen3_moe", "gpt_oss"])
