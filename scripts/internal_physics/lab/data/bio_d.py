@@ -9,74 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from internal_physics.ground.errors import UserError
+from internal_physics.config.options.lab_bio_d import BioDSizes
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
 
 DOMAIN = "<domain>"
-
-
-@dataclass(frozen=True)
-class BioDSizes:
-    """Sizes of bioD.
-
-    Attributes:
-        people: N.
-        attributes: K.
-        chunks: C, chunks of each value.
-        diversity: D, strings that a chunk is drawn from.
-        chunk_tokens: L, tokens of a chunk.
-        value_tokens: T, different tokens of values.
-        name_pool: different tokens of names.
-        name_tokens: tokens of a name; there are name_pool ** name_tokens names (N0).
-    """
-
-    people: int = 200
-    attributes: int = 4
-    chunks: int = 1
-    diversity: int = 64
-    chunk_tokens: int = 1
-    value_tokens: int = 64
-    name_pool: int = 160
-    name_tokens: int = 2
-
-    def __post_init__(self) -> None:
-        """Check the sizes.
-
-        Raises:
-            UserError: if there are too few names or strings.
-        """
-        if min(vars(self).values()) < 1:
-            raise UserError("a size is below 1", where="bioD", expected="sizes of 1 or more", todo="correct it")
-        if 2 * self.people > self.n_names:
-            raise UserError(
-                f"{self.people} people for {self.n_names} names",
-                where="bioD.people",
-                expected="at most half as many people as names",
-                todo="take a larger name_pool or more name_tokens",
-            )
-        if self.diversity > self.n_strings:
-            raise UserError(
-                f"{self.diversity} different strings, but only {self.n_strings} are possible",
-                where="bioD.diversity",
-                expected="at most value_tokens ** chunk_tokens",
-                todo="take more value_tokens or chunk_tokens",
-            )
-
-    @property
-    def n_names(self) -> int:
-        """N0."""
-        return self.name_pool**self.name_tokens
-
-    @property
-    def n_strings(self) -> int:
-        """T^L, strings of a chunk that are possible."""
-        return self.value_tokens**self.chunk_tokens
-
-    @property
-    def attribute_tokens(self) -> int:
-        """Tokens of an attribute in a text: its word, then its value."""
-        return 1 + self.chunks * self.chunk_tokens
 
 
 @dataclass(frozen=True)

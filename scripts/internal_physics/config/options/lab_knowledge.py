@@ -1,0 +1,50 @@
+"""Options of the lab's experiment `knowledge`. No heavy imports."""
+
+from dataclasses import dataclass
+
+from internal_physics.config.options.lab_biographies import SINGLE, Augmentation
+from internal_physics.ground.options import Count, NaturalNumber, NonNegativeNumber, PositiveNumber
+
+
+@dataclass(frozen=True)
+class KnowledgeData:
+    """Biographies of people, in symbolic words.
+
+    Attributes:
+        people: whose knowledge is tested.
+        augmentation: how many texts they have, and how these differ.
+        celebrities: further people, all of whom questions are trained on, and none tested.
+        celebrity_augmentation: that of their texts.
+        exposures: texts of each person in the whole training.
+        texts_per_row: biographies in one row, one after the other.
+        rows: rows of one step.
+    """
+
+    people: Count = 150
+    augmentation: Augmentation = SINGLE
+    celebrities: NaturalNumber = 0
+    celebrity_augmentation: Augmentation = SINGLE
+    exposures: Count = 600
+    texts_per_row: Count = 4
+    rows: Count = 9
+
+
+@dataclass(frozen=True)
+class KnowledgeMeasures:
+    """How it is tested what a model knows of people: questions about half of them are trained, about the others asked.
+
+    Attributes:
+        steps: updates of the training on questions.
+        questions: in each of them.
+        learning_rate: the first; it falls along a line to 0.
+        weight_decay: of the adapter's matrices.
+        rank: of the change of queries, keys and values (LoRA).
+        embedding_rank: of the change of the embedding of tokens that are read.
+    """
+
+    steps: Count = 800
+    questions: Count = 48
+    learning_rate: PositiveNumber = 1e-3
+    weight_decay: NonNegativeNumber = 0.01
+    rank: Count = 8
+    embedding_rank: Count = 32

@@ -1,0 +1,1 @@
+"""Knowledge: when a model can answer questions about what it has memorised."""
