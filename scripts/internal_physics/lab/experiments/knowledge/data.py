@@ -86,5 +86,15 @@ def _joined(one: Plans, other: Plans) -> Plans:
             expected="7 for both, or for neither",
             todo="give both the same",
         )
-    names = ("person", "text", "order", "template", "has_name")
-    return Plans(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in names), one.ends_with_name)
+
+    def both(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one, name), getattr(other, name)])
+
+    return Plans(
+        person=both("person"),
+        text=both("text"),
+        order=both("order"),
+        template=both("template"),
+        has_name=both("has_name"),
+        ends_with_name=one.ends_with_name,
+    )
