@@ -6,24 +6,48 @@ as many. The weight is watched all the same, so that a use of it elsewhere is se
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from internal_physics.models.anatomy import Anatomy
+from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.recording.operands import Operands, Part
+from internal_physics.recording.sites import Sites
 
-Product = Callable[[Part, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]], torch.Tensor]
+Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
-def plain_maps(modules: Mapping[str, nn.Module], anatomy: Anatomy, operands: Operands) -> list[tuple[nn.Linear, Part]]:
+@dataclass(frozen=True)
+class PlainMap:
+    """A module that is just a linear map.
+
+    Attributes:
+        module: itself.
+        part: its whole weight.
+        map: as it is recorded.
+        weight: its numbers as a plain tensor, whose use is not passed on to a watch.
+    """
+
+    module: nn.Linear
+    part: Part
+    map: LinearMap
+    weight: torch.Tensor
+
+    def run(self, given: torch.Tensor) -> torch.Tensor:
+        """What the module gives."""
+        return functional.linear(given, self.weight, self.module.bias)
+
+
+def plain_maps(modules: Mapping[str, nn.Module], anatomy: Anatomy, operands: Operands, maps: Sites) -> list[PlainMap]:
     """The modules inside blocks that are just linear maps, each with its whole weight; none with a forward of its own.
 
     Args:
         modules: of the model, by path.
         anatomy: where its parts are.
         operands: the weights that are recognised; a map of another weight is left out.
+        maps: the uses of matrices.
     """
     found = []
     for linear_map in anatomy.maps:
@@ -32,29 +56,18 @@ def plain_maps(modules: Mapping[str, nn.Module], anatomy: Anatomy, operands: Ope
             continue
         part = operands.part(module.weight) if type(module.weight) is nn.Parameter else None
         if part is not None and part.parameter == linear_map.parameter:
-            found.append((module, part))
+            own = maps.of(part, lookup=False, transposed=False)
+            found.append(PlainMap(module, part, own, module.weight.detach()))
     return found
 
 
 @contextmanager
-def caught(maps: Sequence[tuple[nn.Linear, Part]], product: Product) -> Iterator[None]:
-    """Around a pass: the maps run by `product(part, given, run)`; afterwards they are as before."""
-    for module, part in maps:
-        vars(module)["forward"] = _forward(module, part, product)
+def caught(maps: Sequence[PlainMap], forward_of: Callable[[PlainMap], Forward]) -> Iterator[None]:
+    """Around a pass: each map has the forward that it is given; afterwards they are as before."""
+    for plain in maps:
+        vars(plain.module)["forward"] = forward_of(plain)
     try:
         yield
     finally:
-        for module, _ in maps:
-            vars(module).pop("forward", None)
-
-
-def _forward(module: nn.Linear, part: Part, product: Product) -> Callable[[torch.Tensor], torch.Tensor]:
-    weight, bias = module.weight.detach(), module.bias  # a plain tensor: its use here is not to be passed on
-
-    def run(given: torch.Tensor) -> torch.Tensor:
-        return functional.linear(given, weight, bias)
-
-    def forward(input: torch.Tensor) -> torch.Tensor:  # nn.Linear's own name
-        return product(part, input, run)
-
-    return forward
+        for plain in maps:
+            vars(plain.module).pop("forward", None)

@@ -37,12 +37,13 @@ from internal_physics.recording.stack_norms import add_norms
 from internal_physics.recording.taps import Taps
 from internal_physics.recording.target import Aim, Aimed, aim_of
 from internal_physics.recording.trace_info import target_fields, texts_of, trace_info
-from internal_physics.recording.wiring import Wiring
+from internal_physics.recording.wiring import Wiring, find_wiring
 from internal_physics.records.info import ParameterInfo
 from internal_physics.records.trace import Key, Trace
 from internal_physics.steering.intervention import Intervention, Steering
 
 LOGGER = logging.getLogger("internal_physics")
+_MOST_HELD = 2**24  # numbers in the factors of a pass that are held until it has ended
 
 
 def record_batches(
@@ -68,7 +69,7 @@ def record_batches(
 
 def wiring_of(model: LoadedModel, options: RecordOptions) -> Wiring:
     """What every pass needs to know of the model."""
-    return Wiring(model.module, model.anatomy, model.coverage, factors=options.weight_gradients != "none")
+    return find_wiring(model.module, model.anatomy, model.coverage, factors=options.weight_gradients != "none")
 
 
 def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -> Iterator[list[Encoded]]:
@@ -160,6 +161,7 @@ def _pass(
         edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
         recompute=options.recompute,
         wiring=wiring,
+        together=_holds_all(model, sum(lengths), options),
     )
     to_host = ToHost()
     kept = options.weight_gradients
@@ -168,7 +170,7 @@ def _pass(
     _keep_gradients(taps.flow, options, norms, sketches, to_host)
     with torch.enable_grad(), taps as flow:
         ran = _forward(model, batch, options, aim)
-        ran.aimed.values.sum().backward()
+        taps.backward(ran.aimed.values.sum())
     taps.verify()
     _require_complete(flow, model.anatomy)
     placed = place_calls(flow) if options.weight_gradients != "none" else []
@@ -200,6 +202,15 @@ def _pass(
         factors,
         taps.routing,
     )
+
+
+def _holds_all(model: LoadedModel, n_tokens: int, options: RecordOptions) -> bool:
+    """Whether a pass may hold all gradients until its end: they are kept on this device anyway, or they are few."""
+    kept = options.weight_gradients
+    if model.coverage.dense and kept != "none":  # these are left to autograd
+        return False
+    is_kept = kept == "none" or (kept == "factors" and model.device.type == "cpu")
+    return is_kept or n_tokens * model.coverage.numbers_per_token <= _MOST_HELD
 
 
 def _forward(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, aim: Aim) -> _Forward:

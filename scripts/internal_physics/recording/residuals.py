@@ -9,6 +9,7 @@ import torch
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy
+from internal_physics.recording.awaited import Awaited
 from internal_physics.recording.flow import Flow
 
 Edit = Callable[[torch.Tensor, int], torch.Tensor]
@@ -23,6 +24,7 @@ class Residuals:
         flow: gets what is kept.
         edit: changes residual[l], as (residual, l) → residual, before block l sees it and before it is kept.
         passed_on: told of each residual that a block gets.
+        awaited: gives their gradients.
     """
 
     def __init__(
@@ -32,9 +34,10 @@ class Residuals:
         flow: Flow,
         edit: Edit | None,
         passed_on: Callable[[torch.Tensor], object],
+        awaited: Awaited,
     ) -> None:
         self.anatomy, self.shape, self.flow = anatomy, shape, flow
-        self.edit, self.passed_on = edit, passed_on
+        self.edit, self.passed_on, self._awaited = edit, passed_on, awaited
         self._block_shape = anatomy.stream.shape(*shape, anatomy.width)
 
     def keep(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
@@ -49,7 +52,7 @@ class Residuals:
             hidden = stream.change(hidden, self.shape[1], lambda residual: edit(residual, layer))
         passed = hidden.detach()
         self.flow.residual[layer], self.flow.passed[layer] = self._residual(passed), (passed, hidden._version)
-        hidden.register_hook(lambda gradient: self._keep_gradient(gradient, layer))
+        self._awaited.add(hidden, self._keep_gradient, layer)
         self.passed_on(hidden)
         return hidden
 

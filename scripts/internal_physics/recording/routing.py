@@ -140,6 +140,10 @@ class Routing:
         for handle in self._handles:
             handle.remove()
 
+    def scores(self, weight: str) -> bool:
+        """Whether a weight is a router's."""
+        return weight in self._routers
+
     def scored(self, weight: str, output: torch.Tensor) -> None:
         """Take the product with a weight, [..., e]; only those with a router's weight are kept."""
         router = self._routers.get(weight)

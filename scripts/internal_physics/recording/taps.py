@@ -18,12 +18,13 @@ from torch import nn
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
+from internal_physics.recording.awaited import Awaited
 from internal_physics.recording.experts import Experts, ExpertsOfPass
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
 from internal_physics.recording.packing import Packing
-from internal_physics.recording.plain_maps import caught
+from internal_physics.recording.plain_maps import Forward, PlainMap, caught
 from internal_physics.recording.recompute import Recompute, require_no_lookups
 from internal_physics.recording.residuals import Edit, Residuals
 from internal_physics.recording.routing import Routing
@@ -45,6 +46,8 @@ class Taps:
         recompute: whether blocks are computed again in the backward pass, see `recompute`.
         wiring: of the model, if it was found before.
         thorough: whether all uses of weights are noted in `watch.others`, for the self-check.
+        together: whether gradients are taken when the pass has ended, by `backward`; else by any backward pass, as
+            they arrive.
     """
 
     def __init__(
@@ -58,13 +61,15 @@ class Taps:
         recompute: bool = False,
         wiring: Wiring | None = None,
         thorough: bool = False,
+        together: bool = False,
     ) -> None:
         self.model, self.anatomy = model, anatomy
         self.packing = Packing(lengths, max(lengths))
         self.shape = self.packing.shape
         self.factors = factors
         self.flow, self._order = Flow(), RowOrder()
-        self._residuals = Residuals(anatomy, self.shape, self.flow, edit, self._order.add)
+        self._awaited = Awaited(together=together and not recompute)
+        self._residuals = Residuals(anatomy, self.shape, self.flow, edit, self._order.add, self._awaited)
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
         self.routing = Routing(model, self.wiring.routers, self.packing)
@@ -101,8 +106,12 @@ class Taps:
         elif self.shape[0] == 1 and not self.factors:  # nothing is kept of plain maps, and there is no padding
             self._stack.enter_context(OnWeights(self.watch, self.wiring.watched_alone))
         else:
-            self._stack.enter_context(caught(self.wiring.plain, partial(self.product, stored_out_first=True)))
+            self._stack.enter_context(caught(self.wiring.plain, self._forward_of))
             self._stack.enter_context(OnWeights(self.watch, self.wiring.operands.weights))
+
+    def backward(self, target: torch.Tensor) -> None:
+        """Run the backward pass of a number, within the context."""
+        self._awaited.backward(target)
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
@@ -142,6 +151,25 @@ class Taps:
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)
+
+    def _forward_of(self, plain: PlainMap) -> Forward:
+        """What a plain map runs in this pass; for one prompt alone in as few steps as can be."""
+        if self.shape[0] > 1 or self._recompute is not None or self.routing.scores(plain.part.parameter):
+            return partial(self._forward, plain)
+        run, calls, await_gradient, linear_map = plain.run, self.flow.calls, self._awaited.add, plain.map
+
+        def forward(input: torch.Tensor) -> torch.Tensor:  # nn.Linear's own name
+            output = run(input)
+            call = Call(linear_map, self._rows(input), version=input._version)
+            calls.append(call)
+            if output.requires_grad:
+                await_gradient(output, self._take_rows, call)
+            return output
+
+        return forward
+
+    def _forward(self, plain: PlainMap, input: torch.Tensor) -> torch.Tensor:
+        return self.product(plain.part, input, plain.run, stored_out_first=True)
 
     def product(self, part: Part, given: torch.Tensor, run: Run, *, stored_out_first: bool) -> torch.Tensor:
         """Run a product on the real tokens, and keep its input and the gradient of its output; see `watch.Catches`."""
@@ -262,25 +290,23 @@ class Taps:
         self.flow.calls.append(call)
         if not output.requires_grad:
             return
-        node, place = output.grad_fn, output.output_nr
+        self._awaited.add(output, self._take, call, n_rows, mixed)
 
-        def keep(gradient: torch.Tensor | None) -> None:
-            if gradient is None:
-                return
-            if mixed and self.shape[0] > 1:
-                raise ArchitectureError(
-                    f"{call.map.site} mixes the tokens of several prompts",
-                    where=self.anatomy.architecture,
-                    expected="prompts that are recorded one at a time",
-                )
-            flat = gradient.reshape(-1, gradient.shape[-1])
-            call.output_gradient = flat if flat.shape[0] == n_rows else self.packing.pack(gradient)
-            self._tell(call)
+    def _take(self, gradient: torch.Tensor, call: Call, n_rows: int, mixed: bool) -> None:
+        if mixed and self.shape[0] > 1:
+            raise ArchitectureError(
+                f"{call.map.site} mixes the tokens of several prompts",
+                where=self.anatomy.architecture,
+                expected="prompts that are recorded one at a time",
+            )
+        flat = gradient.reshape(-1, gradient.shape[-1])
+        call.output_gradient = flat if flat.shape[0] == n_rows else self.packing.pack(gradient)
+        self._tell(call)
 
-        if node is None:  # a leaf
-            output.register_hook(keep)
-        else:  # the same gradient, by a cheaper hook
-            node.register_prehook(lambda gradients: keep(gradients[place]))
+    def _take_rows(self, gradient: torch.Tensor, call: Call) -> None:
+        """Take the gradient of a map of one prompt, whose rows are the tokens."""
+        call.output_gradient = gradient.reshape(-1, gradient.shape[-1])
+        self._tell(call)
 
     def _note_mixed(self, linear_map: LinearMap, mixed: bool) -> None:
         if mixed and self.shape[0] > 1:

@@ -1,0 +1,54 @@
+"""Gradients that a backward pass gives on its way: each as it arrives, or all of them together when it has ended.
+
+A Python function at a node interrupts the pass, and runs with nothing of its own in the processor's cache: some 20 µs
+each, a twentieth of the pass of a small model. Taken together, gradients cost next to nothing; but all are held until
+the end, so that this is for passes whose gradients are kept anyway, or are few.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+Take = Callable[..., object]
+
+
+class Awaited:
+    """The gradients of one pass that are waited for.
+
+    Args:
+        together: whether they are taken by `backward`, when the pass has ended; else by any backward pass, as it runs.
+    """
+
+    def __init__(self, *, together: bool) -> None:
+        self.together = together
+        self._edges: list[GradientEdge] = []
+        self._takers: list[tuple[Take, tuple[Any, ...]]] = []
+
+    def add(self, tensor: torch.Tensor, take: Take, *what: object) -> None:
+        """Have `take(gradient, *what)` called with the gradient of a tensor, if the pass reaches it."""
+        node, place = tensor.grad_fn, tensor.output_nr
+        if self.together:
+            self._edges.append(get_gradient_edge(tensor) if node is None else GradientEdge(node, place))
+            self._takers.append((take, what))
+        elif node is None:  # a leaf
+            tensor.register_hook(lambda gradient: _taken(gradient, take, what))
+        else:  # the same gradient, by a cheaper hook
+            node.register_prehook(lambda gradients: _taken(gradients[place], take, what))
+
+    def backward(self, target: torch.Tensor) -> None:
+        """Run the backward pass of a number, and have those gradients taken that wait, the last tensor's first."""
+        if not self._edges:
+            target.backward()
+            return
+        gradients = torch.autograd.grad(target, self._edges, allow_unused=True)
+        self._edges.clear()
+        waiting, self._takers = self._takers[::-1], []
+        for (take, what), gradient in zip(waiting, reversed(gradients), strict=True):
+            _taken(gradient, take, what)
+
+
+def _taken(gradient: torch.Tensor | None, take: Take, what: tuple[Any, ...]) -> None:
+    if gradient is not None:
+        take(gradient, *what)
