@@ -29,6 +29,7 @@ from internal_physics.records.trace import Key
 N_PROBE_TOKENS = 6
 _FLOOR = 1e-5  # some models compute their attention in float32 whatever their type
 _ROWS_NDIM = 4  # [b, h, t, s]
+_MOST_TOGETHER = 2**20  # entries of the rows of all layers that are summed up together
 _RAISED = 30.0  # a logit with which a sink takes nearly all the mass
 
 
@@ -52,10 +53,13 @@ class LayerRows:
 
     def kind(self, b: int | slice, n_tokens: int) -> Rows:
         """Kind of the rows of a prompt's own tokens. Rows that are not finite are ignored."""
-        total, lowest = self.total[b, ..., :n_tokens], self.lowest[b, ..., :n_tokens]
-        if bool((total > 1 + self.tolerance).any() or (lowest < -self.tolerance).any()):
-            return Rows.NO_DISTRIBUTIONS
-        return Rows.WITH_SINK if bool((total < 1 - self.tolerance).any()) else Rows.DISTRIBUTIONS
+        return _kind(self.total[b, ..., :n_tokens], self.lowest[b, ..., :n_tokens], self.tolerance)
+
+
+def _kind(total: torch.Tensor | np.ndarray, lowest: torch.Tensor | np.ndarray, tolerance: float) -> Rows:
+    if bool((total > 1 + tolerance).any() or (lowest < -tolerance).any()):
+        return Rows.NO_DISTRIBUTIONS
+    return Rows.WITH_SINK if bool((total < 1 - tolerance).any()) else Rows.DISTRIBUTIONS
 
 
 def attentions_of(output: object) -> Sequence[torch.Tensor | None] | None:
@@ -93,7 +97,21 @@ def layer_rows(
     of_block: dict[int, list[torch.Tensor]] = {}
     for layer, rows in zip(blocks, given, strict=True):
         of_block.setdefault(layer, []).append(rows.detach())
-    return {layer: _summed(torch.cat(rows, dim=1)) for layer, rows in sorted(of_block.items())}
+    return _summed_together({layer: _side_by_side(rows) for layer, rows in sorted(of_block.items())})
+
+
+def _side_by_side(rows: list[torch.Tensor]) -> torch.Tensor:
+    return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
+
+
+def _summed_together(rows: Mapping[int, torch.Tensor]) -> dict[int, LayerRows]:
+    """Sum up the rows of each layer: those of all layers in few steps, if they are alike and not many."""
+    alike = len({(own.shape, own.dtype, own.device) for own in rows.values()}) == 1
+    if not alike or sum(own.numel() for own in rows.values()) > _MOST_TOGETHER:
+        return {layer: _summed(own) for layer, own in rows.items()}
+    all_rows = _summed(torch.stack([*rows.values()]))
+    parts = zip(*(t.unbind() for t in (all_rows.entropy_nats, all_rows.total, all_rows.lowest)), strict=True)
+    return {layer: LayerRows(*part, all_rows.tolerance) for layer, part in zip(rows, parts, strict=True)}
 
 
 def _given(attentions: Sequence[torch.Tensor | None] | None) -> list[torch.Tensor]:
@@ -134,15 +152,16 @@ def attention_tensors(
     """
     tensors = {}
     for layer, own in rows.items():
-        kind = max(own.kind(b, n_tokens), known.get(layer, Rows.DISTRIBUTIONS))
-        entropy, total = own.entropy_nats[b, :, :n_tokens], own.total[b, :, :n_tokens]
+        parts = (own.entropy_nats, own.total, own.lowest)
+        entropy, total, lowest = (to_numpy(part[b, :, :n_tokens]) for part in parts)
+        kind = max(_kind(total, lowest, own.tolerance), known.get(layer, Rows.DISTRIBUTIONS))
         if kind == Rows.WITH_SINK:
-            entropy = entropy + torch.special.entr((1 - total).clamp(min=0.0))
+            entropy = entropy + to_numpy(torch.special.entr((1 - torch.from_numpy(total)).clamp(min=0.0)))
         elif kind > Rows.WITH_SINK:
-            entropy = torch.full_like(entropy, torch.nan)
-        tensors[Key("attention", layer, "entropy_nats")] = to_numpy(entropy)
+            entropy = np.full_like(entropy, np.nan)
+        tensors[Key("attention", layer, "entropy_nats")] = entropy
         if kind != Rows.DISTRIBUTIONS:
-            tensors[Key("attention", layer, "row_sum")] = to_numpy(total)
+            tensors[Key("attention", layer, "row_sum")] = total
     return tensors
 
 

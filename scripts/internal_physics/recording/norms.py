@@ -12,6 +12,7 @@ Index conventions: b prompt, t and s token, i input feature, o output feature.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 import torch
@@ -154,7 +155,8 @@ class NormKeeper:
                 self.packing, calls[0].caught_input, first, products=products, most_padding=most, grams=self._grams
             )
         terms = [_Term(call, self.packing, products) for call in calls]
-        return torch.stack([_sums(a.dot(b), products) for a in terms for b in terms]).sum(dim=0)
+        pairs = combinations_with_replacement(terms, 2)
+        return torch.stack([_sums(a.dot(b), products) * (1 if a is b else 2) for a, b in pairs]).sum(dim=0)
 
 
 class _Term:
