@@ -33,6 +33,7 @@ class Residuals:
         shape: tuple[int, int],
         flow: Flow,
         edit: Edit | None,
+        *,
         passed_on: Callable[[torch.Tensor], object],
         awaited: Awaited,
     ) -> None:

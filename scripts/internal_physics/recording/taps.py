@@ -69,7 +69,9 @@ class Taps:
         self.factors = factors
         self.flow, self._order = Flow(), RowOrder()
         self._awaited = Awaited(together=together and not recompute)
-        self._residuals = Residuals(anatomy, self.shape, self.flow, edit, self._order.add, self._awaited)
+        self._residuals = Residuals(
+            anatomy, self.shape, self.flow, edit, passed_on=self._order.add, awaited=self._awaited
+        )
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
         self.routing = Routing(model, self.wiring.routers, self.packing)
