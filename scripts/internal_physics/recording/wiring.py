@@ -1,4 +1,4 @@
-"""Wiring: what every pass through one model needs to know of it, found once for all passes, as long as it is the same."""
+"""Wiring: what every pass through one model needs to know of it, found once as long as the model is the same."""
 
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary
