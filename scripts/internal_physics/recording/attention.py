@@ -109,9 +109,9 @@ def _summed_together(rows: Mapping[int, torch.Tensor]) -> dict[int, LayerRows]:
     alike = len({(own.shape, own.dtype, own.device) for own in rows.values()}) == 1
     if not alike or sum(own.numel() for own in rows.values()) > _MOST_TOGETHER:
         return {layer: _summed(own) for layer, own in rows.items()}
-    all_rows = _summed(torch.stack([*rows.values()]))
-    parts = zip(*(t.unbind() for t in (all_rows.entropy_nats, all_rows.total, all_rows.lowest)), strict=True)
-    return {layer: LayerRows(*part, all_rows.tolerance) for layer, part in zip(rows, parts, strict=True)}
+    found = _summed(torch.stack([*rows.values()]))
+    parts = zip(rows, found.entropy_nats, found.total, found.lowest, strict=True)
+    return {layer: LayerRows(entropy, total, low, found.tolerance) for layer, entropy, total, low in parts}
 
 
 def _given(attentions: Sequence[torch.Tensor | None] | None) -> list[torch.Tensor]:
