@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
+from internal_physics.config.options.lab_grammar import GrammarData
 from internal_physics.config.options.lab_rows import RowsData
 from internal_physics.ground.options import (
     Count,
@@ -130,14 +131,16 @@ class ArmEntry:
         training: how it is trained.
         seeds: one training each, with data of its own; if they are not given: `lab.seeds`.
         rows: rows of words from a file.
+        grammar: strings of a grammar.
     """
 
-    EXACTLY_ONE: ClassVar = ("rows",)
+    EXACTLY_ONE: ClassVar = ("rows", "grammar")
 
     model: LabModelOptions = LabModelOptions()
     training: TrainingOptions = TrainingOptions()
     seeds: Annotated[tuple[NaturalNumber, ...] | None, Size(1, unique=True)] = None
     rows: RowsData | None = None
+    grammar: GrammarData | None = None
 
 
 @dataclass(frozen=True)

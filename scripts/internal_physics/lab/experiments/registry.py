@@ -5,6 +5,7 @@ To add one, make its folder, name its EXPERIMENT below, and give its data option
 """
 
 from internal_physics.lab.experiments.experiment import Experiment
+from internal_physics.lab.experiments.grammar.experiment import EXPERIMENT as GRAMMAR
 from internal_physics.lab.experiments.rows.experiment import EXPERIMENT as ROWS
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ROWS,)}
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ROWS, GRAMMAR)}

@@ -1,0 +1,1 @@
+"""Probes of frozen models: what can be read off their residuals."""
