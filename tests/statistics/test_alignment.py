@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from internal_physics.statistics import alignment
 from internal_physics.statistics.alignment import (
     align_with_groups,
     centred,
@@ -118,3 +119,14 @@ def test_too_few_items_and_constant_kernels_have_no_alignment():
     assert np.isnan(debiased_alignment(np.ones((5, 5)), random_kernel(0, 5)))
     with pytest.raises(ValueError, match="shapes"):
         centred_alignment(random_kernel(0, 4), random_kernel(0, 5))
+
+
+def test_many_items_are_aligned_with_groups_as_few_are(monkeypatch):
+    random = np.random.default_rng(0)
+    features = random.standard_normal((30, 5))
+    kernels, groups = np.array([features @ features.T, np.eye(30)]), [f"g{i % 4}" for i in range(30)]
+    few = align_with_groups(kernels, groups, seed=0, n_resamples=50)
+    monkeypatch.setattr(alignment, "_MANY", 10)
+    many = align_with_groups(kernels, groups, seed=0, n_resamples=50)
+    for found, expected in zip(many[:3], few[:3], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)  # sums in another order

@@ -16,6 +16,7 @@ from internal_physics.statistics.alignment_statuses import NO_PAIR, ONE_GROUP, T
 
 FEWEST_ITEMS = 4  # with 3, any two centred kernels without a diagonal are proportional
 _NUMBERS_AT_ONCE = 2**23
+_MANY = 1000  # items whose label kernels are not built
 _ROUNDING = 1e-12
 
 
@@ -133,6 +134,13 @@ def _why_undefined(n_items: int, n_groups: int) -> str:
 
 
 def _aligned(unit: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """[labelling, kernel] inner products with the kernel of each labelling; a centred kernel sees no constant."""
-    same = (codes[:, :, None] == codes[:, None, :]).reshape(len(codes), -1)
-    return same.astype(np.float64) @ unit.T
+    """[labelling, kernel] inner products with the kernel of each labelling; a centred kernel sees no constant.
+
+    That of many items is not built: the product is the sum over groups g of hᵀ·U·h, where h marks the items of g.
+    """
+    n = codes.shape[1]
+    if n <= _MANY:
+        same = (codes[:, :, None] == codes[:, None, :]).reshape(len(codes), -1)
+        return same.astype(np.float64) @ unit.T
+    marks = [(own[:, None] == np.unique(own)).astype(np.float64) for own in codes]
+    return np.array([[np.sum((kernel.reshape(n, n) @ mark) * mark) for kernel in unit] for mark in marks])

@@ -107,8 +107,8 @@ def _later(matrix: NDArray) -> Iterator[NDArray]:
 def _kernel(model: str, condition: str, source: Source, cells: dict[Cell, pd.DataFrame]) -> KernelOf:
     first = next(iter(cells.values()))
     prompts = tuple(PromptName(*names) for names in zip(first["prompt_set"], first["prompt"], strict=True))
-    values = {cell: _symmetric(rows["values"]) for cell, rows in cells.items()}
-    errors = {cell: _symmetric(rows["standard_errors"]) for cell, rows in cells.items()}
+    values = {cell: _symmetric(rows["values"], np.float64) for cell, rows in cells.items()}
+    errors = {cell: _symmetric(rows["standard_errors"], np.float32) for cell, rows in cells.items()}
     return KernelOf(
         model,
         condition,
@@ -116,8 +116,8 @@ def _kernel(model: str, condition: str, source: Source, cells: dict[Cell, pd.Dat
     )
 
 
-def _symmetric(later: pd.Series) -> NDArray[np.float64]:
-    matrix = np.zeros((len(later), len(later)))
+def _symmetric(later: pd.Series, number: type[np.floating]) -> NDArray:
+    matrix = np.zeros((len(later), len(later)), dtype=number)
     for i, row in enumerate(later):
         matrix[i, i:] = matrix[i:, i] = row
     return matrix

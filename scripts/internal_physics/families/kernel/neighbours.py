@@ -12,6 +12,7 @@ from internal_physics.families.kernel.usable import Usable
 from internal_physics.ground.status import OK, join_status
 
 STANDARD_ERRORS = 2.0  # by which a cosine is more than the next, to be resolved from it
+_ROWS_AT_ONCE = 1000
 _ROUNDING = 1e-9  # of a cosine that is exact
 
 
@@ -25,10 +26,9 @@ def neighbour_rows(of: Usable) -> pd.DataFrame:
     n_listed = min(N_NEIGHBOURS, n - 1)
     if n_listed < 1:
         return pd.DataFrame(columns=list(KERNEL_NEIGHBOURS.columns))
-    cosines, errors = of.cosines, _cosine_errors(of)
-    away = cosines + np.diag(np.full(n, -np.inf))
-    order = np.argsort(-away, axis=1, kind="stable")[:, : min(n_listed + 1, n - 1)]
-    near, errors_near = (np.take_along_axis(of_pairs, order, axis=1) for of_pairs in (cosines, errors))
+    near, order = _nearest(of.cosines, min(n_listed + 1, n - 1))
+    norms = np.sqrt(np.diagonal(of.matrix))  # without error: an estimated kernel has an exact diagonal
+    errors_near = np.take_along_axis(of.kernel.standard_error(), order, axis=1) / norms[:, None] / norms[order]
     prompts = np.array(of.prompts, dtype=object)
     first = np.repeat(np.arange(n), n_listed)
     other = order[:, :n_listed].ravel()
@@ -47,10 +47,15 @@ def neighbour_rows(of: Usable) -> pd.DataFrame:
     return rows.assign(**of.key, status=join_status(of.left_out) or OK)[list(KERNEL_NEIGHBOURS.columns)]
 
 
-def _cosine_errors(of: Usable) -> NDArray[np.float64]:
-    """Standard errors of the cosines: those of the kernel, whose diagonal is exact, over both norms."""
-    norms = np.sqrt(np.diagonal(of.matrix))
-    return of.kernel.standard_error() / norms[:, None] / norms[None, :]
+def _nearest(cosines: NDArray[np.float64], n_nearest: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The largest cosines of each prompt with others, and with whom, [N, n_nearest]; some rows at a time."""
+    order = np.zeros((len(cosines), n_nearest), dtype=np.intp)
+    for start in range(0, len(cosines), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        distances = -cosines[rows]
+        distances[np.arange(len(distances)), start + np.arange(len(distances))] = np.inf
+        order[rows] = np.argsort(distances, axis=1, kind="stable")[:, :n_nearest]
+    return np.take_along_axis(cosines, order, axis=1), order
 
 
 def _resolved(near: NDArray[np.float64], errors: NDArray[np.float64], n_listed: int) -> NDArray[np.object_]:

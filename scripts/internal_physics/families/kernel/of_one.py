@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from internal_physics.families.kernel.kernel_files import KernelOf
 from internal_physics.families.kernel.parts import cosine_kernel
-from internal_physics.families.kernel.spectrum import effective_rank, eigenvalues, prompt_map, shares
+from internal_physics.families.kernel.spectrum import effective_rank, shares
 from internal_physics.families.kernel.tables import KERNEL, KERNEL_MAP, KERNEL_SHARES, KERNEL_SPECTRA, MOST_PROMPTS
 from internal_physics.families.kernel.usable import Usable
 from internal_physics.ground.status import OK, join_status
@@ -46,7 +46,7 @@ def pair_rows(of: KernelOf) -> pd.DataFrame:
 
 def spectrum_rows(of: Usable) -> pd.DataFrame:
     """Rows of table `kernel_spectra`."""
-    values, cosine_values = eigenvalues(of.matrix), eigenvalues(of.cosines)
+    values, cosine_values = of.eigenvalues, of.cosine_eigenvalues
     rows = pd.DataFrame(
         {
             "rank": np.arange(1, len(values) + 1),
@@ -61,7 +61,7 @@ def spectrum_rows(of: Usable) -> pd.DataFrame:
 
 def map_rows(of: Usable) -> pd.DataFrame:
     """Rows of table `kernel_map`: the plane of the cosine kernel, each prompt once."""
-    places = prompt_map(of.cosines).places
+    places = of.map.places
     rows = pd.DataFrame(of.prompts, columns=["prompt_set", "prompt"]).assign(
         kind=[kind or None for kind in of.kinds],
         x=places[:, 0],
@@ -92,7 +92,7 @@ def share_rows(of: Usable) -> pd.DataFrame:
 def summary_row(of: Usable) -> dict[str, object]:
     """One row of table `kernel_summary`."""
     n = len(of.prompts)
-    values, cosine_values = (eigenvalues(m) if n else np.zeros(0) for m in (of.matrix, of.cosines))
+    values, cosine_values = of.eigenvalues, of.cosine_eigenvalues
     kinds = of.kinds[of.kinds != ""]
     same = (of.kinds[:, None] == of.kinds[None, :]) & (of.kinds != "")
     other = (of.kinds[:, None] != of.kinds[None, :]) & (of.kinds != "")[:, None] & (of.kinds != "")[None, :]
@@ -105,7 +105,7 @@ def summary_row(of: Usable) -> dict[str, object]:
         "effective_rank": effective_rank(values),
         "cosine_top_share": float(shares(cosine_values)[0]) if n else math.nan,
         "cosine_effective_rank": effective_rank(cosine_values),
-        "map_share": prompt_map(of.cosines).share if n else math.nan,
+        "map_share": of.map.share,
         "mean_cosine": _mean_of_pairs(of.cosines, np.ones((n, n), bool)),
         "cosine_within": within,
         "cosine_between": between,

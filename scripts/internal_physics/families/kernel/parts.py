@@ -1,6 +1,6 @@
 """A kernel between prompts, split into groups of weights. It knows neither records nor files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -37,7 +37,8 @@ class TangentKernel:
         prompts: [N] in the order of rows and columns.
         cells: group of weights -> [N, N] its part of the kernel, float64, symmetric.
         source: factors (exact), or sketch (unbiased, with a standard error).
-        standard_errors: group of weights -> [N, N] standard errors; a group that is missing is exact.
+        standard_errors: group of weights -> [N, N] standard errors, float32 or float64; a group that is missing is
+            exact.
     """
 
     prompts: tuple[PromptName, ...]
@@ -51,7 +52,7 @@ class TangentKernel:
         Raises:
             StoreError: if no weights of this layer and kind are kept.
         """
-        return np.sum([self.cells[cell] for cell in self.cells_of(layer, kind)], axis=0)
+        return _sum(self.cells[cell] for cell in self.cells_of(layer, kind))
 
     def cosines(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
         """[N, N] the cosine kernel over the same weights, see `cosine_kernel`.
@@ -67,10 +68,13 @@ class TangentKernel:
         Raises:
             StoreError: if no weights of this layer and kind are kept.
         """
-        exact = np.zeros((len(self.prompts),) * 2)
-        return np.sqrt(
-            np.sum([self.standard_errors.get(cell, exact) ** 2 for cell in self.cells_of(layer, kind)], axis=0)
-        )
+        known = [self.standard_errors[cell] for cell in self.cells_of(layer, kind) if cell in self.standard_errors]
+        if len(known) == 1:
+            return known[0].astype(np.float64)
+        return np.sqrt(_sum(error.astype(np.float64) ** 2 for error in known)) if known else self._zeros()
+
+    def _zeros(self) -> NDArray[np.float64]:
+        return np.zeros((len(self.prompts),) * 2)
 
     def cells_of(self, layer: int | None = None, kind: str | None = None) -> list[Cell]:
         """The groups that make up the kernel of a layer, of a kind, of both, or of all weights.
@@ -103,10 +107,21 @@ class TangentKernel:
         return list(dict.fromkeys(cell.kind for cell in self.cells if cell.kind is not None))
 
 
+def _sum(matrices: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The sum of at least one matrix; a new one, with one more in memory at most."""
+    left = iter(matrices)
+    total = np.array(next(left))
+    for matrix in left:
+        total += matrix
+    return total
+
+
 def cosine_kernel(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """[N, N] K(p, q) / √(K(p, p)·K(q, q)), in [-1, 1]; NaN in rows and columns of prompts without a gradient."""
     with np.errstate(invalid="ignore", divide="ignore"):
         norms = np.sqrt(np.diagonal(kernel))
-        cosines = np.clip(kernel / norms[:, None] / norms[None, :], -1.0, 1.0)
+        cosines = kernel / norms[:, None]
+        cosines /= norms[None, :]
+    np.clip(cosines, -1.0, 1.0, out=cosines)
     np.fill_diagonal(cosines, np.where(np.isfinite(np.diagonal(cosines)), 1.0, np.nan))
     return cosines

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.linalg import eigsh
+
+FEW = 1000  # items whose eigenvectors are all computed
 
 
 class PromptMap(NamedTuple):
@@ -24,7 +27,7 @@ class PromptMap(NamedTuple):
 
 def eigenvalues(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """[N] in descending order, none below zero."""
-    return np.clip(np.linalg.eigvalsh(kernel)[::-1], 0.0, None)
+    return np.clip(np.linalg.eigvalsh(kernel)[::-1], 0.0, None) if len(kernel) else np.zeros(0)
 
 
 def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,11 +57,24 @@ def prompt_map(kernel: NDArray[np.float64]) -> PromptMap:
     if n == 0:
         return PromptMap(np.zeros((0, 2)), math.nan)
     centre = kernel - kernel.mean(axis=0)
-    values, vectors = np.linalg.eigh(centre - centre.mean(axis=1, keepdims=True))
-    values, vectors = np.clip(values[::-1], 0.0, None), vectors[:, ::-1]
+    centre -= centre.mean(axis=1, keepdims=True)
+    values, vectors = _eigenvectors(centre)
     places = np.zeros((n, 2))
     k = min(2, n)
     places[:, :k] = vectors[:, :k] * np.sqrt(values[:k])
     signs = [np.sign(axis[np.argmax(np.abs(axis))]) or 1.0 for axis in places.T]
     total = float(values.sum())
     return PromptMap(places * np.array(signs), float(values[:2].sum()) / total if total > 0 else math.nan)
+
+
+def _eigenvectors(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All eigenvalues, none below zero, and the vectors of at least the first two, in descending order.
+
+    All vectors of a large kernel would take ten times as long as all values: there the two are found by iteration.
+    """
+    if len(kernel) <= FEW:
+        values, vectors = np.linalg.eigh(kernel)
+        return np.clip(values[::-1], 0.0, None), vectors[:, ::-1]
+    start = np.random.default_rng(0).standard_normal(len(kernel))
+    _, vectors = eigsh(kernel, k=2, which="LA", v0=start)
+    return eigenvalues(kernel), vectors[:, ::-1]

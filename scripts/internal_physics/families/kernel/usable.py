@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from internal_physics.families.kernel.kernel_files import KernelOf
 from internal_physics.families.kernel.parts import PromptName, TangentKernel, cosine_kernel
+from internal_physics.families.kernel.spectrum import PromptMap, eigenvalues, prompt_map
 from internal_physics.families.run.notes import of_prompts
 from internal_physics.ground.words import plural
 
@@ -50,6 +51,21 @@ class Usable:
         """[N, N] its cosine kernel."""
         return cosine_kernel(self.matrix)
 
+    @cached_property
+    def eigenvalues(self) -> NDArray[np.float64]:
+        """[N] of the kernel, in descending order."""
+        return eigenvalues(self.matrix)
+
+    @cached_property
+    def cosine_eigenvalues(self) -> NDArray[np.float64]:
+        """[N] of the cosine kernel, in descending order."""
+        return eigenvalues(self.cosines)
+
+    @cached_property
+    def map(self) -> PromptMap:
+        """The plane of the cosine kernel."""
+        return prompt_map(self.cosines)
+
 
 def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
     """The prompts with a finite gradient that is not zero, each text once.
@@ -63,8 +79,8 @@ def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
     """
     names = pd.DataFrame(of.kernel.prompts, columns=["prompt_set", "prompt"]).assign(model=of.model)
     notes = of_prompts(names, prompts, ["text", "kind"])
-    matrix = of.kernel.matrix()
-    is_finite = np.isfinite(np.diagonal(matrix)) & (np.diagonal(matrix) > 0)
+    squared_norms = np.diagonal(of.kernel.matrix())
+    is_finite = np.isfinite(squared_norms) & (squared_norms > 0)
     is_repeated = notes["text"].where(is_finite).duplicated().to_numpy() & is_finite
     keep = np.flatnonzero(is_finite & ~is_repeated)
     reasons = ((~is_finite, "without a finite gradient"), (is_repeated, "with the text of another one"))
@@ -74,7 +90,9 @@ def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
 
 
 def part_of(kernel: TangentKernel, keep: NDArray[np.intp]) -> TangentKernel:
-    """The kernel of some of its prompts."""
+    """The kernel of some of its prompts; itself, if these are all."""
+    if len(keep) == len(kernel.prompts):
+        return kernel
     square = np.ix_(keep, keep)
     return replace(
         kernel,
