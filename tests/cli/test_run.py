@@ -1,5 +1,6 @@
 """Command `run`: refusals before any work, and the end of a run that failed, was interrupted or has nothing to do."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from internal_physics.cli import run as verb
 from internal_physics.cli.commands import main
-from internal_physics.cli.last_words import HEADING, INTERRUPTED
+from internal_physics.cli.last_words import HEADING, INTERRUPTED, closing_words
+from internal_physics.cli.outcome import outcome
 
 SCRIPTS = Path(verb.__file__).parents[2]
 GOOD = """models:
@@ -48,6 +50,38 @@ def test_a_wrong_config_is_refused_before_any_job_runs(tmp_path, monkeypatch, ca
     said = refused(tmp_path, monkeypatch, capsys, text)
     assert message in said
     assert "Traceback" not in said
+
+
+def test_json_says_how_a_run_ended_and_snakemake_speaks_to_stderr(tmp_path, monkeypatch, capsys):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/findings.json").write_text('[{"sentence": "a differs from b.", "value": 2.5}]')
+    (tmp_path / "results/report.html").write_text("<html>")
+    (tmp_path / "Snakefile").write_text("rule all:\n    input: 'results/findings.json'\n")
+    (tmp_path / "my.yaml").write_text(GOOD)
+    assert main(["run", str(tmp_path), "my.yaml", "--cores", "1", "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (found["outcome"], found["exit_status"], found["report"]) == ("finished", 0, "results/report.html")
+    assert found["findings"] == [{"sentence": "a differs from b.", "value": 2.5}]
+    assert HEADING in captured.err
+    (tmp_path / "my.yaml").write_text(GOOD.replace("metrics", "metrcs"))
+    assert main(["run", str(tmp_path), "my.yaml", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["outcome"], found["findings"], found["report"]) == ("refused", [], None)
+    assert "did you mean 'metrics'" in found["message"]
+
+
+def test_a_failed_run_is_told_with_the_message_and_log_of_each_failure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    logs = [tmp_path / "a.log", tmp_path / "b.log"]
+    for log in logs:
+        log.write_text(f"12:00:00 {log.stem}: the disk is full\n  what to do: make room\n")
+    found = outcome(1, "Building\n" + closing_words(map(str, logs)) + "end\n", "my.yaml")
+    assert found["outcome"] == "failed"
+    assert found["failures"] == [
+        {"message": f"{log.stem}: the disk is full\n  what to do: make room", "log": str(log)} for log in logs
+    ]
+    assert outcome(verb.STATUS_OF_INTERRUPTION, "", "my.yaml")["outcome"] == "interrupted"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     try:
         if given.command == "run":
-            return run.run_in(*run.folder_and_config(given.places), given.cores, further)
+            return run.run_in(*run.folder_and_config(given.places), given.cores, further, as_json=given.json)
         found = module_of(given.command).answer(given)
         answer.write(found, sys.stdout, as_json=given.json)
         sys.stdout.flush()

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from internal_physics.cli.answer import Answer, write
 from internal_physics.cli.deploy import deploy, is_deployed
 from internal_physics.cli.last_words import FINDINGS, HEADING, INTERRUPTED, what_was_found
-from internal_physics.config.load import load_config
+from internal_physics.cli.outcome import STATUS_OF_INTERRUPTION, STATUS_OF_REFUSAL, outcome
 from internal_physics.ground.errors import ConfigError, UserError
-from internal_physics.ground.strict_yaml import load_yaml
-from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 
 HELP = "check a config, then run the workflow on it"
 EPILOG = """\
@@ -24,13 +23,13 @@ files that are there stay. CONFIG is a path from DIR (default: config.yaml).
 Further options go to Snakemake, such as --dry-run. `internal-physics new DIR`
 writes a config to start from."""
 CONFIGS = (".yaml", ".yml", ".json")
-STATUS_OF_INTERRUPTION = 130  # as shells report SIGINT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("places", nargs="*", metavar="[DIR] [CONFIG]", help="a folder, and a config in it")
     parser.add_argument("--cores", default="all", help="how many cores to use (default: all)")
+    parser.add_argument("--json", action="store_true", help="Snakemake's output to stderr; at the end, JSON to stdout")
 
 
 def folder_and_config(places: Sequence[str]) -> tuple[str, str]:
@@ -46,8 +45,13 @@ def folder_and_config(places: Sequence[str]) -> tuple[str, str]:
     return (places[0] if places else "."), (places[1] if len(places) == 2 else "config.yaml")
 
 
-def run_in(folder: str, config: str, cores: str, further: Sequence[str] = ()) -> int:
-    """Run a config in a folder; where it has no workflow yet, deploy it first. Returns the exit status, as `run` does.
+def run_in(folder: str, config: str, cores: str, further: Sequence[str] = (), *, as_json: bool = False) -> int:
+    """Run a config in a folder; where it has no workflow yet, deploy it first.
+
+    With `as_json`, what is said goes to the standard error, and how the run ended to the standard output.
+
+    Returns:
+        The exit status: Snakemake's, 1 for a config that is refused, 130 after Ctrl-C.
 
     Raises:
         UserError: if Snakemake is missing, or the folder cannot be written.
@@ -56,30 +60,30 @@ def run_in(folder: str, config: str, cores: str, further: Sequence[str] = ()) ->
         raise ConfigError(
             "Snakemake is not installed", where="run", todo="pip install 'internal-physics[workflow]', then run again"
         )
+    said: list[str] = []
+    say = _print_and_keep(said) if as_json else _print
     if not is_deployed(folder):
-        _print(f"Deployed the workflow into {Path(folder).resolve()}: {deploy(folder)} files.\n")
+        say(f"Deployed the workflow into {Path(folder).resolve()}: {deploy(folder)} files.\n")
     with contextlib.chdir(folder):
-        return run(config, cores, further)
+        refusal = refusal_of(config)
+        status = run_checked(config, cores, further, say) if not refusal else _refused(refusal, say)
+        if as_json:
+            write(Answer(outcome(status, "".join(said), config, refusal), []), sys.stdout, as_json=True)
+    return status
 
 
-def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
-    """Run a config in the working directory.
+def run_checked(config: str, cores: str, further: Sequence[str], say: Callable[[str], None]) -> int:
+    """Run a config that was not refused, in the working directory.
 
     Args:
         config: its path.
         cores: a number, or all.
         further: options for Snakemake.
-        say: called with each piece of output; by default, writes it to the standard output.
+        say: called with each piece of output.
 
     Returns:
-        The exit status: Snakemake's, 1 for a config that is refused, 130 after Ctrl-C.
+        The exit status: Snakemake's, or 130 after Ctrl-C.
     """
-    say = say or _print
-    try:
-        check(config)
-    except UserError as error:
-        say(f"{error}\n")
-        return 1
     command = [sys.executable, "-m", "snakemake", "--cores", cores, f"--configfile={config}", *further]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
@@ -99,12 +103,30 @@ def run(config: str, cores: str, further: Sequence[str] = (), say: Callable[[str
     return snakemake.returncode
 
 
+def refusal_of(config: str) -> str:
+    """Why a config cannot run; "" if nothing is wrong with it."""
+    try:
+        check(config)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _refused(refusal: str, say: Callable[[str], None]) -> int:
+    say(f"{refusal}\n")
+    return STATUS_OF_REFUSAL
+
+
 def check(config: str) -> None:
     """Refuse a config that cannot run, before any job starts.
 
     Raises:
         UserError: with file and line of a YAML error, or the place in the config.
     """
+    from internal_physics.config.load import load_config  # noqa: PLC0415
+    from internal_physics.ground.strict_yaml import load_yaml  # noqa: PLC0415
+    from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements  # noqa: PLC0415
+
     if not Path(config).is_file():
         raise ConfigError("there is no such file", where=config, todo="check the path; config.yaml is the default")
     checked = load_config(load_yaml(config), config)
@@ -119,6 +141,15 @@ def _end(process: subprocess.Popen) -> None:
         process.communicate()
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _print_and_keep(said: list[str]) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        said.append(text)
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    return say
 
 
 def _print(text: str) -> None:
