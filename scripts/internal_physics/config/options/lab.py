@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
+from internal_physics.config.options.lab_capacity import CapacityData
 from internal_physics.config.options.lab_grammar import GrammarData
+from internal_physics.config.options.lab_junk import JunkData
+from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.config.options.lab_rows import RowsData
 from internal_physics.ground.options import (
     Count,
@@ -131,15 +134,21 @@ class ArmEntry:
         training: how it is trained.
         seeds: one training each, with data of its own; if they are not given: `lab.seeds`.
         rows: rows of words from a file.
+        knowledge: biographies, and questions about them.
+        capacity: people whose every attribute is random.
+        junk: the same among texts of no use.
         grammar: strings of a grammar.
     """
 
-    EXACTLY_ONE: ClassVar = ("rows", "grammar")
+    EXACTLY_ONE: ClassVar = ("rows", "knowledge", "capacity", "junk", "grammar")
 
     model: LabModelOptions = LabModelOptions()
     training: TrainingOptions = TrainingOptions()
     seeds: Annotated[tuple[NaturalNumber, ...] | None, Size(1, unique=True)] = None
     rows: RowsData | None = None
+    knowledge: KnowledgeData | None = None
+    capacity: CapacityData | None = None
+    junk: JunkData | None = None
     grammar: GrammarData | None = None
 
 

@@ -8,8 +8,8 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.status import OK
 from internal_physics.ground.words import plural
+from internal_physics.lab.experiments.arm_lines import seeds_and_mean
 from internal_physics.lab.experiments.grammar.experiment import LAB_GRAMMAR
-from internal_physics.lab.experiments.grammar.figures.arms import seeds_and_mean
 from internal_physics.tables.read import read_table
 
 

@@ -1,0 +1,55 @@
+"""The description of the experiment `knowledge`."""
+
+from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
+from internal_physics.lab.data.pools import ATTRIBUTES
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.tables.columns import STATUS, TEXT, Column
+from internal_physics.tables.table import Table
+
+_ROOM = "internal_physics.lab.experiments.knowledge"
+BIOGRAPHY, QUESTION = "biography", "question"
+TRAINED, TESTED = "trained", "tested"
+ALL = "all"
+
+LAB_KNOWLEDGE = Table(
+    "lab_knowledge",
+    columns=OF_ARM
+    | {
+        "step": STEP,
+        "augmentation": Column(TEXT, "", "how the texts of the tested people differ: single, multi5+permute1, …"),
+        "celebrities": Column("int64", "people", "further people, about whom all trained questions are", low=0),
+        "task": Column(
+            TEXT,
+            "",
+            "biography: the words of a value, each predicted from the stored text before it; "
+            "question: the whole answer, after questions about the trained people were learned",
+            allowed=(BIOGRAPHY, QUESTION),
+        ),
+        "people": Column(
+            TEXT,
+            "",
+            "those whom questions were trained on, or those who were only asked about",
+            allowed=(TRAINED, TESTED),
+        ),
+        "attribute": Column(TEXT, "", "what is asked; all: the mean over the six", allowed=(*ATTRIBUTES, ALL)),
+        "n_people": Column("int64", "people", "people that the share is of", low=1),
+        "accuracy": Column("float64", "1", "share that is right, word by word or answer by answer", low=0, high=1),
+        "chance": Column("float64", "1", "the same of the commonest value among these people", low=0, high=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "step", "task", "people", "attribute"],
+    finite=("accuracy", "chance"),
+    group=ARM_KEY,
+)
+
+EXPERIMENT = Experiment(
+    name="knowledge",
+    title="Knowledge and its extraction",
+    data_options=KnowledgeData,
+    measure_options=KnowledgeMeasures,
+    data=f"{_ROOM}.data",
+    measures=f"{_ROOM}.measures",
+    gates=f"{_ROOM}.gates",
+    tables=(LAB_KNOWLEDGE,),
+    figures=(LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),),
+)
