@@ -10,7 +10,7 @@ from internal_physics.config.options.lab_capacity import CapacityData
 from internal_physics.config.options.lab_junk import JunkData
 from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.ground.errors import ConfigError
-from internal_physics.lab.data.biography_batches import QuestionBatches
+from internal_physics.lab.data.biography_batches import AnswerBatches, all_questions
 from internal_physics.lab.experiments.capacity import data as capacity
 from internal_physics.lab.experiments.junk import data as junk
 from internal_physics.lab.experiments.knowledge import data as knowledge
@@ -136,7 +136,8 @@ def test_half_of_the_people_are_trained_and_the_others_tested():
 
 def test_questions_have_a_loss_on_answers_alone_and_are_about_the_chosen_people():
     given = knowledge.taught(KNOWLEDGE, seed=1)
-    batches = QuestionBatches(given.language, given.people, given.trained, questions=200, steps=3, seed=0)
+    pool = all_questions(given.language, given.people, given.trained)
+    batches = AnswerBatches(given.language.vocabulary, pool.tokens, pool.is_value, rows=200, steps=3, seed=0)
     batch = batches.at(1)
     assert batch.tokens.shape == (200, batches.tokens_per_row)
     assert set(batch.loss_weights.sum(axis=1)) == {2, 4}  # one or three words, and the end

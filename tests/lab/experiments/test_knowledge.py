@@ -1,13 +1,16 @@
 """Measures of knowledge on a tiny model, the low-rank training, gates and the figure."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from internal_physics.config.options.lab import LabModelOptions
+from internal_physics.config.options.lab_biographies import Augmentation
 from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
 from internal_physics.ground.status import OK
-from internal_physics.lab.data.biography_batches import QuestionBatches
+from internal_physics.lab.data.biography_batches import AnswerBatches, all_questions
 from internal_physics.lab.data.pools import ATTRIBUTES
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.knowledge import gates, measures
@@ -19,6 +22,7 @@ from internal_physics.lab.models.run import load_model, mean_loss_nats
 from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
 from internal_physics.tables.conform import conform
 
+NOTHING = pd.DataFrame(columns=["arm", "seed", "task", "people", "accuracy", "chance"])
 DATA = KnowledgeData(people=8, exposures=3, texts_per_row=2, rows=2)
 
 
@@ -34,6 +38,7 @@ def arm(tmp_path):
 def test_the_table_has_biographies_and_questions_of_both_groups(arm):
     found = measures.measure(arm, KnowledgeMeasures(steps=2, questions=4, rank=2, embedding_rank=2))["lab_knowledge"]
     rows = conform(found.assign(arm="arm", seed=3), EXPERIMENT.tables[0])
+    assert len(measures.measure(arm, KnowledgeMeasures(steps=1, questions=4))["lab_manipulation"]) == 0
     assert len(rows) == 2 * 2 * 7 and (rows["n_people"] == 4).all()
     of_one = rows[(rows["task"] == "question") & (rows["people"] == "tested")].set_index("attribute")["accuracy"]
     assert of_one["all"] == pytest.approx(of_one[list(ATTRIBUTES)].mean())
@@ -83,7 +88,8 @@ def test_answers_are_right_only_word_for_word():
 def test_a_low_rank_change_learns_questions_and_leaves_the_model_and_its_head_alone(arm):
     given = taught(DATA, 3)
     model, before = load_model(arm.snapshots[6]), load_model(arm.snapshots[6])
-    questions = QuestionBatches(given.language, given.people, given.trained, 16, 60, 0)
+    pool = all_questions(given.language, given.people, given.trained)
+    questions = AnswerBatches(given.language.vocabulary, pool.tokens, pool.is_value, 16, 60, 0)
     start = mean_loss_nats(model, questions.at(0))
     changes = add_low_rank(model, rank=2, embedding_rank=3, seed=0)
     assert mean_loss_nats(model, questions.at(0)) == pytest.approx(start, abs=1e-6)  # it begins with no change
@@ -121,12 +127,38 @@ def knowledge_table(single, multi):
 
 def test_gates_want_both_arms_to_remember_and_one_to_answer():
     good = knowledge_table([(0.99, 0.1), (0.98, 0.2)], [(0.97, 0.7), (0.96, 0.8)])
-    assert [gate.verdict for gate in gates.gates({"lab_knowledge": good}, {})] == ["met"] * 4
+    assert [gate.verdict for gate in gates.gates({"lab_knowledge": good, "lab_manipulation": NOTHING}, {})] == [
+        "met"
+    ] * 4
     bad = knowledge_table([(0.99, 0.1), (0.98, 0.3)], [(0.90, 0.7), (0.96, 0.5)])
-    verdicts = [gate.verdict for gate in gates.gates({"lab_knowledge": bad}, {})]
+    verdicts = [gate.verdict for gate in gates.gates({"lab_knowledge": bad, "lab_manipulation": NOTHING}, {})]
     assert verdicts == ["missed", "missed", "met", "missed"]  # of multi5+permute1, then of single
 
 
 def test_the_figure_has_a_panel_for_each_arm():
     figure = lab_knowledge.draw(knowledge_table([(0.99, 0.1)], [(0.97, 0.7)]))
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["texts: single", "texts: multi5+permute1"]
+
+
+def test_manipulations_are_measured_where_people_have_several_texts(arm):
+    several = dataclasses.replace(arm, data=dataclasses.replace(DATA, augmentation=Augmentation(texts=2)))
+    options = KnowledgeMeasures(steps=2, questions=4, rank=2, embedding_rank=2)
+    rows = measures.measure(several, options)["lab_manipulation"]
+    table = conform(rows.assign(arm="arm", seed=3), EXPERIMENT.tables[1])
+    assert [*zip(table["task"], table["people"], strict=True)] == [
+        (task, people)
+        for tasks in (("parity", "parity_with_hint"), ("comparison",), ("year",), ("inverse",))
+        for people in ("trained", "tested")
+        for task in tasks
+    ]
+
+
+def test_only_the_inverse_search_has_a_hard_bar():
+    rows = [
+        {"arm": "multi", "seed": seed, "task": task, "people": "tested", "accuracy": 0.05 + 0.02 * seed, "chance": 0.02}
+        for task in ("parity", "inverse")
+        for seed in (0, 1)
+    ]
+    tables = {"lab_knowledge": knowledge_table([], [(0.99, 0.7)]), "lab_manipulation": pd.DataFrame(rows)}
+    found = gates.gates(tables, {})[2:]
+    assert [(gate.is_hard, gate.verdict) for gate in found] == [(True, "met"), (False, "met")]

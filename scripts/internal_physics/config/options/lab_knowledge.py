@@ -1,9 +1,12 @@
 """Options of the lab's experiment `knowledge`. No heavy imports."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from internal_physics.config.options.lab_biographies import SINGLE, Augmentation
-from internal_physics.ground.options import Count, NaturalNumber, NonNegativeNumber, PositiveNumber
+from internal_physics.ground.options import Count, NaturalNumber, NonNegativeNumber, PositiveNumber, Size
+
+Manipulation = Literal["parity", "comparison", "year", "inverse"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class KnowledgeMeasures:
         weight_decay: of the adapter's matrices.
         rank: of the change of queries, keys and values (LoRA).
         embedding_rank: of the change of the embedding of tokens that are read.
+        manipulations: what is made of what is known, each trained alone, where people have more than one text.
+            - parity: whether the month of birth is even, in half of the questions after saying the month.
+            - comparison: whether the first of two people was born in the later month.
+            - year: the year of birth without month and day.
+            - inverse: the first name of a person with given values.
     """
 
     steps: Count = 800
@@ -48,3 +56,4 @@ class KnowledgeMeasures:
     weight_decay: NonNegativeNumber = 0.01
     rank: Count = 8
     embedding_rank: Count = 32
+    manipulations: Annotated[tuple[Manipulation, ...], Size(unique=True)] = ("parity", "comparison", "year", "inverse")

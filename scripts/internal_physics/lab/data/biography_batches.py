@@ -71,47 +71,38 @@ class BiographyBatches:
 
 
 @dataclass(frozen=True)
-class QuestionBatches:
-    """Questions about some people, drawn at random; only answers have a loss.
+class AnswerBatches:
+    """Rows with a prompt and an answer, drawn out of a pool; only answers and the <eos> after them have a loss.
 
     Attributes:
-        language: of the questions.
-        people: of whom some are asked about.
-        persons: int64, whom questions are about.
-        questions: rows of one step.
+        vocabulary: of the rows.
+        tokens: int64 [pool, tokens], filled up with padding.
+        is_answer: bool [pool, tokens].
+        rows: rows of one step.
         steps: of the whole training.
         seed: of the draws.
     """
 
-    language: Language
-    people: People
-    persons: np.ndarray
-    questions: int
+    vocabulary: Vocabulary
+    tokens: np.ndarray
+    is_answer: np.ndarray
+    rows: int
     steps: int
     seed: int
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """That of the language."""
-        return self.language.vocabulary
-
-    @property
     def tokens_per_row(self) -> int:
-        """Tokens of the longest question with its answer."""
-        return int(self._all.tokens.shape[2])
-
-    @cached_property
-    def _all(self) -> Rows:
-        """All questions: arrays [persons, 6, tokens]."""
-        n = len(self.persons)
-        attributes = np.tile(np.arange(N_SENTENCES), n)
-        rows = self.language.questions(self.people, np.repeat(self.persons, N_SENTENCES), attributes)
-        parts = (rows.tokens, rows.is_value, rows.is_name, rows.attribute)
-        return Rows(*(part.reshape(n, N_SENTENCES, -1) for part in parts))
+        """Tokens of the longest row."""
+        return int(self.tokens.shape[1])
 
     def at(self, step: int) -> Batch:
-        """The questions of a step."""
-        draws = generator(self.seed, "questions", str(step))
-        who, what = (draws.integers(0, size, self.questions) for size in (len(self.persons), N_SENTENCES))
-        tokens, is_value = self._all.tokens[who, what], self._all.is_value[who, what]
-        return Batch(tokens, (is_value | (tokens == END_ID)).astype(np.float32))
+        """The rows of a step."""
+        chosen = generator(self.seed, "questions", str(step)).integers(0, len(self.tokens), self.rows)
+        tokens = self.tokens[chosen]
+        return Batch(tokens, (self.is_answer[chosen] | (tokens == END_ID)).astype(np.float32))
+
+
+def all_questions(language: Language, people: People, persons: np.ndarray) -> Rows:
+    """The six questions about each of the persons, with their answers."""
+    attributes = np.tile(np.arange(N_SENTENCES), len(persons))
+    return language.questions(people, np.repeat(persons, N_SENTENCES), attributes)

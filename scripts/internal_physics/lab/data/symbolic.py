@@ -12,7 +12,7 @@ from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID, Vocabulary
 
 ANSWER = "answer:"
 IS_NAMED = "is-named"
-EXTRA_WORDS = ("yes", "no", "even", "odd")  # of questions that manipulate what is known
+MANIPULATING = ("parity?", "month-then-parity?", "later-month?", "year?", "who?")  # questions about what is known
 _N_VALUE, _N_NAME = 3, 3  # words of the longest value, a date, and of a name
 _NONE = -1  # no token
 
@@ -53,7 +53,7 @@ class Language:
         places = (pools.employers, pools.employer_cities)
         used = [f"{lead} {tail}" for name in ATTRIBUTES for lead, tail in pools.templates[name]]
         template_words = sorted({word for text in used for word in text.split()})
-        questions = (*(f"{name}?" for name in ATTRIBUTES), ANSWER, IS_NAMED, *EXTRA_WORDS)
+        questions = (*(f"{name}?" for name in ATTRIBUTES), ANSWER, IS_NAMED, *MANIPULATING)
         groups = (*names, *values, *places, template_words, questions)
         return Vocabulary.of(dict.fromkeys(word for group in groups for word in group))
 

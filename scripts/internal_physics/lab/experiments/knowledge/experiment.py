@@ -1,6 +1,7 @@
 """The description of the experiment `knowledge`."""
 
 from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
+from internal_physics.lab.data.manipulations import TASKS
 from internal_physics.lab.data.pools import ATTRIBUTES
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
 from internal_physics.tables.columns import STATUS, TEXT, Column
@@ -42,6 +43,34 @@ LAB_KNOWLEDGE = Table(
     group=ARM_KEY,
 )
 
+LAB_MANIPULATION = Table(
+    "lab_manipulation",
+    columns=OF_ARM
+    | {
+        "task": Column(
+            TEXT,
+            "",
+            "parity: whether the month of birth is even, said at once; parity_with_hint: the same after the month; "
+            "comparison: whether the first of two people has the later month; year: the year without month and day; "
+            "inverse: the first name of a person with the six given values",
+            allowed=TASKS,
+        ),
+        "people": Column(
+            TEXT,
+            "",
+            "those about whom the task was trained, or those who were only asked about",
+            allowed=(TRAINED, TESTED),
+        ),
+        "n_asked": Column("int64", "questions", "questions that the share is of", low=1),
+        "accuracy": Column("float64", "1", "share of answers whose last word is right", low=0, high=1),
+        "chance": Column("float64", "1", "the same of the commonest last word", low=0, high=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "task", "people"],
+    finite=("accuracy", "chance"),
+    group=ARM_KEY,
+)
+
 EXPERIMENT = Experiment(
     name="knowledge",
     title="Knowledge and its extraction",
@@ -50,6 +79,6 @@ EXPERIMENT = Experiment(
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
-    tables=(LAB_KNOWLEDGE,),
+    tables=(LAB_KNOWLEDGE, LAB_MANIPULATION),
     figures=(LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),),
 )

@@ -11,7 +11,8 @@ from transformers import PreTrainedModel
 from internal_physics.config.options.lab_knowledge import KnowledgeMeasures
 from internal_physics.ground.status import OK
 from internal_physics.lab.data.biographies import N_SENTENCES
-from internal_physics.lab.data.biography_batches import QuestionBatches
+from internal_physics.lab.data.biography_batches import AnswerBatches, all_questions
+from internal_physics.lab.data.manipulations import Task, pool_of, tasks_of
 from internal_physics.lab.data.pools import ATTRIBUTES
 from internal_physics.lab.data.symbolic import PROMPT_TOKENS
 from internal_physics.lab.data.vocabulary import END_ID
@@ -21,10 +22,13 @@ from internal_physics.lab.experiments.knowledge.experiment import ALL, BIOGRAPHY
 from internal_physics.lab.models.run import ROWS_PER_PASS, continue_rows, load_model
 from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
 
+_MANIPULATION_COLUMNS = ("task", "people", "n_asked", "accuracy", "chance", "status")
+
 
 def measure(trained: Trained, options: KnowledgeMeasures) -> Mapping[str, pd.DataFrame]:
-    """Table `lab_knowledge`: biographies at every snapshot, questions after the last one."""
-    return {"lab_knowledge": pd.DataFrame(_rows(trained, options))}
+    """Tables `lab_knowledge`: biographies at every snapshot, questions after the last one; `lab_manipulation`."""
+    manipulated = pd.DataFrame(_manipulated(trained, options), columns=_MANIPULATION_COLUMNS)
+    return {"lab_knowledge": pd.DataFrame(_rows(trained, options)), "lab_manipulation": manipulated}
 
 
 def _rows(trained: Trained, options: KnowledgeMeasures) -> Iterator[Mapping[str, Any]]:
@@ -83,8 +87,19 @@ def biography_shares(model: PreTrainedModel, given: Taught, persons: np.ndarray)
 
 def teach_questions(model: PreTrainedModel, given: Taught, options: KnowledgeMeasures, seed: int) -> None:
     """Train a low-rank change of a model on questions about the trained people; it stays in the model."""
+    pool = all_questions(given.language, given.people, given.trained)
+    _teach(model, given, (pool.tokens, pool.is_value), options, seed)
+
+
+def _teach(
+    model: PreTrainedModel,
+    given: Taught,
+    pool: tuple[np.ndarray, np.ndarray],
+    options: KnowledgeMeasures,
+    seed: int,
+) -> None:
     changes = add_low_rank(model, rank=options.rank, embedding_rank=options.embedding_rank, seed=seed)
-    batches = QuestionBatches(given.language, given.people, given.trained, options.questions, options.steps, seed)
+    batches = AnswerBatches(given.language.vocabulary, *pool, options.questions, options.steps, seed)
     train_low_rank(model, changes, batches, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
 
 
@@ -98,3 +113,24 @@ def answer_shares(model: PreTrainedModel, given: Taught, persons: np.ndarray) ->
         said = continue_rows(model, asked.tokens[:, :PROMPT_TOKENS], n_words)
         shares[attribute] = (said == answers[:, :n_words]).all(axis=1).mean()
     return shares
+
+
+def _manipulated(trained: Trained, options: KnowledgeMeasures) -> Iterator[tuple[Any, ...]]:
+    """Rows of `lab_manipulation`, none for people with one text each: what cannot be extracted cannot be used."""
+    if trained.data.augmentation.texts == 1:
+        return
+    given = taught(trained.data, trained.seed)
+    for training in options.manipulations:
+        model = load_model(trained.snapshots[trained.last_step], device=trained.device)
+        taught_tasks = tasks_of(training, given.language, given.people, given.trained, trained.seed)
+        _teach(model, given, pool_of(taught_tasks), options, trained.seed)
+        for people, persons in groups(given).items():
+            for task in tasks_of(training, given.language, given.people, persons, trained.seed):
+                yield task.name, people, len(task.prompts), *_judged(model, task), OK
+
+
+def _judged(model: PreTrainedModel, task: Task) -> tuple[float, float]:
+    """Share of answers whose last word is right, and that of the commonest last word."""
+    said = continue_rows(model, task.prompts, task.answers.shape[1])
+    right = float((said[:, -1] == task.answers[:, -1]).mean())
+    return right, float(commonest_shares(task.answers[:, -1:])[0])
