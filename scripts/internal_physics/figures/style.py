@@ -225,9 +225,12 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
 
 def _freeze_layout(figure: Figure) -> None:
-    """Lay out once and keep it: a layout repeated at each saving creeps, and differs with the resolution."""
+    """Lay out once and keep it: a layout repeated at each saving creeps, and differs with the resolution.
+
+    A figure without a layout engine is drawn once for each file; with any, also with one that does nothing, twice.
+    """
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     for ax in figure.axes:
         # The solver's last bits change from run to run, and with them the names of clip paths in an SVG.
         left, bottom, width, height = ax.get_position(original=True).bounds
