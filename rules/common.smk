@@ -19,6 +19,7 @@ from internal_physics.ground.errors import UserError
 from internal_physics.ground.joblog import forward
 from internal_physics.models.adapted import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
+from internal_physics.plan.figure_jobs import figure_jobs
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file

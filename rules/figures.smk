@@ -1,62 +1,33 @@
 # INPUTS   results/tables/{table}.parquet, and for some kinds results/weights/ or results/lens/
 # OUTPUTS  results/figures/{figure}-{prompt_set}, {figure}-{model} or {figure}, as .png and in the formats of the config
 # The kinds, what each reads and when it is drawn are declared in family.py of each family.
-# `use rule` copies everything except `localrule`, which is repeated.
+# One job draws all figures of a family, in a rule of its own: figures_{family}. To start a job, with matplotlib and pandas,
+# takes longer than to draw a figure. Jobs of many figures begin first, so that none is left alone at the end.
 
+for figure_job in figure_jobs(PLAN):
 
-rule figure_by_set:
-    input:
-        unpack(lambda wildcards: PLAN.figure_inputs(wildcards.figure)),
-    output:
-        PLAN.figure_outputs(Per.PROMPT_SET),
-    log:
-        "results/logs/figures/{figure}.log",
-    benchmark:
-        "results/benchmarks/figures/{figure}.tsv"
-    wildcard_constraints:
-        figure=any_of(PLAN.figures(Per.PROMPT_SET)),
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=lambda wildcards: registry.FIGURES[wildcards.figure].mem_mb,
-    params:
-        module=lambda wildcards: registry.figure_module(wildcards.figure),
-        options=lambda wildcards: PLAN.figure_options(wildcards.figure),
-        code=lambda wildcards: code("figure", registry.figure_module(wildcards.figure)),
-    message:
-        "Drawing {wildcards.figure}"
-    script:
-        "../scripts/figure.py"
-
-
-use rule figure_by_set as figure_by_steered_set with:
-    output:
-        PLAN.figure_outputs(Per.STEERED_SET),
-    wildcard_constraints:
-        figure=any_of(PLAN.figures(Per.STEERED_SET)),
-    localrule: True
-
-
-use rule figure_by_set as figure_by_compared_set with:
-    output:
-        PLAN.figure_outputs(Per.COMPARED_SET),
-    wildcard_constraints:
-        figure=any_of(PLAN.figures(Per.COMPARED_SET)),
-    localrule: True
-
-
-use rule figure_by_set as figure_by_model with:
-    output:
-        PLAN.figure_outputs(Per.MODEL),
-    wildcard_constraints:
-        figure=any_of(PLAN.figures(Per.MODEL)),
-    localrule: True
-
-
-use rule figure_by_set as figure_of_run with:
-    output:
-        PLAN.figure_outputs(Per.RUN),
-    wildcard_constraints:
-        figure=any_of(PLAN.figures(Per.RUN)),
-    localrule: True
+    rule:
+        name:
+            figure_job.name
+        input:
+            **figure_job.inputs,
+        output:
+            figure_job.outputs,
+        log:
+            f"results/logs/figures/{figure_job.family}.log",
+        benchmark:
+            f"results/benchmarks/figures/{figure_job.family}.tsv"
+        priority: min(len(figure_job.outputs), 50)
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        resources:
+            mem_mb=figure_job.mem_mb,
+        params:
+            family=figure_job.family,
+            drawings=figure_job.drawings,
+            code=code("figures", *figure_job.modules),
+        message:
+            "Drawing the figures of family {params.family}"
+        script:
+            "../scripts/figures.py"

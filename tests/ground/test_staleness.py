@@ -3,7 +3,7 @@
 A job's parameter `code` is a checksum over the import closure of its script and of the modules that this loads by
 name (that the rules pass it is tested in tests/rules, and under a real Snakemake in tests/workflow). Only jobs that are
 stale by their own code are listed here; jobs that use their outputs become stale through Snakemake.
-Labels: a rule's name; "metric:isf", "table:isf_spectra" and "figure:radar" where one rule serves several.
+Labels: a rule's name; "metric:isf" and "table:isf_spectra" where one rule serves several.
 """
 
 from functools import cache
@@ -11,18 +11,19 @@ from functools import cache
 import pytest
 from internal_physics.families import registry
 from internal_physics.ground.closure import ROOT, script_files
-from rule_code import FROM_RECORDS, SCRIPTS, WITH_NOTES, jobs
+from rule_code import FROM_RECORDS, SCRIPTS, WITH_NOTES, figures_label, jobs
 
 LIBRARY = ROOT / "internal_physics"
 ALL = frozenset(jobs())
-FIGURES = frozenset(label for label in ALL if label.startswith("figure:"))
+FIGURES = frozenset(label for label in ALL if label.startswith("figures_"))
 REPORTING = {"check_tables", "findings", "report", "explorer"}  # they know all families
 RUNNING = {"record", "derive_direction", "jacobian"}  # they run a model; so do these, without recording:
 LOADING = {*RUNNING, "spectra", "information"}
 
 
 def figures(*names):
-    return {f"figure:{name}" for name in names}
+    """The jobs that draw these kinds."""
+    return {figures_label(name) for name in names}
 
 
 LAYER_CURVES = figures(*(name for name in registry.FIGURES if name.startswith("information_")))

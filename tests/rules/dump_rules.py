@@ -44,29 +44,30 @@ def describe(rule, local: set[str]) -> dict[str, object]:
 
 
 def kinds(rule) -> list[dict[str, str]]:
-    """The metrics, tables or figures that a generic rule serves, each as its wildcards; one empty entry for other
-    rules."""
-    for name in {"metric", "figure", "table"} & rule.wildcard_names:
+    """The metrics or tables that a generic rule serves, each as its wildcards; one empty entry for other rules."""
+    for name in {"metric", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
     return [{}]
 
 
 def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
-    """Label, and the properties of one metric, table or figure: its paths (with other wildcards) and its code."""
+    """Label, and the properties of one metric or table: its paths (with other wildcards) and its code."""
     from snakemake.iocontainers import Wildcards
 
     def filled(path):
         path = re.sub(r"{(\w+),[^{}]*(?:{[^{}]*}[^{}]*)*}", r"{\1}", str(path))
-        return re.sub(r"{(metric|figure|table)}", lambda found: wildcards[found.group(1)], path)
+        return re.sub(r"{(metric|table)}", lambda found: wildcards[found.group(1)], path)
 
     def param(name):
         value = dict(rule.params._allitems()).get(name)
         return value(Wildcards(fromdict=wildcards)) if callable(value) else value
 
+    drawn = [drawing["module"] for drawing in param("drawings") or ()]
     label = "".join(f"{name}:{value}" for name, value in wildcards.items()) or rule.name
     paths = {"log": rule.log, "outputs": rule.output, "benchmark": [rule.benchmark] if rule.benchmark else []}
     return label, {kind: [filled(path) for path in found] for kind, found in paths.items()} | {
-        name: param(name) for name in ("code", "module")
+        "code": param("code"),
+        "modules": drawn or [name for name in [param("module")] if name],
     }
 
 

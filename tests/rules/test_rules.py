@@ -1,6 +1,6 @@
 """The contract of every rule: it has a message and a log, shares no path, and is named like its script.
 
-A rule that serves several metrics or figures is checked for each of them: "metric:isf" is a job of rule metric.
+A rule that serves several metrics or tables is checked for each of them: "metric:isf" is a job of rule metric.
 """
 
 import ast
@@ -15,7 +15,7 @@ import pytest
 import yaml
 from internal_physics.families import registry
 from internal_physics.ground.closure import code_checksum, script_files
-from rule_code import GENERIC, adapter_of, jobs
+from rule_code import GENERIC, adapter_of, figures_label, jobs
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS, RULE_FILES = ROOT / "scripts", sorted((ROOT / "rules").glob("*.smk"))
@@ -83,7 +83,9 @@ class TestDirectives:
     def test_logs_and_benchmarks_are_named_after_their_rule(self, described):
         for label, job in described.items():
             kind, _, name = label.partition(":")
-            folder = {"metric": "metric/", "table": "table/", "figure": "figures/"}.get(kind, "") + (name or kind)
+            folder = {"metric": "metric/", "table": "table/"}.get(kind, "") + (name or kind).replace(
+                "figures_", "figures/"
+            )
             place = "record/" if label.startswith("record_") else re.escape(folder) + r"(/|\.)"
             assert re.match("results/logs/" + place, job["log"][0]), label
             assert all(re.match("results/benchmarks/" + place, path) for path in job["benchmark"]), label
@@ -94,8 +96,8 @@ class TestNames:
         for name, rule in rules.items():
             assert rule["script"] == f"../scripts/{adapter_of(name)}.py"
         named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
-        kinds = ("by_set", "by_steered_set", "by_compared_set", "by_model", "of_run")
-        assert named == {"gradient_flow": "metric"} | {f"figure_{kind}": "figure" for kind in kinds}
+        drawing = {figures_label(name): "figures" for name in registry.FIGURES}
+        assert named == {"gradient_flow": "metric"} | drawing
         assert set(named.values()) == set(GENERIC) - {"table"}
 
     @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
@@ -118,12 +120,13 @@ class TestNames:
         alone = {name for name, metric in registry.METRICS.items() if metric.module}
         assert alone == {name for name, (label,) in writers.items() if described[label]["file"] == "metrics.smk"}
         for name, (label,) in writers.items():
-            assert label in (name, f"metric:{name}") or described[label]["module"] == registry.METRICS[name].module
+            assert label in (name, f"metric:{name}") or described[label]["modules"] == [registry.METRICS[name].module]
 
-    def test_every_figure_is_drawn_by_its_own_module(self, described):
+    def test_every_figure_is_drawn_in_the_job_of_its_family(self, described):
         for name in registry.FIGURES:
-            assert described[f"figure:{name}"]["module"] == registry.figure_module(name)
-            assert described[f"figure:{name}"]["file"] == "figures.smk"
+            job = described[figures_label(name)]
+            assert [path for path in job["outputs"] if re.match(rf"results/figures/{name}[-.]", path)]
+            assert job["file"] == "figures.smk"
 
 
 def main_block(script):
@@ -205,8 +208,8 @@ class TestCode:
         for label, job in described.items():
             script, *named = code_of(label)
             assert job["code"] == code_checksum(SCRIPTS / f"{script}.py", *named), label
-            assert not job["module"] or [job["module"]] == named, label
-            assert (script in GENERIC) == bool(job["module"]), label
+            assert not job["modules"] or set(job["modules"]) == set(named), label
+            assert (script in GENERIC) == bool(job["modules"]), label
 
     @pytest.mark.parametrize("label", CODE)
     def test_every_library_module_that_a_job_loads_is_in_its_closure(self, loaded, label):

@@ -15,7 +15,7 @@ from internal_physics.records.store import read_trace
 from workflow_runs import CONFIG, MODELS, OF_RECORDS, PROMPTS, RECORDS, ROOT, SETS, environment
 
 MOST_FILES = {"metric": 4, "figure": 3, "table": 3}
-NAMES = {"metric": "metric:drift", "figure": "figure:drift_profile", "table": "table:drift_turns"}
+NAMES = {"metric": "metric:drift", "figure": "figures_drift", "table": "table:drift_turns"}
 
 
 def make_docs(tree):
@@ -59,7 +59,7 @@ def test_only_one_shared_file_is_edited(steps):
 def test_a_new_family_makes_no_other_work_stale(done):
     _, run = done
     assert run.labels & {*RECORDS, *OF_RECORDS, "spectra", "phases", "gains", "collect_thermodynamics"} == set()
-    assert {"metric:drift", "table:drift_turns", "figure:drift_profile", "collect", "report"} <= run.labels
+    assert {"metric:drift", "table:drift_turns", "figures_drift", "collect", "report"} <= run.labels
     assert run.jobs["metric:drift"] == len(MODELS)
 
 
@@ -123,4 +123,4 @@ def test_the_config_accepts_the_metric_by_name(steps):
     tree.append(CONFIG, "metrics: [drift]")
     labels = tree.plan().labels
     tree.edit(CONFIG, "metrics: [drift]\n", "")
-    assert not any(label.startswith(("figure:radar", "metric:isf")) for label in labels)
+    assert not any(label.startswith(("figures_gradient_flow", "metric:isf")) for label in labels)

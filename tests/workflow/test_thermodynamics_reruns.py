@@ -14,7 +14,7 @@ PUBLISHED = (
 def test_a_new_prompt_recomputes_no_spectrum(tree):
     tree.edit(CONFIG, "      - {name: short,", '      - {name: new, text: "a new one"}\n      - {name: short,')
     plan = tree.plan()
-    assert not {"spectra", "figure:singular_spectra"} & plan.labels
+    assert "spectra" not in plan.labels
     assert plan.jobs["thermodynamics"] == len(MODELS)
 
 
@@ -43,10 +43,7 @@ def test_a_changed_decomposition_records_nothing(tree):
 def test_rules_of_the_weights_are_off_when_they_are_not_asked_for(fresh, tmp_path):
     tree = fresh.copy(tmp_path / "tree")
     tree.append(CONFIG, "metrics: [ec]")
-    assert (
-        not {"spectra", "thermodynamics", "phases", "figure:singular_spectra", *figures_of(*WEIGHT_TABLES)}
-        & tree.plan().labels
-    )
+    assert not {"spectra", "thermodynamics", "phases", *figures_of(*WEIGHT_TABLES)} & tree.plan().labels
 
 
 def test_the_published_columns_come_first_and_rows_are_in_the_published_order(base):

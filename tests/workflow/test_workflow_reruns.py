@@ -8,6 +8,7 @@ import time
 
 import pytest
 from internal_physics.families.family import Per
+from rule_code import figures_label
 from workflow_runs import (
     BELOW_AGREEMENT,
     BELOW_COLLECT,
@@ -35,7 +36,7 @@ LIBRARY = "scripts/internal_physics"
 FAMILIES = f"{LIBRARY}/families"
 COMMENT = "# A comment that changes nothing."
 CODE = "CHANGED = True"
-ALL_FIGURES = {f"figure:{name}" for per in Per for name in FIGURES[per]}
+ALL_FIGURES = {figures_label(name) for per in Per for name in FIGURES[per]}
 
 
 def both(*sets):
@@ -163,8 +164,8 @@ class TestModels:
         tree.edit(CONFIG, '  tiny-gpt2: {source: "path:results/tiny_models/gpt2"}\n', "")
         plan = tree.plan()
         assert not plan.labels & {"fetch", "spectra", *RECORDS, *OF_RECORDS}
-        also = {"run_tables", *BELOW_NOTES, "figure:singular_spectra", "pulls", "figure:pulls", "findings"}
-        of_two_models = BELOW_PAIRS - {"findings"} | {"figure:kernel_cka"}
+        also = {"run_tables", *BELOW_NOTES, "pulls", "figures_thermodynamics", "findings"}
+        of_two_models = {"model_pairs", "figures_pairs"}
         below = BELOW_METRICS | BELOW_GAINS | BELOW_PHASES | BELOW_INFORMATION | BELOW_ROUTING | BELOW_KERNEL | also
         of_one_model = below - of_two_models
         assert plan.labels == of_one_model
@@ -197,14 +198,17 @@ class TestCode:
         assert plan.labels == {"gradient_flow", "collect"} | BELOW_COLLECT | BELOW_PAIRS
         assert plan.jobs["gradient_flow"] == len(MODELS)
 
-    @pytest.mark.parametrize("figure", ["radar", "layer_heatmap"])
-    def test_a_changed_figure_is_drawn_again_alone(self, tree, figure):
-        tree.append(f"{FAMILIES}/gradient_flow/figures/{figure}.py", CODE)
-        assert tree.plan().labels == {f"figure:{figure}", "report"}
+    @pytest.mark.parametrize(("family", "figure"), [("gradient_flow", "radar"), ("kernel", "kernel_map")])
+    def test_a_changed_figure_is_drawn_again_with_its_family_and_no_other(self, tree, family, figure):
+        tree.append(f"{FAMILIES}/{family}/figures/{figure}.py", CODE)
+        assert tree.plan().labels == {f"figures_{family}", "report"}
 
     @pytest.mark.parametrize(
         ("script", "stale"),
-        [("information_package", {"information_package"}), ("figure", ALL_FIGURES | {"information_package", "report"})],
+        [
+            ("information_package", {"information_package"}),
+            ("figures", ALL_FIGURES | {"information_package", "report"}),
+        ],
     )
     def test_a_changed_adapter_reruns_its_rules(self, tree, script, stale):
         """Snakemake itself looks at a script's date, so that a comment reruns here."""
@@ -249,7 +253,7 @@ class TestOptions:
             *BELOW_AGREEMENT,
             *BELOW_KERNEL,
         }
-        assert tree.plan().labels == drawing | {"decided", "figure:decided", "findings"}
+        assert tree.plan().labels == drawing | {"decided", "figures_information", "findings"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")
@@ -267,7 +271,7 @@ class TestOptions:
         tree.append(CONFIG, "metrics: [ec, isc, isg, isa]")
         plan = tree.plan()
         assert not plan.labels & {*RECORDS, *OF_RECORDS}
-        assert plan.labels == {"collect"} | BELOW_PAIRS | BELOW_COLLECT - {"figure:gain_panels"}
+        assert plan.labels == {"collect"} | BELOW_PAIRS | BELOW_COLLECT - {"figures_residual_gain"}
 
     @pytest.mark.parametrize(
         "option", ["temperature: 0.7", "top_k: 3", "sampling: true", "target: self", "final_norm: false"]

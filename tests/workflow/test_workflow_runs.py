@@ -17,6 +17,7 @@ from internal_physics.config.load import load_config
 from internal_physics.families.family import Per
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.records.store import read_trace
+from rule_code import figures_label
 from workflow_runs import (
     CONFIG,
     FIGURES,
@@ -61,7 +62,7 @@ def all_files(tree):
 class TestBaseRun:
     def test_every_rule_ran_as_often_as_it_should(self, base_run):
         _, done = base_run
-        figures = {f"figure:{name}": 1 for per in Per for name in FIGURES[per]}
+        figures = {figures_label(name): 1 for per in Per for name in FIGURES[per]}
         assert done.jobs == Counter(dict.fromkeys(ONCE, 1) | dict.fromkeys(OF_EACH_MODEL, len(MODELS)) | figures)
 
     def test_every_promised_file_is_there(self, base):
@@ -228,7 +229,7 @@ class TestManifest:
         assert others not in tree.path("results/manifest.txt").read_text()
         tree.path(CONFIG).write_text(text)
         plan = tree.plan()
-        assert plan.jobs["figure:radar"] == 1 and plan.records() == set()
+        assert plan.jobs["figures_gradient_flow"] == 1 and plan.records() == set()
         assert "report" in plan.labels
 
 

@@ -1,6 +1,6 @@
 """Real runs of the workflow on a copy of its working tree, so that tests may edit code, config and models.
 
-Jobs are counted by label: a rule's name, or "metric:isf", "figure:radar" where one rule serves several.
+Jobs are counted by label: a rule's name, or "metric:isf", "table:routing" where one rule serves several.
 """
 
 import os
@@ -18,7 +18,7 @@ from internal_physics.families import registry
 from internal_physics.families.family import Per
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.run_plan import RunPlan
-from rule_code import FROM_RECORDS, WITH_NOTES
+from rule_code import FROM_RECORDS, WITH_NOTES, figures_label
 
 ROOT = Path(__file__).parents[2]
 TREE = ("Snakefile", "config.yaml", "config", "envs", "profiles", "report", "resources", "rules", "scripts")
@@ -36,10 +36,9 @@ TOKEN = "hf_planted_and_never_to_be_seen"
 
 
 def figures_of(*tables: str) -> set[str]:
-    """Labels of the figures that are drawn from these tables."""
-    return {
-        f"figure:{name}" for per in Per for name in FIGURES[per] if set(tables) & set(registry.FIGURES[name].tables)
-    }
+    """Labels of the jobs that draw a figure from these tables."""
+    drawn = (name for per in Per for name in FIGURES[per] if set(tables) & set(registry.FIGURES[name].tables))
+    return {figures_label(name) for name in drawn}
 
 
 # Jobs whose rows follow from the records alone, and what hangs below a rule, itself left out.
@@ -58,7 +57,7 @@ BELOW_PHASES = {"collect_thermodynamics", "findings", *figures_of(*WEIGHT_TABLES
 BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
 BELOW_AGREEMENT = {"collect_agreement", "findings", *figures_of("agreement_means"), *END}
 BELOW_KERNEL = {"collect_kernel", *figures_of(*(name for name in TABLES if name.startswith("kernel"))), *END}
-BELOW_LENS = {"figure:lens_heatmap", "figure:token_trajectories"}
+BELOW_LENS = {"figures_information"}
 BELOW_INFORMATION = {
     *("collect_information", "information_package", "decided", "findings"),
     *figures_of("information", "predictions", "decided"),
@@ -187,16 +186,15 @@ def _apart_from_the_manifest(jobs: Counter[str]) -> Counter[str]:
 
 
 def is_generic(rule: str) -> bool:
-    """Whether a rule serves several metrics, tables or figures."""
-    return rule in ("metric", "table") or rule.startswith("figure_")
+    """Whether a rule serves several metrics or tables."""
+    return rule in ("metric", "table")
 
 
 def labels_of_generic_jobs(text: str) -> dict[str, str]:
-    """Number of a job → label, from the messages: "isf of a, baseline", "Making the table a", "Drawing a"."""
+    """Number of a job → label, from the messages: "isf of a, baseline", "Making the table a"."""
     metrics = re.findall(r"^Job (\d+): (\w+) of \S+, \S+$", text, flags=re.MULTILINE)
-    figures = re.findall(r"^Job (\d+): Drawing (\w+)$", text, flags=re.MULTILINE)
     tables = re.findall(r"^Job (\d+): Making the table (\w+)$", text, flags=re.MULTILINE)
-    kinds = {"metric": metrics, "table": tables, "figure": figures}
+    kinds = {"metric": metrics, "table": tables}
     return {job: f"{kind}:{name}" for kind, found in kinds.items() for job, name in found}
 
 
