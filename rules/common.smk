@@ -55,7 +55,7 @@ def any_of(names, otherwise="nothing-has-this-name"):
 wildcard_constraints:
     model=any_of(PLAN.models),
     condition=any_of(PLAN.conditions),
-    contrast=any_of(PLAN.contrasts),
+    contrast=any_of(dict.fromkeys(PLAN.contrasts.values())),
     prompt_set=any_of(PLAN.prompt_sets),
     snapshot=any_of(CONFIG.snapshots),
 

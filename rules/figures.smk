@@ -17,7 +17,7 @@ for figure_job in figure_jobs(PLAN):
             f"results/logs/figures/{figure_job.family}.log",
         benchmark:
             f"results/benchmarks/figures/{figure_job.family}.tsv"
-        priority: min(len(figure_job.outputs), 50)
+        priority: min(len(figure_job.outputs), 20)
         localrule: True
         conda:
             "../envs/analysis.yaml"

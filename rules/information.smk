@@ -22,6 +22,7 @@ rule information:
         "results/logs/information/{model}/{condition}.log",
     benchmark:
         "results/benchmarks/information/{model}/{condition}.tsv"
+    priority: 40
     conda:
         "../envs/extract.yaml"
     threads: 1

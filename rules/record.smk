@@ -22,6 +22,7 @@ for record_job in PLAN.record_jobs:
             f"results/benchmarks/record/{{model}}/{{condition}}/{record_job.label}.tsv"
         wildcard_constraints:
             model=any_of(PLAN.models_on(record_job.prompt_set)),
+        priority: 50  # before what needs the records of one model: all else waits for them
         conda:
             "../envs/extract.yaml"
         threads: site_threads("record", recording_threads())

@@ -1,5 +1,6 @@
 # INPUTS   results/snapshots/{snapshot}/ and the contrasting texts of the config
 # OUTPUTS  results/steering/{model}/{contrast}.safetensors, one vector per layer
+# Conditions with an equal contrast share the file of the first of them.
 
 
 rule derive_direction:
@@ -11,9 +12,10 @@ rule derive_direction:
         "results/logs/derive_direction/{model}/{contrast}.log",
     benchmark:
         "results/benchmarks/derive_direction/{model}/{contrast}.tsv"
+    priority: 60  # what a steered run waits for is begun first
     conda:
         "../envs/extract.yaml"
-    threads: 8
+    threads: recording_threads()
     resources:
         mem_mb=model_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],

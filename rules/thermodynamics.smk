@@ -14,9 +14,10 @@ rule spectra:
         "results/logs/spectra/{model}.log",
     benchmark:
         "results/benchmarks/spectra/{model}.tsv"
+    priority: 30
     conda:
         "../envs/extract.yaml"
-    threads: 8
+    threads: recording_threads()
     resources:
         mem_mb=spectra_mem_mb,
         gpu=CONFIG.raw["gpus_per_job"],

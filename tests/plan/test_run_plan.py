@@ -101,10 +101,24 @@ def test_paths_for_runs_follow_models_and_conditions_then_the_other_wildcards(st
 def test_steering_files_are_the_users_own_or_derived():
     contrast = {"contrast": {"positive": ["x"], "negative": ["y"]}}
     made = plan(conditions={"happy": HAPPY, "sad": contrast})
-    assert made.contrasts == ["sad"]
+    assert made.contrasts == {"sad": "sad"}
     assert made.steering_files("m", "sad") == ["results/steering/m/sad.safetensors"]
     assert made.steering_files("m", "happy") == made.steering_files("m", "baseline") == []
     assert made.steering("baseline") is None
+
+
+def test_equal_contrasts_are_derived_once():
+    texts = {"positive": ["x"], "negative": ["y"]}
+    conditions = {
+        "happy": HAPPY,
+        "glad": {"contrast": texts, "scale": 2},
+        "sad": {"contrast": {**texts, "method": "mean_difference"}, "scale": -1, "models": ["n"]},
+        "other": {"contrast": {"positive": ["y"], "negative": ["x"]}},
+    }
+    made = plan(conditions=conditions)
+    assert made.contrasts == {"glad": "glad", "sad": "glad", "other": "other"}
+    assert made.steering_files("n", "sad") == ["results/steering/n/glad.safetensors"]
+    assert made.steering("sad")["scale"] == -1
 
 
 def test_a_metric_gets_the_statistics_options_that_it_takes(steered):

@@ -51,10 +51,14 @@ class RunPlan:
         """Names of the conditions that are recorded, the baseline among them."""
         return list(dict.fromkeys(run.condition for run in self.config.runs))
 
-    @property
-    def contrasts(self) -> list[str]:
-        """Names of the conditions whose direction is derived from texts."""
-        return [name for name, condition in self.config.conditions.items() if "contrast" in condition.steering]
+    @cached_property
+    def contrasts(self) -> dict[str, str]:
+        """Conditions whose direction is derived from texts -> the first of those with an equal contrast.
+
+        Its direction serves all of them: what they differ in, such as the scale, comes later.
+        """
+        texts = {n: c.steering["contrast"] for n, c in self.config.conditions.items() if "contrast" in c.steering}
+        return {name: next(first for first in texts if texts[first] == texts[name]) for name in texts}
 
     @cached_property
     def steered_sets(self) -> list[str]:
@@ -180,7 +184,7 @@ class RunPlan:
     def steering_files(self, model: str, condition: str) -> list[str]:
         """The file with a condition's direction (given or derived), followed by the files that it refers to."""
         if condition in self.contrasts:
-            return [f"results/steering/{model}/{condition}.safetensors"]
+            return [f"results/steering/{model}/{self.contrasts[condition]}.safetensors"]
         file = (self.steering(condition) or {}).get("file")
         return [] if file is None else files_behind(file)
 
