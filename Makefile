@@ -5,10 +5,11 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := benchmarks/peers/.venv
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch check test test-slurm test-gpu gpu-check measure bench architectures lint format docs docs-site clean
+.PHONY: help setup run fetch check test test-slurm test-gpu gpu-check measure bench bench-peers architectures lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -55,6 +56,16 @@ measure: $(READY)  ## measure the default run in a fresh clone, for the numbers 
 
 bench: $(READY)  ## measure speed, memory and size; prints a table
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(PEERS)/.ready  ## measure nnsight, TransformerLens, WeightWatcher and bergson beside ours, in their own environment
+	$(PEERS)/bin/python -m benchmarks.peers --write docs/measured/peers.yaml
+	$(MAKE) docs
+
+# Without dependencies of dependencies: one of them asks for a torchvision that does not fit this torch, and is not needed.
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers/requirements.txt
+	@touch $(PEERS)/.ready
 
 architectures: $(READY)  ## try every model class of transformers and write docs/architectures.md
 	$(BIN)/python -m benchmarks.architectures --workers $(WORKERS) --write docs/measured/architectures.json

@@ -7,7 +7,17 @@ from pathlib import Path
 import torch
 import yaml
 
-from benchmarks import experts, lab_data, memory, recording, recording_cost, scale, scale_memory, thermodynamics
+from benchmarks import (
+    experts,
+    four_scripts,
+    lab_data,
+    memory,
+    recording,
+    recording_cost,
+    scale,
+    scale_memory,
+    thermodynamics,
+)
 from benchmarks.default_run import machine
 from benchmarks.harness import Row
 
@@ -40,7 +50,7 @@ def main() -> None:
     rounds = given.rounds
     costs = recording_cost.measure(3 * rounds)
     rows = [*recording_cost.rows(costs), *recording.rows(rounds), *experts.rows(rounds)]
-    rows += [*memory.rows(), *thermodynamics.rows(rounds)]
+    rows += [*memory.rows(), *thermodynamics.rows(rounds), *four_scripts.rows()]
     rows += [*scale.rows(rounds), *scale_memory.rows(), *lab_data.rows(), *lab_data.grammar_rows()]
     if given.write:
         write(rows, rounds, given.write)

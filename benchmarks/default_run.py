@@ -1,7 +1,7 @@
-"""Run the default config and the tiny one in a fresh clone, and note what it took for the docs: `make measure`.
+"""Run three configs in fresh clones, and note what they took for the docs: `make measure`.
 
-The clone is of the committed state; installing is not timed. README and docs take their numbers from MEASURED
-and FINDINGS.
+They are the default, the quick and the tiny one. The clones are of the committed state; installing is not timed.
+README and docs take their numbers from MEASURED and FINDINGS.
 """
 
 import datetime
@@ -26,21 +26,28 @@ HEAD = "# Written by `make measure`: config.yaml in a fresh clone. Do not edit.\
 
 
 def main() -> None:
-    """Measure in a temporary clone, which is removed afterwards."""
+    """Measure in temporary clones, which are removed afterwards."""
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        (clone / ".venv").symlink_to(sys.prefix)
+        quick_wall, quick_said = _run(_clone(Path(folder) / "quick"), "--configfile", "config/quick.yaml")
+        clone = _clone(Path(folder) / "clone")
         wall, said = _run(clone)
         facts = {"date": datetime.date.today().isoformat(), "machine": machine()}
         facts |= {"wall_seconds": round(wall), "jobs": _jobs(said)} | _sizes(clone / "results")
         facts["findings"] = findings(clone / "results" / "tables")
         keep_findings(clone / "results", FINDINGS)
         subprocess.run([".venv/bin/python", "tests/tiny_models.py"], cwd=clone, check=True)
+        facts |= {"quick_run_seconds": round(quick_wall), "quick_jobs": _jobs(quick_said)}
         facts["tiny_run_seconds"] = round(_run(clone, "--configfile", "config/tiny.yaml")[0])
     text = HEAD + yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     MEASURED.write_text(text, encoding="utf-8")
     print(text)
+
+
+def _clone(folder: Path) -> Path:
+    """A clone of the committed state, with this environment."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
 
 
 def _run(clone: Path, *arguments: str) -> tuple[float, str]:

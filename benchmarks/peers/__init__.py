@@ -1,0 +1,1 @@
+"""Other libraries beside ours, in an environment of their own: `make bench-peers`."""
