@@ -38,7 +38,7 @@ class Profile:
             logit lens at the read position with the entropy in nats.
         blocks: a row for each block: gain (norm over all positions), relative_gradient_change, gradient_cosine.
         hottest, coldest: rows (parameter, layer, kind, temperature, weight_norm, gradient_norm, status). For its size,
-            the loss hardly pulls at a hot weight: T = ‖W‖ / ‖G‖.
+            the prompt hardly pulls at a hot weight: T = ‖W‖ / ‖G‖.
         n_weights: how many weights there are.
         prediction: rows (token, probability); of a steered prompt with baseline_probability.
         flags: sentences about what is off scale, missing or to be read with care; empty if nothing is.

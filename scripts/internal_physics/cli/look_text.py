@@ -107,7 +107,7 @@ def _weights(hot: Sequence[Mapping[str, Any]], cold: Sequence[Mapping[str, Any]]
         Column("weight", shrinks=True),
     ]
     cells = [[word, *_weight(row)] for word, rows in (("hot", hot), ("cold", cold)) for row in rows]
-    remark = f"T = ‖W‖ / ‖G‖ of {n_weights} weights; the loss pulls at the cold ones"
+    remark = f"T = ‖W‖ / ‖G‖ of {n_weights} weights; the prompt pulls at the cold ones"
     return [Heading("Hottest and coldest weights", remark), Grid(columns, cells)]
 
 

@@ -43,7 +43,7 @@ def tables(pulls_means=None, phase_counts=None):
 def test_the_sentence_on_pulls_has_the_share_its_interval_and_n():
     found = findings(tables(), HELD)[0]
     assert found.sentence == (
-        "Inside the blocks of m, the loss pulls most at down: on 20 prompts of facts, this one of 100 weights has "
+        "Inside the blocks of m, the gradient is largest at down: on 20 prompts of facts, this one of 100 weights has "
         "30.0 % (28.0 % to 33.0 %) of the squared gradient (an even share is 1.0 %), and it is among the first 10 on "
         "19 of 20; it leads on 1 of 1 prompt set."
     )
@@ -54,7 +54,7 @@ def test_the_sentence_on_pulls_has_the_share_its_interval_and_n():
 def test_the_finding_is_the_weight_that_leads_on_most_sets_with_its_largest_set():
     table = pd.concat([means("a", 0.1, 0.5), means("b", n_prompts=5), means("c", n_prompts=9)], ignore_index=True)
     found = findings(tables(table), HELD)[0]
-    assert found.sentence.startswith("Inside the blocks of m, the loss pulls most at down: on 9 prompts of c")
+    assert found.sentence.startswith("Inside the blocks of m, the gradient is largest at down: on 9 prompts of c")
     assert found.sentence.endswith("it leads on 2 of 3 prompt sets.")
 
 

@@ -90,10 +90,10 @@ def pulls_finding(leader: Leader, p_adjusted: float) -> Finding:
     even = f"{1 / n_weights:.1%}".replace("%", " %")
     n = int(row["n_prompts"])
     sentence = (
-        f"Inside the blocks of {row['model']}, the loss pulls most at {row['parameter']}: on {plural(n, 'prompt')} of "
-        f"{row['prompt_set']}, this one of {n_weights} weights has {share} of the squared gradient (an even share is "
-        f"{even}), and it is among the first {TOP} on {row['n_in_top']} of {n}; it leads on {leader.n_led} of "
-        f"{plural(leader.n_sets, 'prompt set')}."
+        f"Inside the blocks of {row['model']}, the gradient is largest at {row['parameter']}: on "
+        f"{plural(n, 'prompt')} of {row['prompt_set']}, this one of {n_weights} weights has {share} of the squared "
+        f"gradient (an even share is {even}), and it is among the first {TOP} on {row['n_in_top']} of {n}; "
+        f"it leads on {leader.n_led} of {plural(leader.n_sets, 'prompt set')}."
     )
     numbers = (float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]), n)
     return Finding(sentence, *numbers, f"pulls-{row['prompt_set']}", PULLS_MEANS.name, p_adjusted)

@@ -2,7 +2,7 @@
 
 Two measures of a weight W with the gradient G of a prompt's loss. gradient_share = ‖G‖² / Σ‖G‖² over the weights of
 table thermodynamics: its part of the steepest step. relative_gradient = ‖G‖ / ‖W‖, the inverse of its temperature: how
-strongly the loss pulls at it for its size.
+strongly the prompt pulls at it for its size.
 """
 
 from collections.abc import Iterable, Iterator

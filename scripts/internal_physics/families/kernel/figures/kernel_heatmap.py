@@ -20,7 +20,7 @@ STRONGEST = 0.99  # the hundredth of the pairs beyond it has the colors of the e
 MOST_NAMES = 20  # of prompts beside the rows, in place of their kinds
 PAIR = ["prompt_set", "prompt"]
 NOTE = (
-    "Cosine between the loss gradients of two prompts, over all weights. The diagonal is 1 and left blank; "
+    "Cosine between the gradients of two prompts, over all weights. The diagonal is 1 and left blank; "
     "1 % of the pairs may be stronger than the ends of the scale."
 )
 

@@ -52,8 +52,8 @@ def draw(kernel_map: pd.DataFrame, kernel_summary: pd.DataFrame, model: str, con
         figure.legend(loc="outside right upper", title="kind (prompts)")
         share = float(same_kernel(kernel_summary, rows)["map_share"].iat[0])
         note = (
-            "Classical scaling of the cosine kernel: two prompts are near if a gradient step on one lowers the loss "
-            f"of the other. The plane shows {share:.0%} of the squared distances: what is far here is far, "
+            "Classical scaling of the cosine kernel: two prompts are near if their gradients point in the same "
+            f"direction. The plane shows {share:.0%} of the squared distances: what is far here is far, "
             "what is near may still differ in directions that are not shown."
         )
         return style.finish(figure, f"Map of the prompts of {about(rows, len(rows))}", [note])

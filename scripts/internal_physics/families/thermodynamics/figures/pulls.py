@@ -62,7 +62,7 @@ def draw(
             ax.set_title(style.wrap_name(model, 40) + _outside(usable[usable["model"] == model]), fontweight="bold")
         _dress(figure, axes, kinds)
         about = about_set(prompt_set, int(rows["n_prompts"].max()), condition)
-        title = f"Which weights the loss pulls at on {about}"
+        title = f"Which weights are pulled at on {about}"
         return style.finish(figure, title, [_NOTE, *left_out_notes(left_out, "weight", "parameter")])
 
 

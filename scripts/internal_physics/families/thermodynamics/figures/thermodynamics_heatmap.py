@@ -22,7 +22,7 @@ from internal_physics.tables.read import TableBySet
 
 COLORMAPS = {"temperature": "magma", "entropy_nats": "viridis", "energy": "cividis", "free_energy": "magma"}
 TITLES = {
-    "temperature": "T (weight² / nat)\nhigh: the loss hardly pulls",
+    "temperature": "T (weight² / nat)\nhigh: hardly any pull",
     "entropy_nats": "S (nats)",
     "energy": "E (weight)",
     "free_energy": f"{style.MINUS}F",

@@ -21,7 +21,7 @@ LABELS = {
     "free_energy": f"free energy\nF = E {style.MINUS} T·S",
 }
 NEGATED = f"minus free energy\n{style.MINUS}F = T·S {style.MINUS} E"
-HOT = "High temperature: the loss hardly pulls at this weight. Low temperature: it pulls strongly."
+HOT = "High temperature: prompts hardly pull at this weight. Low temperature: they pull strongly."
 OUTSIDE = "Maps outside the blocks (embeddings, readout) have no depth and are not drawn."
 OUTSIDE_KINDS = ("embedding", "position", "segment", "readout")
 LEGEND_COLUMNS = 7
