@@ -22,10 +22,13 @@ def fresh(tmp_path_factory) -> Tree:
 
 @pytest.fixture(scope="session")
 def base_run(fresh, tmp_path_factory):
-    """A finished run of config/tiny.yaml on two cores, and what was run. Not to be changed."""
+    """A finished run of config/tiny.yaml in one process, and what was run. Not to be changed.
+
+    TestReplay makes the same bytes with two cores and a process for each job.
+    """
 
     def make(folder):
-        done = fresh.copy(folder / "tree").run()
+        done = fresh.copy(folder / "tree").run_in_one_process()
         (folder / "done.json").write_text(json.dumps([done.jobs, done.text]))
 
     folder = made_once(tmp_path_factory, "base", make)

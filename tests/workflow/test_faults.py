@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from workflow_runs import CONFIG, Refused
+from workflow_runs import Refused
 
 EC = "results/metrics/ec/tiny-llama/baseline.parquet"
 RECORDS = "results/tensors/tiny-llama/baseline"
@@ -56,7 +56,7 @@ def test_a_record_job_killed_while_it_writes_leaves_no_half_file_and_is_repeated
     assert half  # what it had begun to write
     assert all(name.endswith(".tmp") for name in half)
     empty.path("fault").unlink()
-    again = empty.run(EC)
+    again = empty.run_in_one_process(EC)
     assert set(again.jobs) == {"record_0_counting", "record_1_words", "gradient_flow"}
     assert contents(empty, RECORDS) == contents(base, RECORDS)
     assert empty.path(EC).read_bytes() == base.path(EC).read_bytes()
@@ -71,7 +71,7 @@ def test_an_interrupted_fetch_is_fetched_again(base, empty):
     assert files(empty, SNAPSHOTS)  # what it had begun to fetch
     assert not list(empty.path(SNAPSHOTS).glob("llama-*"))
     empty.path("fault").unlink()
-    assert empty.run(EC).jobs["fetch"] == 1
+    assert empty.run_in_one_process(EC).jobs["fetch"] == 1
     assert files(empty, SNAPSHOTS) == {name for name in files(base, SNAPSHOTS) if "llama-" in name}
     assert empty.path(EC).read_bytes() == base.path(EC).read_bytes()
 
@@ -82,11 +82,11 @@ def test_a_truncated_record_is_named_and_recorded_again(base, tree):
     assert damaged(tree, f"{LISTINGS}/words.part0.sha256") == [name]
     tree.path(EC).unlink()
     with pytest.raises(Refused) as refused:
-        tree.snakemake(EC)
+        tree.run_in_one_process(EC)
     assert f"{name}: this is not a complete Parquet file" in str(refused.value)
     assert "delete it; the next run records it again" in str(refused.value)
     tree.path(name).unlink()
-    again = tree.run(name, "results/tables/checked.txt")
+    again = tree.run_in_one_process(name, "results/tables/checked.txt")
     assert again.records() == {("tiny-llama", "words")}
     assert contents(tree, RECORDS) == contents(base, RECORDS)
     assert contents(tree, "results/tables") == contents(base, "results/tables")
@@ -107,7 +107,7 @@ def test_a_damaged_snapshot_is_named_and_fetched_again(base, tree, harm):
         (folder / "config.json").mkdir()
     tree.path(name).unlink()
     with pytest.raises(Refused) as refused:
-        tree.snakemake(name)
+        tree.run_in_one_process(name)
     said = {
         "one bit": "model.safetensors has changed: its sha256 is",
         "no manifest": "this is not a snapshot",
@@ -118,17 +118,6 @@ def test_a_damaged_snapshot_is_named_and_fetched_again(base, tree, harm):
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
-    assert tree.run(name, EC).jobs["fetch"] == 1
+    assert tree.run_in_one_process(name, EC).jobs["fetch"] == 1
     assert contents(tree, RECORDS) == contents(base, RECORDS)
     assert tree.path(EC).read_bytes() == base.path(EC).read_bytes()
-
-
-def test_a_mistake_of_the_user_is_said_once(tree):
-    """A record job is not repeated on this machine, where it could only fail the same way."""
-    folder = "results/tensors/tiny-gpt2/baseline/long"
-    prompts = f'[{{name: a, text: "ab"}}, {{name: too_long, text: "{"a" * 65}"}}, {{name: b, text: "cd"}}]'
-    tree.edit(CONFIG, "\nstatistics:", f"  long: {{prompts: {prompts}}}\n\nstatistics:")
-    with pytest.raises(Refused) as refused:
-        tree.snakemake(f"{folder}/a.parquet")
-    assert str(refused.value).count("Error in rule record_2_long") == 1
-    assert "Trying to restart" not in str(refused.value)

@@ -145,7 +145,11 @@ class Tree:
         return what_was_run(self.snakemake(*targets, cores=cores, config=config))
 
     def run_in_one_process(self, *targets: str, config: str = CONFIG) -> Plan:
-        """Like `run` on one core, and cheaper; see `one_process`. Records may differ in their last bits."""
+        """Like `run` on one core, and cheaper; see `one_process`. The files are the same, see TestReplay.
+
+        Raises:
+            Refused: if it ends with an error.
+        """
         done = in_one_process(RUN_LIMIT_S, ["--cores", "1", f"--configfile={config}", *targets], self.folder)
         text = done.stdout + done.stderr
         if done.returncode:
