@@ -148,7 +148,7 @@ def test_symbolic_questions_end_with_their_answer():
     language = Language(people.pools)
     rows = language.questions(people, np.array([4, 7]), np.array([0, 3]))
     prompt = language.vocabulary.words(rows.tokens[1, :PROMPT_TOKENS])
-    assert prompt[0] == "major?" and prompt[-1] == "answer:"
+    assert prompt[:2] == ["<eos>", "major?"] and prompt[-1] == "answer:"
     assert language.vocabulary.words(rows.tokens[0])[PROMPT_TOKENS:][0].startswith("month")
     assert language.vocabulary.words(rows.tokens[1])[PROMPT_TOKENS:] == [
         people.pools.majors[people.major[7]],

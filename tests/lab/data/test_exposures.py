@@ -141,6 +141,6 @@ def test_questions_have_a_loss_on_answers_alone_and_are_about_the_chosen_people(
     batch = batches.at(1)
     assert batch.tokens.shape == (200, batches.tokens_per_row)
     assert set(batch.loss_weights.sum(axis=1)) == {2, 4}  # one or three words, and the end
-    assert (batch.loss_weights[:, :5] == 0).all()
-    asked = {tuple(name) for name in batch.tokens[:, 1:4].tolist()}
+    assert (batch.loss_weights[:, :6] == 0).all()
+    asked = {tuple(name) for name in batch.tokens[:, 2:5].tolist()}
     assert asked == {tuple(name) for name in given.language.name_ids(given.people)[given.trained].tolist()}

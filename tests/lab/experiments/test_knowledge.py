@@ -80,7 +80,7 @@ def test_answers_are_right_only_word_for_word():
     rows = given.language.questions(given.people, people, np.tile(np.arange(6), 4)).tokens.copy()
     n_words = len(given.language.vocabulary)
     np.testing.assert_array_equal(measures.answer_shares(Parrot(rows, n_words), given, given.tested), np.ones(6))
-    rows[0, 7] = 5  # the year of the first person
+    rows[0, 8] = 5  # the year of the first person
     shares = measures.answer_shares(Parrot(rows, n_words), given, given.tested)
     assert shares.tolist() == [0.75, 1, 1, 1, 1, 1]
 

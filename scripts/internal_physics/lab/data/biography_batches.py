@@ -99,7 +99,9 @@ class AnswerBatches:
         """The rows of a step."""
         chosen = generator(self.seed, "questions", str(step)).integers(0, len(self.tokens), self.rows)
         tokens = self.tokens[chosen]
-        return Batch(tokens, (self.is_answer[chosen] | (tokens == END_ID)).astype(np.float32))
+        weights = (self.is_answer[chosen] | (tokens == END_ID)).astype(np.float32)
+        weights[:, 0] = 0.0  # the <eos> that begins a row
+        return Batch(tokens, weights)
 
 
 def all_questions(language: Language, people: People, persons: np.ndarray) -> Rows:

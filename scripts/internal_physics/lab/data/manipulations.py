@@ -12,7 +12,7 @@ import numpy as np
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.people import People
 from internal_physics.lab.data.symbolic import ANSWER, Language
-from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
+from internal_physics.lab.data.vocabulary import END, END_ID, PADDING_ID
 
 TASKS = ("parity", "parity_with_hint", "comparison", "year", "inverse")
 _PAIRS_PER_PERSON = 20
@@ -75,9 +75,9 @@ def pool_of(tasks: Sequence[Task]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _task(language: Language, name: str, question: str, about: np.ndarray, answers: np.ndarray) -> Task:
-    asked, answer = language.vocabulary.ids([question, ANSWER])
-    ends = ((0, 0), (1, 1))
-    return Task(name, np.pad(about, ends, constant_values=((0, 0), (asked, answer))), answers)
+    words = language.vocabulary.ids([END, question, ANSWER])
+    first, last = np.tile(words[:2], (len(about), 1)), np.tile(words[2:], (len(about), 1))
+    return Task(name, np.hstack([first, about, last]), answers)
 
 
 def _yes_or_no(language: Language, is_so: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ class Language:
         return np.repeat(is_first, width, axis=1) & np.tile(np.arange(width) < _N_NAME, N_SENTENCES)
 
     def questions(self, people: People, persons: np.ndarray, attributes: np.ndarray) -> Rows:
-        """Rows "attribute? name answer: value <eos>"; the prompt is the first `PROMPT_TOKENS` tokens.
+        """Rows "<eos> attribute? name answer: value <eos>"; the prompt is the first `PROMPT_TOKENS` tokens.
 
         Args:
             people: of whom some are asked about.
@@ -131,15 +131,15 @@ class Language:
         answer = np.full((len(persons), 1), self.vocabulary.ids([ANSWER])[0])
         values = self.value_ids(people)[persons, attributes]
         end = np.full((len(persons), 1), END_ID)
-        tokens = np.concatenate([asked, self.name_ids(people)[persons], answer, values, end], axis=1)
+        tokens = np.concatenate([end, asked, self.name_ids(people)[persons], answer, values, end], axis=1)
         kind = np.full(tokens.shape, _NONE, dtype=np.int64)
         kind[:, PROMPT_TOKENS : PROMPT_TOKENS + _N_VALUE] = attributes[:, None]
         is_name = np.zeros(tokens.shape, dtype=bool)
-        is_name[:, 1 : 1 + _N_NAME] = True
+        is_name[:, 2 : 2 + _N_NAME] = True
         return _compact(tokens, kind, is_name)
 
 
-PROMPT_TOKENS = 2 + _N_NAME  # of a question, before its answer
+PROMPT_TOKENS = 3 + _N_NAME  # of a question, before its answer
 
 
 def _compact(tokens: np.ndarray, kind: np.ndarray, is_name: np.ndarray) -> Rows:
