@@ -27,6 +27,7 @@ include: "rules/agreement.smk"
 include: "rules/kernel.smk"
 include: "rules/figures.smk"
 include: "rules/compare.smk"
+include: "rules/lab.smk"
 include: "rules/report.smk"
 
 

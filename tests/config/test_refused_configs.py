@@ -228,8 +228,8 @@ def test_a_key_given_twice_is_refused(tmp_path):
 def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(refused(config(sed=1))).splitlines() == [
         "my.yaml: unknown key 'sed'",
-        "  expected: some of conditions, figures, gpus_per_job, information, jacobian, metrics, models, prompt_sets, "
-        "provenance, record, reference, score_scale, seed, statistics, thermodynamics",
+        "  expected: some of conditions, figures, gpus_per_job, information, jacobian, lab, metrics, models, "
+        "prompt_sets, provenance, record, reference, score_scale, seed, statistics, thermodynamics",
         "  what to do: did you mean 'seed'?",
     ]
     assert str(UserError("only this")) == "only this"

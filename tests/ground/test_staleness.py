@@ -14,7 +14,8 @@ from internal_physics.ground.closure import ROOT, script_files
 from rule_code import FROM_RECORDS, SCRIPTS, WITH_NOTES, figures_label, jobs
 
 LIBRARY = ROOT / "internal_physics"
-ALL = frozenset(jobs())
+ALL = frozenset(label for label in jobs() if not label.startswith("lab_"))
+LAB = frozenset(jobs()) - ALL  # not part of the default run
 FIGURES = frozenset(label for label in ALL if label.startswith("figures_"))
 REPORTING = {"check_tables", "findings", "report", "explorer"}  # they know all families
 RUNNING = {"record", "derive_direction", "jacobian"}  # they run a model; so do these, without recording:
@@ -161,6 +162,22 @@ STALE = {
 }
 
 
+TRAININGS = {label for label in LAB if label.startswith("lab_train:")}
+MEASUREMENTS = {label for label in LAB if label.startswith("lab_measure:")}
+STALE_IN_THE_LAB = {
+    "lab/experiments/rows/data.py": {"lab_train:rows", "lab_measure:rows"},
+    "lab/experiments/rows/measures.py": {"lab_measure:rows"},
+    "lab/experiments/rows/experiment.py": {"lab_measure:rows", "lab_collect_rows"},
+    "lab/experiments/registry.py": set(),
+    "lab/train/loop.py": TRAININGS,
+    "lab/measure.py": MEASUREMENTS,
+    "lab/gates.py": {"lab_gates"},
+    "config/options/lab.py": set(),
+    "config/options/lab_rows.py": {"lab_train:rows", "lab_measure:rows", "lab_collect_rows"},
+    "plan/lab_plan.py": set(),
+}
+
+
 @cache
 def reached(label):
     """Library files in the closure of a job."""
@@ -172,6 +189,17 @@ def reached(label):
 def test_a_change_makes_exactly_these_jobs_stale(file):
     assert (LIBRARY / file).is_file()
     assert {label for label in ALL if file in reached(label)} == set(STALE[file])
+
+
+@pytest.mark.parametrize("file", STALE_IN_THE_LAB)
+def test_a_change_makes_exactly_these_jobs_of_the_lab_stale(file):
+    """A probe trains nothing again, and an experiment nothing of another one."""
+    assert (LIBRARY / file).is_file()
+    assert {label for label in LAB if file in reached(label)} == set(STALE_IN_THE_LAB[file])
+
+
+def test_the_lab_makes_nothing_outside_of_it_stale():
+    assert [label for label in ALL if any(file.startswith("lab/") for file in reached(label))] == []
 
 
 def test_a_new_family_makes_no_job_of_another_one_stale():

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from internal_physics.lab.experiments.registry import EXPERIMENTS
 from rule_code import jobs
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+ARMS = {"rows": {"file": "rows.txt"}}  # data options that have no default
 # Added to config/tiny.yaml, so that no kind of figure is left out.
 ALSO = {
     "conditions": {"push": {"vector": [1.0], "layers": [1]}},
     "information": {"watch": ["a"]},
     "jacobian": {"prompts": ["counting"]},
+    "lab": {"arms": {f"arm-{name}": {name: ARMS.get(name, {})} for name in EXPERIMENTS}},
 }
 
 

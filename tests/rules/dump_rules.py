@@ -47,6 +47,8 @@ def kinds(rule) -> list[dict[str, str]]:
     """The metrics or tables that a generic rule serves, each as its wildcards; one empty entry for other rules."""
     for name in {"metric", "table"} & rule.wildcard_names:
         return [{name: value} for value in rule.wildcard_constraints[name].split("|")]
+    if "arm" in rule.wildcard_names:
+        return [{"arm": re.sub(r"\\(.)", r"\1", value)} for value in rule.wildcard_constraints["arm"].split("|")]
     return [{}]
 
 
@@ -56,7 +58,7 @@ def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
 
     def filled(path):
         path = re.sub(r"{(\w+),[^{}]*(?:{[^{}]*}[^{}]*)*}", r"{\1}", str(path))
-        return re.sub(r"{(metric|table)}", lambda found: wildcards[found.group(1)], path)
+        return re.sub(r"{(metric|table|arm)}", lambda found: wildcards[found.group(1)], path)
 
     def param(name):
         value = dict(rule.params._allitems()).get(name)
@@ -64,6 +66,7 @@ def job(rule, wildcards: dict[str, str]) -> tuple[str, dict[str, object]]:
 
     drawn = [drawing["module"] for drawing in param("drawings") or ()]
     label = "".join(f"{name}:{value}" for name, value in wildcards.items()) or rule.name
+    label = f"{rule.name}:{wildcards['arm'].removeprefix('arm-')}" if "arm" in wildcards else label  # an experiment's
     paths = {"log": rule.log, "outputs": rule.output, "benchmark": [rule.benchmark] if rule.benchmark else []}
     return label, {kind: [filled(path) for path in found] for kind, found in paths.items()} | {
         "code": param("code"),

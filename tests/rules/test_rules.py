@@ -15,6 +15,7 @@ import pytest
 import yaml
 from internal_physics.families import registry
 from internal_physics.ground.closure import code_checksum, script_files
+from internal_physics.lab.experiments.registry import EXPERIMENTS
 from rule_code import GENERIC, adapter_of, figures_label, jobs
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,9 @@ ADAPTERS = sorted(SCRIPTS.glob("*.py"))
 MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
-WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information", "jacobian"}
+WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information", "jacobian", "lab_train", "lab_measure"}
+FOLDERS = {"metric": "metric/", "table": "table/"}  # of their logs
+FOLDERS |= {rule: f"{rule}/arm-" for rule in ("lab_train", "lab_measure")}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
 CODE = jobs()  # label -> script and the module it loads by name
 
@@ -51,8 +54,8 @@ class TestDirectives:
         assert {adapter_of(name) for name in rules} == {path.stem for path in ADAPTERS}
         assert {label for label in described if not label.startswith("record_")} | {"record"} == set(CODE)
 
-    def test_only_the_target_rule_runs_nothing(self, dumped, rules):
-        assert set(dumped["rules"]) - set(rules) == {"all"}
+    def test_only_the_target_rules_run_nothing(self, dumped, rules):
+        assert set(dumped["rules"]) - set(rules) == {"all", "lab"}
 
     def test_every_rule_has_a_message(self, rules):
         assert [name for name, rule in rules.items() if not rule["message"]] == []
@@ -83,9 +86,7 @@ class TestDirectives:
     def test_logs_and_benchmarks_are_named_after_their_rule(self, described):
         for label, job in described.items():
             kind, _, name = label.partition(":")
-            folder = {"metric": "metric/", "table": "table/"}.get(kind, "") + (name or kind).replace(
-                "figures_", "figures/"
-            )
+            folder = FOLDERS.get(kind, "") + re.sub("^figures_", "figures/", name or kind)
             place = "record/" if label.startswith("record_") else re.escape(folder) + r"(/|\.)"
             assert re.match("results/logs/" + place, job["log"][0]), label
             assert all(re.match("results/benchmarks/" + place, path) for path in job["benchmark"]), label
@@ -97,8 +98,10 @@ class TestNames:
             assert rule["script"] == f"../scripts/{adapter_of(name)}.py"
         named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
         drawing = {figures_label(name): "figures" for name in registry.FIGURES}
-        assert named == {"gradient_flow": "metric"} | drawing
-        assert set(named.values()) == set(GENERIC) - {"table"}
+        drawing |= {f"lab_figures_{name}": "figures" for name, e in EXPERIMENTS.items() if e.figures}
+        collecting = {f"lab_collect_{experiment}": "lab_collect" for experiment in EXPERIMENTS}
+        assert named == {"gradient_flow": "metric"} | drawing | collecting
+        assert set(named.values()) - {"lab_collect"} == set(GENERIC) - {"table"}
 
     @pytest.mark.parametrize("script", ADAPTERS, ids=lambda path: path.stem)
     def test_a_script_is_named_after_something_that_it_imports(self, script):

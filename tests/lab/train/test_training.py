@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from internal_physics.config.options.lab import LabModelOptions, TrainingOptions
+from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.lab.data.batches import Batch, generator, predict_all
 from internal_physics.lab.data.masking import MaskedBatches

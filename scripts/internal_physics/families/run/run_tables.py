@@ -35,7 +35,7 @@ def run_tables(
     Args:
         prompts: files of rule prompts_read, one for each model.
         snapshots: folders, likewise.
-        models: name → source and task, in the same order.
+        models: name → source, task, step and parent, in the same order.
         notes: kind, difficulty and answer of every prompt; empty if not given.
         conditions: name → steering.
         runs: every model in every condition, with the names of its prompt sets.
@@ -48,7 +48,7 @@ def run_tables(
 
 
 def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prompts: pd.DataFrame) -> dict[str, Any]:
-    """The row of table `models`, with the number formats that ran; a finished model has no step, no parent."""
+    """The row of table `models`, with the number formats that ran; only a checkpoint has a step and a parent."""
     manifest = read_manifest(snapshot)
     first = prompts.iloc[0]
     return {
@@ -60,8 +60,6 @@ def model_row(model: str, options: Mapping[str, Any], snapshot: str | Path, prom
         "stored_as": source_formats(snapshot, manifest) or None,
         "revision": manifest.revision,
         "sha256": weights_sha256(manifest),
-        "step": None,
-        "parent": None,
         "n_blocks": first["n_blocks"],
         "width": first["width"],
         "n_parameters": sum(tensor.size for tensor in stored_tensors(snapshot)),

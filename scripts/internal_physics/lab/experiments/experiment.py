@@ -7,7 +7,8 @@ a training job depends on the code that makes its data, and on no measurement:
     measures   measure(trained, options) -> {table name: rows}     trained: a Trained
     gates      gates(tables, arms) -> [Gate, …]                    tables: {name: rows of all arms and seeds}
 
-`options` is an instance of `data_options` or of `measure_options`. `measure` returns frames with the columns of the
+`options` is an instance of `data_options` or of `measure_options`; its parameter in `batches` has the dataclass as its
+type, so that a training job need not load this description. `measure` returns frames with the columns of the
 experiment's tables except `arm` and `seed`, which the caller puts before them. `arms` are those of this experiment:
 name → {"data": …, "model": …, "training": …} as mappings.
 """
@@ -55,6 +56,7 @@ class Experiment:
         data, measures, gates: dotted names of modules, see above; "" for no gates.
         tables: that `measure` fills; they begin with the columns OF_ARM.
         figures: drawn of them.
+        input_files: names of the data options that are paths of files; a changed file trains again.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Experiment:
     measure_options: type | None = None
     gates: str = ""
     figures: tuple[LabFigure, ...] = ()
+    input_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

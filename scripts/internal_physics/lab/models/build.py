@@ -5,13 +5,16 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from internal_physics.config.options.lab import LabModelOptions
+from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.seeds import seed_of
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID, Vocabulary
 from internal_physics.lab.models.tokenizer import build_tokenizer
 from internal_physics.models.lab_architecture.configuration import LabConfig, require_sound
 from internal_physics.models.lab_architecture.register import HEADS_OF_LAB_MODELS
+
+SMALLEST_CONTEXT = 16
+"""Tokens that every model reads, so that the self-check before recording has room for its own rows."""
 
 
 def lab_config(options: LabModelOptions, vocabulary: Vocabulary, tokens_per_row: int) -> LabConfig:
@@ -31,7 +34,7 @@ def lab_config(options: LabModelOptions, vocabulary: Vocabulary, tokens_per_row:
         num_hidden_layers=options.layers,
         num_attention_heads=options.heads,
         intermediate_size=mlp_width(options),
-        max_position_embeddings=options.context or tokens_per_row,
+        max_position_embeddings=options.context or max(tokens_per_row, SMALLEST_CONTEXT),
         attention=options.attention,
         mlp=options.mlp,
         activation=options.activation,

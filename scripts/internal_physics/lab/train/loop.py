@@ -19,7 +19,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from internal_physics.config.options.lab import TrainingOptions
+from internal_physics.config.options.lab_training import TrainingOptions
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.ground.files import whole_folder
 from internal_physics.lab.data.batches import Batch, Batches

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from internal_physics.config.options.lab import TrainingOptions
+from internal_physics.config.options.lab_training import TrainingOptions
 from internal_physics.lab.train.flat import FlatWeights, Place
 
 MOMENTUM = 0.95

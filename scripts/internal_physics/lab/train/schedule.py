@@ -2,7 +2,7 @@
 
 import math
 
-from internal_physics.config.options.lab import TrainingOptions
+from internal_physics.config.options.lab_training import TrainingOptions
 
 
 def share_of_rate(step: int, n_steps: int, options: TrainingOptions) -> float:

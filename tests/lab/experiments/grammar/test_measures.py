@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from grammar_oracle import GrammarOracle
-from internal_physics.config.options.lab import LabModelOptions
 from internal_physics.config.options.lab_grammar import GrammarData, GrammarMeasures
+from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.status import OK
 from internal_physics.lab.data.grammars.forest import sample_forest

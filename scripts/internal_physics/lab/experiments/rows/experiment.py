@@ -25,4 +25,5 @@ EXPERIMENT = Experiment(
     data="internal_physics.lab.experiments.rows.data",
     measures="internal_physics.lab.experiments.rows.measures",
     tables=(LAB_ROWS,),
+    input_files=("file",),
 )

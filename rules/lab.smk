@@ -1,0 +1,179 @@
+# INPUTS   the arms of the config's section lab, and the files that their data options name
+# OUTPUTS  results/lab/arms/{arm}/seed-{seed}/steps/{step}/, snapshots, and training.parquet, the losses
+#          results/lab/measures/{arm}/seed-{seed}/{table}.parquet, what was measured on one training
+#          results/lab/tables/{table}.csv and .parquet, results/lab/figures/{figure}.*
+# `snakemake lab` makes all of it; nothing here is part of the default target. A training that was killed goes on from
+# its last state in results/lab/unfinished. A model of the config with a source lab:arm/seed@step is such a snapshot.
+
+from internal_physics.plan import lab_plan
+
+LAB = lab_plan.LabPlan(CONFIG.arms, CONFIG.raw["lab"]["measures"])
+OF_TRAINING = {"arm": any_of(CONFIG.arms), "seed": any_of(LAB.seeds)}
+
+
+rule lab:
+    input:
+        LAB.outputs(PLAN.figure_formats),
+    localrule: True
+    message:
+        "All results of the lab are there"
+
+
+rule lab_train:
+    input:
+        files=lambda wildcards: LAB.input_files(wildcards.arm),
+    output:
+        losses=lab_plan.LOSSES,
+        steps=directory(lab_plan.STEPS),
+    log:
+        "results/logs/lab_train/{arm}/seed-{seed}.log",
+    benchmark:
+        "results/benchmarks/lab_train/{arm}/seed-{seed}.tsv"
+    wildcard_constraints:
+        **OF_TRAINING,
+    conda:
+        "../envs/extract.yaml"
+    threads: site_threads("lab_train", 1)
+    resources:
+        mem_mb=2000,
+        gpu=CONFIG.raw["gpus_per_job"],
+    params:
+        data=lambda wildcards: LAB.experiment_of(wildcards.arm).data,
+        arm=lambda wildcards: LAB.training(wildcards.arm),
+        unfinished=lab_plan.UNFINISHED,
+        begun_by=lambda wildcards: code("lab_train", LAB.experiment_of(wildcards.arm).data),
+        code=lambda wildcards: code("lab_train", LAB.experiment_of(wildcards.arm).data),
+    message:
+        "Training {wildcards.arm}, seed {wildcards.seed}"
+    script:
+        "../scripts/lab_train.py"
+
+
+rule lab_measure:
+    input:
+        steps=lab_plan.STEPS,
+    output:
+        rows=directory(lab_plan.MEASURED),
+    log:
+        "results/logs/lab_measure/{arm}/seed-{seed}.log",
+    benchmark:
+        "results/benchmarks/lab_measure/{arm}/seed-{seed}.tsv"
+    wildcard_constraints:
+        **OF_TRAINING,
+    conda:
+        "../envs/extract.yaml"
+    threads: site_threads("lab_measure", 1)
+    resources:
+        mem_mb=2000,
+        gpu=CONFIG.raw["gpus_per_job"],
+    params:
+        experiment=lambda wildcards: LAB.module_of(wildcards.arm),
+        data=lambda wildcards: LAB.training(wildcards.arm)["data"],
+        options=lambda wildcards: LAB.measure_options(wildcards.arm),
+        code=lambda wildcards: code("lab_measure", *LAB.measure_modules(wildcards.arm)),
+    message:
+        "Measuring {wildcards.arm}, seed {wildcards.seed}"
+    script:
+        "../scripts/lab_measure.py"
+
+
+rule lab_arms:
+    input:
+        losses=LAB.for_trainings(lab_plan.LOSSES),
+        steps=LAB.for_trainings(lab_plan.STEPS),
+    output:
+        **lab_plan.lab_tables("lab_training", "lab_arms"),
+    log:
+        "results/logs/lab_arms.log",
+    benchmark:
+        "results/benchmarks/lab_arms.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        arms={name: {"experiment": arm.experiment, **LAB.training(name)} for name, arm in CONFIG.arms.items()},
+        code=code("lab_arms"),
+    message:
+        "Collecting the losses of all trainings"
+    script:
+        "../scripts/lab_arms.py"
+
+
+# One rule for each experiment, because its tables are its outputs: lab_collect_{experiment}.
+for experiment in LAB.experiments:
+
+    rule:
+        name:
+            f"lab_collect_{experiment}"
+        input:
+            rows=LAB.for_trainings(lab_plan.MEASURED, experiment),
+        output:
+            **lab_plan.lab_tables(*(table.name for table in LAB.tables_of(experiment))),
+        log:
+            f"results/logs/lab_collect_{experiment}.log",
+        benchmark:
+            f"results/benchmarks/lab_collect_{experiment}.tsv"
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        resources:
+            mem_mb=1000,
+        params:
+            experiment=lab_plan.experiment_module(experiment),
+            code=code("lab_collect", lab_plan.experiment_module(experiment)),
+        message:
+            f"Collecting what was measured of {experiment}"
+        script:
+            "../scripts/lab_collect.py"
+
+
+rule lab_gates:
+    input:
+        **LAB.read_by_gates(),
+    output:
+        **lab_plan.lab_tables("lab_gates"),
+    log:
+        "results/logs/lab_gates.log",
+    benchmark:
+        "results/benchmarks/lab_gates.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        experiments=LAB.gates(),
+        code=code("lab_gates", *LAB.gate_modules()),
+    message:
+        "Comparing the lab's measurements with the claims of the literature"
+    script:
+        "../scripts/lab_gates.py"
+
+
+for experiment in LAB.with_figures:
+
+    rule:
+        name:
+            f"lab_figures_{experiment}"
+        input:
+            **LAB.read_by_figures(experiment),
+        output:
+            LAB.figure_files(PLAN.figure_formats, experiment),
+        log:
+            f"results/logs/lab_figures_{experiment}.log",
+        benchmark:
+            f"results/benchmarks/lab_figures_{experiment}.tsv"
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        resources:
+            mem_mb=1000,
+        params:
+            drawings=LAB.drawings(PLAN.figure_formats, experiment),
+            code=code("figures", *LAB.figure_modules(experiment)),
+        message:
+            f"Drawing the figures of {experiment}"
+        script:
+            "../scripts/figures.py"

@@ -1,0 +1,56 @@
+"""Arms of the lab as a config gives them. No heavy imports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from internal_physics.config.options.lab import ArmEntry
+from internal_physics.ground.errors import ConfigError
+from internal_physics.ground.suggest import did_you_mean
+from internal_physics.models.sources import Source
+
+
+@dataclass(frozen=True)
+class LabArm:
+    """An arm.
+
+    Attributes:
+        name: as in the config.
+        experiment: whose data it reads.
+        seeds: one training each.
+        options: data, model and training, each a mapping with all defaults written in.
+    """
+
+    name: str
+    experiment: str
+    seeds: tuple[int, ...]
+    options: Mapping[str, Mapping[str, Any]]
+
+
+def lab_arms(section: Mapping[str, Any]) -> dict[str, LabArm]:
+    """The arms of a checked section `lab`, by name."""
+    arms = {}
+    for name, entry in section["arms"].items():
+        (experiment,) = (key for key in ArmEntry.EXACTLY_ONE if key in entry)
+        options = {"data": entry[experiment], "model": entry["model"], "training": entry["training"]}
+        arms[name] = LabArm(name, experiment, tuple(entry.get("seeds") or section["seeds"]), options)
+    return arms
+
+
+def refuse_unknown_trainings(sources: Mapping[str, Source], arms: Mapping[str, LabArm], where: str) -> None:
+    """Refuse a model of a training that this config does not make.
+
+    Raises:
+        ConfigError: naming the arms or the seeds that there are.
+    """
+    for name, source in sources.items():
+        if source.kind != "lab":
+            continue
+        place = f"{where}: models → {name} → source"
+        arm, _, seed = source.name.partition("/")
+        if arm not in arms:
+            known = did_you_mean(arm, arms, otherwise="name an arm of `lab.arms`")
+            raise ConfigError(f"there is no arm {arm!r}", where=place, expected="an arm of `lab.arms`", todo=known)
+        if int(seed) not in arms[arm].seeds:
+            seeds = ", ".join(map(str, arms[arm].seeds))
+            raise ConfigError(f"the arm {arm} has no seed {seed}", where=place, expected=f"one of {seeds}")

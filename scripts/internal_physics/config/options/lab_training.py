@@ -1,0 +1,113 @@
+"""Options of a training: the model, and how it is trained. No heavy imports."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from internal_physics.ground.options import (
+    Count,
+    NaturalNumber,
+    NonNegativeNumber,
+    Pattern,
+    PositiveNumber,
+    Range,
+    Size,
+)
+
+AttentionKind = Literal["absolute", "rotary", "relative", "position_only", "uniform"]
+Mlp = Literal["plain", "gated"]
+Activation = Literal["gelu", "silu", "relu_squared"]
+NormKind = Literal["layer", "rms"]
+CanonPlaces = Annotated[str, Pattern("^A?B?C?D?$")]
+ShareOfSteps = Annotated[float, Range(minimum=0, below=1)]
+ShareOfRate = Annotated[float, Range(minimum=0)]
+
+
+@dataclass(frozen=True)
+class LabModelOptions:
+    """The model of an arm.
+
+    Attributes:
+        attention: how a token chooses what it reads.
+            - absolute: queries and keys; a learned table of positions is added to the embedding.
+            - rotary: queries and keys, rotated by their positions.
+            - relative: queries and keys, plus a learned number for each head and distance.
+            - position_only: a learned number for each head and distance alone.
+            - uniform: head h = 1, 2, … averages the token and the 2^h − 2 before it; nothing is learned.
+        layers: number of blocks.
+        width: of the residual stream.
+        heads: attention heads; a divisor of `width`.
+        mlp: plain has two maps, gated has three.
+        mlp_width: width inside the MLP; 0 for 4 · width (plain) or 8/3 · width (gated).
+        activation: function between the maps of the MLP.
+        norm: layer (LayerNorm) or rms (RMSNorm).
+        biases: whether linear maps and LayerNorms have biases.
+        tied: whether the head is the embedding.
+        canon: where short convolutions along the tokens are added: before attention (A), on queries, keys and values
+            (B), before the MLP (C), inside it (D); such as ABCD.
+        initial_std: standard deviation of the first weights; 0 for 1/√width, which small models learn fastest from.
+        rotary_base: base of the angles of rotary attention.
+        rotary_share: share of a head's width that is rotated.
+        context: longest row in tokens; 0 for that of the data.
+        masked: whether tokens see later ones, and masked words are predicted instead of the next.
+    """
+
+    attention: AttentionKind = "rotary"
+    layers: Count = 2
+    width: Count = 32
+    heads: Count = 2
+    mlp: Mlp = "plain"
+    mlp_width: NaturalNumber = 0
+    activation: Activation = "gelu"
+    norm: NormKind = "layer"
+    biases: bool = True
+    tied: bool = True
+    canon: CanonPlaces = ""
+    initial_std: NonNegativeNumber = 0.0
+    rotary_base: PositiveNumber = 10000.0
+    rotary_share: Annotated[float, Range(above=0)] = 1.0
+    context: NaturalNumber = 0
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How an arm is trained.
+
+    Attributes:
+        optimizer: which rule of change.
+            - adamw: for all weights.
+            - muon: for the matrices in the blocks, whose steps are made orthogonal; AdamW for all others.
+        learning_rate: the largest, of AdamW.
+        muon_learning_rate: the largest, of Muon.
+        weight_decay: of matrices, per step and unit of learning rate.
+        beta1: of AdamW's mean of gradients.
+        beta2: of AdamW's mean of squared gradients.
+        epsilon: added to the root of the latter.
+        warmup_share: share of the steps in which the learning rate rises from 0.
+        schedule: how it falls afterwards.
+            - cosine: along a cosine.
+            - linear: along a line.
+            - constant: not at all.
+        decay_share: share of the steps, at the end, in which it falls; 1 for all after the warm-up.
+        final_share: what is left of it at the end.
+        clip_norm: largest norm of the gradient of all weights; 0 for no limit.
+        snapshots: steps after which the model is kept, besides the last; 0 is the model before training.
+        device: where it is trained.
+            - auto: a GPU where there is one, else the CPU.
+            - cpu: the CPU.
+    """
+
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    learning_rate: PositiveNumber = 5e-3
+    muon_learning_rate: PositiveNumber = 2e-2
+    weight_decay: NonNegativeNumber = 0.01
+    beta1: ShareOfSteps = 0.9
+    beta2: ShareOfSteps = 0.98
+    epsilon: PositiveNumber = 1e-6
+    warmup_share: ShareOfSteps = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    decay_share: Annotated[float, Range(above=0)] = 1.0
+    final_share: ShareOfRate = 0.1
+    clip_norm: NonNegativeNumber = 1.0
+    snapshots: Annotated[tuple[NaturalNumber, ...], Size(unique=True)] = ()
+    device: Literal["auto", "cpu"] = "auto"

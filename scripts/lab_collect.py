@@ -1,0 +1,8 @@
+"""Rule lab_collect: what was measured on the arms of one experiment -> its tables."""
+
+from internal_physics.ground.joblog import job
+from internal_physics.lab.collect import collect_experiment
+
+if __name__ == "__main__":
+    with job(snakemake):
+        collect_experiment(snakemake.params.experiment, snakemake.input.rows, snakemake.output)

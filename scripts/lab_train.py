@@ -1,0 +1,18 @@
+"""Rule lab_train: an arm of the lab and a seed -> a trained model, with its snapshots and its losses."""
+
+from internal_physics.ground.joblog import job
+from internal_physics.lab.train.job import train_arm
+
+if __name__ == "__main__":
+    with job(snakemake):
+        train_arm(
+            snakemake.params.data,
+            snakemake.params.arm,
+            name=snakemake.wildcards.arm,
+            seed=int(snakemake.wildcards.seed),
+            losses=snakemake.output.losses,
+            steps=snakemake.output.steps,
+            unfinished=snakemake.params.unfinished,
+            threads=snakemake.threads,
+            code=snakemake.params.begun_by,
+        )
