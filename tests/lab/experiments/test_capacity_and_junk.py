@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from internal_physics.config.options.lab import LabModelOptions
 from internal_physics.config.options.lab_bio_d import BioDSizes
 from internal_physics.config.options.lab_capacity import CapacityData, CapacityMeasures
 from internal_physics.config.options.lab_junk import JunkData
+from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.status import OK
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.bio_d import draw_bio_d

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from internal_physics.config.options.lab import LabModelOptions
 from internal_physics.config.options.lab_biographies import Augmentation
 from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
+from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.status import OK
 from internal_physics.lab.data.biography_batches import AnswerBatches, all_questions
 from internal_physics.lab.data.pools import ATTRIBUTES
