@@ -9,7 +9,7 @@ PEERS := benchmarks/peers/.venv
 
 CONFIG ?= config.yaml
 
-.PHONY: help setup run fetch check test test-slurm test-gpu gpu-check measure bench bench-peers architectures lint format docs docs-site clean
+.PHONY: help setup run lab fetch check test test-slurm test-gpu gpu-check measure bench bench-peers architectures lint format docs docs-site clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ $(READY): requirements.lock
 
 run: $(READY)  ## run CONFIG=config.yaml; leaves results/report.html
 	@PYTHONPATH=scripts $(BIN)/python -m internal_physics run $(CONFIG) --cores $(CORES)
+
+lab: $(READY)  ## train, measure and profile the models of config/lab.yaml; leaves results/lab/tables and the report
+	$(BIN)/snakemake lab all --cores $(CORES) --configfile=config/lab.yaml
 
 fetch: $(READY)  ## only fetch the models of CONFIG=config.yaml, for machines whose jobs have no internet
 	$(BIN)/snakemake --cores $(CORES) --configfile=$(CONFIG) --until fetch

@@ -169,7 +169,7 @@ STALE_IN_THE_LAB = {
     "lab/experiments/rows/measures.py": {"lab_measure:rows"},
     "lab/experiments/rows/experiment.py": {"lab_measure:rows", "lab_collect_rows"},
     "lab/experiments/registry.py": set(),
-    "lab/train/loop.py": TRAININGS,
+    "lab/train/loop.py": {*TRAININGS, "lab_measure:knowledge"},  # which fine-tunes
     "lab/measure.py": MEASUREMENTS,
     "lab/gates.py": {"lab_gates"},
     "config/options/lab.py": set(),

@@ -172,7 +172,16 @@ class TextReader:
         """
         extra = {} if as_text is None else {"split_special_tokens": as_text}
         plain = {"truncation": False, "padding": False, "verbose": False}
-        ids = list(self.tokenizer(text, add_special_tokens=special, **plain, **extra)["input_ids"])
+        try:
+            ids = list(self.tokenizer(text, add_special_tokens=special, **plain, **extra)["input_ids"])
+        except Exception as error:  # the tokenizers library has no class of its own for it
+            if "[UNK]" not in str(error):
+                raise
+            raise PromptError(
+                f"a word of {text!r} is not in the vocabulary, and the tokenizer has no token for unknown words",
+                where=where,
+                expected="words that the model was trained on",
+            ) from None
         if not ids:
             raise PromptError(f"the text {text!r} has no tokens", where=where, expected="a text", todo="write one")
         return ids

@@ -13,7 +13,7 @@ def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
     A word that is not in the vocabulary has no token, and is refused.
     """
     ids = {word: index for index, word in enumerate(vocabulary.all_words)}
-    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=END))
+    tokenizer = Tokenizer(models.WordLevel(ids))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{END} $A", special_tokens=[(END, END_ID)])
     mask = {"mask_token": MASK} if MASK in ids else {}
