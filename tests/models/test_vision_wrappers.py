@@ -118,6 +118,7 @@ def test_one_that_reads_in_both_directions_is_refused(tmp_path):
     with pytest.raises(ModelError) as error:
         ip.load(str(folder))
     assert error.value.what == "a paligemma reads its prompt in both directions, so it has no next-token loss on one"
+    assert "docs/architectures.md" in error.value.todo
 
 
 def test_as_a_masked_model_it_is_refused_with_the_right_task(tmp_path):

@@ -11,7 +11,7 @@ from transformers import (
     PreTrainedConfig,
 )
 
-from internal_physics.ground.errors import ModelError
+from internal_physics.ground.errors import SEE_ARCHITECTURES, ModelError
 from internal_physics.models.lab_architecture import register  # noqa: F401  (makes lab models known)
 
 HEADS: dict[str, Any] = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
@@ -41,7 +41,7 @@ def head_for(task: str, snapshot: str | Path, *, trust_remote_code: bool = False
             f"a {config.model_type} reads its prompt in both directions, so it has no next-token loss on one",
             where=str(snapshot),
             expected="a model in which tokens see those before them alone",
-            todo="choose another model",
+            todo=f"choose another model: {SEE_ARCHITECTURES}",
         )
     return AutoModelForImageTextToText
 

@@ -16,6 +16,7 @@ from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError
+from internal_physics.models.coverage import in_words
 from internal_physics.models.loading import LoadedModel, load_snapshot
 from internal_physics.models.options import LoadOptions
 from internal_physics.models.refusals import naming
@@ -110,7 +111,7 @@ def checked_model(
         checked = check_model(load_snapshot(snapshot, options))
     if checked.unreached:
         LOGGER.warning(
-            "no gradient is recorded for %d weights: %s", len(checked.unreached), ", ".join(checked.unreached)
+            "no gradient is recorded for %d weights: %s", len(checked.unreached), in_words(checked.unreached)
         )
     LOGGER.info("self-check passed: %s on %s", checked.model.anatomy.architecture, checked.model.device)
     source, precision = manifest.source, checked.model.precision
