@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from cluster import Cluster, missing
-from slurm_runs import THREADS, SlurmTree
+from slurm_runs import SlurmTree
 from tiny_models import save_tiny_models
 from workflow_runs import CONFIG, Tree, copy_working_tree
 
@@ -38,9 +38,9 @@ def fresh(tmp_path_factory) -> Tree:
 
 @pytest.fixture(scope="session")
 def local(fresh, tmp_path_factory) -> Tree:
-    """The undisturbed run on this machine, up to the tables. Not to be changed."""
+    """The undisturbed run in one process of this machine, up to the tables. Not to be changed."""
     tree = fresh.copy(tmp_path_factory.mktemp("local") / "tree")
-    tree.snakemake("results/tables/checked.txt", *THREADS)
+    tree.run_in_one_process("results/tables/checked.txt")
     return tree
 
 
@@ -49,7 +49,7 @@ def undisturbed(local, tmp_path_factory) -> Tree:
     """Like `local`, with a single metric: the reference for the tests of faults. Not to be changed."""
     tree = local.copy(tmp_path_factory.mktemp("undisturbed") / "tree")
     tree.append(CONFIG, ONE_METRIC)
-    tree.snakemake("results/tables/scores.csv", *THREADS)
+    tree.run_in_one_process("results/tables/scores.csv")
     return tree
 
 

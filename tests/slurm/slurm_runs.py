@@ -15,7 +15,7 @@ from cluster import Cluster, wait_until
 from workflow_runs import CONFIG, TABLES, Refused, Tree, environment
 
 FEW_SECONDS = 2  # until the first status check; the value of the profile suits jobs of minutes
-THREADS = ("--set-threads", "record=2", "spectra=2")  # the same in a local run, since the last bits depend on it
+THREADS = ("--set-threads", "record=1", "spectra=1")  # the same in a local run, since the last bits depend on it
 PROFILE = ("--workflow-profile=profiles/slurm", f"--slurm-init-seconds-before-status-checks={FEW_SECONDS}")
 
 
