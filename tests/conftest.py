@@ -1,5 +1,6 @@
 """Fixtures that several test files share. Tests never use a model hub and do not compete for cores."""
 
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -24,6 +25,12 @@ SMOLLM2 = {
 def pytest_collection_modifyitems(items):
     """Whole runs of the workflow come first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: not item.location[0].startswith("tests/workflow/"))
+
+
+def pytest_collection_finish(session):
+    """What is loaded by now stays, so that the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ thread can be inherited. After a limit, the program says where every thread is a
 """
 
 import faulthandler
+import gc
 import os
 import runpy
 import subprocess
@@ -59,6 +60,7 @@ def commands(arguments: list[str]) -> list[list[str]]:
 if __name__ == "__main__":
     faulthandler.dump_traceback_later(float(sys.argv[1]), exit=True)
     PythonScript.execute_script = run_script
+    gc.set_threshold(10_000, 20, 100)  # libraries and figures are many objects, which are looked through less often
     for command in commands(sys.argv[2:]):
         if status := status_of(command):
             sys.exit(status)
