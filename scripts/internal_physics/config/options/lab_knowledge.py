@@ -50,7 +50,7 @@ class KnowledgeMeasures:
             - inverse: the first name of a person with given values.
     """
 
-    steps: Count = 800
+    steps: Count = 1600
     questions: Count = 48
     learning_rate: PositiveNumber = 1e-3
     weight_decay: NonNegativeNumber = 0.01
