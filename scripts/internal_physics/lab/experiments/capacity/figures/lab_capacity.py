@@ -47,7 +47,7 @@ def _learned(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -
         place, values = own["most_bits_per_parameter"], own["bits_per_parameter"]
         ax.plot(place, values, color=look.color, marker=look.marker, linestyle="none", label=label)
     ax.plot([0, CLAIMED], [0, CLAIMED], color="#444444", linewidth=0.8)
-    ax.annotate("all there is", (0.12 * top, 0.12 * top), rotation=0, va="bottom", ha="right", fontsize=7)
+    ax.annotate(" all there is", (0.75 * CLAIMED, 0.72 * CLAIMED), va="top", ha="left", fontsize=7)
     ax.axhline(CLAIMED, color="#444444", linewidth=0.8, linestyle=(0, (5, 2)))
     ax.annotate("2 bits per parameter", (top, CLAIMED), va="bottom", ha="right", fontsize=7)
     ax.set(

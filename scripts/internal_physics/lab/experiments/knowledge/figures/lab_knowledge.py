@@ -43,15 +43,21 @@ def draw(measured: pd.DataFrame) -> Figure:
     arms = sorted(last["arm"].unique(), reverse=True)
     looks = style.model_styles(list(SERIES.values()))
     with style.house_style():
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, 2.6 * -(-len(arms) // 2))
-        axes = list(figure.subplots(-(-len(arms) // 2), 2, sharey=True, squeeze=False).flat)
-        for ax in axes[len(arms) :]:
+        n_rows = -(-len(arms) // 2)
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, 2.4 * n_rows + 0.6)
+        grid = figure.subplots(n_rows + 1, 2, squeeze=False, height_ratios=[*([1.0] * n_rows), 0.3])
+        panels, (legend, *unused) = list(grid.flat)[: len(arms)], list(grid.flat)[2 * n_rows :]
+        for ax in [*unused, *list(grid.flat)[len(arms) : 2 * n_rows]]:
             ax.remove()
-        for ax, arm in zip(axes, arms, strict=False):
+        for ax, arm in zip(panels, arms, strict=True):
             _panel(ax, last[last["arm"] == arm], looks)
             ax.set_title(f"texts: {style.literal(str(last.loc[last['arm'] == arm, 'augmentation'].iloc[0]))}")
-        axes[0].set_ylabel("share that is right")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+        for number, ax in enumerate(panels):
+            ax.set_ylabel("" if number % 2 else "share that is right")
+            ax.tick_params(labelleft=not number % 2)
+        legend.axis("off")
+        if panels:
+            legend.legend(*panels[0].get_legend_handles_labels(), loc="center left")
         title = f"Remembering and answering ({plural(last['seed'].nunique(), 'seed')})"
         return style.finish(figure, title, _notes())
 
@@ -70,8 +76,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -> 
     chance = asked.groupby("attribute")["chance"].mean().reindex(ORDER)
     for place, share in enumerate(chance):
         ax.plot([place - 0.4, place + 0.4], [share, share], color="#444444", linewidth=0.8)
-    ax.set_xticks(range(len(ORDER)), [name.replace("_", "\n") for name in ORDER], fontsize=7)
-    ax.set_ylim(-0.04, 1.04)
+    ax.set_xticks(range(len(ORDER)), [name.replace("_", " ") for name in ORDER], rotation=30, ha="right")
+    ax.set(ylim=(-0.04, 1.04), yticks=(0.0, 0.25, 0.5, 0.75, 1.0))
 
 
 def _notes() -> list[str]:
