@@ -39,6 +39,7 @@ OF_WEIGHTS = (
 COMPARISONS = figures("layer_impact", "layer_impact_information", "watched_tokens")
 AGREEMENT = figures("agreement_profile", "agreement_weights", "agreement_conditions")
 KERNEL = figures("kernel_heatmap", "kernel_map", "kernel_layers", "kernel_spectrum", "kernel_shares", "kernel_cka")
+TRAINING = ("training", "training_kernels")
 BESIDE = figures("standard_control", "standard_control_information")
 
 STALE = {
@@ -50,7 +51,7 @@ STALE = {
     "families/thermodynamics/thermodynamics.py": {"thermodynamics"},
     "families/thermodynamics/spectrum.py": {"spectra", "thermodynamics"},
     "families/thermodynamics/tail.py": {"spectra"},
-    "families/thermodynamics/change_points.py": {"phases"},
+    "families/thermodynamics/change_points.py": {"phases", *TRAINING},
     "families/information/distribution.py": {"information"},
     "families/information/rows.py": {"information"},
     "families/agreement/agreement.py": {"agreement"},
@@ -78,14 +79,14 @@ STALE = {
     # Columns: jobs that write or read these tables, and those that know all tables.
     "families/gradient_flow/tables.py": {"table:isf_spectra", *figures("isf_spectrum"), *REPORTING},
     "families/scores/tables.py": {
-        *("collect", "normalize", "correlate"),
+        *("collect", "normalize", "correlate", "training"),
         *figures("radar", "correlation_matrix", "layer_heatmap", "layer_profiles"),
         *figures("difference_distributions", "gain_panels"),
         *BESIDE,
         *REPORTING,
     },
     "families/residual_gain/tables.py": {
-        *("gains", "hypotheses", "residual_gain_result"),
+        *("gains", "hypotheses", "residual_gain_result", "training"),
         *figures("gain_heatmap", "gain_panels"),
         *REPORTING,
     },
@@ -94,7 +95,7 @@ STALE = {
     "families/gradient_flow/quantities.py": {*BESIDE, *COMPARISONS, *figures("difference_distributions"), *REPORTING},
     "families/residual_gain/quantities.py": {*BESIDE, *COMPARISONS, *figures("difference_distributions"), *REPORTING},
     "families/information/tables.py": {
-        *("collect_information", "information_package", "decided"),
+        *("collect_information", "information_package", "decided", "training"),
         *LAYER_CURVES,
         *figures("decided"),
         *BESIDE,
@@ -103,9 +104,9 @@ STALE = {
     "families/pairs/tables.py": {"model_pairs", *figures("radar", "model_differences"), *REPORTING},
     "families/pairs/apart.py": {"findings", "report", *figures("radar", "model_differences")},
     "families/agreement/tables.py": {"collect_agreement", *AGREEMENT, *REPORTING},
-    "families/kernel/tables.py": {"collect_kernel", *KERNEL, *REPORTING},
+    "families/kernel/tables.py": {"collect_kernel", "training_kernels", *KERNEL, *REPORTING},
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
-    "families/run/tables.py": {"run_tables", "provenance", *WITH_NOTES, *REPORTING},
+    "families/run/tables.py": {"run_tables", "provenance", *TRAINING, *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
     "families/run/notes.py": WITH_NOTES - {"residual_gain_result", "model_pairs"},
     "families/run/tokens.py": {"prompts_read"},
@@ -141,7 +142,7 @@ STALE = {
         *(*(FROM_RECORDS - {"kernel"}), "collect_kernel", *figures("kernel_layers")),
         *("spectra", "phases", "collect", "compare", "model_pairs", "correlate", "gains", "hypotheses", "jacobian"),
         *("run_tables", "information_package", "decided", "pulls", "collect_agreement", *REPORTING),
-        *("table:routing", "table:expert_loads"),
+        *("table:routing", "table:expert_loads", *TRAINING, *figures("along_training")),
     },
     "tables/gather.py": {"collect", "compare", "collect_information"},
     "ground/errors.py": ALL,

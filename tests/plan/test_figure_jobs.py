@@ -9,6 +9,7 @@ from internal_physics.plan.run_plan import RunPlan
 MODELS = {"m": {"source": "path:somewhere"}, "n": {"source": "path:elsewhere"}}
 PROMPTS = {"prompts": [{"name": name, "text": f"text {name}"} for name in "abc"], "weight_gradients": "factors"}
 STEERED = {
+    "models": {name: MODELS[name] | {"step": step, "parent": "p"} for step, name in enumerate(MODELS)},
     "conditions": {"happy": {"vector": [1.0, -1.0], "models": ["m"]}},
     "information": {"watch": [" a"]},
     "jacobian": {"prompts": ["s"]},

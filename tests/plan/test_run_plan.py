@@ -19,7 +19,9 @@ def plan(**options):
 
 @pytest.fixture(scope="module")
 def steered():
-    return plan(conditions={"happy": HAPPY}, information={"watch": [" a"]}, jacobian={"prompts": ["s"]})
+    checkpoints = {name: MODELS[name] | {"step": step, "parent": "p"} for step, name in enumerate(MODELS)}
+    asked = {"information": {"watch": [" a"]}, "jacobian": {"prompts": ["s"]}, "models": checkpoints}
+    return plan(conditions={"happy": HAPPY}, **asked)
 
 
 def test_a_run_without_conditions_compares_nothing():

@@ -20,6 +20,10 @@ ALSO = {
     "information": {"watch": ["a"]},
     "jacobian": {"prompts": ["counting"]},
     "lab": {"arms": {f"arm-{name}": {name: ARMS.get(name, {})} for name in EXPERIMENTS}},
+    "models": {
+        f"tiny-{name}": {"source": f"path:results/tiny_models/{name}", "step": step, "parent": "tiny"}
+        for step, name in enumerate(("llama", "gpt2"))
+    },
 }
 
 

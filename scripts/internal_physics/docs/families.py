@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from internal_physics.docs.markdown import code, codes, table
 from internal_physics.families.family import (
+    CHECKPOINTS,
     CONDITIONS,
     FACTORS,
     JACOBIANS,
@@ -48,6 +49,7 @@ _FEATURES = {
     WATCH: "`information.watch`",
     JACOBIANS: "`jacobian.prompts`",
     SEVERAL: "several `models` of one task",
+    CHECKPOINTS: "several checkpoints of one training",
     FACTORS: "`weight_gradients: factors`",
     SKETCHES: "`weight_gradients: sketch`",
 }

@@ -17,6 +17,7 @@ SEVERAL = "several models"  # at least two models of the config run the same pro
 SKETCHES = "sketches"  # at least one prompt set keeps sketches of weight gradients
 JACOBIANS = "jacobians"  # the config names prompts whose blocks are linearised
 FACTORS = "factors"  # at least one prompt set keeps exact weight gradients
+CHECKPOINTS = "checkpoints"  # at least two models are checkpoints of one training
 
 
 class Score(StrEnum):

@@ -24,6 +24,7 @@ from internal_physics.families.run.family import FAMILY as RUN
 from internal_physics.families.scores import tables as shared
 from internal_physics.families.scores.family import FAMILY as SCORES
 from internal_physics.families.thermodynamics.family import FAMILY as THERMODYNAMICS
+from internal_physics.families.training.family import FAMILY as TRAINING
 from internal_physics.tables.columns import PLAIN
 from internal_physics.tables.table import Quantity, Table
 
@@ -41,6 +42,7 @@ FAMILIES: tuple[Family, ...] = (
     JACOBIAN,
     AGREEMENT,
     KERNEL,
+    TRAINING,
 )
 
 PAIRED = (Score.PROMPT, Score.SET)

@@ -15,7 +15,7 @@ from internal_physics.config.conditions import Run, files_behind
 from internal_physics.config.load import Config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.families import registry
-from internal_physics.families.family import CONDITIONS, FACTORS, JACOBIANS, SEVERAL, SKETCHES, WATCH, Per
+from internal_physics.families.family import CHECKPOINTS, CONDITIONS, FACTORS, JACOBIANS, SEVERAL, SKETCHES, WATCH, Per
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
@@ -188,6 +188,13 @@ class RunPlan:
         file = (self.steering(condition) or {}).get("file")
         return [] if file is None else files_behind(file)
 
+    @property
+    def checkpoints(self) -> list[str]:
+        """Models that are checkpoints of a training of which there is at least one more."""
+        parents = {name: options.get("parent") for name, options in self.config.models.items()}
+        given = [parent for parent in parents.values() if parent is not None]
+        return [name for name, parent in parents.items() if given.count(parent) > 1]
+
     # --- metrics and tables ---
 
     @property
@@ -203,6 +210,7 @@ class RunPlan:
             WATCH: self.config.raw["information"]["watch"],
             JACOBIANS: self.jacobian_runs,
             SEVERAL: self.compared_sets,
+            CHECKPOINTS: self.checkpoints,
             FACTORS: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "factors"],
             SKETCHES: [s for s in self.config.prompt_sets.values() if s.weight_gradients == "sketch"],
         }

@@ -26,7 +26,7 @@ from internal_physics.tables.rows import write_rows
 from internal_physics.tables.write import write_table
 from safetensors.numpy import save_file
 
-OPTIONS = {"source": "path:here", "task": "causal"}
+OPTIONS = {"source": "path:here", "task": "causal", "step": None, "parent": None}
 NO_NOTE = {"kind": "", "difficulty": "", "answer": None}
 NOTES = {"s": {"a": NO_NOTE | {"kind": "factual"}, "b": NO_NOTE}}
 RUNS = [("m", "baseline", ("s",)), ("m", "push", ("s",)), ("n", "baseline", ("t",))]

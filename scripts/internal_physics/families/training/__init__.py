@@ -1,0 +1,1 @@
+"""Along training: the checkpoints of a training, each profiled as a model, drawn against their steps."""
