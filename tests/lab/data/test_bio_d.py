@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from internal_physics.ground.errors import UserError
+from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.bio_d import BioDSizes, draw_bio_d
 
 SIZES = BioDSizes(people=50, attributes=3, chunks=2, diversity=10, chunk_tokens=2, value_tokens=7, name_pool=20)
@@ -10,8 +10,26 @@ SIZES = BioDSizes(people=50, attributes=3, chunks=2, diversity=10, chunk_tokens=
 
 def test_names_are_unique_and_strangers_have_others():
     data = draw_bio_d(SIZES, seed=0)
-    assert len(set(data.names)) == 50 and len(data.other_names) == 350
-    assert not set(data.names) & set(data.other_names)
+    assert len(set(data.names)) == 50
+    strangers = data.names_of_strangers(200)
+    assert len(set(strangers)) == 200 and not set(data.names) & set(strangers)
+    np.testing.assert_array_equal(data.names_of_strangers(20), strangers[:20])
+    with pytest.raises(ConfigError, match="300 strangers"):
+        data.names_of_strangers(300)
+
+
+def test_large_sizes_need_no_list_of_all_names_and_strings():
+    large = BioDSizes(people=100, diversity=1000, chunk_tokens=50, value_tokens=40_000, name_pool=1000, name_tokens=3)
+    data = draw_bio_d(large, seed=0)
+    assert data.strings.shape == (4, 1000, 50) and data.names.max() > 10**8
+    assert data.of_strangers(10, np.random.default_rng(0)).shape == (10, 1 + 3 + 4 * 51)
+
+
+def test_strangers_never_have_the_name_of_a_person():
+    crowded = draw_bio_d(BioDSizes(people=40, name_pool=9), seed=0)
+    rows = crowded.of_strangers(2000, np.random.default_rng(0))
+    names = (rows[:, 1:3] - crowded.vocabulary.ids(["name0"])[0]) @ [1, 9]
+    assert not set(names.tolist()) & set(crowded.names.tolist()) and len(set(names.tolist())) == 81 - 40
 
 
 def test_the_strings_of_an_attribute_differ():
@@ -51,5 +69,5 @@ def test_a_text_in_words_has_the_published_form():
 
 @pytest.mark.parametrize(("wrong", "where"), [({"people": 201}, "people"), ({"diversity": 50}, "diversity")])
 def test_sizes_that_are_not_possible_are_refused(wrong, where):
-    with pytest.raises(UserError, match=f"bioD.{where}"):
+    with pytest.raises(ConfigError, match=f"bioD.{where}"):
         BioDSizes(**({"name_pool": 20, "value_tokens": 7, "chunk_tokens": 2, "diversity": 10} | wrong))

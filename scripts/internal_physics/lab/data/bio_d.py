@@ -10,7 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from internal_physics.config.options.lab_bio_d import BioDSizes
+from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.distinct import first_distinct, first_distinct_rows
 from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
 
 DOMAIN = "<domain>"
@@ -23,14 +25,14 @@ class BioD:
     Attributes:
         sizes: of the data.
         names: int64 [N], which of the N0 names; all different.
-        other_names: int64 [N0 - N], names that no person has, in random order.
+        seed: of the draws.
         strings: int64 [K, D, L], the tokens of each attribute's strings, 0..T - 1.
         values: int64 [N, K, C], which strings a person's value is made of.
     """
 
     sizes: BioDSizes
+    seed: int
     names: np.ndarray
-    other_names: np.ndarray
     strings: np.ndarray
     values: np.ndarray
 
@@ -77,9 +79,27 @@ class BioD:
 
     def of_strangers(self, n: int, draws: np.random.Generator, *, domain: bool = False) -> np.ndarray:
         """Texts of junk: a name that no person has and values of this moment, all drawn anew; n rows as in `rows`."""
-        names = self.other_names[draws.integers(0, len(self.other_names), size=n)]
+        names = draws.integers(0, self.sizes.n_names, size=n)
+        while (taken := np.isin(names, self.names)).any():
+            names[taken] = draws.integers(0, self.sizes.n_names, size=int(taken.sum()))
         values = draws.integers(0, self.sizes.diversity, size=(n, self.sizes.attributes, self.sizes.chunks))
         return self.rows(names, values, draws, domain=domain)
+
+    def names_of_strangers(self, n: int) -> np.ndarray:
+        """Names that no person has, int64 [n], all different and always the same.
+
+        Raises:
+            ConfigError: if people and strangers are more than three quarters of the names.
+        """
+        n_people = self.sizes.people
+        if 4 * (n_people + n) > 3 * self.sizes.n_names:
+            raise ConfigError(
+                f"{n_people} people and {n} strangers for {self.sizes.n_names} names",
+                where="bioD",
+                expected="at most three quarters of the names",
+                todo="take a larger name_pool or more name_tokens",
+            )
+        return _names(n_people + n, self.sizes, self.seed)[n_people:]
 
     def text(self, person: int, draws: np.random.Generator) -> str:
         """A text in words: "<name>'s ID 7 is v1 v2. Her ID 2 is …", in a random order of attributes."""
@@ -97,18 +117,26 @@ class BioD:
 def draw_bio_d(sizes: BioDSizes, seed: int) -> BioD:
     """Draw people of bioD."""
     shape = (sizes.people, sizes.attributes, sizes.chunks)
-    names = generator(seed, "bioD names").permutation(sizes.n_names)
     return BioD(
         sizes=sizes,
-        names=names[: sizes.people],
-        other_names=names[sizes.people :],
-        strings=_strings(sizes, generator(seed, "bioD strings")),
+        seed=seed,
+        names=_names(sizes.people, sizes, seed),
+        strings=_strings(sizes, seed),
         values=generator(seed, "bioD values").integers(0, sizes.diversity, size=shape),
     )
 
 
-def _strings(sizes: BioDSizes, draws: np.random.Generator) -> np.ndarray:
-    """int64 [K, D, L]: for each attribute D different strings."""
-    codes = [draws.choice(sizes.n_strings, sizes.diversity, replace=False) for _ in range(sizes.attributes)]
-    places = sizes.value_tokens ** np.arange(sizes.chunk_tokens)
-    return np.stack(codes)[:, :, None] // places % sizes.value_tokens
+def _names(n: int, sizes: BioDSizes, seed: int) -> np.ndarray:
+    return first_distinct(n, sizes.n_names, generator(seed, "bioD names"))
+
+
+def _strings(sizes: BioDSizes, seed: int) -> np.ndarray:
+    """Strings [K, D, L]: for each attribute D different strings; all there are, in their order, where D is all."""
+    if sizes.diversity == sizes.n_strings:
+        places = sizes.value_tokens ** np.arange(sizes.chunk_tokens)
+        every = np.arange(sizes.n_strings)[:, None] // places % sizes.value_tokens
+        return np.tile(every, (sizes.attributes, 1, 1))
+    numbers = (sizes.diversity, sizes.value_tokens, sizes.chunk_tokens)
+    return np.stack(
+        [first_distinct_rows(*numbers, generator(seed, "bioD strings", str(a))) for a in range(sizes.attributes)]
+    )

@@ -1,6 +1,7 @@
 """Training on people of bioD, with or without junk: rows are windows of people, all of use or all junk."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -78,7 +79,11 @@ class BioDBatches:
         sizes = self.data.sizes
         shape = (self.repeated_people, sizes.attributes, sizes.chunks)
         values = generator(self.seed, "values of repeated junk").integers(0, sizes.diversity, size=shape)
-        return self.data.rows(self.data.other_names[chosen], values[chosen], draws, domain=self.domain_on_junk)
+        return self.data.rows(self._repeated_names[chosen], values[chosen], draws, domain=self.domain_on_junk)
+
+    @cached_property
+    def _repeated_names(self) -> np.ndarray:
+        return self.data.names_of_strangers(self.repeated_people)
 
     def _texts(self, windows: int) -> int:
         return windows * self.people_per_window

@@ -9,6 +9,7 @@ import numpy as np
 
 from internal_physics.ground.errors import UserError
 from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.distinct import first_distinct
 from internal_physics.lab.data.pools import Pools
 
 MOST_OF_THE_NAMES = 0.5  # that may be used, so that drawing again ends soon
@@ -69,7 +70,7 @@ def draw_people(n: int, pools: Pools, seed: int) -> People:
             expected=f"1 to {int(MOST_OF_THE_NAMES * pools.n_names)}: at most half of the full names",
             todo="draw fewer people, or give longer lists of names",
         )
-    codes = _unique_codes(n, pools.n_names, generator(seed, "names"))
+    codes = first_distinct(n, pools.n_names, generator(seed, "names"))
     rest, last = np.divmod(codes, len(pools.last))
     first, middle = np.divmod(rest, len(pools.middle))
 
@@ -90,13 +91,3 @@ def draw_people(n: int, pools: Pools, seed: int) -> People:
         major=one_of(len(pools.majors), "major"),
         employer=one_of(len(pools.employers), "employer"),
     )
-
-
-def _unique_codes(n: int, size: int, draws: np.random.Generator) -> np.ndarray:
-    """The first n distinct of a stream of uniform numbers below `size`, in the order of the stream."""
-    block, found = max(1024, n // 4), np.empty(0, dtype=np.int64)
-    while len(found) < n:
-        found = np.concatenate([found, draws.integers(0, size, size=block)])
-        _, where = np.unique(found, return_index=True)
-        found = found[np.sort(where)]
-    return found[:n]

@@ -1,0 +1,26 @@
+"""The arms of the configs that come with the lab have training sets: exposures fill whole steps, sizes are possible."""
+
+from pathlib import Path
+
+import pytest
+from internal_physics.config.load import load_config
+from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.lab.train.job import batches_of
+
+ROOT = Path(__file__).parents[2]
+MANY_TEXTS = 200_000
+
+
+@pytest.mark.parametrize("name", ["lab", "lab-cluster"])
+def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load_config(load_yaml(ROOT / "config" / f"{name}.yaml"))
+    for arm in config.arms.values():
+        data = arm.options["data"]
+        if arm.experiment == "knowledge" and data["people"] * data["augmentation"]["texts"] > MANY_TEXTS:
+            continue  # half a million texts take long, and the arm with one text each has the same steps
+        batches = batches_of(EXPERIMENTS[arm.experiment].data, data, arm.seeds[0])
+        first = batches.at(batches.steps - 1)
+        assert 0 < first.tokens.max() < len(batches.vocabulary), arm.name
+        assert first.tokens.shape[1] <= batches.tokens_per_row, arm.name
