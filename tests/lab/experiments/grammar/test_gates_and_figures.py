@@ -110,12 +110,18 @@ def test_gates_compare_arms_by_their_attention_seed_by_seed_after_the_last_step(
 
 
 def test_gates_of_probes_are_gains_over_a_model_that_learned_nothing():
-    found = {gate.claim.split(":")[0] + gate.claim.split("level ")[1][:3]: gate for gate in gates(TABLES, ARMS)[2:]}
+    found = {gate.claim.split(":")[0] + gate.claim.split("level ")[1][:3]: gate for gate in gates(TABLES, ARMS)[2:10]}
     assert found["Arm turnedNT5"].values == pytest.approx({0: 0.2, 1: 0.2})
     assert (found["Arm turnedNT5"].is_hard, found["Arm turnedNT5"].verdict) == (True, "met")
     assert not found["Arm turnedNT6"].is_hard
     assert (found["Arm both_waysNT6"].is_hard, found["Arm both_waysNT6"].verdict) == (False, "missed")
     assert len(found) == 8
+
+
+def test_attention_to_an_end_is_set_against_that_to_its_neighbours():
+    (gate,) = [gate for gate in gates(TABLES, ARMS) if "attention beyond" in gate.claim]
+    assert gate.values == pytest.approx({0: 0.15, 1: 0.15})
+    assert (gate.verdict, gate.is_hard) == ("met", False)
 
 
 def test_claims_without_their_arms_are_left_out():

@@ -19,7 +19,7 @@ BAR_OF_PROBES = 0.15
 def gates(tables: Mapping[str, pd.DataFrame], arms: Mapping[str, Mapping[str, Any]]) -> list[Gate]:
     """What is claimed of models of grammars; claims whose arms are not there are left out."""
     learned, probes = tables["lab_grammar"], tables["lab_grammar_probes"]
-    return [*_by_attention(learned, arms), *_probes(probes, arms)]
+    return [*_by_attention(learned, arms), *_probes(probes, arms), *_attended(tables["lab_grammar_attention"], arms)]
 
 
 def _by_attention(learned: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
@@ -63,6 +63,25 @@ def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iter
                 is_hard=is_rotary and level == nearest_to_root,
                 deviation=f"{MICRO}; {PROBED}",
             )
+
+
+def _attended(attention: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
+    """Is the end of a subtree read more than the tokens beside it? Rotary attention, level nearest to the root."""
+    arm = _arm_of(arms, "rotary")
+    rows = attention[(attention["arm"] == arm) & (attention["pairs"] == "to_end")]
+    if rows.empty:
+        return
+    rows = rows[rows["level"] == rows["level"].min()]
+    means = rows.pivot_table(index="seed", columns="offset", values="excess_attention")  # over blocks
+    yield Gate(
+        "grammar",
+        f"Arm {arm}: attention beyond what places explain goes to ends of subtrees: that to an end minus the larger of "
+        "those to the tokens beside it",
+        (means[0] - means[[-1, 1]].max(axis=1)).to_dict(),
+        low=0.0,
+        is_hard=False,
+        deviation=MICRO,
+    )
 
 
 def _gains(probes: pd.DataFrame) -> Mapping[str, Mapping[int, float]]:
