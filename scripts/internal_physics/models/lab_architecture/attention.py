@@ -34,7 +34,12 @@ class LabAttention(nn.Module):
 
     def __init__(self, config: LabConfig) -> None:
         super().__init__()
-        self.config, d = config, config.hidden_size
+        d = config.hidden_size
+        # Read once: a config of transformers looks every attribute up in Python code.
+        self.kind, self.n_heads, self.head_width = config.attention, config.num_attention_heads, config.head_width
+        self.has_queries, self.has_canon, self.n_distances = config.has_queries, "B" in config.canon, config.n_distances
+        self.reads_both_ways, self.context = config.reads_both_ways, config.max_position_embeddings
+        self.n_rotated, self.rotary_base = config.n_rotated, config.rotary_base
         if config.has_queries:
             self.q_proj = nn.Linear(d, d, bias=config.biases)
             self.k_proj = nn.Linear(d, d, bias=config.biases)
@@ -57,21 +62,21 @@ class LabAttention(nn.Module):
 
     def _heads(self, x: torch.Tensor) -> list[torch.Tensor]:
         """[b, h, t, d/h] each: queries and keys where there are some, and values."""
-        maps = (self.q_proj, self.k_proj, self.v_proj) if self.config.has_queries else (self.v_proj,)
+        maps = (self.q_proj, self.k_proj, self.v_proj) if self.has_queries else (self.v_proj,)
         parts = [linear(x) for linear in maps]
-        if "B" in self.config.canon:
+        if self.has_canon:
             parts = list(self.canon_b(torch.cat(parts, dim=-1)).chunk(len(parts), dim=-1))
-        shape = (*x.shape[:2], self.config.num_attention_heads, self.config.head_width)
+        shape = (*x.shape[:2], self.n_heads, self.head_width)
         return [part.view(shape).transpose(1, 2) for part in parts]
 
     def _rows(self, x: torch.Tensor, query_key: list[torch.Tensor], places: Places) -> torch.Tensor:
         """[b, h, i, j] weights that sum to 1 over j; [1, h, i, j] where no row differs from another."""
         n = x.shape[1]
-        if self.config.attention == "uniform":
-            return _uniform(self.config.num_attention_heads, n, places.padding, x)
+        if self.kind == "uniform":
+            return _uniform(self.n_heads, n, places.padding, x)
         if query_key:
             query, key = self._rotated(query_key, places)
-            scores = query @ key.transpose(2, 3) * self.config.head_width**-0.5
+            scores = query @ key.transpose(2, 3) * self.head_width**-0.5
         else:
             scores = x.new_zeros(1, 1, n, n)
         added = self._added(n, places.padding, x)
@@ -81,29 +86,31 @@ class LabAttention(nn.Module):
     def _fused(self, query_key: list[torch.Tensor], value: torch.Tensor, places: Places) -> torch.Tensor:
         """[b, h, i, d/h]; torch's own product without rows in memory."""
         query, key = self._rotated(query_key, places)
-        is_plain = places.padding is None and not self.config.n_distances
+        is_plain = places.padding is None and not self.n_distances
         added = None if is_plain else self._added(value.shape[2], places.padding, value)
         if added is not None:
-            added = added.expand(len(value), self.config.num_attention_heads, -1, -1)
-        causal = is_plain and not self.config.reads_both_ways
+            added = added.expand(len(value), self.n_heads, -1, -1)
+        causal = is_plain and not self.reads_both_ways
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=added, is_causal=causal)
 
     def _rotated(self, query_key: list[torch.Tensor], places: Places) -> list[torch.Tensor]:
-        if self.config.attention != "rotary":
+        if self.kind != "rotary":
             return query_key
-        n_rotated = self.config.n_rotated
-        cos, sin = _angles(query_key[0], n_rotated, self.config.rotary_base, places.positions)
-        return [_turned(x, cos, sin, n_rotated) for x in query_key]
+        cos, sin = _angles(query_key[0], self.n_rotated, self.rotary_base, places.positions)
+        together = _turned(
+            torch.cat(query_key, dim=1), cos, sin, self.n_rotated
+        )  # heads of both, in half the operations
+        return list(together.chunk(2, dim=1))
 
     def _added(self, n: int, padding: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor | None:
         """What is added to the scores: the number of each distance, and minus infinity where nothing may be read."""
-        hidden = None if self.config.reads_both_ways else _later(n, like.device)
+        hidden = None if self.reads_both_ways else _later(n, like.device)
         if padding is not None:
             unreal = ~padding[:, None, None, :] & ~torch.eye(n, dtype=torch.bool, device=like.device)
             hidden = unreal if hidden is None else unreal | hidden
-        if not self.config.n_distances:
+        if not self.n_distances:
             return None if hidden is None else like.new_zeros(hidden.shape).masked_fill(hidden, -torch.inf)
-        middle = self.config.max_position_embeddings - 1 if self.config.reads_both_ways else 0
+        middle = self.context - 1 if self.reads_both_ways else 0
         bias = self.position_bias[:, (_distances(n, like.device) + middle).clamp(min=0)][None]
         return bias if hidden is None else bias.masked_fill(hidden, -torch.inf)
 
@@ -169,5 +176,5 @@ def _turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, n_rotated: in
     """The first `n_rotated` numbers of each head, turned in pairs (c, c + n_rotated / 2) by the position's angles."""
     half = n_rotated // 2
     a, b = x[..., :half], x[..., half:n_rotated]
-    parts = [a * cos - b * sin, a * sin + b * cos]
+    parts = [torch.addcmul(a * cos, b, sin, value=-1), torch.addcmul(a * sin, b, cos)]
     return torch.cat(parts if n_rotated == x.shape[-1] else [*parts, x[..., n_rotated:]], dim=-1)
