@@ -83,6 +83,8 @@ def _grid(rows: pd.DataFrame, shown: list[str]) -> Figure:
     for ax in panels[max(0, len(shown) - n_columns) : len(shown)]:
         scale_steps(ax, rows["step"])
         ax.tick_params(labelbottom=True)
+    for ax in panels[-n_columns : len(shown)]:
+        ax.set_xlabel("training step")
     return figure
 
 

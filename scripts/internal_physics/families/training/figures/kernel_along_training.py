@@ -61,6 +61,7 @@ def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     grid[2][0].set_yscale("log")
     for ax in grid[-1]:
         scale_steps(ax, rows["step"])
+        ax.set_xlabel("training step")
     return figure
 
 

@@ -43,7 +43,6 @@ def scale_steps(ax: Axes, steps: pd.Series) -> None:
     positive = np.unique(steps[steps > 0])
     if positive.size and positive[-1] > WIDE * positive[0]:
         ax.set_xscale("symlog", linthresh=float(positive[0]))
-    ax.set_xlabel("training step")
 
 
 def legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
