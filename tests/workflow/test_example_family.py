@@ -63,6 +63,11 @@ def test_a_new_family_makes_no_other_work_stale(done):
     assert run.jobs["metric:drift"] == len(MODELS)
 
 
+def test_after_the_run_nothing_is_left_to_do(done):
+    tree, _ = done
+    assert tree.plan().labels == set()
+
+
 def test_the_metric_is_in_the_shared_tables(done):
     tree, _ = done
     scores = pd.read_parquet(tree.path("results/tables/scores.parquet"))
