@@ -40,6 +40,7 @@ def config(folder):
         "information": {"watch": ["a"]},
         "thermodynamics": {"n_permutations": 19},
         "statistics": {"n_resamples": 199},
+        "figures": {"formats": ["png"]},
     }
 
 
@@ -216,20 +217,18 @@ def test_nothing_changed_nothing_runs_and_a_changed_condition_runs_alone(run):
     assert "record_0_texts" not in jobs
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"vector": [0.1] * 40, "layers": [1]}, "conditions → push → vector: 40 numbers"),
-        ({"vector": [1.0], "layers": [9]}, "conditions → push → layers: there is no layer 9"),
-    ],
-)
-def test_what_does_not_fit_is_refused_before_the_first_pass_with_its_place(run, change, message):
+def test_what_does_not_fit_is_refused_before_the_first_pass_with_its_place(run):
     settings = config(run)
-    settings["conditions"]["push"] = change
-    target = "results/tensors/causal/push/texts/the.parquet"
-    code, said = snakemake(run, settings, target, "--retries", "0")
+    settings["conditions"] = {
+        "wide": {"vector": [0.1] * 40, "layers": [1]},
+        "deep": {"vector": [1.0], "layers": [9]},
+    }
+    targets = [f"results/tensors/causal/{condition}/texts/the.parquet" for condition in settings["conditions"]]
+    code, said = snakemake(run, settings, "--retries=0", "--keep-going", *targets)
     assert code != 0
-    assert message in said
+    assert "conditions → wide → vector: 40 numbers" in said
+    assert "conditions → deep → layers: there is no layer 9" in said
+    assert not [path for path in targets if (run / path).exists()]
 
 
 def test_a_wrong_config_stops_at_once_with_its_place(run):
