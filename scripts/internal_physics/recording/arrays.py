@@ -3,15 +3,19 @@
 import numpy as np
 import torch
 
+_AS_THEY_ARE = {torch.float32, torch.float64}
+
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """On the CPU; float64 and whole numbers as they are, anything else in float32.
 
     Shares memory where nothing has to change, but not memory that is locked for copies from a GPU.
     """
-    own = tensor.detach().to("cpu")
-    if own.is_floating_point() and own.dtype != torch.float64:
-        own = own.to(torch.float32)
+    own = tensor.detach()
+    if not own.is_cpu:
+        own = own.cpu()
+    if own.dtype not in _AS_THEY_ARE and own.is_floating_point():
+        own = own.float()
     found: np.ndarray = own.numpy()
     return found.copy() if own.is_pinned() else found
 
@@ -23,7 +27,7 @@ def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 def is_on_host(tensor: torch.Tensor) -> bool:
     """Whether numpy can read a tensor's memory."""
-    return tensor.device.type == "cpu"
+    return tensor.is_cpu
 
 
 class ToHost:

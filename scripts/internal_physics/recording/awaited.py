@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 Take = Callable[..., object]
 
@@ -36,6 +36,11 @@ class Awaited:
             tensor.register_hook(lambda gradient: _taken(gradient, take, what))
         else:  # the same gradient, by a cheaper hook
             node.register_prehook(lambda gradients: _taken(gradients[place], take, what))
+
+    def add_node(self, node: Node, take: Take, *what: object) -> None:
+        """The same of the only output of a node, where gradients are taken together."""
+        self._edges.append(GradientEdge(node, 0))
+        self._takers.append((take, what))
 
     def backward(self, target: torch.Tensor) -> None:
         """Run the backward pass of a number, and have those gradients taken that wait, the last tensor's first."""

@@ -61,6 +61,7 @@ class NormKeeper:
 
     def __init__(self, flow: Flow, packing: Packing, *, products: torch.dtype | None = None) -> None:
         self.flow, self.packing, self.products = flow, packing, products
+        self._may_be_short = packing.shape[0] == 1 and products != torch.float32
         self._uses: Counter[str] | None = None
         self._squared: dict[str, torch.Tensor] = {}  # matrix → [2, b], on its device: sum of terms and of their sizes
         self._waiting: dict[str, list[Call]] = {}
@@ -79,18 +80,12 @@ class NormKeeper:
         if self._uses[name] > 1:
             self._waiting.setdefault(name, []).append(call)
             return
-        if not call.map.lookup and self._is_short(call):
-            self._short[name] = self._short_squared(call.caught_input, call.weight_side_gradient())
+        given, gradient = call.caught_input, call.output_gradient
+        if self._may_be_short and not call.map.lookup and gradient is not None and _is_short(given, gradient):
+            self._short[name] = self._short_squared(given, gradient)
         else:
             self._squared[name] = self._of_calls([call])
         call.release()
-
-    def _is_short(self, call: Call) -> bool:
-        """Whether a call is of one prompt on the host, so short that Gram matrices cost less than the gradient."""
-        if self.packing.shape[0] > 1 or not is_on_host(call.caught_input) or self.products == torch.float32:
-            return False
-        (n_tokens, n_in), n_out = call.caught_input.shape, call.weight_side_gradient().shape[1]
-        return n_tokens * (n_in + n_out) <= n_in * n_out and product_dtype(call.caught_input) == torch.float64
 
     def _short_squared(self, given: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """As `outer_squared` of one prompt in float64, a number, with half as many operations."""
@@ -157,6 +152,12 @@ class NormKeeper:
         terms = [_Term(call, self.packing, products) for call in calls]
         pairs = combinations_with_replacement(terms, 2)
         return torch.stack([_sums(a.dot(b), products) * (1 if a is b else 2) for a, b in pairs]).sum(dim=0)
+
+
+def _is_short(given: torch.Tensor, gradient: torch.Tensor) -> bool:
+    """Whether rows on the host are so few that their Gram matrices cost less than the gradient."""
+    (n_tokens, n_in), n_out = given.shape, gradient.shape[1]
+    return given.is_cpu and n_tokens * (n_in + n_out) <= n_in * n_out
 
 
 class _Term:
