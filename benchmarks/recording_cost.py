@@ -57,27 +57,29 @@ def measure(rounds: int) -> list[Costs]:
     for threads in sorted({1, before}):
         torch.set_num_threads(threads)
         for n_tokens in TOKENS:
-            found.append(_costs(model, [_prompt(model, n_tokens)], threads, rounds))
-        found.append(_costs(model, [_prompt(model, n) for n in BATCH], threads, rounds))
+            found.append(_costs(model, [one_prompt(model, n_tokens)], threads, rounds))
+        found.append(_costs(model, [one_prompt(model, n) for n in BATCH], threads, rounds))
     torch.set_num_threads(before)
     return found
 
 
 def _costs(model: LoadedModel, batch: list[Encoded], threads: int, rounds: int) -> Costs:
     options = {mode: RecordOptions(weight_gradients=mode, batch_size=len(batch)) for mode in MODES}
-    contestants = {mode: lambda own=own: _record(model, batch, own) for mode, own in options.items()}
+    contestants = {mode: lambda own=own: record_all(model, batch, own) for mode, own in options.items()}
     runs = alternate_costs({"bare": lambda: bare_pass(model, batch, len(batch)), **contestants}, rounds)
     one = len(batch) == 1
     what = f"one of {len(batch[0].ids)} tokens" if one else f"{len(batch)} of {BATCH[0]} to {BATCH[-1]} tokens"
     return Costs(what, threads, one, runs)
 
 
-def _record(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions) -> None:
+def record_all(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions) -> None:
+    """Record, and let go of every trace."""
     for _trace in record_batches(model, batch, options):
         pass
 
 
-def _prompt(model: LoadedModel, n_tokens: int) -> Encoded:
+def one_prompt(model: LoadedModel, n_tokens: int) -> Encoded:
+    """A prompt of a number of tokens."""
     ids = model.tokenizer(TEXT)["input_ids"][:n_tokens]
     return encoded(model, Prompt(f"of_{n_tokens}", model.tokenizer.decode(ids)))
 

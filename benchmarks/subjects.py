@@ -1,5 +1,6 @@
 """What is measured: the real model, prompts of known length, and the naive baselines."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from internal_physics.models.fetch import fetch
 from internal_physics.models.loading import LoadedModel, LoadOptions
 from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.record import checked_model
+from torch.autograd.graph import GradientEdge
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
@@ -55,20 +57,26 @@ def usual_backward(model: LoadedModel, batch: list[Encoded]) -> None:
     module.requires_grad_(False)
 
 
-def bare_pass(model: LoadedModel, batch: list[Encoded], size: int = 1) -> None:
+def bare_pass(model: LoadedModel, batch: list[Encoded], size: int = 1, *, caught: Sequence[GradientEdge] = ()) -> None:
     """The floor: a forward and a backward pass to the embeddings with frozen weights, `size` prompts at a time.
 
     The loss is that of a record (the mean over the predicted tokens of each prompt, summed over prompts). Attention is
-    computed as for a record, but its rows are not returned, and nothing is kept.
+    computed as for a record, but its rows are not returned, and nothing is kept, but the gradients at the edges in
+    `caught`, which is filled in the forward pass, until the end.
     """
     embedding = model.module.get_input_embeddings()
-    handle = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_(True))
+    embedded: list[torch.Tensor] = []
+    handle = embedding.register_forward_hook(lambda _m, _a, output: embedded.append(output.requires_grad_(True)))
     for first in range(0, len(batch), size):
         ids, mask, targets = _padded(batch[first : first + size])
         logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits
         each = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         del logits
-        (each.view_as(targets).sum(dim=1) / (targets != _NOTHING).sum(dim=1)).sum().backward()
+        loss = (each.view_as(targets).sum(dim=1) / (targets != _NOTHING).sum(dim=1)).sum()
+        if caught:
+            torch.autograd.grad(loss, [*caught, *embedded])
+        else:
+            loss.backward()
     handle.remove()
 
 

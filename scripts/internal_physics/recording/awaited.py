@@ -11,7 +11,24 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
+from internal_physics.config.options.record import RecordOptions
+from internal_physics.models.loading import LoadedModel
+
 Take = Callable[..., object]
+MOST_HELD = 2**24  # numbers in the factors of a pass whose gradients are held only to be taken together
+
+
+def may_hold_all(model: LoadedModel, n_tokens: int, options: RecordOptions) -> bool:
+    """Whether a pass may hold all gradients until its end: they are kept on this device anyway, or they are few.
+
+    Gradients that are kept whole are left to autograd, which gives them as they arrive.
+    """
+    kept, coverage = options.weight_gradients, model.coverage
+    if kept == "none":
+        return True
+    if coverage.dense:
+        return False
+    return (kept == "factors" and model.device.type == "cpu") or n_tokens * coverage.numbers_per_token <= MOST_HELD
 
 
 class Awaited:

@@ -24,6 +24,7 @@ from internal_physics.recording.attention import (
     learn_attention_rows,
     on_host,
 )
+from internal_physics.recording.awaited import may_hold_all
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import FactorKeeper, Factors, factors_of, parameter_infos, place_calls
 from internal_physics.recording.flow import Flow
@@ -43,7 +44,6 @@ from internal_physics.records.trace import Key, Trace
 from internal_physics.steering.intervention import Intervention, Steering
 
 LOGGER = logging.getLogger("internal_physics")
-_MOST_HELD = 2**24  # numbers in the factors of a pass that are held until it has ended
 
 
 def record_batches(
@@ -161,7 +161,7 @@ def _pass(
         edit=None if steering is None else Intervention(steering, lengths, max(lengths)),
         recompute=options.recompute,
         wiring=wiring,
-        together=_holds_all(model, sum(lengths), options),
+        together=may_hold_all(model, sum(lengths), options),
     )
     to_host = ToHost()
     kept = options.weight_gradients
@@ -202,15 +202,6 @@ def _pass(
         factors,
         taps.routing,
     )
-
-
-def _holds_all(model: LoadedModel, n_tokens: int, options: RecordOptions) -> bool:
-    """Whether a pass may hold all gradients until its end: they are kept on this device anyway, or they are few."""
-    kept = options.weight_gradients
-    if model.coverage.dense and kept != "none":  # these are left to autograd
-        return False
-    is_kept = kept == "none" or (kept == "factors" and model.device.type == "cpu")
-    return is_kept or n_tokens * model.coverage.numbers_per_token <= _MOST_HELD
 
 
 def _forward(model: LoadedModel, batch: Sequence[Encoded], options: RecordOptions, aim: Aim) -> _Forward:

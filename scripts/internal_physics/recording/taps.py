@@ -14,8 +14,6 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.autograd.graph import Node
-from torch.nn import functional
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
@@ -26,7 +24,7 @@ from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.order import RowOrder
 from internal_physics.recording.packing import Packing
-from internal_physics.recording.plain_maps import Forward, PlainMap, caught
+from internal_physics.recording.plain_maps import Forward, Note, PlainMap, caught, noting
 from internal_physics.recording.recompute import Recompute, require_no_lookups
 from internal_physics.recording.residuals import Edit, Residuals
 from internal_physics.recording.routing import Routing
@@ -84,7 +82,7 @@ class Taps:
         self.dense = {n: p for n, p in self.wiring.dense.items() if n not in self._experts.biases}
         self.watch = Watch(operands, self, thorough=thorough or not self._every_function)
         self._last_rows: tuple[torch.Tensor | None, int, torch.Tensor] = (None, 0, torch.empty(0))
-        self._noted: list[tuple[PlainMap, torch.Tensor, int, Node | None]] = []  # uses of plain maps, in order
+        self._noted: list[Note] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Flow:
@@ -163,14 +161,7 @@ class Taps:
         """What a plain map runs in this pass; for one prompt alone in as few steps as can be."""
         if self.shape[0] > 1 or not self._awaited.together or self.routing.scores(plain.part.parameter):
             return partial(self._forward, plain)
-        note, (weight, bias) = self._noted.append, (plain.weight, plain.module.bias)
-
-        def forward(input: torch.Tensor) -> torch.Tensor:  # nn.Linear's own name
-            output = functional.linear(input, weight, bias)
-            note((plain, input, input._version, output.grad_fn))
-            return output
-
-        return forward
+        return noting(plain, self._noted)
 
     def _call_noted(self) -> None:
         """Make calls of what plain maps have noted: one after the other, which is faster than each in its turn."""
