@@ -5,6 +5,7 @@ It is stored in the metadata of a record's file. This module depends on neither 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 
@@ -110,7 +111,13 @@ class TraceInfo:
             **{
                 **raw,
                 **tuples,
-                "parameters": parameters,
+                "parameters": _once(parameters),
                 "special_positions": None if special is None else tuple(special),
             }
         )
+
+
+@lru_cache(maxsize=16)
+def _once(parameters: tuple[ParameterInfo, ...]) -> tuple[ParameterInfo, ...]:
+    """The same object for equal parameters: thousands of records of a model share one description of it."""
+    return parameters

@@ -13,7 +13,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -159,6 +159,11 @@ def read_traces(paths: Iterable[str | Path]) -> Iterator[Trace]:
         yield read_trace(path)
 
 
+def released(path: str | Path, trace: Trace) -> Trace:
+    """A trace that opens its file anew for every reading, so that thousands of them take no room in between."""
+    return Trace(trace.info, _Reopened(Path(path)))
+
+
 class _Place(NamedTuple):
     """Where a tensor is in its file, and its shape (so that only the values have to be read)."""
 
@@ -214,6 +219,28 @@ class _LazyTensors(Mapping[Key, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._index)
+
+
+class _Reopened(Mapping[Key, np.ndarray]):
+    """The tensors of a file that is open only while it is read: the one that was read last stays open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, key: Key) -> np.ndarray:
+        return _read_last(self._path).tensors[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in _read_last(self._path).tensors
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(_read_last(self._path).tensors)
+
+    def __len__(self) -> int:
+        return len(_read_last(self._path).tensors)
+
+
+_read_last = lru_cache(maxsize=1)(read_trace)
 
 
 def _split(lists: pa.ListArray) -> Iterator[np.ndarray]:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from cases import case, record
 from hand_traces import make_trace
+from internal_physics.families.kernel import from_records
 from internal_physics.families.kernel.parts import TOTAL
 from internal_physics.families.kernel.sketched import estimate, sketched_kernel
 from internal_physics.families.kernel.tangent_kernel import tangent_kernel
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.sketches import sketch_of
+from internal_physics.records.store import write_trace
 from internal_physics.records.trace import Trace
 
 SIZE, N_SEEDS = 64, 120
@@ -118,3 +120,17 @@ def test_sketches_of_another_size_are_refused(kept):
     other = record(tiny.model, tiny.encoded[:1], weight_gradients="sketch", sketch_size=256)
     with pytest.raises(StoreError, match="only sketches of one kind can be compared"):
         sketched_kernel([*kept[1], *other.values()])
+
+
+def test_records_of_many_prompts_are_not_held_open_and_give_the_same(kept, tmp_path, monkeypatch):
+    _, sketched = kept
+    paths = [tmp_path / f"{number}.parquet" for number in range(len(sketched))]
+    for trace, path in zip(sketched, paths, strict=True):
+        write_trace(Trace(replace(trace.info, labels={"model": "m", "condition": "c"}), trace.tensors), path)
+    (held,) = from_records.kernels_of(paths)
+    monkeypatch.setattr(from_records, "MOST_OPEN", 1)
+    one, other = from_records._usable(paths[:2])
+    assert one.info.parameters is other.info.parameters  # described once for all
+    (found,) = from_records.kernels_of(paths)
+    for cell, matrix in held.kernel.cells.items():
+        np.testing.assert_array_equal(found.kernel.cells[cell], matrix)
