@@ -36,10 +36,17 @@ class LabModelOptions:
         layers: number of blocks.
         width: of the residual stream.
         heads: attention heads; a divisor of `width`.
-        mlp: plain has two maps, gated has three.
+        mlp: which MLP a block has.
+            - plain: two maps.
+            - gated: three maps, one of which gates another.
         mlp_width: width inside the MLP; 0 for 4 · width (plain) or 8/3 · width (gated).
         activation: function between the maps of the MLP.
-        norm: layer (LayerNorm) or rms (RMSNorm).
+            - gelu: x · Φ(x).
+            - silu: x · sigmoid(x).
+            - relu_squared: max(x, 0)².
+        norm: what brings residuals to one size before a map.
+            - layer: LayerNorm.
+            - rms: RMSNorm, which leaves the mean.
         biases: whether linear maps and LayerNorms have biases.
         tied: whether the head is the embedding.
         canon: where short convolutions along the tokens are added: before attention (A), on queries, keys and values
