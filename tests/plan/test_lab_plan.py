@@ -1,0 +1,72 @@
+"""What the lab's jobs depend on: an option of an arm on that arm's trainings, a probe on no training."""
+
+import copy
+
+import pytest
+from internal_physics.config.load import load_config
+from internal_physics.plan.lab_plan import LOSSES, LabPlan
+
+GOOD = {
+    "models": {"m": {"source": "lab:one/0"}},
+    "prompt_sets": {"s": {"prompts": [{"name": f"p{i}", "text": "a b c"} for i in range(4)]}},
+    "lab": {
+        "arms": {
+            "one": {"rows": {"file": "rows.txt"}},
+            "two": {"rows": {"file": "other.txt"}, "seeds": [3]},
+            "rotary": {"grammar": {}},
+        }
+    },
+}
+
+
+def plan(change=lambda lab: None) -> LabPlan:
+    raw = copy.deepcopy(GOOD)
+    change(raw["lab"])
+    config = load_config(raw)
+    return LabPlan(config.arms, config.raw["lab"]["measures"])
+
+
+@pytest.fixture
+def before():
+    return plan()
+
+
+def test_a_changed_option_changes_what_decides_that_arm_alone(before):
+    after = plan(lambda lab: lab["arms"]["one"].update(model={"width": 64}))
+    changed = [name for name in before.arms if before.training(name) != after.training(name)]
+    assert changed == ["one"]
+    assert all(before.measure_options(name) == after.measure_options(name) for name in before.arms)
+
+
+def test_a_changed_probe_changes_no_training(before):
+    after = plan(lambda lab: lab.update(measures={"grammar": {"probe_steps": 7}}))
+    assert all(before.training(name) == after.training(name) for name in before.arms)
+    assert [name for name in before.arms if before.measure_options(name) != after.measure_options(name)] == ["rotary"]
+
+
+def test_trainings_are_arms_times_their_seeds(before):
+    assert before.for_trainings(LOSSES) == [
+        f"results/lab/arms/{place}/training.parquet"
+        for place in ("one/seed-0", "one/seed-1", "two/seed-3", "rotary/seed-0", "rotary/seed-1")
+    ]
+    assert before.experiments == ["rows", "grammar"]
+    assert before.seeds == ["0", "1", "3"]
+
+
+def test_files_that_data_options_name_are_inputs(before):
+    assert [before.input_files(name) for name in before.arms] == [["rows.txt"], ["other.txt"], []]
+
+
+def test_the_target_asks_for_tables_gates_and_figures(before):
+    made = before.outputs(["png"])
+    assert {"results/lab/tables/lab_gates.csv", "results/lab/tables/lab_rows.parquet"} <= set(made)
+    assert "results/lab/figures/lab_grammar_learning.png" in made
+    assert len(made) == len(set(made))
+
+
+def test_without_arms_there_is_nothing_to_train():
+    raw = copy.deepcopy(GOOD) | {"lab": {}, "models": {"m": {"source": "hf:org/name"}}}
+    config = load_config(raw)
+    empty = LabPlan(config.arms, config.raw["lab"]["measures"])
+    assert empty.for_trainings(LOSSES) == []
+    assert empty.experiments == []
