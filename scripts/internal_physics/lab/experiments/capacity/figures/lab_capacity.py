@@ -57,7 +57,7 @@ def _learned(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -
         xlim=(0, top),
         ylim=(min(0.0, rows["bits_per_parameter"].min()), top),
     )
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def _rounding(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -> None:
