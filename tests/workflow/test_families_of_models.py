@@ -28,6 +28,7 @@ def config() -> dict:
         "conditions": {"push": push},
         "statistics": {"n_resamples": 99},
         "thermodynamics": {"n_permutations": 19},
+        "figures": {"formats": ["png"]},
         "seed": 0,
     }
 
