@@ -167,7 +167,11 @@ CONFIGS = (
         "plan/test_requirements.py",
         "test_a_set_too_small_for_isf_is_refused_and_allowed_without_isf",
     ),
-    Mistake("a mistake that only a job can see", "workflow/test_faults.py", "test_a_mistake_of_the_user_is_said_once"),
+    Mistake(
+        "a mistake that only a job can see",
+        "workflow/test_workflow_runs.py",
+        "test_a_job_that_fails_says_why_once_and_leaves_nothing_half_done",
+    ),
     Mistake("a failed run", "cli/test_last_words.py", "test_a_failed_run_ends_with_the_message_and_its_log"),
     Mistake("Ctrl-C", COMMAND, "test_an_interrupted_run_ends_in_one_sentence"),
 )

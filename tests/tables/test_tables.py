@@ -12,6 +12,7 @@ from internal_physics.tables.rows import read_metrics, write_rows
 from internal_physics.tables.write import write_table
 from made_up_jacobians import make_jacobians
 from made_up_kernels import make_kernels
+from made_up_training import make_training, make_training_kernels
 from routed_traces import make_routing
 from synthetic_decided import make_decided
 from synthetic_tables import make_tables
@@ -23,6 +24,7 @@ def tables(tmp_path_factory):
     weights = with_pulls(make_weight_tables(n_models=2, n_prompts=2, n_layers=5))
     kernels = make_kernels(tmp_path_factory.mktemp("kernels"))
     others = make_decided() | make_routing() | make_jacobians()
+    others |= {"training": make_training(), "training_kernels": make_training_kernels()}
     return make_tables(n_prompts=5, n_layers=3) | others | kernels | weights
 
 

@@ -253,7 +253,7 @@ class TestOptions:
             *BELOW_AGREEMENT,
             *BELOW_KERNEL,
         }
-        assert tree.plan().labels == drawing | {"decided", "figures_information", "findings"}
+        assert tree.plan().labels == drawing | {"decided", *BELOW_LENS, "findings"}
 
     def test_another_level_of_confidence_leaves_recordings_and_means_alone(self, tree):
         tree.edit(CONFIG, "{n_resamples: 199}", "{n_resamples: 199, confidence_level: 0.9}")

@@ -57,7 +57,7 @@ BELOW_PHASES = {"collect_thermodynamics", "findings", *figures_of(*WEIGHT_TABLES
 BELOW_STATES = {"phases", *BELOW_PHASES, "pulls", *figures_of("pulls_means")}
 BELOW_AGREEMENT = {"collect_agreement", "findings", *figures_of("agreement_means"), *END}
 BELOW_KERNEL = {"collect_kernel", *figures_of(*(name for name in TABLES if name.startswith("kernel"))), *END}
-BELOW_LENS = {"figures_information"}
+BELOW_LENS = {"figures_information", "information_package"}  # the package holds its figures
 BELOW_INFORMATION = {
     *("collect_information", "information_package", "decided", "findings"),
     *figures_of("information", "predictions", "decided"),

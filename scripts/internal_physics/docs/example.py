@@ -19,7 +19,7 @@ REGISTRY_EDITS = {  # old text -> new text
         "from internal_physics.families.drift.family import FAMILY as DRIFT\n"
         "from internal_physics.families.family import"
     ),
-    "    KERNEL,\n)\n": "    KERNEL,\n    DRIFT,\n)\n",
+    "    TRAINING,\n)\n": "    TRAINING,\n    DRIFT,\n)\n",
 }
 
 
@@ -69,4 +69,4 @@ def _register(repository: Path) -> Path:
 
 def _registry_lines() -> str:
     first = REGISTRY_EDITS["from internal_physics.families.family import"].splitlines()[0]
-    return f"```python\n{first}\n\nFAMILIES = (RUN, …, KERNEL, DRIFT)\n```\n"
+    return f"```python\n{first}\n\nFAMILIES = (RUN, …, TRAINING, DRIFT)\n```\n"
