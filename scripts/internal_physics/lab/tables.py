@@ -52,7 +52,7 @@ LAB_GATES = Table(
         "unit": Column(TEXT, "", "of the numbers; 1 is a number without dimension"),
         "bar": Column(TEXT, "", "within which the number of every seed must be"),
         "is_hard": Column("bool", "", "whether the claim must hold at this scale"),
-        "verdict": Column(TEXT, "", "the claim's", allowed=("met", "missed", "not measured")),
+        "verdict": Column(TEXT, "", "the claim's", allowed=("met", "missed", "reported", "not measured")),
         "deviation": Column(TEXT, "", "how this differs from the original; empty for not at all", is_optional=True),
         "status": STATUS,
     },

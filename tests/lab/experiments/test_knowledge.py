@@ -162,4 +162,4 @@ def test_only_the_inverse_search_has_a_hard_bar():
     ]
     tables = {"lab_knowledge": knowledge_table([], [(0.99, 0.7)]), "lab_manipulation": pd.DataFrame(rows)}
     found = gates.gates(tables, {})[2:]
-    assert [(gate.is_hard, gate.verdict) for gate in found] == [(True, "met"), (False, "met")]
+    assert [(gate.is_hard, gate.verdict) for gate in found] == [(True, "met"), (False, "reported")]

@@ -170,7 +170,7 @@ class TestGates:
             ({0: 0.9, 1: 0.8}, 0.8, None, "met"),
             ({0: 0.9, 1: 0.79}, 0.8, None, "missed"),
             ({0: 0.1, 1: 0.3}, None, 0.2, "missed"),
-            ({0: 5.0}, None, None, "met"),
+            ({0: 5.0}, None, None, "reported"),
             ({}, 0.8, None, "not measured"),
             ({0: float("nan"), 1: 1.0}, 0.8, None, "not measured"),
         ],

@@ -120,10 +120,15 @@ class Gate:
 
     @property
     def verdict(self) -> str:
-        """Met if the number of every seed is within the bar, else missed; "not measured" without any number."""
+        """Met if the number of every seed is within the bar, else missed; "reported" without a bar.
+
+        "not measured" where a seed has no number.
+        """
         numbers = list(self.values.values())
         if not numbers or any(math.isnan(number) for number in numbers):
             return "not measured"
+        if self.low is None and self.high is None:
+            return "reported"
         met = all((self.low is None or n >= self.low) and (self.high is None or n <= self.high) for n in numbers)
         return "met" if met else "missed"
 

@@ -57,7 +57,7 @@ def _learned(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -
         xlim=(0, top),
         ylim=(min(0.0, rows["bits_per_parameter"].min()), top),
     )
-    ax.legend(fontsize=7, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
+    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0, 0.92), frameon=True, facecolor="white", edgecolor="none")
 
 
 def _rounding(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -> None:
