@@ -64,6 +64,12 @@ class BioDSizes:
         return self.value_tokens**self.chunk_tokens
 
     @property
+    def in_formulas(self) -> dict[str, int]:
+        """The sizes that formulas of bits take, by the names of their arguments."""
+        taken = ("people", "attributes", "chunks", "diversity", "chunk_tokens", "value_tokens")
+        return {"names": self.n_names} | {name: getattr(self, name) for name in taken}
+
+    @property
     def attribute_tokens(self) -> int:
         """Tokens of an attribute in a text: its word, then its value."""
         return 1 + self.chunks * self.chunk_tokens

@@ -45,16 +45,7 @@ def _rows(trained: Trained, options: CapacityMeasures) -> Iterator[Mapping[str, 
 def bits_row(model: PreTrainedModel, data: BioD, orders: int, seed: int) -> Mapping[str, Any]:
     """Losses and bits of a model, as columns of the table."""
     sizes = data.sizes
-    numbers = {
-        "people": sizes.people,
-        "names": sizes.n_names,
-        "attributes": sizes.attributes,
-        "chunks": sizes.chunks,
-        "diversity": sizes.diversity,
-        "chunk_tokens": sizes.chunk_tokens,
-        "value_tokens": sizes.value_tokens,
-    }
-    counts = bio_d_counts(**numbers)
+    counts = bio_d_counts(**sizes.in_formulas)
     losses = people_losses(model, data, orders=orders, seed=seed)
     learned = bits_learned(
         counts,
@@ -74,7 +65,7 @@ def bits_row(model: PreTrainedModel, data: BioD, orders: int, seed: int) -> Mapp
         "value_bits": learned.value,
         "diversity_bits": learned.diversity,
         "data_bits": bits_of_data(counts).total,
-        "wrong_data_bits": published_notes_bits(**numbers),
+        "wrong_data_bits": published_notes_bits(**sizes.in_formulas),
         "bits_per_parameter": ratio,
         "most_bits_per_parameter": most_bits(counts).total / n_parameters,
         "status": value_status(ratio, "the loss is not finite"),

@@ -33,15 +33,7 @@ def mixture(options: JunkData) -> str:
 def _rows(trained: Trained) -> Iterator[Mapping[str, Any]]:
     options: JunkData = trained.data
     data, sizes = batches(options, trained.seed).data, options.sizes
-    counts = bio_d_counts(
-        people=sizes.people,
-        names=sizes.n_names,
-        attributes=sizes.attributes,
-        chunks=sizes.chunks,
-        diversity=sizes.diversity,
-        chunk_tokens=sizes.chunk_tokens,
-        value_tokens=sizes.value_tokens,
-    )
+    counts = bio_d_counts(**sizes.in_formulas)
     most = most_bits(counts).value
     for step, folder in trained.snapshots.items():
         model = load_model(folder, device=trained.device)
