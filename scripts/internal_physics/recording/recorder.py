@@ -173,6 +173,20 @@ def _pass(
         taps.backward(ran.aimed.values.sum())
     taps.verify()
     _require_complete(flow, model.anatomy)
+    return _on_host(taps, ran, options, to_host, norms=norms, sketches=sketches)
+
+
+def _on_host(
+    taps: Taps,
+    ran: _Forward,
+    options: RecordOptions,
+    to_host: ToHost,
+    *,
+    norms: NormKeeper | None,
+    sketches: SketchKeeper | None,
+) -> _Passed:
+    """Copy what is kept of a pass to the host: all copies are started, then waited for once."""
+    flow = taps.flow
     placed = place_calls(flow) if options.weight_gradients != "none" else []
     attention, prediction = on_host(ran.rows, to_host), predict(ran.read, options.top_k, to_host)
     started = [{n: to_host.start(t) for n, t in of.items()} for of in (flow.residual, flow.residual_gradient)]
@@ -187,20 +201,18 @@ def _pass(
     taps.routing.finish(to_host)
     to_host.wait()
     residual, gradient = ({layer: to_numpy(t) for layer, t in of.items()} for of in started)
-    factors = factors_of(placed, taps) if options.weight_gradients == "factors" else None
-    infos = parameter_infos(placed, taps)
     return _Passed(
-        losses.tolist(),
-        aimed,
-        residual,
-        gradient,
-        attention,
-        prediction,
-        infos,
-        norms,
-        sketches,
-        factors,
-        taps.routing,
+        losses=losses.tolist(),
+        aimed=aimed,
+        residual=residual,
+        residual_gradient=gradient,
+        attention=attention,
+        prediction=prediction,
+        infos=parameter_infos(placed, taps),
+        norms=norms,
+        sketches=sketches,
+        factors=factors_of(placed, taps) if options.weight_gradients == "factors" else None,
+        routing=taps.routing,
     )
 
 
