@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 from internal_physics.config.load import load_config
+from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
+from internal_physics.lab.experiments.knowledge.data import taught
 from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.lab.options import made
 from internal_physics.lab.train.job import batches_of
 
 ROOT = Path(__file__).parents[2]
@@ -24,3 +28,19 @@ def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
         first = batches.at(batches.steps - 1)
         assert 0 < first.tokens.max() < len(batches.vocabulary), arm.name
         assert first.tokens.shape[1] <= batches.tokens_per_row, arm.name
+
+
+def test_the_prompts_of_the_lab_are_texts_of_people_of_the_first_seed_and_of_strangers(monkeypatch):
+    """They are written out in the config: a changed generator must change them, too."""
+    monkeypatch.chdir(ROOT)
+    raw = load_yaml(ROOT / "config" / "lab.yaml")
+    arm = load_config(raw).arms["know_single"]
+    given = taught(made(KnowledgeData, arm.options["data"]), seed=0)
+    words = given.language.vocabulary.words
+    texts = {" ".join(words(row[(row != PADDING_ID) & (row != END_ID)])) for row in given.rows.tokens}
+    names = {" ".join(text.split()[:3]) for text in texts}
+    prompts = raw["prompt_sets"]["biographies"]["prompts"]
+    for prompt in prompts:
+        name = " ".join(prompt["text"].split()[:3])
+        assert (prompt["text"] in texts) == (name in names) == (prompt["kind"] == "known"), prompt["name"]
+    assert [prompt["kind"] for prompt in prompts].count("stranger") == len(prompts) // 2
