@@ -20,7 +20,7 @@ from internal_physics.ground.joblog import forward
 from internal_physics.models.adapted import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
 from internal_physics.plan.figure_jobs import figure_jobs
-from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements
+from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements, refuse_unusable_python
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
 
@@ -28,6 +28,7 @@ from internal_physics.report.texts import words_file
 forward(logger if workflow.is_main_process else None)
 
 try:
+    refuse_unusable_python(sys.executable)
     check_duplicate_keys(workflow.configfiles)
     CONFIG_NAME = os.path.relpath((workflow.configfiles or ["config"])[-1])
     CONFIG = load_config(config, CONFIG_NAME)

@@ -8,7 +8,7 @@ from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError
 from internal_physics.plan import requirements
-from internal_physics.plan.requirements import refuse_unmet_requirements
+from internal_physics.plan.requirements import refuse_unmet_requirements, refuse_unusable_python
 
 SEVERAL = [{"name": name, "text": "some text"} for name in "abc"]
 FEW = SEVERAL[: MIN_PROMPTS_ISF - 1]
@@ -24,6 +24,18 @@ def refused(*arguments, **options):
     with pytest.raises(ConfigError) as error:
         check(*arguments, **options)
     return error.value
+
+
+@pytest.mark.parametrize("folder", ["/home/ada/My Projects", "/data/runs (old)", "/data/a&b", "/data/it's"])
+def test_a_python_that_a_shell_does_not_take_as_one_word_is_refused(folder):
+    with pytest.raises(ConfigError, match="Snakemake starts jobs with this path as it is") as error:
+        refuse_unusable_python(f"{folder}/.venv/bin/python")
+    assert error.value.where == f"{folder}/.venv/bin/python"
+    assert "VENV=" in error.value.todo
+
+
+def test_a_python_in_a_folder_with_letters_of_any_script_is_usable():
+    refuse_unusable_python("/home/jörg/模型/project-1.2_b/.venv/bin/python3.11")
 
 
 def test_sets_of_three_prompts_with_norms_suit_all_metrics():

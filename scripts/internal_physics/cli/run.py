@@ -125,8 +125,13 @@ def check(config: str) -> None:
     """
     from internal_physics.config.load import load_config  # noqa: PLC0415
     from internal_physics.ground.strict_yaml import load_yaml  # noqa: PLC0415
-    from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements  # noqa: PLC0415
+    from internal_physics.plan.requirements import (  # noqa: PLC0415
+        refuse_missing_models,
+        refuse_unmet_requirements,
+        refuse_unusable_python,
+    )
 
+    refuse_unusable_python(sys.executable)
     if not Path(config).is_file():
         raise ConfigError("there is no such file", where=config, todo="check the path; config.yaml is the default")
     checked = load_config(load_yaml(config), config)

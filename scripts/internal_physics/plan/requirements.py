@@ -1,5 +1,6 @@
-"""Checks of a config before any work: that its prompt sets suit its metrics, and that local models exist."""
+"""Checks before any work: that sets of prompts suit their metrics, models are there, and jobs can be started."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,26 @@ from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, SourceError
 from internal_physics.ground.words import plural
 from internal_physics.models.sources import parse_source
+
+_SPECIAL = re.compile(r"[\s'\"\\$`&|;<>()]")  # what a shell would not take as part of a name
+
+
+def refuse_unusable_python(python: str) -> None:
+    """Refuse a Python whose path a shell takes for several words: Snakemake starts its jobs with it, unquoted.
+
+    Args:
+        python: path of the interpreter.
+
+    Raises:
+        ConfigError: for a path with white space, quotes, brackets or other signs of a shell.
+    """
+    if found := _SPECIAL.search(python):
+        raise ConfigError(
+            f"its path has {found.group()!r} in it, and Snakemake starts jobs with this path as it is",
+            where=python,
+            expected="a Python whose path has no white space, quotes, brackets or other signs of a shell",
+            todo="move the folder, or put the environment elsewhere: `make run VENV=/path/to/environment` in a clone",
+        )
 
 
 def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
