@@ -14,11 +14,13 @@ import yaml
 from benchmarks.default_run import machine
 from benchmarks.harness import Cost, alternate_costs
 from benchmarks.peers import gradients, spectra, states
+from benchmarks.peers.attempts import Attempts
 from benchmarks.subjects import load, prompts
 
 HEAD = "# What `make bench-peers` printed; it writes this file. Do not edit.\n"
 KINDS = ("factual", "syntactic", "ambiguous", "nonsense")
 N_ALONE, N_MANY = 5, 80  # prompts: one at a time, and in batches
+LIMIT_S = 90.0  # of one run of one contestant
 # Contestant → who it is, what it captures, and what it does not.
 STATES = {
     "bare": ("bare pass", "nothing", "everything: this is the floor"),
@@ -45,31 +47,42 @@ BARS = (
     ("spectra against WeightWatcher, CPU", "WeightWatcher", "spectra", 5.0, True),
 )
 Costs = Mapping[str, Sequence[Cost]]
+NOBODY: Mapping[str, str] = {}  # was stopped
 
 
 def main() -> None:
     """Run the three comparisons and print their tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--limit", type=float, default=LIMIT_S, help="seconds of one run of one contestant")
     arguments.add_argument("--write", type=Path, help="also write the tables to this YAML file")
     given = arguments.parse_args()
     model = load()
     many = [e for kind in KINDS for e in prompts(model, kind, N_MANY // len(KINDS))]
-    costs = {
-        "states": alternate_costs(states.contestants(model, many[:N_ALONE]), given.rounds),
-        "gradients": _in_turn(gradients.contestants(model, many), max(1, given.rounds // 2), warm_up=True),
-        "spectra": _in_turn(spectra.contestants(model), 1, warm_up=False),
-    }
+    attempts = Attempts(given.limit)
+    of_states, of_gradients, of_spectra = (
+        attempts.limited(runs)
+        for runs in (
+            states.contestants(model, many[:N_ALONE]),
+            gradients.contestants(model, many),
+            spectra.contestants(model),
+        )
+    )
+    costs = attempts.finished(
+        alternate_costs(of_states, given.rounds)
+        | _in_turn(of_gradients, max(1, given.rounds // 2), warm_up=True)
+        | _in_turn(of_spectra, 1, warm_up=False)
+    )
     facts = {
         "machine": machine(),
         "date": datetime.date.today().isoformat(),
         "threads": torch.get_num_threads(),
         "versions": ", ".join(f"{name} {version(name)}" for name in PEERS),
         "rounds": given.rounds,
-        "states": cells(STATES, costs["states"], N_ALONE, "a prompt"),
-        "gradients": cells(GRADIENTS, costs["gradients"], 1, f"{N_MANY} prompts"),
-        "spectra": cells(SPECTRA, costs["spectra"], 1, "a model"),
-        "bars": bars(costs["states"] | costs["gradients"] | costs["spectra"]),
+        "states": cells(STATES, costs, N_ALONE, "a prompt", attempts.stopped),
+        "gradients": cells(GRADIENTS, costs, 1, f"{N_MANY} prompts", attempts.stopped),
+        "spectra": cells(SPECTRA, costs, 1, "a model", attempts.stopped),
+        "bars": bars(costs, attempts.stopped),
     }
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=200, default_flow_style=None)
     print(text)
@@ -90,24 +103,37 @@ def _in_turn(contestants: Mapping[str, Callable[[], object]], rounds: int, *, wa
     return costs
 
 
-def cells(who: Mapping[str, tuple[str, str, str]], costs: Costs, n: int, unit: str) -> list[list[str]]:
-    """A table with its head: who, seconds of CPU and on the clock by `n`, what is captured and what is not."""
+def cells(
+    who: Mapping[str, tuple[str, str, str]], costs: Costs, n: int, unit: str, stopped: Mapping[str, str] = NOBODY
+) -> list[list[str]]:
+    """A table with its head: who, seconds of CPU and on the clock by `n`, what is captured and what is not.
+
+    Who was stopped has why in place of its seconds.
+    """
     found = [["who", f"CPU, {unit}", f"clock, {unit}", "captures", "does not"]]
     for key, (name, captures, lacks) in who.items():
-        cpu, wall = (statistics.median(getattr(c, clock) for c in costs[key]) / n for clock in ("cpu", "wall"))
-        found.append([name, f"{cpu:.3g} s", f"{wall:.3g} s", captures, lacks])
+        seconds = [stopped[key], ""] if key in stopped else [_median(costs[key], clock, n) for clock in ("cpu", "wall")]
+        found.append([name, *seconds, captures, lacks])
     return found
 
 
-def bars(costs: Costs) -> list[list[str]]:
-    """The bars, as ratios of medians over rounds of runs of the same round."""
+def _median(costs: Sequence[Cost], clock: str, n: int) -> str:
+    return f"{statistics.median(getattr(cost, clock) for cost in costs) / n:.3g} s"
+
+
+def bars(costs: Costs, stopped: Mapping[str, str] = NOBODY) -> list[list[str]]:
+    """The bars, as ratios of medians over rounds of runs of the same round; none where one of both was stopped."""
     found = [["what", "bar", "measured", "held"]]
     for what, above, below, bar, at_least in BARS:
+        limit = f"{'≥' if at_least else '≤'} {bar:g}×"
+        if why := [f"{name} {stopped[name]}" for name in (above, below) if name in stopped]:
+            found.append([what, limit, "; ".join(why), "not measured"])
+            continue
         clock = "wall" if "clock" in what else "cpu"
         pairs = zip(costs[above], costs[below], strict=True)
         ratio = statistics.median(getattr(a, clock) / getattr(b, clock) for a, b in pairs)
         held = ratio >= bar if at_least else ratio <= bar
-        found.append([what, f"{'≥' if at_least else '≤'} {bar:g}×", f"{ratio:.2f}×", "yes" if held else "no"])
+        found.append([what, limit, f"{ratio:.2f}×", "yes" if held else "no"])
     return found
 
 

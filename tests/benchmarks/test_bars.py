@@ -1,6 +1,7 @@
 """What the benchmarks of peers and of the published scripts say, from made-up costs; and what they are run on."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from internal_physics.config.load import load_config
 from benchmarks import four_scripts
 from benchmarks.harness import Cost
 from benchmarks.peers import __main__ as peers
+from benchmarks.peers.attempts import Attempts
 
 ROOT = Path(__file__).parents[2]
 NAMES = (*peers.STATES, *peers.GRADIENTS, *peers.SPECTRA)
@@ -34,6 +36,20 @@ def test_costs_are_given_by_prompt_with_what_is_captured_and_what_is_not():
     head, first, *_ = peers.cells(peers.STATES, costs, 4, "a prompt")
     assert head == ["who", "CPU, a prompt", "clock, a prompt", "captures", "does not"]
     assert first == ["bare pass", "0.5 s", "1.25 s", "nothing", "everything: this is the floor"]
+
+
+def test_a_peer_that_takes_too_long_is_a_row_with_its_status_and_the_others_are_measured():
+    runs = {name: lambda: None for name in NAMES} | {"WeightWatcher": lambda: time.sleep(5)}
+    attempts = Attempts(0.05)
+    for run in (*attempts.limited(runs).values(), *attempts.limited(runs).values()):
+        run()
+    assert attempts.stopped == {"WeightWatcher": "stopped after 0.05 s"}
+    costs = attempts.finished({name: [Cost(1.0, 1.0)] for name in NAMES})
+    *_, spectra = peers.bars(costs, attempts.stopped)
+    assert spectra[1:] == ["≥ 5×", "WeightWatcher stopped after 0.05 s", "not measured"]
+    _, ours, theirs = peers.cells(peers.SPECTRA, costs, 1, "a model", attempts.stopped)
+    assert ours[1:3] == ["1 s", "1 s"]
+    assert theirs[:3] == ["WeightWatcher", "stopped after 0.05 s", ""]
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "numpy"])
