@@ -1,4 +1,5 @@
-# INPUTS   the arms of the config's section lab, and the files that their data options name
+# INPUTS   the arms of the config's section lab, and the files that their data options name; an arm may start from the
+#          last weights of another
 # OUTPUTS  results/lab/arms/{arm}/seed-{seed}/steps/{step}/, snapshots, and training.parquet, the losses
 #          results/lab/measures/{arm}/seed-{seed}/{table}.parquet, what was measured on one training
 #          results/lab/tables/{table}.csv and .parquet, results/lab/figures/{figure}.*
@@ -22,6 +23,7 @@ rule lab:
 rule lab_train:
     input:
         files=lambda wildcards: LAB.input_files(wildcards.arm),
+        first_weights=lambda wildcards: LAB.first_weights(wildcards.arm, wildcards.seed),
     output:
         losses=lab_plan.LOSSES,
         steps=directory(lab_plan.STEPS),
@@ -93,7 +95,7 @@ rule lab_arms:
     resources:
         mem_mb=1000,
     params:
-        arms={name: {"experiment": arm.experiment, **LAB.training(name)} for name, arm in CONFIG.arms.items()},
+        arms=LAB.described(),
         code=code("lab_arms"),
     message:
         "Collecting the losses of all trainings"

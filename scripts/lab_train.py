@@ -10,6 +10,7 @@ if __name__ == "__main__":
             snakemake.params.arm,
             name=snakemake.wildcards.arm,
             seed=int(snakemake.wildcards.seed),
+            first_weights=next(iter(snakemake.input.first_weights), None),
             losses=snakemake.output.losses,
             steps=snakemake.output.steps,
             unfinished=snakemake.params.unfinished,

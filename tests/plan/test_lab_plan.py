@@ -4,6 +4,7 @@ import copy
 
 import pytest
 from internal_physics.config.load import load_config
+from internal_physics.ground.errors import ConfigError
 from internal_physics.plan.lab_plan import LOSSES, LabPlan
 
 GOOD = {
@@ -55,6 +56,27 @@ def test_trainings_are_arms_times_their_seeds(before):
 
 def test_files_that_data_options_name_are_inputs(before):
     assert [before.input_files(name) for name in before.arms] == [["rows.txt"], ["other.txt"], []]
+
+
+def test_an_arm_that_starts_from_another_takes_its_training_of_the_same_seed(before):
+    after = plan(lambda lab: lab["arms"].update(more={"rows": {"file": "more.txt"}, "starts_from": "one"}))
+    assert after.first_weights("more", "1") == ["results/lab/arms/one/seed-1/steps"]
+    assert before.first_weights("one", "1") == after.first_weights("one", "1") == []
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"rows": {"file": "a"}, "starts_from": "ome"}, "there is no arm 'ome'"),
+        ({"rows": {"file": "a"}, "starts_from": "one", "model": {"width": 64}}, "one has another experiment or model"),
+        ({"grammar": {}, "starts_from": "one"}, "one has another experiment or model"),
+        ({"rows": {"file": "a"}, "starts_from": "two", "seeds": [3, 4]}, "two is not trained with seed 4"),
+        ({"rows": {"file": "a"}, "starts_from": "more"}, "more itself starts from more"),
+    ],
+)
+def test_an_arm_that_cannot_start_from_another_is_refused(arm, said):
+    with pytest.raises(ConfigError, match=said):
+        plan(lambda lab: lab["arms"].update(more=arm))
 
 
 def test_the_target_asks_for_tables_gates_and_figures(before):

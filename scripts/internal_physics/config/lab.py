@@ -19,22 +19,51 @@ class LabArm:
         experiment: whose data it reads.
         seeds: one training each.
         options: data, model and training, each a mapping with all defaults written in.
+        starts_from: the arm with whose last weights it begins; "" for none.
     """
 
     name: str
     experiment: str
     seeds: tuple[int, ...]
     options: Mapping[str, Mapping[str, Any]]
+    starts_from: str = ""
 
 
 def lab_arms(section: Mapping[str, Any]) -> dict[str, LabArm]:
-    """The arms of a checked section `lab`, by name."""
-    arms = {}
+    """The arms of a checked section `lab`, by name.
+
+    Raises:
+        ConfigError: for an arm that cannot start from the one that it names.
+    """
+    arms: dict[str, LabArm] = {}
     for name, entry in section["arms"].items():
         (experiment,) = (key for key in ArmEntry.EXACTLY_ONE if key in entry)
         options = {"data": entry[experiment], "model": entry["model"], "training": entry["training"]}
-        arms[name] = LabArm(name, experiment, tuple(entry.get("seeds") or section["seeds"]), options)
+        seeds = tuple(entry.get("seeds") or section["seeds"])
+        arms[name] = LabArm(name, experiment, seeds, options, entry.get("starts_from") or "")
+    for arm in arms.values():
+        if arm.starts_from:
+            _require_start(arm, arms)
     return arms
+
+
+def _require_start(arm: LabArm, arms: Mapping[str, LabArm]) -> None:
+    """Refuse an arm whose first weights do not exist, or are of another model."""
+    name = arm.starts_from
+    place = f"lab → arms → {arm.name} → starts_from"
+    if name not in arms:
+        known = did_you_mean(name, arms, otherwise="name an arm of `lab.arms`")
+        raise ConfigError(f"there is no arm {name!r}", where=place, expected="an arm of `lab.arms`", todo=known)
+    first = arms[name]
+    if first.starts_from:
+        raise ConfigError(
+            f"{name} itself starts from {first.starts_from}", where=place, expected="an arm that does not"
+        )
+    if (first.experiment, first.options["model"]) != (arm.experiment, arm.options["model"]):
+        raise ConfigError(f"{name} has another experiment or model", where=place, expected="the same of both")
+    if missing := sorted(set(arm.seeds) - set(first.seeds)):
+        seeds = ", ".join(map(str, missing))
+        raise ConfigError(f"{name} is not trained with seed {seeds}", where=place, expected="all seeds of this arm")
 
 
 def refuse_unknown_trainings(sources: Mapping[str, Source], arms: Mapping[str, LabArm], where: str) -> None:

@@ -37,7 +37,7 @@ def collect_arms(
     Args:
         losses: training.parquet of every training.
         steps: folders of their snapshots, in the same order.
-        arms: name → experiment, and the options of data, model and training.
+        arms: name → experiment, starts_from, and the options of data, model and training.
         outputs: lab_training_csv, lab_training_parquet, and the same of lab_arms.
     """
     write_tables(_rows(losses, steps, arms), outputs, [LAB_TRAINING, LAB_ARMS])
@@ -58,13 +58,14 @@ def arm_row(training: pd.DataFrame, steps: str | Path, arm: Mapping[str, Any]) -
     Args:
         training: its table of losses.
         steps: folder of its snapshots.
-        arm: experiment, data, model and training.
+        arm: experiment, starts_from, data, model and training.
     """
     last = training.iloc[-1]
     (*_, snapshot) = snapshots_in(steps).values()
     return {
         **{name: last[name] for name in ("arm", "seed", "tokens", "loss_nats")},
         "experiment": arm["experiment"],
+        "starts_from": arm["starts_from"],
         "parameters": sum(tensor.size for tensor in stored_tensors(snapshot)),
         "steps": last["step"],
         "seconds": training["seconds"].sum(),

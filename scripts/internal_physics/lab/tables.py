@@ -25,6 +25,9 @@ LAB_ARMS = Table(
     columns=OF_ARM
     | {
         "experiment": Column(TEXT, "", "whose data it reads"),
+        "starts_from": Column(
+            TEXT, "", "the arm with whose last weights of the same seed it began; empty for random", is_optional=True
+        ),
         "parameters": Column("int64", "", "numbers that the model learns", low=0),
         "steps": Column("int64", "steps", "of the whole training", low=0),
         "tokens": Column("int64", "tokens", "tokens that were predicted in training", low=0),

@@ -48,6 +48,18 @@ class LabPlan:
         """Everything that decides the trainings of an arm, the seed apart."""
         return {name: dict(options) for name, options in self.arms[arm].options.items()}
 
+    def first_weights(self, arm: str, seed: str) -> list[str]:
+        """The folder of snapshots with whose last one a training begins; none for random weights."""
+        base = self.arms[arm].starts_from
+        return [STEPS.format(arm=base, seed=seed)] if base else []
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """Every arm: its experiment, the arm that it starts from, data, model and training."""
+        return {
+            name: {"experiment": arm.experiment, "starts_from": arm.starts_from, **self.training(name)}
+            for name, arm in self.arms.items()
+        }
+
     def measure_options(self, arm: str) -> dict[str, Any]:
         """What is measured on an arm."""
         return dict(self.measures.get(self.arms[arm].experiment, {}))

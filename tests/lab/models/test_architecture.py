@@ -155,6 +155,17 @@ class TestWeights:
         asked = build_model(lab_config(replace(wide, initial_std=0.02), VOCABULARY, CONTEXT), seed=3)
         assert abs(float(asked.model.layers[1].mlp.up_proj.weight.detach().std()) / 0.02 - 1) < 0.05
 
+    def test_with_zero_outputs_blocks_and_an_untied_head_change_nothing_at_first(self):
+        options = replace(PLAIN, zero_outputs=True, tied=False)
+        model = build_model(lab_config(options, VOCABULARY, CONTEXT), seed=3)
+        with torch.no_grad():
+            seen = model(IDS, output_hidden_states=True)
+        assert all(torch.equal(residual, seen.hidden_states[0]) for residual in seen.hidden_states)
+        assert float(seen.logits.abs().max()) == 0
+        assert float(model.model.layers[0].self_attn.q_proj.weight.detach().std()) > 0
+        tied = build_model(lab_config(replace(options, tied=True), VOCABULARY, CONTEXT), seed=3)
+        assert float(tied.lm_head.weight.detach().std()) > 0
+
     def test_first_weights_depend_on_the_seed_alone(self):
         config = lab_config(PLAIN, VOCABULARY, CONTEXT)
         one, same = build_model(config, seed=1), build_model(config, seed=1)

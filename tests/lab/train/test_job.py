@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
-from internal_physics.ground.errors import ConfigError, StoreError
+from internal_physics.ground.errors import ConfigError, ModelError, StoreError
 from internal_physics.lab.collect import collect_arms, collect_experiment
 from internal_physics.lab.experiments.experiment import Gate
 from internal_physics.lab.experiments.rows import data as rows_data
@@ -40,7 +40,7 @@ def file(tmp_path_factory):
     return path
 
 
-def trained(file: Path, folder: Path, seed: int = 0, code: str = "") -> Path:
+def trained(file: Path, folder: Path, seed: int = 0, code: str = "", first_weights: str | None = None) -> Path:
     """Train the arm into a folder as rule lab_train does."""
     train_arm(
         f"{ROWS}.data",
@@ -52,6 +52,7 @@ def trained(file: Path, folder: Path, seed: int = 0, code: str = "") -> Path:
         unfinished=str(folder / "unfinished"),
         threads=1,
         code=code,
+        first_weights=first_weights,
     )
     return folder
 
@@ -107,6 +108,19 @@ class TestTraining:
         assert losses(tmp_path) == losses(whole)
 
 
+class TestStartingFromAnother:
+    def test_it_begins_with_the_last_weights_of_the_other(self, file, whole, tmp_path):
+        trained(file, tmp_path, first_weights=str(whole / "steps"))
+        last, first = (folder / "model.safetensors" for folder in (whole / "steps" / "40", tmp_path / "steps" / "0"))
+        assert first.read_bytes() == last.read_bytes()
+        assert losses(tmp_path)[0] < 0.5 * losses(whole)[0]
+
+    def test_one_with_other_words_is_refused(self, whole, tmp_path):
+        (tmp_path / "other.txt").write_text(TEXT.replace("red", "blue"))
+        with pytest.raises(ModelError, match="its words are others"):
+            trained(tmp_path / "other.txt", tmp_path / "job", first_weights=str(whole / "steps"))
+
+
 class TestRows:
     def test_every_row_is_read_once_an_exposure_in_another_order(self, file):
         batches = batches_of(f"{ROWS}.data", arm(file)["data"], 3)
@@ -153,7 +167,7 @@ class TestTables:
 
     def test_arms_have_a_row_for_each_training(self, file, whole, tmp_path):
         files = {key: str(tmp_path / Path(path).name) for key, path in lab_tables("lab_training", "lab_arms").items()}
-        arms = {"small": {"experiment": "rows", **arm(file)}}
+        arms = {"small": {"experiment": "rows", "starts_from": "", **arm(file)}}
         collect_arms([str(whole / "training.parquet")], [str(whole / "steps")], arms, files)
         (row,) = read_table(files["lab_arms_parquet"], LAB_ARMS).to_dict("records")
         assert (row["arm"], row["experiment"], row["steps"]) == ("small", "rows", 40)

@@ -26,6 +26,8 @@ class ArmEntry:
         model: the model that is trained.
         training: how it is trained.
         seeds: one training each, with data of its own; if they are not given: `lab.seeds`.
+        starts_from: another arm with the same model; a training begins with the last weights of its training of the
+            same seed, and not with random ones.
         rows: rows of words from a file.
         knowledge: biographies, and questions about them.
         capacity: people whose every attribute is random.
@@ -38,6 +40,7 @@ class ArmEntry:
     model: LabModelOptions = field(default_factory=LabModelOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     seeds: Annotated[tuple[NaturalNumber, ...] | None, Size(1, unique=True)] = None
+    starts_from: Name | None = None
     rows: RowsData | None = None
     knowledge: KnowledgeData | None = None
     capacity: CapacityData | None = None

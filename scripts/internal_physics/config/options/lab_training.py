@@ -52,6 +52,7 @@ class LabModelOptions:
         canon: where short convolutions along the tokens are added: before attention (A), on queries, keys and values
             (B), before the MLP (C), inside it (D); such as ABCD.
         initial_std: standard deviation of the first weights; 0 for 1/√width, which small models learn fastest from.
+        zero_outputs: whether maps that write to the residual stream, and a head that is not tied, begin at zero.
         rotary_base: base of the angles of rotary attention.
         rotary_share: share of a head's width that is rotated.
         context: longest row in tokens; 0 for that of the data.
@@ -70,6 +71,7 @@ class LabModelOptions:
     tied: bool = True
     canon: CanonPlaces = ""
     initial_std: NonNegativeNumber = 0.0
+    zero_outputs: bool = False
     rotary_base: PositiveNumber = 10000.0
     rotary_share: Annotated[float, Range(above=0)] = 1.0
     context: NaturalNumber = 0

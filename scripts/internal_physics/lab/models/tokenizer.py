@@ -1,5 +1,8 @@
 """The tokenizer of a lab language: words between blanks, each one token."""
 
+import json
+from pathlib import Path
+
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -25,3 +28,9 @@ def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
         model_input_names=["input_ids", "attention_mask"],
         **mask,
     )
+
+
+def words_of(snapshot: str | Path) -> tuple[str, ...]:
+    """The words of a snapshot's tokenizer, by id."""
+    ids: dict[str, int] = json.loads((Path(snapshot) / "tokenizer.json").read_text())["model"]["vocab"]
+    return tuple(sorted(ids, key=ids.__getitem__))

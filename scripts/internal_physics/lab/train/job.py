@@ -18,6 +18,7 @@ from internal_physics.lab.data.masking import MaskedBatches
 from internal_physics.lab.models.build import build_model, lab_config
 from internal_physics.lab.options import made
 from internal_physics.lab.tables import LAB_TRAINING
+from internal_physics.lab.train.first_weights import begin_with
 from internal_physics.lab.train.loop import train
 from internal_physics.lab.train.state import fingerprint
 from internal_physics.models.loading import resolve_device
@@ -37,6 +38,7 @@ def train_arm(
     unfinished: str,
     threads: int,
     code: str = "",
+    first_weights: str | None = None,
 ) -> None:
     """Train, and write the table of losses and the folder of snapshots when all is done.
 
@@ -50,20 +52,23 @@ def train_arm(
         unfinished: folder in which the job works; a job that was killed goes on from what is there.
         threads: of torch.
         code: checksum of the code; a training that other code began is not resumed.
+        first_weights: folder {step}/ of snapshots of another training, with whose last one this begins; None for random
+            weights.
 
     Raises:
-        ConfigError, ModelError: as `train`.
+        ConfigError, ModelError: as `train`, and if the first weights are of another model or language.
     """
     torch.set_num_threads(threads)
     model_options, options = made(LabModelOptions, arm["model"]), made(TrainingOptions, arm["training"])
     batches = batches_of(module, arm["data"], seed, masked=model_options.masked)
     device = "cpu" if options.device == "cpu" else resolve_device("auto")
     model: Any = build_model(lab_config(model_options, batches.vocabulary, batches.tokens_per_row), seed)
+    begun_with = None if first_weights is None else begin_with(model, batches.vocabulary, first_weights)
     folder = Path(unfinished)
     LOGGER.info(
         "%s, seed %d: %d steps, %d parameters, on %s", name, seed, batches.steps, model.num_parameters(), device
     )
-    rows = train(model.to(device), batches, options, folder=folder, training=fingerprint(arm, seed, code))
+    rows = train(model.to(device), batches, options, folder=folder, training=fingerprint(arm, seed, code, begun_with))
     with whole_file(losses) as temporary:
         conform(pd.DataFrame(rows).assign(arm=name, seed=seed, status=OK), LAB_TRAINING).to_parquet(temporary)
     shutil.rmtree(steps, ignore_errors=True)

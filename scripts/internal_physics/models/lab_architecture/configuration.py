@@ -35,6 +35,7 @@ class LabConfig(PreTrainedConfig):
         biases: whether linear maps have biases.
         rotary_base, rotary_share: base of the angles, and the share of a head's width that is rotated.
         initial_std: standard deviation of the first weights; 0 for 1/sqrt(hidden_size).
+        zero_outputs: whether maps that write to the stream, and a head that is not tied, begin at zero.
     """
 
     model_type = MODEL_TYPE
@@ -59,6 +60,7 @@ class LabConfig(PreTrainedConfig):
         rotary_base: float = 10000.0,
         rotary_share: float = 1.0,
         initial_std: float = 0.0,
+        zero_outputs: bool = False,
         tie_word_embeddings: bool = True,
         pad_token_id: int | None = 1,
         bos_token_id: int | None = 0,
@@ -72,7 +74,7 @@ class LabConfig(PreTrainedConfig):
         self.norm, self.norm_eps, self.canon, self.biases = norm, norm_eps, canon, biases
         self.reads_both_ways = reads_both_ways
         self.rotary_base, self.rotary_share, self.initial_std = rotary_base, rotary_share, initial_std
-        self.tie_word_embeddings = tie_word_embeddings
+        self.zero_outputs, self.tie_word_embeddings = zero_outputs, tie_word_embeddings
         self.pad_token_id, self.bos_token_id, self.eos_token_id = pad_token_id, bos_token_id, eos_token_id
         super().__init__(**others)
 

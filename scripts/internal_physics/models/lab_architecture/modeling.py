@@ -46,12 +46,15 @@ class LabPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Normal with the config's standard deviation, smaller by sqrt(2 L) where a block writes to the stream.
 
+        With `zero_outputs`, zero there and in an untied head: neither changes anything at first.
         Convolutions are uniform in ±1/2, as torch draws those of kernel 4; tables of distances begin at 0.
         """
         std = self.config.std
         if isinstance(module, nn.Linear):
-            writes = getattr(module, "writes_to_stream", False)
+            writes, is_head = getattr(module, "writes_to_stream", False), getattr(module, "is_head", False)
             nn.init.normal_(module.weight, std=std / (2 * self.config.num_hidden_layers) ** 0.5 if writes else std)
+            if self.config.zero_outputs and (writes or (is_head and not self.config.tie_word_embeddings)):
+                nn.init.zeros_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
@@ -143,7 +146,9 @@ class _LabWithHead(LabPreTrainedModel, GenerationMixin):
             raise ModelError(f"this lab model is {kind}", where="task", todo=f"set `task: {kind}` for it")
         super().__init__(config)
         self.model = LabModel(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        head: Any = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        head.is_head = True
+        self.lm_head = head
         self.post_init()
 
 
