@@ -3,12 +3,16 @@
 # OUTPUTS  results/lab/arms/{arm}/seed-{seed}/steps/{step}/, snapshots, and training.parquet, the losses
 #          results/lab/measures/{arm}/seed-{seed}/{table}.parquet, what was measured on one training
 #          results/lab/tables/{table}.csv and .parquet, results/lab/figures/{figure}.*
+#          results/lab/report.html, the claims and figures; the report of the whole run has them, too
 # `snakemake lab` makes all of it; nothing here is part of the default target. A training that was killed goes on from
 # its last state in results/lab/unfinished. A model of the config with a source lab:arm/seed@step is such a snapshot.
 
 from internal_physics.plan import lab_plan
+from internal_physics.report.lab_texts import lab_words_files
 
 LAB = lab_plan.LabPlan(CONFIG.arms, CONFIG.raw["lab"]["measures"])
+WATCH.has_lab = bool(CONFIG.arms)
+LAB_WORDS = [os.path.relpath(path) for path in lab_words_files(LAB.experiments)]
 OF_TRAINING = {"arm": any_of(CONFIG.arms), "seed": any_of(LAB.seeds)}
 
 
@@ -179,3 +183,28 @@ for experiment in LAB.with_figures:
             f"Drawing the figures of {experiment}"
         script:
             "../scripts/figures.py"
+
+
+rule lab_report:
+    input:
+        **LAB.shown(),
+        lab_words=LAB_WORDS,
+        template=REPORT_TEMPLATE,
+    output:
+        report=lab_plan.REPORT,
+    log:
+        "results/logs/lab_report.log",
+    benchmark:
+        "results/benchmarks/lab_report.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        experiments=LAB.described(),
+        code=code("lab_report"),
+    message:
+        "Writing the report of the lab"
+    script:
+        "../scripts/lab_report.py"

@@ -1,5 +1,6 @@
 # INPUTS   what Snakemake says while it runs, results/findings.json
-# OUTPUTS  the estimated time left beside the steps; at the end the findings, or the message of each failed job and its log
+# OUTPUTS  the estimated time left beside the steps; at the end the findings and the claims of the lab, or the message of
+#          each failed job and its log
 # A job on a cluster is a Snakemake too, which calls neither of the two at its end.
 
 from internal_physics.cli.last_words import Watch, say_last

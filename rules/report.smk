@@ -1,4 +1,5 @@
-# INPUTS   results/tables/*.parquet, results/figures/*.png, results/lens/{model}/{condition}/positions.parquet
+# INPUTS   results/tables/*.parquet, results/figures/*.png, claims, arms and figures of the lab in results/lab,
+#           results/lens/{model}/{condition}/positions.parquet
 # OUTPUTS  results/run.yaml (what made the run; replays it) results/findings.json
 #          results/report.html and results/explorer.html (self-contained, open offline)
 
@@ -60,6 +61,7 @@ rule report:
         figures=PLAN.figure_files(*PLAN.figures(), formats=("png",)),
         template=REPORT_TEMPLATE,
         words=REPORT_WORDS,
+        **(LAB.shown() | {"lab_words": LAB_WORDS} if CONFIG.arms else {}),
     output:
         report="results/report.html",
     log:
@@ -72,6 +74,7 @@ rule report:
     resources:
         mem_mb=1000,
     params:
+        experiments=LAB.described(),
         code=code("report", *REPORT_FACTS),
     message:
         "Writing the report"

@@ -8,6 +8,7 @@ from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.report.build import WHOLE, figure_paths, render_report, with_something_to_show
+from internal_physics.report.lab import read_lab_section
 from internal_physics.report.parts import MAX_ROWS
 from internal_physics.report.texts import gather_texts
 from internal_physics.tables.preview import read_previews
@@ -22,6 +23,7 @@ if __name__ == "__main__":
             figures=with_something_to_show(figure_paths(snakemake.input.figures), tables, only_with),
             run=load_yaml(snakemake.input.run),
             findings=json.loads(Path(snakemake.input.findings).read_text(encoding="utf-8")),
+            lab=read_lab_section(snakemake.input, snakemake.params.experiments),
             texts=texts,
             template_dir=Path(snakemake.input.template[0]).parent,
         )

@@ -166,3 +166,17 @@ def test_an_interrupted_run_ends_in_one_sentence(tmp_path):
     assert run.returncode == 1
     assert said.endswith(last_words.INTERRUPTED)
     assert "Failed:" not in said
+
+
+def test_a_run_with_a_lab_ends_with_its_claims_and_both_reports(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("results/lab/tables").mkdir(parents=True)
+    watch = Watch()
+    header = "experiment,claim,value,low,high,n_seeds,unit,bar,is_hard,verdict,deviation,status"
+    Path(last_words.CLAIMS).write_text(f"{header}\njunk,Junk harms,0.1,0.1,0.1,1,1,≤ 0.2,True,met,,ok\n")
+    Path(last_words.LAB_REPORT).touch()
+    assert "MET" not in watch.on_success()  # of an earlier run with a lab
+    watch.has_lab = True
+    said = watch.on_success()
+    assert "    MET          0.1 (1 seed; bar ≤ 0.2): Junk harms\n" in said
+    assert said.endswith("The report of the lab: results/lab/report.html\n")

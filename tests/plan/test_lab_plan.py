@@ -1,6 +1,7 @@
 """What the lab's jobs depend on: an option of an arm on that arm's trainings, a probe on no training."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from internal_physics.config.load import load_config
@@ -84,6 +85,14 @@ def test_the_target_asks_for_tables_gates_and_figures(before):
     assert {"results/lab/tables/lab_gates.csv", "results/lab/tables/lab_rows.parquet"} <= set(made)
     assert "results/lab/figures/lab_grammar_learning.png" in made
     assert len(made) == len(set(made))
+    assert "results/lab/report.html" in made
+
+
+def test_the_report_shows_every_experiment_with_arms_and_its_figures_as_png(before):
+    assert list(before.described()) == ["rows", "grammar"]
+    figures = before.shown()["lab_figures"]
+    assert [Path(path).stem for path in figures] == before.described()["grammar"]["figures"]
+    assert {Path(path).suffix for path in figures} == {".png"}
 
 
 def test_without_arms_there_is_nothing_to_train():
@@ -92,3 +101,4 @@ def test_without_arms_there_is_nothing_to_train():
     empty = LabPlan(config.arms, config.raw["lab"]["measures"])
     assert empty.for_trainings(LOSSES) == []
     assert empty.experiments == []
+    assert empty.shown() == {}

@@ -8,7 +8,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from internal_physics.lab.verdicts import claims_in_words, read_claims
+
 FINDINGS, REPORT = "results/findings.json", "results/report.html"
+CLAIMS, LAB_REPORT = "results/lab/tables/lab_gates.csv", "results/lab/report.html"
 HEADING = "What this run found:"
 INTERRUPTED = "\nInterrupted. What is finished is kept: start again with the same command.\n"
 KILLED = "the job ended before it said why (killed, or out of memory?)"
@@ -22,13 +25,15 @@ class Watch(logging.Handler):
     Attributes:
         logs: job → its log, for the jobs that failed and did not succeed later.
         interrupted: whether Ctrl-C ended the run.
+        has_lab: whether the config trains models, so that the run ends with the claims of the lab.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.logs: dict[int, str] = {}
         self.interrupted = False
-        self._before = {file: _changed(file) for file in (FINDINGS, REPORT)}
+        self._before = {file: _changed(file) for file in (FINDINGS, REPORT, CLAIMS, LAB_REPORT)}
+        self.has_lab = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note failed jobs and an interruption."""
@@ -41,10 +46,14 @@ class Watch(logging.Handler):
             self.interrupted = True
 
     def on_success(self) -> str:
-        """The findings, and the path of the report if it is new; "" for a run that wrote neither."""
-        written = {file for file, before in self._before.items() if _changed(file) != before}
-        report = f"The whole report: {REPORT}\n" if REPORT in written else ""
-        return (what_was_found(FINDINGS) if written else "") + report
+        """The findings and claims, and the paths of new reports; "" for a run that wrote none of them."""
+        written = [file for file, before in self._before.items() if _changed(file) != before]
+        if not written:
+            return ""
+        found = what_was_found(FINDINGS) if {FINDINGS, REPORT} & set(written) else ""
+        claims = claims_in_words(read_claims(CLAIMS)) if self.has_lab else ""
+        named = {REPORT: "The whole report", LAB_REPORT: "The report of the lab"}
+        return found + claims + "".join(f"{named[file]}: {file}\n" for file in written if file in named)
 
     def on_error(self) -> str:
         """Why the run ended."""

@@ -14,6 +14,7 @@ from internal_physics.tables.table import Table
 OF_TRAINING = f"{ARMS_FOLDER}/{{arm}}/seed-{{seed}}"
 LOSSES, STEPS = f"{OF_TRAINING}/training.parquet", f"{OF_TRAINING}/steps"
 UNFINISHED = "results/lab/unfinished/{arm}/seed-{seed}"
+REPORT = "results/lab/report.html"
 MEASURED = "results/lab/measures/{arm}/seed-{seed}"
 
 
@@ -138,11 +139,25 @@ class LabPlan:
         """Files of the figures of an experiment."""
         return [path for figure in EXPERIMENTS[experiment].figures for path in _figure_files(figure.name, formats)]
 
+    def shown(self) -> dict[str, str | list[str]]:
+        """What the report shows of the lab: claims, arms, and every figure as PNG; nothing without arms."""
+        if not self.arms:
+            return {}
+        figures = [path for name in self.with_figures for path in self.figure_files(["png"], name)]
+        return {**{name: _parquet(name) for name in (LAB_GATES.name, LAB_ARMS.name)}, "lab_figures": figures}
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What the report says of experiments that have arms: name → title, and the names of its figures."""
+        return {
+            name: {"title": EXPERIMENTS[name].title, "figures": [figure.name for figure in EXPERIMENTS[name].figures]}
+            for name in self.experiments
+        }
+
     def outputs(self, formats: list[str]) -> list[str]:
         """Everything that the target `lab` asks for."""
         tables = [LAB_TRAINING, LAB_ARMS, LAB_GATES, *(t for name in self.experiments for t in self.tables_of(name))]
         figures = [path for name in self.with_figures for path in self.figure_files(formats, name)]
-        return [*lab_tables(*(table.name for table in tables)).values(), *figures]
+        return [*lab_tables(*(table.name for table in tables)).values(), *figures, REPORT]
 
 
 def lab_tables(*names: str) -> dict[str, str]:

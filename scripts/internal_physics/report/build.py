@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined
 
 from internal_physics.families.family import Per
 from internal_physics.families.pairs.apart import Apart, significance_of
 from internal_physics.families.pairs.tables import MODEL_PAIRS
-from internal_physics.ground.words import plural
 from internal_physics.models.options import PRECISION
 from internal_physics.report.first_screen import hero, linked
 from internal_physics.report.images import data_uri, width_inches
+from internal_physics.report.page import page_of
 from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span
 from internal_physics.report.summary import summarize
-from internal_physics.report.texts import Texts, coded
+from internal_physics.report.texts import Texts
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.preview import Preview
 
@@ -46,6 +46,7 @@ def render_report(
     texts: Texts,
     template_dir: str | Path,
     findings: Sequence[Mapping[str, Any]] = (),
+    lab: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the report.
 
@@ -59,6 +60,7 @@ def render_report(
         texts: what it says.
         template_dir: folder with report.html.j2 and report.css.
         findings: sentences that it opens with, each {"sentence", "figure", …} as families.findings makes them.
+        lab: the section of `report.lab.lab_section`; None for a run without a lab.
 
     Returns:
         HTML with styles and figures inside; it loads no other file.
@@ -83,6 +85,7 @@ def render_report(
         **facts,
         "findings": linked(findings, sections),
         "hero": hero(findings, sections),
+        "lab": lab,
         "models": [{"name": name, "options": _model_options(run, name)} for name in models],
         "n_prompts": _count_prompts(tables),
         "metrics": metrics,
@@ -97,26 +100,12 @@ def render_report(
         "n_more_flagged": n_more_flagged,
         **_provenance(run),
     }
-    return _template(template_dir).render(page)
+    return page_of(template_dir, TEMPLATE, page)
 
 
 def _targets(scores: pd.DataFrame) -> list[str]:
     """What the gradients of the run are of, in words, where that is not the loss."""
     return [target.replace("_", "-") for target in scores["target"].unique() if target != "loss"]
-
-
-def _template(folder: str | Path) -> Template:
-    """The page's template: strict about names, and every text escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["plural"] = plural
-    environment.filters["coded"] = coded
-    return environment.get_template(TEMPLATE)
 
 
 def figure_paths(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
