@@ -30,17 +30,20 @@ def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
         assert first.tokens.shape[1] <= batches.tokens_per_row, arm.name
 
 
-def test_the_prompts_of_the_lab_are_texts_of_people_of_the_first_seed_and_of_strangers(monkeypatch):
+def test_the_prompts_of_the_lab_are_beginnings_of_texts_of_people_of_their_seed_and_of_no_other(monkeypatch):
     """They are written out in the config: a changed generator must change them, too."""
     monkeypatch.chdir(ROOT)
     raw = load_yaml(ROOT / "config" / "lab.yaml")
     arm = load_config(raw).arms["know_single"]
-    given = taught(made(KnowledgeData, arm.options["data"]), seed=0)
+    texts = {seed: texts_of(arm, seed) for seed in (0, 1)}
+    for seed, own in texts.items():
+        for prompt in raw["prompt_sets"][f"people_of_seed_{seed}"]["prompts"]:
+            name = " ".join(prompt["text"].split()[:3])
+            assert [text.startswith(f"{prompt['text']} employer") for text in own].count(True) == 1
+            assert not any(text.startswith(name) for text in texts[1 - seed]), prompt["name"]
+
+
+def texts_of(arm, seed):
+    given = taught(made(KnowledgeData, arm.options["data"]), seed=seed)
     words = given.language.vocabulary.words
-    texts = {" ".join(words(row[(row != PADDING_ID) & (row != END_ID)])) for row in given.rows.tokens}
-    names = {" ".join(text.split()[:3]) for text in texts}
-    prompts = raw["prompt_sets"]["biographies"]["prompts"]
-    for prompt in prompts:
-        name = " ".join(prompt["text"].split()[:3])
-        assert (prompt["text"] in texts) == (name in names) == (prompt["kind"] == "known"), prompt["name"]
-    assert [prompt["kind"] for prompt in prompts].count("stranger") == len(prompts) // 2
+    return [" ".join(words(row[(row != PADDING_ID) & (row != END_ID)])) for row in given.rows.tokens]
