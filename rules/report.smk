@@ -55,13 +55,13 @@ rule findings:
 rule report:
     input:
         **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
+        **(LAB.shown() | {"lab_words": LAB_WORDS} if CONFIG.arms else {}),
         run="results/run.yaml",
         findings="results/findings.json",
         checked="results/tables/checked.txt",
         figures=PLAN.figure_files(*PLAN.figures(), formats=("png",)),
         template=REPORT_TEMPLATE,
         words=REPORT_WORDS,
-        **(LAB.shown() | {"lab_words": LAB_WORDS} if CONFIG.arms else {}),
     output:
         report="results/report.html",
     log:
