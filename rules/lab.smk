@@ -202,7 +202,7 @@ rule lab_report:
     resources:
         mem_mb=1000,
     params:
-        experiments=LAB.described(),
+        experiments=LAB.titled(),
         code=code("lab_report"),
     message:
         "Writing the report of the lab"

@@ -74,7 +74,7 @@ rule report:
     resources:
         mem_mb=1000,
     params:
-        experiments=LAB.described(),
+        experiments=LAB.titled(),
         code=code("report", *REPORT_FACTS),
     message:
         "Writing the report"

@@ -89,9 +89,9 @@ def test_the_target_asks_for_tables_gates_and_figures(before):
 
 
 def test_the_report_shows_every_experiment_with_arms_and_its_figures_as_png(before):
-    assert list(before.described()) == ["rows", "grammar"]
+    assert list(before.titled()) == ["rows", "grammar"]
     figures = before.shown()["lab_figures"]
-    assert [Path(path).stem for path in figures] == before.described()["grammar"]["figures"]
+    assert [Path(path).stem for path in figures] == before.titled()["grammar"]["figures"]
     assert {Path(path).suffix for path in figures} == {".png"}
 
 

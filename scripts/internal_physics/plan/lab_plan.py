@@ -146,7 +146,7 @@ class LabPlan:
         figures = [path for name in self.with_figures for path in self.figure_files(["png"], name)]
         return {**{name: _parquet(name) for name in (LAB_GATES.name, LAB_ARMS.name)}, "lab_figures": figures}
 
-    def described(self) -> dict[str, dict[str, Any]]:
+    def titled(self) -> dict[str, dict[str, Any]]:
         """What the report says of experiments that have arms: name → title, and the names of its figures."""
         return {
             name: {"title": EXPERIMENTS[name].title, "figures": [figure.name for figure in EXPERIMENTS[name].figures]}
