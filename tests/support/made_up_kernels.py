@@ -39,7 +39,8 @@ def notes_of(*kernels, **texts):
         ],
         columns=["model", "prompt_set", "prompt", "text", "kind"],
     )
-    return rows.drop_duplicates(["model", "prompt"], ignore_index=True)
+    rows = rows.drop_duplicates(["model", "prompt"], ignore_index=True)
+    return rows.assign(tokens=rows["text"], answer=None, target_token=None)
 
 
 def make_kernels(folder):

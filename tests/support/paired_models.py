@@ -43,7 +43,7 @@ def as_table(metric, found):
 
 def texts_of(rows):
     places = rows[rows["prompt"].notna()][["prompt_set", "prompt"]].drop_duplicates()
-    return places.assign(text=places["prompt_set"] + " " + places["prompt"])
+    return places.assign(text=places["prompt_set"] + " " + places["prompt"], answer=None)
 
 
 def pairs(*parts, texts=None, models="abcd", **changed):

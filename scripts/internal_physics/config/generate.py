@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from internal_physics.config.prompts import MASK, Prompt
+from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError
 from internal_physics.ground.home import home
+from internal_physics.ground.names import MASK
 from internal_physics.ground.strict_yaml import load_yaml
 
 TEMPLATES = home() / "resources" / "templates"

@@ -21,10 +21,11 @@ from internal_physics.config.explain import OptionsValidator, explain, refuse_no
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.lab import LabArm, lab_arms, refuse_unknown_trainings
 from internal_physics.config.options.record import refuse_unused_token
-from internal_physics.config.prompts import MASK, Prompt, parse_prompts, read_prompts
+from internal_physics.config.prompts import Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.home import home
+from internal_physics.ground.names import MASK
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.ground.suggest import did_you_mean
 from internal_physics.models.options import SPELLED

@@ -19,7 +19,6 @@ from internal_physics.ground.text_files import read_text
 from internal_physics.ground.words import plural
 
 LOGGER = logging.getLogger("internal_physics")
-MASK = "[MASK]"  # how a prompt writes the gap, whatever the mask token of the tokenizer
 
 
 @dataclass(frozen=True)

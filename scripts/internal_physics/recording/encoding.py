@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from internal_physics.config.options.text import TextOptions
-from internal_physics.config.prompts import MASK, Prompt
+from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import ModelError, PromptError
+from internal_physics.ground.names import MASK
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.refusals import reading
 from internal_physics.recording.token_ids import Room, TextReader, TokenIds, require_room

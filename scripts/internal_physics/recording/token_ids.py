@@ -11,8 +11,8 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from internal_physics.config.options.text import TextOptions
-from internal_physics.config.prompts import MASK
 from internal_physics.ground.errors import PromptError
+from internal_physics.ground.names import MASK
 from internal_physics.recording.answers import tokens_after
 from internal_physics.recording.chat import render
 

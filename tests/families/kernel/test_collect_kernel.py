@@ -79,6 +79,30 @@ def test_a_text_counts_once_and_a_prompt_without_a_gradient_not_at_all():
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "n_left"),
+    [
+        ({}, 7),
+        ({"answer": "Paris"}, 8),  # another gap to fill
+        ({"target_token": " Paris"}, 8),  # the logit of another token
+        ({"tokens": "<s>|a gap: [MASK]"}, 8),  # read with other special tokens
+    ],
+)
+def test_a_text_with_another_answer_target_or_reading_is_another_prompt(changed, n_left):
+    kernel = made_up_kernel("a")
+    notes = notes_of(kernel, p0="a gap: [MASK]", p1="a gap: [MASK]")
+    is_other = notes["prompt"] == "p1"
+    for column, value in changed.items():
+        notes[column] = notes[column].astype(object).where(~is_other, value)
+    assert len(usable(kernel, notes).prompts) == n_left
+
+
+def test_the_answer_to_a_text_without_a_gap_does_not_matter():
+    kernel = made_up_kernel("a")
+    notes = notes_of(kernel, p0="one text", p1="one text")
+    assert len(usable(kernel, notes.assign(answer=notes["prompt"])).prompts) == 7
+
+
 def test_kernels_without_prompts_of_one_prompt_and_of_a_prompt_without_gradient_have_a_status(tmp_path):
     one = KernelOf("a", "baseline", TangentKernel((PromptName("s", "p0"),), {TOTAL: np.ones((1, 1))}))
     none = KernelOf("b", "baseline", TangentKernel((PromptName("s", "p0"),), {TOTAL: np.zeros((1, 1))}))

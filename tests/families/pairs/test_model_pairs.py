@@ -91,6 +91,8 @@ def test_all_sets_hold_the_prompts_of_all_sets_once():
     assert the(found, metric="ec", prompt_set=ALL_SETS).n_prompts == 8
     shared = places.assign(text=["same", *places["text"][1:4], "same", *places["text"][5:]])
     assert the(pairs(*rows, texts=shared), metric="ec", prompt_set=ALL_SETS).n_prompts == 7
+    gaps = shared.assign(text=shared["text"] + " [MASK]", answer=[f"answer {i}" for i in range(8)])
+    assert the(pairs(*rows, texts=gaps), metric="ec", prompt_set=ALL_SETS).n_prompts == 8
     expected = compare_matched(*(np.array([two[m] * 2]).T for m in "ba"), **SETTINGS)
     assert the(found, metric="ec", prompt_set=ALL_SETS).difference == pytest.approx(expected.difference.value[0])
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from internal_physics.families.kernel.kernel_files import KernelOf
 from internal_physics.families.kernel.parts import PromptName, TangentKernel, cosine_kernel
 from internal_physics.families.kernel.spectrum import PromptMap, eigenvalues, prompt_map
-from internal_physics.families.run.notes import of_prompts
+from internal_physics.families.run.notes import is_repeated, of_prompts
 from internal_physics.ground.words import plural
+
+_SAME = ("text", "tokens", "target_token")  # of prompts with the same gradient, beside the answer at a [MASK]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Usable:
 
 
 def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
-    """The prompts with a finite gradient that is not zero, each text once.
+    """The prompts with a finite gradient that is not zero; one that repeats another counts once.
 
     Args:
         of: a kernel.
@@ -78,12 +80,13 @@ def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
         StoreError: for a prompt that `prompts` does not have.
     """
     names = pd.DataFrame(of.kernel.prompts, columns=["prompt_set", "prompt"]).assign(model=of.model)
-    notes = of_prompts(names, prompts, ["text", "kind"])
+    notes = of_prompts(names, prompts, [*_SAME, "answer", "kind"])
     squared_norms = np.diagonal(of.kernel.matrix())
     is_finite = np.isfinite(squared_norms) & (squared_norms > 0)
-    is_repeated = notes["text"].where(is_finite).duplicated().to_numpy() & is_finite
-    keep = np.flatnonzero(is_finite & ~is_repeated)
-    reasons = ((~is_finite, "without a finite gradient"), (is_repeated, "with the text of another one"))
+    repeats = np.zeros(len(names), dtype=bool)
+    repeats[is_finite] = is_repeated(notes[is_finite], _SAME)
+    keep = np.flatnonzero(is_finite & ~repeats)
+    reasons = ((~is_finite, "without a finite gradient"), (repeats, "with the text of another one"))
     left_out = "; ".join(f"{plural(int(m.sum()), 'prompt')} {why} left out" for m, why in reasons if m.any())
     kinds = notes["kind"].fillna("").to_numpy(dtype=str)[keep]
     return Usable(of.model, of.condition, part_of(of.kernel, keep), kinds, left_out)

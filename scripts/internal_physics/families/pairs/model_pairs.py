@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from internal_physics.families.pairs.tables import ALL_SETS, MODEL_PAIRS
+from internal_physics.families.run.notes import is_repeated
 from internal_physics.families.run.tables import PROMPTS_READ
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, join_status
@@ -35,7 +36,7 @@ def pair_files(paths: Sequence[str], prompts: str | Path, models: Sequence[str],
     """The table from files: those of the metrics, and table `prompts_read` for the texts. See `pair_models`."""
     if not paths:
         return _adjusted([])
-    texts = read_table(prompts, PROMPTS_READ, columns=[*_PLACE, "text"]).drop_duplicates(_PLACE)
+    texts = read_table(prompts, PROMPTS_READ, columns=[*_PLACE, "text", "answer"]).drop_duplicates(_PLACE)
     return pair_models(read_metrics(paths, pc.field("layer").is_null()), texts, models, **settings)
 
 
@@ -51,12 +52,13 @@ def pair_models(
     """Table `model_pairs` from the rows of all metrics (columns of tables.measure, and `metric`).
 
     Every two models that ran a prompt set in a condition are compared on it; on several sets, also on the prompts of
-    all sets together, where a text that stands in two sets counts once. All p-values of the table are adjusted
-    together: of the runs in which no two models differ, 5 % have an adjusted p below 0.05.
+    all sets together, where a text that stands in two sets counts once, unless its gap has another answer there. All
+    p-values of the table are adjusted together: of the runs in which no two models differ, 5 % have an adjusted p below
+    0.05.
 
     Args:
         rows: of all metrics; rows by layer are not used.
-        texts: of every prompt, in columns prompt_set, prompt and text.
+        texts: of every prompt, in columns prompt_set, prompt, text and answer.
         models: in order; of two models, the earlier one is the reference.
         seed: of resampling and signs.
         n_resamples: number of bootstrap samples, and of patterns of signs.
@@ -66,7 +68,7 @@ def pair_models(
     rows = with_loss(rows[rows["layer"].isna()])
     scores = rows[rows["rank"].isna() & ((rows["quantity"] == rows["metric"]) | (rows["metric"] == LOSS))]
     n_ranks = rows.groupby("prompt_set")["rank"].max().fillna(0).astype(int)
-    unique = texts[~texts["text"].duplicated()][_PLACE]
+    unique = texts[~is_repeated(texts)][_PLACE]
     found: list[dict[str, Any]] = []
     for (prompt_set, condition), group in scores.groupby(["prompt_set", "condition"], sort=False):
         own = settings | {"seed": seed_of(seed, "model_pairs", condition, prompt_set)}

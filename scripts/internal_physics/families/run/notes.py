@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from internal_physics.ground.errors import StoreError
+from internal_physics.ground.names import MASK
 from internal_physics.tables.keys import PROMPT_OF_MODEL_KEY
 
 
@@ -26,3 +29,17 @@ def of_prompts(rows: pd.DataFrame, prompts: pd.DataFrame, columns: Sequence[str]
             f"{' / '.join(unknown[0])} is not in table prompts_read", todo="delete results/prompts_read and run again"
         )
     return known.loc[wanted, list(columns)].set_index(rows.index)
+
+
+def is_repeated(prompts: pd.DataFrame, same: Sequence[str] = ("text",)) -> NDArray[np.bool_]:
+    """[N] whether an earlier prompt asks the same: it has these columns in common, and the answer where there is a gap.
+
+    The answer of a text with a gap decides the loss and its gradients; that of another text does not.
+
+    Args:
+        prompts: with text, answer and the other columns.
+        same: which columns have to agree.
+    """
+    has_gap = prompts["text"].str.contains(MASK, regex=False)
+    keys = prompts[list(same)].assign(answer=prompts["answer"].where(has_gap))
+    return keys.duplicated().to_numpy()
