@@ -13,6 +13,7 @@ from internal_physics.config.options.lab_capacity import CapacityData, CapacityM
 from internal_physics.config.options.lab_grammar import GrammarData, GrammarMeasures
 from internal_physics.config.options.lab_junk import JunkData
 from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
+from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.config.options.lab_rows import RowsData
 from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
 from internal_physics.ground.options import Name, NaturalNumber, Size
@@ -33,9 +34,10 @@ class ArmEntry:
         capacity: people whose every attribute is random.
         junk: the same among texts of no use.
         grammar: strings of a grammar.
+        reasoning: problems of several steps, and their solutions.
     """
 
-    EXACTLY_ONE: ClassVar = ("rows", "knowledge", "capacity", "junk", "grammar")
+    EXACTLY_ONE: ClassVar = ("rows", "knowledge", "capacity", "junk", "grammar", "reasoning")
 
     model: LabModelOptions = field(default_factory=LabModelOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -46,6 +48,7 @@ class ArmEntry:
     capacity: CapacityData | None = None
     junk: JunkData | None = None
     grammar: GrammarData | None = None
+    reasoning: ReasoningData | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class LabMeasures:
     knowledge: KnowledgeMeasures = field(default_factory=KnowledgeMeasures)
     capacity: CapacityMeasures = field(default_factory=CapacityMeasures)
     grammar: GrammarMeasures = field(default_factory=GrammarMeasures)
+    reasoning: ReasoningMeasures = field(default_factory=ReasoningMeasures)
 
 
 @dataclass(frozen=True)

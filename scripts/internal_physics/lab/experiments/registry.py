@@ -9,8 +9,9 @@ from internal_physics.lab.experiments.experiment import Experiment
 from internal_physics.lab.experiments.grammar.experiment import EXPERIMENT as GRAMMAR
 from internal_physics.lab.experiments.junk.experiment import EXPERIMENT as JUNK
 from internal_physics.lab.experiments.knowledge.experiment import EXPERIMENT as KNOWLEDGE
+from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT as REASONING
 from internal_physics.lab.experiments.rows.experiment import EXPERIMENT as ROWS
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (ROWS, KNOWLEDGE, CAPACITY, JUNK, GRAMMAR)
+    experiment.name: experiment for experiment in (ROWS, KNOWLEDGE, CAPACITY, JUNK, GRAMMAR, REASONING)
 }

@@ -66,15 +66,15 @@ def continue_rows(
     choose = _chooser(model, seed)
     new = np.full((len(prompts), n_new), PADDING_ID, np.int64)
     for rows, ids in _passes(prompts, rows_per_pass, model):
-        is_over = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-        given = ids
-        for _ in range(n_new):
-            chosen = torch.where(is_over, PADDING_ID, choose(model(given).logits[:, -1]))
-            is_over = is_over | (chosen == END_ID)
-            given = torch.cat([given, chosen[:, None]], dim=1)
-            if bool(is_over.all()):
+        given, open_rows = ids, np.arange(rows.start, rows.start + len(ids))
+        for place in range(n_new):
+            chosen = choose(model(given).logits[:, -1])
+            new[open_rows, place] = chosen.cpu().numpy()
+            goes_on = chosen != END_ID
+            given = torch.cat([given, chosen[:, None]], dim=1)[goes_on]
+            open_rows = open_rows[goes_on.cpu().numpy()]
+            if not len(open_rows):
                 break
-        new[rows, : given.shape[1] - ids.shape[1]] = given[:, ids.shape[1] :].cpu().numpy()
     return new
 
 

@@ -74,13 +74,17 @@ class _InPlace(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         x, w = ctx.saved_tensors
         (g,) = gradients
-        dx, dw = g * (1 + w[0]), torch.zeros_like(w)
-        dw[0] = (g * x).sum((0, 1))
-        for k in range(1, min(CANON_KERNEL, x.shape[1])):
+        dx, steps_back = g * (1 + w[0]), range(1, min(CANON_KERNEL, x.shape[1]))
+        for k in steps_back:
             dx[:, :-k].addcmul_(g[:, k:], w[k])
+        if not ctx.needs_input_grad[1]:  # of a frozen model
+            return dx, None
+        dw = torch.zeros_like(w)
+        dw[0] = (g * x).sum((0, 1))
+        for k in steps_back:
             dw[k] = (g[:, k:] * x[:, :-k]).sum((0, 1))
         return dx, dw.T
 

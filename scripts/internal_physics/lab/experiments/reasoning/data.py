@@ -1,0 +1,105 @@
+"""Training data of the experiment `reasoning`."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from internal_physics.config.options.lab_reasoning import ReasoningData
+from internal_physics.ground.errors import ConfigError
+from internal_physics.lab.data.batches import Batch, generator
+from internal_physics.lab.data.reasoning.nano import (
+    BACK_ID,
+    BACK_TOKENS,
+    N_NAMES,
+    STEP_TOKENS,
+    VOCABULARY,
+    NanoProblem,
+    draw_problem,
+)
+from internal_physics.lab.data.reasoning.retry import with_retries
+from internal_physics.lab.data.reasoning.solve import level_1_solution
+from internal_physics.lab.data.vocabulary import PADDING_ID, Vocabulary
+
+POOL_STEPS = 32
+"""Steps whose problems are drawn together and sorted by length, so that rows of a batch need little padding."""
+_JITTER_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class ReasoningBatches:
+    """Rows `<eos> problem solution <eos>`; the solution has a loss, the problem has none."""
+
+    options: ReasoningData
+    seed: int
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Words of the nano dialect."""
+        return VOCABULARY
+
+    @property
+    def tokens_per_row(self) -> int:
+        """Of the longest possible row: the largest problem, and a retry of every other parameter before every step."""
+        options = self.options
+        retries = options.parameters * BACK_TOKENS if options.retry_rate else 0
+        return 1 + 4 * options.parameters + 3 + options.operations * (STEP_TOKENS + retries) + 1
+
+    @property
+    def steps(self) -> int:
+        """Of the training."""
+        return self.options.steps
+
+    def at(self, step: int) -> Batch:
+        """See `Batches`."""
+        pool, place = divmod(self.options.skipped_steps + step, POOL_STEPS)
+        return _pool(self.options, self.seed, pool)[place]
+
+
+def batches(options: ReasoningData, seed: int) -> ReasoningBatches:
+    """The training set of an arm.
+
+    Raises:
+        ConfigError: if problems have no room for a parameter that is not needed.
+    """
+    if not options.operations < options.parameters <= N_NAMES:
+        raise ConfigError(
+            f"{options.operations} operations in problems of {options.parameters} parameters",
+            where="reasoning",
+            expected=f"fewer operations than parameters, and at most {N_NAMES} parameters",
+        )
+    return ReasoningBatches(options, seed)
+
+
+@lru_cache(maxsize=2)
+def _pool(options: ReasoningData, seed: int, number: int) -> tuple[Batch, ...]:
+    """The batches of some steps, in random order, each of rows of about one length."""
+    draws = generator(seed, "problems of a training", str(number))
+    rows = [_row(options, draws) for _ in range(POOL_STEPS * options.problems_per_step)]
+    lengths = np.array([len(prompt) + len(solution) for prompt, solution in rows])
+    order = np.argsort(lengths + _JITTER_TOKENS * draws.random(len(rows)))
+    groups = order.reshape(POOL_STEPS, options.problems_per_step)[draws.permutation(POOL_STEPS)]
+    return tuple(_batch([rows[index] for index in group], options.masks_retries) for group in groups)
+
+
+def _row(options: ReasoningData, draws: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Tokens of a problem and of its solution."""
+    needed = int(draws.integers(1, options.operations + 1))
+    parameters = int(draws.integers(needed + 1, options.parameters + 1))
+    drawn: NanoProblem = draw_problem(draws, needed, parameters)
+    solution = level_1_solution(drawn.problem, draws)
+    solution = with_retries(drawn.problem, solution, options.retry_rate, draws, options.retry_kind)
+    return drawn.prompt(), drawn.solution(solution)
+
+
+def _batch(rows: list[tuple[list[int], list[int]]], masks_retries: bool) -> Batch:
+    longest = max(len(prompt) + len(solution) for prompt, solution in rows)
+    tokens = np.full((len(rows), longest), PADDING_ID, np.int64)
+    weights = np.zeros((len(rows), longest), np.float32)
+    for row, (prompt, solution) in enumerate(rows):
+        end = len(prompt) + len(solution)
+        tokens[row, :end] = [*prompt, *solution]
+        weights[row, len(prompt) : end] = 1.0
+    if masks_retries:
+        weights[:, :-1][tokens[:, 1:] == BACK_ID] = 0.0  # the name before it
+    return Batch(tokens, weights)

@@ -1,0 +1,114 @@
+"""The description of the experiment `reasoning`."""
+
+from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.tables.columns import STATUS, TEXT, Column
+from internal_physics.tables.table import Table
+
+_ROOM = "internal_physics.lab.experiments.reasoning"
+OPERATIONS = Column("int64", "operations", "parameters that the answer needs, one operation each", low=1)
+RANDOM, TRAINED = "random", "trained"
+
+LAB_REASONING = Table(
+    "lab_reasoning",
+    columns=OF_ARM
+    | {
+        "step": STEP,
+        "operations": OPERATIONS,
+        "in_training": Column("bool", "", "whether problems of training had as many operations"),
+        "n_problems": Column("int64", "problems", "fresh ones that the model solved by itself", low=0),
+        "accuracy": Column("float64", "1", "share of solutions whose every step is right", low=0, high=1),
+        "answer_accuracy": Column("float64", "1", "share whose last step has the right answer", low=0, high=1),
+        "unnecessary_parameters": Column(
+            "float64", "parameters", "mean number in a correct solution that the answer does not need", low=0
+        ),
+        "unnecessary_at_random": Column(
+            "float64",
+            "parameters",
+            "the same of a solver without a plan, which computes anything that it can until it has the answer",
+            low=0,
+        ),
+        "retries": Column("float64", "retries", "mean number of parameters taken back, up to the first error", low=0),
+        "retried_share": Column("float64", "1", "share of correct solutions with at least one retry", low=0, high=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "step", "operations"],
+    finite=("accuracy", "answer_accuracy", "unnecessary_at_random", "retries"),
+    group=ARM_KEY,
+)
+
+LAB_REASONING_ERRORS = Table(
+    "lab_reasoning_errors",
+    columns=OF_ARM
+    | {
+        "operations": OPERATIONS,
+        "error": Column(TEXT, "", "kind of a solution's first error"),
+        "n_solutions": Column("int64", "solutions", "whose first error is of this kind", low=0),
+        "share": Column("float64", "1", "of all solutions", low=0, high=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "operations", "error"],
+    finite=("share",),
+    group=ARM_KEY,
+)
+
+LAB_REASONING_PROBES = Table(
+    "lab_reasoning_probes",
+    columns=OF_ARM
+    | {
+        "task": Column(TEXT, "", "what is asked about a parameter", allowed=("needed", "can_be_next")),
+        "told_by": Column(
+            TEXT,
+            "",
+            "a probe of the trained model, the same of a model with random weights, or a rule on its sentences",
+            allowed=(TRAINED, RANDOM, "used_somewhere", "operand_of_query", "only_numbers"),
+        ),
+        "accuracy": Column("float64", "1", "mean of the accuracies on true and on false questions", low=0, high=1),
+        "n_items": Column("int64", "questions", "on which it was judged", low=0),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "task", "told_by"],
+    finite=("accuracy",),
+    group=ARM_KEY,
+)
+
+LAB_REASONING_FORESIGHT = Table(
+    "lab_reasoning_foresight",
+    columns=OF_ARM
+    | {
+        "signal": Column(
+            TEXT,
+            "",
+            "taking_back: probability of BACK after a parameter's name; probe: one minus the probability that a probe "
+            "gives to `it can be computed now`, before the model's own steps",
+            allowed=("taking_back", "probe"),
+        ),
+        "operations": OPERATIONS,
+        "item": Column("int64", "", "number of the parameter that was shown", low=0),
+        "is_wrong": Column("bool", "", "whether it cannot be computed yet"),
+        "share": Column("float64", "1", "the signal: how wrong the parameter is taken to be", low=0, high=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "signal", "operations", "item"],
+    finite=("share",),
+    group=ARM_KEY,
+)
+
+_FIGURES = {
+    "lab_reasoning_accuracy": "lab_reasoning",
+    "lab_reasoning_errors": "lab_reasoning_errors",
+    "lab_reasoning_probes": "lab_reasoning_probes",
+    "lab_reasoning_foresight": "lab_reasoning_foresight",
+}
+
+EXPERIMENT = Experiment(
+    name="reasoning",
+    title="Reasoning step by step",
+    data_options=ReasoningData,
+    measure_options=ReasoningMeasures,
+    data=f"{_ROOM}.data",
+    measures=f"{_ROOM}.measures",
+    gates=f"{_ROOM}.gates",
+    tables=(LAB_REASONING, LAB_REASONING_ERRORS, LAB_REASONING_PROBES, LAB_REASONING_FORESIGHT),
+    figures=tuple(LabFigure(name, f"{_ROOM}.figures.{name}", (table,)) for name, table in _FIGURES.items()),
+)

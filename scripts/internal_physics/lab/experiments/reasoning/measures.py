@@ -1,0 +1,124 @@
+"""What a model that was trained on problems can solve, which errors it makes, what its states tell, and when."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from transformers import PreTrainedModel
+
+from internal_physics.config.options.lab_reasoning import ReasoningMeasures
+from internal_physics.ground.seeds import seed_of
+from internal_physics.ground.status import OK
+from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.reasoning.check import ERROR_KINDS
+from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.reasoning import asking, foresight, solving
+from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
+from internal_physics.lab.models.build import build_model
+from internal_physics.lab.models.run import load_model
+from internal_physics.models.lab_architecture.configuration import LabConfig
+
+NONE_CORRECT = "no solution is correct"
+_ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
+_PROBE_COLUMNS = ("task", "told_by", "accuracy", "n_items", "status")
+_FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "share", "status")
+
+
+def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.DataFrame]:
+    """The four tables of `reasoning`, of the last snapshot.
+
+    Probes ask models that were trained on right solutions from random weights; models of retries take back.
+    """
+    model = load_model(trained.snapshots[trained.last_step], device=trained.device)
+    solved = {k: _solved(model, trained, options, k) for k in range(1, trained.data.operations + 2)}
+    shown: list[tuple[Any, ...]] = []
+    probes: list[tuple[Any, ...]] = []
+    if trained.data.retry_rate:
+        shown.extend(_taking_back(model, trained, options))
+    elif not trained.data.skipped_steps:
+        fitted = {task: asking.fit_probe(model, task, trained.data, options, trained.seed) for task in asking.TASKS}
+        probes.extend(_probed(fitted, trained, options))
+        shown.extend(_before_own_steps(fitted[asking.CAN_BE_NEXT], solved, trained.seed))
+    return {
+        "lab_reasoning": pd.DataFrame(_row(trained, k, found) for k, found in solved.items()),
+        "lab_reasoning_errors": pd.DataFrame(_errors(solved), columns=_ERROR_COLUMNS),
+        "lab_reasoning_probes": pd.DataFrame(probes, columns=_PROBE_COLUMNS),
+        "lab_reasoning_foresight": pd.DataFrame(shown, columns=_FORESIGHT_COLUMNS),
+    }
+
+
+def _solved(model: PreTrainedModel, trained: Trained, options: ReasoningMeasures, k: int) -> list[solving.Solved]:
+    problems = solving.fresh_problems(trained.data, k, options.n_problems, trained.seed, "solved")
+    return solving.solve_all(model, problems, k)
+
+
+def _row(trained: Trained, k: int, solved: Sequence[solving.Solved]) -> Mapping[str, Any]:
+    verdicts = [one.verdict for one in solved]
+    correct = [verdict for verdict in verdicts if verdict.is_correct]
+    draws = generator(trained.seed, "a solver without a plan", str(k))
+    return {
+        "step": trained.last_step,
+        "operations": k,
+        "in_training": k <= trained.data.operations,
+        "n_problems": len(solved),
+        "accuracy": len(correct) / len(solved),
+        "answer_accuracy": float(np.mean([one.has_right_answer for one in solved])),
+        "unnecessary_parameters": _mean([verdict.unnecessary_parameters for verdict in correct]),
+        "unnecessary_at_random": solving.unnecessary_at_random([one.problem for one in solved], draws),
+        "retries": float(np.mean([verdict.retries for verdict in verdicts])),
+        "retried_share": _mean([verdict.retries > 0 for verdict in correct]),
+        "status": OK,
+    }
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return float(np.mean(numbers)) if numbers else float("nan")
+
+
+def _errors(solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[Any, ...]]:
+    for k, found in solved.items():
+        counts = Counter(one.verdict.error for one in found)
+        yield from ((k, kind, counts[kind], counts[kind] / len(found), OK) for kind in ERROR_KINDS)
+
+
+def _probed(
+    fitted: Mapping[str, asking.Probe], trained: Trained, options: ReasoningMeasures
+) -> Iterator[tuple[Any, ...]]:
+    random = _random_model(trained)
+    for task, probe in fitted.items():
+        judged = asking.judged_items(task, trained.data, options.probe_judged, trained.seed)
+        right, rows = np.array([item.is_true for item in judged]), [item.tokens for item in judged]
+        control = asking.fit_probe(random, task, trained.data, options, trained.seed)
+        told = {TRAINED: asking.shares_true(probe, rows) > 0.5, RANDOM: asking.shares_true(control, rows) > 0.5}
+        for name, rule in asking.RULES[task].items():
+            told[name] = np.array([rule(item.problem, item.parameter) for item in judged])
+        for name, answers in told.items():
+            yield task, name, asking.balanced_accuracy(answers, right), len(judged), OK
+
+
+def _random_model(trained: Trained) -> PreTrainedModel:
+    """The same model with other first weights, its maps that write drawn, too."""
+    config = LabConfig.from_pretrained(str(trained.snapshots[trained.last_step]))
+    config.zero_outputs = False
+    return build_model(config, seed_of(trained.seed, "a model that learned nothing")).to(trained.device)  # type: ignore[arg-type]
+
+
+def _before_own_steps(
+    probe: asking.Probe, solved: Mapping[int, Sequence[solving.Solved]], seed: int
+) -> Iterator[tuple[Any, ...]]:
+    for k in sorted(solved)[2:]:
+        draws = generator(seed, "own steps", str(k))
+        yield from _shown("probe", k, foresight.before_own_steps(probe, solved[k], draws))
+
+
+def _taking_back(model: PreTrainedModel, trained: Trained, options: ReasoningMeasures) -> Iterator[tuple[Any, ...]]:
+    for k in range(2, trained.data.operations + 2):
+        problems = solving.fresh_problems(trained.data, k, options.n_prefixes, trained.seed, "taken back")
+        draws = generator(trained.seed, "parameters that are shown", str(k))
+        yield from _shown("taking_back", k, foresight.taking_back(model, problems, draws))
+
+
+def _shown(signal: str, k: int, shown: Sequence[foresight.Shown]) -> Iterator[tuple[Any, ...]]:
+    yield from ((signal, k, number, one.is_wrong, one.share, OK) for number, one in enumerate(shown))

@@ -1,0 +1,169 @@
+"""The experiment `reasoning`: its training set, its measures on a tiny model, and its gates on made-up tables."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
+from internal_physics.config.options.lab_training import LabModelOptions
+from internal_physics.ground.errors import ConfigError
+from internal_physics.lab.data.reasoning.labels import labels_of
+from internal_physics.lab.data.reasoning.nano import BACK_ID, VOCABULARY, read_prompt
+from internal_physics.lab.data.reasoning.problem import Solution
+from internal_physics.lab.data.vocabulary import PADDING_ID
+from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.reasoning import asking, solving
+from internal_physics.lab.experiments.reasoning.data import batches
+from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
+from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
+from internal_physics.lab.experiments.reasoning.gates import gates
+from internal_physics.lab.experiments.reasoning.measures import measure
+from internal_physics.lab.models.build import build_model, lab_config, save_model
+from internal_physics.tables.conform import conform
+
+DATA = ReasoningData(steps=8, problems_per_step=4)
+RETRY = replace(DATA, retry_rate=0.5)
+
+
+class TestTrainingSet:
+    @pytest.mark.parametrize("options", [DATA, RETRY])
+    def test_rows_are_problems_with_correct_solutions_and_only_those_have_a_loss(self, options):
+        given = batches(options, 3)
+        for step in range(given.steps):
+            batch = given.at(step)
+            assert batch.tokens.shape[1] <= given.tokens_per_row
+            for tokens, weights in zip(batch.tokens, batch.loss_weights, strict=True):
+                row = tokens[tokens != PADDING_ID].tolist()
+                begin = VOCABULARY.words(row).index("!") + 1
+                verdict = solving.judged(read_prompt(row[:begin]), row[begin:]).verdict
+                assert (verdict.is_correct, verdict.unnecessary_parameters) == (True, 0)
+                taken_back = np.append(tokens[1:] == BACK_ID, False)
+                expected = (np.arange(len(tokens)) >= begin) & (tokens != PADDING_ID) & ~taken_back
+                assert np.array_equal(weights > 0, expected)
+
+    def test_names_of_wrong_parameters_may_have_a_loss(self):
+        masked, plain = (batches(replace(RETRY, masks_retries=masks), 3).at(0) for masks in (True, False))
+        assert np.array_equal(masked.tokens, plain.tokens)
+        n_back = (plain.tokens == BACK_ID).sum()
+        assert (plain.loss_weights - masked.loss_weights).sum() == n_back > 0
+
+    def test_skipped_steps_go_on_where_another_training_ends(self):
+        later = batches(replace(DATA, skipped_steps=5), 0)
+        assert np.array_equal(later.at(2).tokens, batches(DATA, 0).at(7).tokens)
+
+    def test_problems_without_room_for_something_unnecessary_are_refused(self):
+        with pytest.raises(ConfigError, match="4 operations in problems of 4 parameters"):
+            batches(replace(DATA, parameters=4), 0)
+
+
+class TestQuestions:
+    @pytest.mark.parametrize("task", asking.TASKS)
+    def test_their_answers_are_the_exact_labels(self, task):
+        asked = asking.judged_items(task, DATA, 200, 0)
+        for item in asked:
+            words = VOCABULARY.words(item.tokens)
+            begin = words.index("!") + 1
+            drawn = read_prompt(item.tokens[:begin])
+            steps = solving.judged(drawn, [*item.tokens[begin:-3], 0]).solution.steps
+            labels = labels_of(drawn.problem, Solution(steps))
+            asked_about = drawn.names.index(item.tokens[-2])
+            told = labels.needed[asked_about] if task == asking.NEEDED else labels.can_be_next[len(steps), asked_about]
+            assert words[-3::2] == ["[START]", "[END]"]
+            assert told == item.is_true
+        assert 70 < sum(item.is_true for item in asked) < 130  # 100 expected, standard deviation 7
+
+    def test_balanced_accuracy_of_a_constant_is_a_half(self):
+        right = np.array([True, False, False, False])
+        assert asking.balanced_accuracy(np.zeros(4, bool), right) == 0.5
+        assert asking.balanced_accuracy(right, right) == 1
+        assert np.isnan(asking.balanced_accuracy(right, np.ones(4, bool)))
+
+
+def test_area_under_the_curve_counts_pairs():
+    draws = np.random.default_rng(0)
+    is_wrong, shares = draws.random(60) < 0.4, draws.integers(0, 5, 60) / 5
+    pairs = [(w > r) + 0.5 * (w == r) for w in shares[is_wrong] for r in shares[~is_wrong]]
+    assert area_under_curve(is_wrong, shares) == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert np.isnan(area_under_curve(np.ones(3, bool), shares[:3]))
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    options = LabModelOptions(layers=1, width=16, canon="AC", norm="rms", biases=False, tied=False, zero_outputs=True)
+    folder = tmp_path_factory.mktemp("snapshot")
+    save_model(build_model(lab_config(options, VOCABULARY, 64), 0), VOCABULARY, folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("data", [DATA, RETRY])
+def test_all_tables_are_measured(snapshot, data):
+    options = ReasoningMeasures(n_problems=3, n_prefixes=5, probe_steps=2, probe_items=3, probe_judged=8)
+    found = measure(Trained("a", 0, data, {8: snapshot}), options)
+    tables = {t.name: conform(found[t.name].assign(arm="a", seed=0), t) for t in EXPERIMENT.tables}
+    assert tables["lab_reasoning"]["operations"].tolist() == [1, 2, 3, 4, 5]
+    assert tables["lab_reasoning"]["in_training"].tolist() == [True] * 4 + [False]
+    wrong = tables["lab_reasoning_errors"].groupby("operations")["share"].sum()
+    assert np.allclose(wrong, 1 - tables["lab_reasoning"]["accuracy"])
+    probes, shown = tables["lab_reasoning_probes"], tables["lab_reasoning_foresight"]
+    if data.retry_rate:
+        assert probes.empty
+        assert shown.groupby("operations").size().to_dict() == dict.fromkeys(range(2, 6), 5)
+    else:
+        assert probes.groupby("task")["told_by"].count().to_dict() == {"needed": 4, "can_be_next": 3}
+
+
+class TestGates:
+    ARMS = {  # noqa: RUF012
+        "canon": ("ABCD", DATA),
+        "plain": ("", DATA),
+        "more": ("ABCD", replace(DATA, skipped_steps=8)),
+        "retry": ("ABCD", replace(RETRY, skipped_steps=8)),
+        "miss": ("ABCD", replace(RETRY, skipped_steps=8, retry_kind="retry_miss")),
+    }
+
+    def tables(self, of_canon: float) -> dict[str, pd.DataFrame]:
+        accuracies = {"canon": (1.0, 0.9, of_canon, 0.5, 0.1), "plain": (0.7, 0.4, 0.1, 0.0, 0.0)}
+        later = {"more": 0.1, "retry": 0.4, "miss": 0.3}
+        accuracies |= {name: (1.0, 0.9, 0.8, 0.6, beyond) for name, beyond in later.items()}
+        solved = [
+            {"arm": arm, "seed": 0, "operations": k, "in_training": k < 5, "accuracy": share}
+            for arm, shares in accuracies.items()
+            for k, share in enumerate(shares, start=1)
+        ]
+        told = {"trained": 0.8, "random": 0.53, "only_numbers": 0.79, "used_somewhere": float("nan")}
+        probes = [
+            {"arm": "canon", "seed": 0, "task": "can_be_next", "told_by": k, "accuracy": v} for k, v in told.items()
+        ]
+        shown = [
+            {"arm": "retry", "seed": 0, "signal": "taking_back", "operations": k, "is_wrong": wrong, "share": share}
+            for k in (2, 3)
+            for wrong, share in ((True, 0.9), (False, 0.1), (False, 0.95 if k == 3 else 0.2))
+        ]
+        return {
+            "lab_reasoning": pd.DataFrame(solved).assign(unnecessary_parameters=0.02, unnecessary_at_random=1.5),
+            "lab_reasoning_probes": pd.DataFrame(probes),
+            "lab_reasoning_foresight": pd.DataFrame(shown),
+        }
+
+    def found(self, of_canon: float = 0.75) -> dict[str, tuple[float, str]]:
+        arms = {n: {"data": asdict(data), "model": {"canon": canon}} for n, (canon, data) in self.ARMS.items()}
+        return {g.claim: (round(g.values[0], 6), g.verdict) for g in gates(self.tables(of_canon), arms)}
+
+    def test_each_claim_has_its_number_and_bar(self):
+        assert list(self.found().values()) == [
+            (1.0, "met"),
+            (0.5, "met"),
+            (0.65, "met"),
+            (0.02, "met"),
+            (1.5, "reported"),
+            (0.27, "met"),
+            (0.01, "reported"),
+            (0.5, "missed"),  # of three operations
+            (0.3, "reported"),
+            (0.2, "reported"),
+        ]
+
+    def test_without_enough_of_a_difference_the_claim_on_canon_layers_is_missed(self):
+        (verdict,) = (verdict for claim, (_, verdict) in self.found(0.4).items() if claim.startswith("Canon layers"))
+        assert verdict == "missed"
