@@ -51,7 +51,13 @@ def main() -> None:
     costs = recording_cost.measure(3 * rounds)
     rows = [*recording_cost.rows(costs), *recording.rows(rounds), *experts.rows(rounds)]
     rows += [*memory.rows(), *thermodynamics.rows(rounds), *four_scripts.rows()]
-    rows += [*scale.rows(rounds), *scale_memory.rows(), *lab_data.rows(), *lab_data.grammar_rows()]
+    rows += [
+        *scale.rows(rounds),
+        *scale_memory.rows(),
+        *lab_data.rows(),
+        *lab_data.grammar_rows(),
+        *lab_data.reasoning_rows(),
+    ]
     if given.write:
         write(rows, rounds, given.write)
         recording_cost.write(costs, 3 * rounds, given.write.with_name("recording.yaml"))

@@ -3,6 +3,7 @@
     from internal_physics.lab import data
     data.write_strings(data.grammar_named("cfg3f"), 1_000_000, "strings.parquet")
     data.write_biographies("biographies.parquet", 1_000_000)
+    data.write_problems("problems.parquet", 1_000_000)
 
 Names are loaded when they are first used; `public` lists them.
 """

@@ -4,6 +4,7 @@ import importlib
 
 _DATA = "internal_physics.lab.data"
 _GRAMMARS = f"{_DATA}.grammars"
+_REASONING = f"{_DATA}.reasoning"
 HOMES = {
     "Grammar": f"{_GRAMMARS}.grammar",
     "GrammarBatches": f"{_GRAMMARS}.training",
@@ -39,6 +40,23 @@ HOMES = {
     "write_people": f"{_DATA}.files",
     "write_questions": f"{_DATA}.files",
     "Vocabulary": f"{_DATA}.vocabulary",
+    "ERROR_KINDS": f"{_REASONING}.check",
+    "HARD": f"{_REASONING}.sizes",
+    "MEDIUM": f"{_REASONING}.sizes",
+    "Problem": f"{_REASONING}.problem",
+    "ProblemSet": f"{_REASONING}.files",
+    "RETRY_KINDS": f"{_REASONING}.retry",
+    "ReasoningSizes": f"{_REASONING}.sizes",
+    "Solution": f"{_REASONING}.problem",
+    "TEST_BINS": f"{_REASONING}.templates",
+    "TRAINING_BINS": f"{_REASONING}.templates",
+    "ask_again": f"{_REASONING}.word_problem",
+    "check": f"{_REASONING}.check",
+    "draw_word_problem": f"{_REASONING}.word_problem",
+    "labels_of": f"{_REASONING}.labels",
+    "read_solution": f"{_REASONING}.read",
+    "with_retries": f"{_REASONING}.retry",
+    "write_problems": f"{_REASONING}.files",
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from internal_physics.lab.data.reasoning.expressions import Reference, leaves, n_binary
+from internal_physics.lab.data.reasoning.expressions import Reference, leaves
 from internal_physics.lab.data.reasoning.parameters import Abstract, Parameters
 from internal_physics.lab.data.reasoning.sizes import Drawn
 
@@ -40,10 +40,11 @@ def fixed_part(parameters: Parameters) -> Fixed:
     needs: list[frozenset[int]] = [frozenset()] * n
     behind, costs = [frozenset([instance]) for instance in range(n)], [1] * n
     for index, expression in sorted(parameters.abstract_expressions.items()):
-        references = frozenset(leaf.parameter for leaf in leaves(expression) if isinstance(leaf, Reference))
+        operands = leaves(expression)
+        references = frozenset([leaf.parameter for leaf in operands if isinstance(leaf, Reference)])
         needs.append(references)
         behind.append(frozenset([index]).union(*(behind[reference] for reference in references)))
-        costs.append(max(1, n_binary(expression)))
+        costs.append(max(1, len(operands) - 1))
     heights = tuple(p.height if isinstance(p, Abstract) else 0 for p in parameters.all)
     return Fixed(n, heights, tuple(needs), tuple(behind), tuple(costs))
 

@@ -47,18 +47,22 @@ def chain(operator: str, expressions: Sequence[Expression]) -> Expression:
     return result
 
 
-def leaves(expression: Expression) -> Iterator[Leaf]:
+def leaves(expression: Expression) -> list[Leaf]:
     """Numbers and references of an expression, from left to right."""
-    if isinstance(expression, Operation):
-        yield from leaves(expression.left)
-        yield from leaves(expression.right)
-    else:
-        yield expression
+    found: list[Leaf] = []
+    waiting: list[Expression] = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Operation):
+            waiting += (part.right, part.left)
+        else:
+            found.append(part)
+    return found
 
 
 def n_binary(expression: Expression) -> int:
     """How many operations on two values an expression has; 0 for a number or a reference alone."""
-    return sum(1 for _ in leaves(expression)) - 1
+    return len(leaves(expression)) - 1
 
 
 def apply(operator: str, left: int, right: int, modulus: int) -> int:

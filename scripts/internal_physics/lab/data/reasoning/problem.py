@@ -13,11 +13,11 @@ from typing import TypeAlias
 from internal_physics.ground.errors import UserError
 from internal_physics.lab.data.reasoning.expressions import (
     Expression,
+    Leaf,
     Number,
     Reference,
     evaluate,
     leaves,
-    n_binary,
 )
 
 
@@ -56,17 +56,22 @@ class Problem:
         return len(self.expressions)
 
     @cached_property
+    def operands(self) -> tuple[list[Leaf], ...]:
+        """For each parameter, the numbers and references of its expression."""
+        return tuple(map(leaves, self.expressions))
+
+    @cached_property
     def dependencies(self) -> tuple[frozenset[int], ...]:
         """For each parameter, those that its expression refers to."""
         return tuple(
-            frozenset(leaf.parameter for leaf in leaves(expression) if isinstance(leaf, Reference))
-            for expression in self.expressions
+            frozenset([leaf.parameter for leaf in operands if isinstance(leaf, Reference)])
+            for operands in self.operands
         )
 
     @cached_property
     def operations(self) -> tuple[int, ...]:
         """For each parameter, how many operations it costs: its binary ones, and 1 where a value is only read."""
-        return tuple(max(1, n_binary(expression)) for expression in self.expressions)
+        return tuple(max(1, len(operands) - 1) for operands in self.operands)
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -126,8 +131,8 @@ def _problem(problem: Problem) -> str:
         return f"modulus {problem.modulus}"
     if not 0 <= problem.query < n:
         return f"the query is parameter {problem.query} of {n}"
-    for parameter, expression in enumerate(problem.expressions):
-        for leaf in leaves(expression):
+    for parameter, operands in enumerate(problem.operands):
+        for leaf in operands:
             if isinstance(leaf, Reference) and not 0 <= leaf.parameter < n:
                 return f"parameter {parameter} refers to parameter {leaf.parameter} of {n}"
             if isinstance(leaf, Number) and not 0 <= leaf.value < problem.modulus:

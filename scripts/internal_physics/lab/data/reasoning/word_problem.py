@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 import numpy as np
@@ -35,7 +36,7 @@ class WordProblem:
     problem: Problem
     solution: Solution
 
-    @property
+    @cached_property
     def template_bin(self) -> int:
         """The bin of its solution's template, 0..22."""
         return template_bin(self.solution, self.parameters.n_instances)
