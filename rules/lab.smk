@@ -3,6 +3,8 @@
 # OUTPUTS  results/lab/arms/{arm}/seed-{seed}/steps/{step}/, snapshots, and training.parquet, the losses
 #          results/lab/measures/{arm}/seed-{seed}/{table}.parquet, what was measured on one training
 #          results/lab/tables/{table}.csv and .parquet, results/lab/figures/{figure}.*
+#          results/lab/tables/lab_physics.* and results/lab/figures/lab_physics.*, for models that are checkpoints of the
+#          lab: what the run measured on them, beside what they know; the target lab does not ask for them
 #          results/lab/report.html, the claims and figures; the report of the whole run has them, too
 # `snakemake lab` makes all of it; nothing here is part of the default target. A training that was killed goes on from
 # its last state in results/lab/unfinished. A model of the config with a source lab:arm/seed@step is such a snapshot.
@@ -208,3 +210,61 @@ rule lab_report:
         "Writing the report of the lab"
     script:
         "../scripts/lab_report.py"
+
+
+FOLLOWED = LAB.followed(CONFIG.models) if "training" in PLAN.tables else {}
+SEEN = ["results/lab/tables/lab_physics.parquet", "results/lab/figures/lab_physics.png"] if FOLLOWED else []
+
+
+rule lab_physics:
+    input:
+        **{name: f"results/tables/{name}.parquet" for name in ("training", "training_kernels") if name in PLAN.tables},
+        **LAB.read_by_physics(CONFIG.models),
+    output:
+        **lab_plan.lab_tables("lab_physics"),
+    log:
+        "results/logs/lab_physics.log",
+    benchmark:
+        "results/benchmarks/lab_physics.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        trainings=FOLLOWED,
+        learned=LAB.learned(CONFIG.models),
+        code=code("lab_physics"),
+    message:
+        "Putting the physics of checkpoints beside what they know"
+    script:
+        "../scripts/lab_physics.py"
+
+
+rule lab_figures_physics:
+    input:
+        lab_physics="results/lab/tables/lab_physics.parquet",
+    output:
+        [f"results/lab/figures/lab_physics.{kind}" for kind in PLAN.figure_formats],
+    log:
+        "results/logs/lab_figures_physics.log",
+    benchmark:
+        "results/benchmarks/lab_figures_physics.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        drawings=[
+            {
+                "module": "internal_physics.lab.physics.figures.lab_physics",
+                "outputs": [f"results/lab/figures/lab_physics.{kind}" for kind in PLAN.figure_formats],
+                "options": {},
+            }
+        ],
+        code=code("figures", "internal_physics.lab.physics.figures.lab_physics"),
+    message:
+        "Drawing the physics of models while they learn"
+    script:
+        "../scripts/figures.py"

@@ -55,7 +55,7 @@ rule findings:
 rule report:
     input:
         **{name: f"results/tables/{name}.parquet" for name in PLAN.tables},
-        **(LAB.shown() | {"lab_words": LAB_WORDS} if CONFIG.arms else {}),
+        **(LAB.shown() | {"lab_words": LAB_WORDS, "lab_physics": SEEN} if CONFIG.arms else {}),
         run="results/run.yaml",
         findings="results/findings.json",
         checked="results/tables/checked.txt",

@@ -102,3 +102,17 @@ def test_without_arms_there_is_nothing_to_train():
     assert empty.for_trainings(LOSSES) == []
     assert empty.experiments == []
     assert empty.shown() == {}
+
+
+def test_checkpoints_of_trainings_are_followed_beside_what_counts_as_learned(before):
+    models = {"other": {"source": "hf:org/name@step1", "parent": "pythia"}, "last": {"source": "lab:one/1"}}
+    models |= {f"m-step{step}": {"source": f"lab:one/1@{step}", "parent": "m"} for step in (0, 5)}
+    assert before.followed(models) == {"m": {"arm": "one", "seed": 1, "experiment": "rows"}}
+    assert before.learned(models) == {}
+    known = plan(lambda lab: lab["arms"].update(k={"knowledge": {"people": 4}}))
+    learned = known.learned({"k-step5": {"source": "lab:k/0@5", "parent": "k"}})
+    assert learned["knowledge"]["table"] == "lab_knowledge"
+    assert set(known.read_by_physics({"k-step5": {"source": "lab:k@5", "parent": "k"}})) == {
+        "lab_training",
+        "lab_knowledge",
+    }

@@ -99,6 +99,7 @@ class TestNames:
         named = {name: script for name in rules if (script := adapter_of(name)) != name and script != "record"}
         drawing = {figures_label(name): "figures" for name in registry.FIGURES}
         drawing |= {f"lab_figures_{name}": "figures" for name, e in EXPERIMENTS.items() if e.figures}
+        drawing["lab_figures_physics"] = "figures"
         collecting = {f"lab_collect_{experiment}": "lab_collect" for experiment in EXPERIMENTS}
         assert named == {"gradient_flow": "metric"} | drawing | collecting
         assert set(named.values()) - {"lab_collect"} == set(GENERIC) - {"table"}

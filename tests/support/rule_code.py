@@ -65,6 +65,7 @@ def jobs() -> dict[str, tuple[str, ...]]:
 def _lab() -> dict[str, tuple[str, ...]]:
     """Jobs of the experiments: "lab_train:rows", "lab_measure:rows", "lab_collect_rows", "lab_figures_junk"."""
     found: dict[str, tuple[str, ...]] = {}
+    found["lab_figures_physics"] = ("figures", "internal_physics.lab.physics.figures.lab_physics")
     for name, experiment in EXPERIMENTS.items():
         described = experiment_module(name)
         found[f"lab_train:{name}"] = ("lab_train", experiment.data)

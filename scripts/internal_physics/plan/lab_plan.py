@@ -1,7 +1,7 @@
 """What a config asks of the lab: trainings, measurements, tables and figures, and the paths of their files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from internal_physics.config.lab import LabArm
@@ -145,6 +145,31 @@ class LabPlan:
             return {}
         figures = [path for name in self.with_figures for path in self.figure_files(["png"], name)]
         return {**{name: _parquet(name) for name in (LAB_GATES.name, LAB_ARMS.name)}, "lab_figures": figures}
+
+    def followed(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Trainings of the lab whose checkpoints are models of the run: parent → arm, seed and experiment.
+
+        Args:
+            models: of the config, by name, each checkpoint an entry of its own.
+        """
+        found = {}
+        for options in models.values():
+            kind, _, rest = options["source"].partition(":")
+            arm, _, seed = rest.partition("@")[0].partition("/")
+            if kind == "lab" and options.get("parent") and arm in self.arms:
+                place = {"arm": arm, "seed": int(seed or 0), "experiment": self.arms[arm].experiment}
+                found[str(options["parent"])] = place
+        return found
+
+    def learned(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What counts as learned in the experiments of followed trainings: experiment → table, column and rows."""
+        asked = dict.fromkeys(place["experiment"] for place in self.followed(models).values())
+        return {name: asdict(learned) for name in asked if (learned := EXPERIMENTS[name].learned)}
+
+    def read_by_physics(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Tables of the lab that table lab_physics is made of: name → Parquet file."""
+        tables = [LAB_TRAINING.name, *(learned["table"] for learned in self.learned(models).values())]
+        return {name: _parquet(name) for name in tables}
 
     def titled(self) -> dict[str, dict[str, Any]]:
         """What the report says of experiments that have arms: name → title, and the names of its figures."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from internal_physics.lab.physics.seen import seen
+from internal_physics.lab.physics.tables import LAB_PHYSICS
 from internal_physics.lab.tables import LAB_ARMS, LAB_GATES
 from internal_physics.lab.verdicts import number_in_words, spread_in_words, tally
 from internal_physics.report.images import data_uri, width_inches
@@ -18,6 +20,10 @@ from internal_physics.report.page import page_of
 from internal_physics.tables.read import read_table
 
 PAGE = "lab_page.html.j2"
+PHYSICS_SHOWS = (
+    "A column for each arm: what is known and the training loss above, then the quantities that this run measured on "
+    "the checkpoints. Shaded is the interval in which most is learned."
+)
 NO_CAPTION = {"shows": "No caption is written for this figure."}
 
 
@@ -36,7 +42,16 @@ def read_lab_section(files: Any, experiments: Mapping[str, Mapping[str, Any]]) -
         figures=files.get("lab_figures", ()),
         experiments=experiments,
         texts=gather_lab_texts(files["lab_words"]),
-    )
+    ) | {"physics": _physics(files.get("lab_physics"))}
+
+
+def _physics(files: Sequence[str] | None) -> dict[str, Any] | None:
+    """What moved when, and its figure; None for a run that measures no checkpoints of the lab."""
+    if not files:
+        return None
+    table, figure = files
+    caption = {"title": "The physics of models while they learn", "shows": PHYSICS_SHOWS}
+    return {**seen(read_table(table, LAB_PHYSICS)), "figure": _drawn("lab_physics", figure, caption) | {"number": "LP"}}
 
 
 def render_lab(section: Mapping[str, Any], template_dir: str | Path) -> str:
@@ -79,7 +94,7 @@ def lab_section(
     numbered = (figure for experiment in shown for figure in experiment["figures"])
     for number, figure in enumerate(numbered, 1):
         figure["number"] = f"L{number}"
-    return {**texts.whole, "tally": tally(gates.to_dict("records")), "experiments": shown}
+    return {**texts.whole, "physics": None, "tally": tally(gates.to_dict("records")), "experiments": shown}
 
 
 def _experiment(gates: pd.DataFrame, words: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +121,11 @@ def _claim(claim: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
 
 
 def _figure(name: str, path: Path, words: Mapping[str, Any]) -> dict[str, Any]:
-    caption = {"title": name, **words.get("figures", {}).get(name, NO_CAPTION)}
-    shown = {"file": name, "caption": caption, "said": set(), "is_open": True}
+    return _drawn(name, path, words.get("figures", {}).get(name, NO_CAPTION))
+
+
+def _drawn(name: str, path: str | Path, caption: Mapping[str, str]) -> dict[str, Any]:
+    shown = {"file": name, "caption": {"title": name, **caption}, "said": set(), "is_open": True}
     return {**shown, "uri": data_uri(path), "inches": width_inches(path)}
 
 

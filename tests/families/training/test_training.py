@@ -3,10 +3,12 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from internal_physics.families.run.tables import MODELS
 from internal_physics.families.training.figures import along_training as along_figure
 from internal_physics.families.training.figures import kernel_along_training as kernel_figure
+from internal_physics.families.training.figures.steps import scale_steps, scale_values
 from internal_physics.families.training.kernels import NO_PROMPTS, ZERO, kernel_distance, kernels_along_training
 from internal_physics.families.training.tables import TRAINING, TRAINING_KERNELS
 from internal_physics.ground.status import OK
@@ -22,6 +24,7 @@ from made_up_training import (
     random_kernels,
     summary,
 )
+from matplotlib.figure import Figure
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +94,9 @@ def test_kernels_without_common_prompts_or_of_zeros_have_a_status():
 
 def test_the_figure_has_the_loss_above_each_column_and_rings_where_plateaus_begin(training):
     figure = along_figure.draw(training, "facts")
-    loss, ec = figure.axes
-    assert loss.get_title("left") == "loss (nats a token)"
+    loss, ec, legend = figure.axes
+    assert loss.get_title("left") == "loss on the prompts (nats a token)"
+    assert [text.get_text() for text in legend.get_legend().get_texts()] == ["fast", "slow", "a new plateau begins"]
     rings = [line for line in ec.lines if line.get_markersize() == 9]
     assert [list(line.get_xdata()) for line in rings] == [[], [400]]  # fast, slow
     assert "symlog" not in ec.get_xscale()
@@ -103,11 +107,26 @@ def test_the_figure_has_the_loss_above_each_column_and_rings_where_plateaus_begi
 def test_the_figure_of_kernels_draws_all_four_numbers(training):
     rows = make_training_kernels()
     figure = kernel_figure.draw(training, rows)
-    drawn = {ax.get_title("left"): len(ax.lines[0].get_xdata()) for ax in figure.axes}
-    assert drawn["distance from the first checkpoint (1)"] == 6
-    assert drawn["distance from the one before (1)"] == 5
+    drawn = {ax.get_title("left"): len(ax.lines[0].get_xdata()) for ax in figure.axes if ax.lines}
+    assert drawn["distance from the first checkpoint"] == 6
+    assert drawn["velocity: distance from the checkpoint before"] == 5
     empty = kernel_figure.draw(training, rows[:0])
     assert "no kernels" in empty.axes[0].texts[0].get_text()
+
+
+def test_steps_far_apart_are_on_a_log_axis_with_labels_at_checkpoints():
+    ax = Figure().add_subplot()
+    scale_steps(ax, pd.Series([100, 200, 400, 450, 800, 2500]))
+    assert ax.get_xscale() == "symlog"
+    assert list(ax.get_xticks()) == [100, 200, 450, 800, 2500]
+    assert ax.xaxis.get_major_formatter()(2500) == "2,500"
+
+
+@pytest.mark.parametrize(("values", "is_log"), [([1, 50], True), ([1, 20], False), ([-1, 50], False)])
+def test_values_are_on_a_log_axis_only_if_positive_and_far_apart(values, is_log):
+    ax = Figure().add_subplot()
+    assert scale_values(ax, pd.Series(values)) == is_log
+    assert (ax.get_yscale() == "log") == is_log
 
 
 def test_the_columns_of_the_tables_that_are_read_are_there():

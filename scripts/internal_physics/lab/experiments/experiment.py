@@ -45,6 +45,21 @@ class LabFigure:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A number that says how much a model has learned at each of its snapshots.
+
+    Attributes:
+        table: that holds it.
+        column: its column.
+        rows: column → value, of the rows that count; one for each arm, seed and step.
+    """
+
+    table: str
+    column: str
+    rows: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Experiment:
     """An experiment of the lab.
 
@@ -56,6 +71,7 @@ class Experiment:
         data, measures, gates: dotted names of modules, see above; "" for no gates.
         tables: that `measure` fills; they begin with the columns OF_ARM.
         figures: drawn of them.
+        learned: what stands beside the physics of its models while they learn; None for nothing but the loss.
         input_files: names of the data options that are paths of files; a changed file trains again.
     """
 
@@ -68,6 +84,7 @@ class Experiment:
     measure_options: type | None = None
     gates: str = ""
     figures: tuple[LabFigure, ...] = ()
+    learned: Learned | None = None
     input_files: tuple[str, ...] = ()
 
 

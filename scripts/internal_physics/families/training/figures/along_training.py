@@ -1,11 +1,12 @@
 """Every quantity of the checkpoints of a training against its step, with the loss above each column."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from internal_physics.families.training.figures.steps import legend, lines, scale_steps
+from internal_physics.families.training.figures.steps import legend, lines, scale_steps, scale_values
 from internal_physics.families.training.tables import LOSS, TRAINING
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
@@ -62,37 +63,42 @@ def draw(training: pd.DataFrame, prompt_set: str) -> Figure:
 
 
 def _grid(rows: pd.DataFrame, shown: list[str]) -> Figure:
+    """Losses in the first row, then a panel for each quantity, then the legend."""
     looks = style.model_styles(sorted(rows["parent"].unique()))
     n_columns = min(COLUMNS, len(shown))
-    n_rows = 1 + -(-len(shown) // n_columns)
+    n_rows = 1 - (-(len(shown) + 1) // n_columns)
     figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.55 * n_rows)
     grid = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
     loss = rows[rows["quantity"] == LOSS]
     for ax in grid[0]:
         lines(ax, loss, "value", looks)
-        ax.set_title("loss (nats a token)")
-    legend(grid[0][0], looks)
+        ax.set_title("loss on the prompts (nats a token)")
     panels = list(grid[1:].flat)
     for ax, quantity in zip(panels, shown, strict=False):
-        own = rows[rows["quantity"] == quantity]
-        lines(ax, own, "value", looks)
-        unit = own["unit"].iloc[0]
-        ax.set_title(LABELS[quantity] + ("" if unit == "1" else f" ({unit})"))
-    for ax in panels[len(shown) :]:
+        _panel(ax, rows[rows["quantity"] == quantity], quantity, looks)
+    legend(panels[len(shown)], looks)
+    for ax in panels[len(shown) + 1 :]:
         ax.remove()
     for ax in panels[max(0, len(shown) - n_columns) : len(shown)]:
         scale_steps(ax, rows["step"])
         ax.tick_params(labelbottom=True)
-    for ax in panels[-n_columns : len(shown)]:
         ax.set_xlabel("training step")
     return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, quantity: str, looks: Mapping[str, style.ModelStyle]) -> None:
+    lines(ax, rows, "value", looks)
+    scale = "log" if scale_values(ax, rows["value"]) else ""
+    unit = rows["unit"].iloc[0]
+    words = ", ".join(word for word in ("" if unit == "1" else unit, scale) if word)
+    ax.set_title(LABELS[quantity] + (f" ({words})" if words else ""))
 
 
 def _notes(training: pd.DataFrame, prompt_set: str) -> list[str]:
     flagged = training[(training["prompt_set"] == prompt_set) & (training["status"] != OK)]
     notes = [
-        "Bands: intervals over prompts, where the score has one. The loss is repeated above each column. A ring marks "
-        "a checkpoint at which a new plateau begins (least squares, with the penalty of the change points along "
-        "depth); it needs four checkpoints."
+        "Bands: intervals over prompts, where the score has one. The loss is that of these prompts: it rises for texts "
+        "that the training did not have, and falls for those that it had. A ring marks a checkpoint at which a new "
+        "plateau begins (least squares, with the penalty of the change points along depth); it needs four checkpoints."
     ]
     return notes + ([f"Left out: {plural(len(flagged), 'value')} that is missing or doubtful."] if len(flagged) else [])

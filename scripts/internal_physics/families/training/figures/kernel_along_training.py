@@ -12,8 +12,8 @@ from internal_physics.ground.status import OK
 from internal_physics.tables.read import read_table
 
 PANELS = {  # column → title
-    "distance_from_first": "distance from the first checkpoint (1)",
-    "velocity": "distance from the one before (1)",
+    "distance_from_first": "distance from the first checkpoint",
+    "velocity": "velocity: distance from the checkpoint before",
     "trace": "trace (nats² / weight², log)",
     "effective_rank": "effective rank (prompts)",
 }
@@ -46,19 +46,19 @@ def draw(training: pd.DataFrame, training_kernels: pd.DataFrame) -> Figure:
 
 def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     looks = style.model_styles(sorted(rows["parent"].unique()))
-    figure = style.new_figure(style.PAGE_WIDTH_INCHES, 5.6)
+    figure = style.new_figure(style.PAGE_WIDTH_INCHES, 5.2)
     grid = figure.subplots(3, 2, sharex=True)
     loss = training[(training["quantity"] == LOSS) & (training["status"] == OK) & training["parent"].isin(list(looks))]
     means = loss.groupby(["parent", "step"], as_index=False)["value"].mean()
-    for ax in grid[0]:
-        lines(ax, means, "value", looks, changes=False)
-        ax.set_title("loss, mean over prompt sets (nats a token)")
-    legend(grid[0][0], looks)
+    lines(grid[0][0], means, "value", looks, changes=False)
+    grid[0][0].set_title("loss on the prompts, mean over sets (nats a token)")
+    legend(grid[0][1], looks)
     for ax, (column, words) in zip(grid[1:].flat, PANELS.items(), strict=True):
         shown = rows if column != "velocity" else rows.dropna(subset=["velocity"])
         lines(ax, shown, column, looks, changes=column == "distance_from_first")
         ax.set_title(words)
     grid[2][0].set_yscale("log")
+    style.plain_log_labels(grid[2][0].yaxis)
     for ax in grid[-1]:
         scale_steps(ax, rows["step"])
         ax.set_xlabel("training step")
@@ -68,7 +68,7 @@ def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
 def _notes(rows: pd.DataFrame) -> list[str]:
     notes = [
         "Distance of two kernels over the same prompts: 1 − tr(K K′)/(‖K‖ ‖K′‖), which a change of size alone leaves "
-        "at 0. The loss is repeated above each column. A ring marks where a new plateau of the distance begins; it "
+        "at 0. A ring marks where a new plateau of the distance begins; it "
         "needs four checkpoints."
     ]
     sketched = (rows["source"] == "sketch").any()

@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from internal_physics.figures import style
 
-WIDE = 30.0  # largest step over smallest, above 0, from which steps are on a log axis
+WIDE = 20.0  # largest step over smallest, above 0, from which steps are on a log axis
+FAR = 30.0  # the same of positive values
+_GAP = 1 / 6  # of the axis: labelled steps are at least so far apart
 MARK = "a new plateau begins"
 
 
@@ -39,17 +42,46 @@ def lines(
 
 
 def scale_steps(ax: Axes, steps: pd.Series) -> None:
-    """A log axis of steps (linear below the first step after 0) where they span more than a factor of thirty."""
+    """Steps with thousands; a log axis, labelled at checkpoints, where they span more than a factor of twenty.
+
+    Such an axis is linear below the first step after 0.
+    """
     positive = np.unique(steps[steps > 0])
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     if positive.size and positive[-1] > WIDE * positive[0]:
         ax.set_xscale("symlog", linthresh=float(positive[0]))
+        ax.xaxis.set_major_locator(FixedLocator(_labelled(np.unique(steps))))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+
+
+def scale_values(ax: Axes, values: pd.Series) -> bool:
+    """A log axis for positive values that span more than a factor of thirty; whether it is one."""
+    is_log = bool((values > 0).all() and values.max() > FAR * values.min())
+    if is_log:
+        ax.set_yscale("log")
+        style.plain_log_labels(ax.yaxis)
+    return is_log
+
+
+def _labelled(steps: np.ndarray) -> list[float]:
+    """The last step, and going down those that are far enough from the one before on a log axis."""
+    first = steps[steps > 0].min()
+    places = np.log(np.maximum(steps, first / np.e))  # as symlog has 0
+    gap = _GAP * (places[-1] - places[0])
+    kept = [len(steps) - 1]
+    for index in range(len(steps) - 2, -1, -1):
+        if places[kept[-1]] - places[index] >= gap:
+            kept.append(index)
+    return [float(steps[index]) for index in reversed(kept)]
 
 
 def legend(ax: Axes, looks: Mapping[str, style.ModelStyle]) -> None:
-    """Name the trainings, and the mark of a plateau."""
+    """Name the trainings, and the mark of a plateau, in a panel that has nothing else."""
     entries = [Line2D([], [], **look.line(), markersize=3.5, label=style.literal(n)) for n, look in looks.items()]
     ring = Line2D([], [], label=MARK, **_ring("#444444"))
-    ax.legend(handles=[*entries, ring], fontsize="small")
+    ax.set_axis_off()
+    ax.legend(handles=[*entries, ring], loc="center left", fontsize="small")
 
 
 def _ring(color: str) -> dict[str, Any]:

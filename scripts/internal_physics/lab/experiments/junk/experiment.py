@@ -1,7 +1,7 @@
 """The description of the experiment `junk`."""
 
 from internal_physics.config.options.lab_junk import JunkData
-from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure, Learned
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
 
@@ -49,4 +49,5 @@ EXPERIMENT = Experiment(
     gates=f"{_ROOM}.gates",
     tables=(LAB_JUNK,),
     figures=(LabFigure("lab_junk", f"{_ROOM}.figures.lab_junk", ("lab_junk",)),),
+    learned=Learned("lab_junk", "value_share"),
 )

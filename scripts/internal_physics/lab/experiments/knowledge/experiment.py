@@ -3,7 +3,7 @@
 from internal_physics.config.options.lab_knowledge import KnowledgeData, KnowledgeMeasures
 from internal_physics.lab.data.manipulations import TASKS
 from internal_physics.lab.data.pools import ATTRIBUTES
-from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure, Learned
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
 
@@ -81,4 +81,5 @@ EXPERIMENT = Experiment(
     gates=f"{_ROOM}.gates",
     tables=(LAB_KNOWLEDGE, LAB_MANIPULATION),
     figures=(LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),),
+    learned=Learned("lab_knowledge", "accuracy", (("task", BIOGRAPHY), ("people", TESTED), ("attribute", ALL))),
 )

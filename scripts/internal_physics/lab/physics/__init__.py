@@ -1,0 +1,1 @@
+"""The physics of models of the lab while they learn."""

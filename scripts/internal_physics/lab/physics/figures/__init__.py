@@ -1,0 +1,1 @@
+"""Figures of the physics along the lab's trainings."""
