@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.errors import ConfigError
@@ -13,17 +14,19 @@ from internal_physics.lab.data.reasoning.nano import BACK_ID, VOCABULARY, read_p
 from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning import asking, solving
+from internal_physics.lab.experiments.reasoning import asking, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
 from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model
+from internal_physics.lab.models.run import load_model
 from internal_physics.tables.conform import conform
 
 DATA = ReasoningData(steps=8, problems_per_step=4)
 RETRY = replace(DATA, retry_rate=0.5)
+PROBLEM = "b a 4 . c 1 2 . a 3 3 . d b a . ? d !"
 
 
 class TestTrainingSet:
@@ -108,9 +111,32 @@ def test_all_tables_are_measured(snapshot, data):
     probes, shown = tables["lab_reasoning_probes"], tables["lab_reasoning_foresight"]
     if data.retry_rate:
         assert probes.empty
-        assert shown.groupby("operations").size().to_dict() == dict.fromkeys(range(2, 6), 5)
+        back = shown[shown["signal"] == "taking_back"]
+        assert back.groupby("operations").size().to_dict() == dict.fromkeys(range(2, 6), 5)
     else:
         assert probes.groupby("task")["told_by"].count().to_dict() == {"needed": 4, "can_be_next": 3}
+
+
+def test_the_signals_before_choices_are_those_of_the_model_at_these_places(snapshot):
+    model = load_model(snapshot)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    drawn = read_prompt(VOCABULARY.ids(PROBLEM.split()).tolist())
+    texts = {"a 3 3 1 ; d 0 1 1 ; <eos>": [False, True], "a 3 3 1 ; b 1 1 2 ; <eos>": [False]}
+    for text, wrong in texts.items():
+        tokens = VOCABULARY.ids(text.split()).tolist()
+        found = uncertainty.before_choices(model, [solving.judged(drawn, tokens)])
+        assert [one.is_wrong for one in found["entropy"]] == wrong
+        for number in range(len(wrong)):
+            given = torch.tensor([[*drawn.prompt(), *tokens[: 5 * number]]])
+            seen = model(given, output_hidden_states=True)
+            shares = seen.logits[0, -1].double().softmax(-1).numpy()
+            norms = [float(residual[0, -1].norm()) for residual in seen.hidden_states]
+            entropy, surprisal, gain = (found[name][number].value for name in uncertainty.SIGNALS)
+            assert entropy == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-4)
+            assert surprisal == pytest.approx(-np.log(shares[tokens[5 * number]]), rel=1e-4)
+            assert gain == pytest.approx(norms[-1] / norms[-2], rel=1e-4)
 
 
 class TestGates:
@@ -136,7 +162,7 @@ class TestGates:
             {"arm": "canon", "seed": 0, "task": "can_be_next", "told_by": k, "accuracy": v} for k, v in told.items()
         ]
         shown = [
-            {"arm": "retry", "seed": 0, "signal": "taking_back", "operations": k, "is_wrong": wrong, "share": share}
+            {"arm": "retry", "seed": 0, "signal": "taking_back", "operations": k, "is_wrong": wrong, "value": share}
             for k in (2, 3)
             for wrong, share in ((True, 0.9), (False, 0.1), (False, 0.95 if k == 3 else 0.2))
         ]

@@ -80,17 +80,18 @@ LAB_REASONING_FORESIGHT = Table(
             TEXT,
             "",
             "taking_back: probability of BACK after a parameter's name; probe: one minus the probability that a probe "
-            "gives to `it can be computed now`, before the model's own steps",
-            allowed=("taking_back", "probe"),
+            "gives to `it can be computed now`, before the model's own steps; entropy, surprisal (of what the model "
+            "chose) and last_gain (of the residual), before each step that the model itself chose",
+            allowed=("taking_back", "probe", "entropy", "surprisal", "last_gain"),
         ),
         "operations": OPERATIONS,
-        "item": Column("int64", "", "number of the parameter that was shown", low=0),
-        "is_wrong": Column("bool", "", "whether it cannot be computed yet"),
-        "share": Column("float64", "1", "the signal: how wrong the parameter is taken to be", low=0, high=1),
+        "item": Column("int64", "", "number of the parameter that was shown or chosen", low=0),
+        "is_wrong": Column("bool", "", "whether it cannot be computed yet, or a choice of the model was wrong"),
+        "value": Column("float64", "1 or nats", "the signal; entropy and surprisal in nats, the others have no unit"),
         "status": STATUS,
     },
     key=[*ARM_KEY, "signal", "operations", "item"],
-    finite=("share",),
+    finite=("value",),
     group=ARM_KEY,
 )
 
@@ -99,6 +100,7 @@ _FIGURES = {
     "lab_reasoning_errors": "lab_reasoning_errors",
     "lab_reasoning_probes": "lab_reasoning_probes",
     "lab_reasoning_foresight": "lab_reasoning_foresight",
+    "lab_reasoning_uncertainty": "lab_reasoning_foresight",
 }
 
 EXPERIMENT = Experiment(

@@ -21,15 +21,15 @@ from internal_physics.lab.experiments.reasoning.solving import Solved
 
 @dataclass(frozen=True)
 class Shown:
-    """A parameter, and how wrong a signal takes it to be.
+    """A parameter, and a signal about it.
 
     Attributes:
         is_wrong: whether the parameter cannot be computed yet.
-        share: probability of BACK, or one minus the probe's that it can be computed.
+        value: probability of BACK, one minus the probe's that it can be computed, or a signal of `uncertainty`.
     """
 
     is_wrong: bool
-    share: float
+    value: float
 
 
 def taking_back(model: PreTrainedModel, problems: Sequence[NanoProblem], draws: np.random.Generator) -> list[Shown]:

@@ -13,6 +13,8 @@ MICRO = (
     "sums of two digits modulo 5 in problems of at most 7 parameters, 4 blocks of width 64, 3 million tokens, a loss "
     "on solutions only; the original: problems in English modulo 23, 12 blocks of width 768, 4e10 tokens, loss on all"
 )
+OWN = "a question of this project: does uncertainty or the gain of the last block rise where a solution goes wrong?"
+UNSURE = {"entropy": "entropy", "surprisal": "surprisal", "last_gain": "the gain of the last block"}
 Arms = Mapping[str, Mapping[str, Any]]
 Values = Mapping[int, float]
 
@@ -25,6 +27,7 @@ def gates(tables: Mapping[str, pd.DataFrame], arms: Arms) -> list[Gate]:
         *_shortest(solved, arms),
         *_states(probes, arms),
         *_foreseen(tables["lab_reasoning_foresight"], arms),
+        *_unsure(tables["lab_reasoning_foresight"], arms),
         *_retries(solved, arms),
     ]
 
@@ -106,8 +109,20 @@ def _foreseen(foresight: pd.DataFrame, arms: Arms) -> Iterator[Gate]:
         yield Gate("reasoning", claim, areas, is_hard=False, deviation=MICRO)
 
 
+def _unsure(foresight: pd.DataFrame, arms: Arms) -> Iterator[Gate]:
+    """Reported only: nothing is published about these signals and the steps of a solution."""
+    arm = _arm(arms)
+    rows = foresight[foresight["arm"] == arm]
+    for signal, words in UNSURE.items():
+        found = rows[rows["signal"] == signal]
+        if len(found):
+            claim = f"Arm {arm}: {words} is larger before the model's own wrong choices: AUC over all problems"
+            areas = {int(str(seed)): _area(own) for seed, own in found.groupby("seed")}
+            yield Gate("reasoning", claim, areas, is_hard=False, deviation=OWN)
+
+
 def _area(rows: pd.DataFrame) -> float:
-    return area_under_curve(rows["is_wrong"].to_numpy(bool), rows["share"].to_numpy())
+    return area_under_curve(rows["is_wrong"].to_numpy(bool), rows["value"].to_numpy())
 
 
 def _least_area(rows: pd.DataFrame) -> dict[int, float]:

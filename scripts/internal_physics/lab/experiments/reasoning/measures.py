@@ -10,20 +10,20 @@ from transformers import PreTrainedModel
 
 from internal_physics.config.options.lab_reasoning import ReasoningMeasures
 from internal_physics.ground.seeds import seed_of
-from internal_physics.ground.status import OK
+from internal_physics.ground.status import OK, value_status
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.reasoning.check import ERROR_KINDS
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning import asking, foresight, solving
+from internal_physics.lab.experiments.reasoning import asking, foresight, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
 from internal_physics.lab.models.build import build_model
 from internal_physics.lab.models.run import load_model
 from internal_physics.models.lab_architecture.configuration import LabConfig
 
-NONE_CORRECT = "no solution is correct"
+NOT_FINITE = "the signal is not finite"
 _ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
 _PROBE_COLUMNS = ("task", "told_by", "accuracy", "n_items", "status")
-_FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "share", "status")
+_FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "value", "status")
 
 
 def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.DataFrame]:
@@ -33,7 +33,7 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
     """
     model = load_model(trained.snapshots[trained.last_step], device=trained.device)
     solved = {k: _solved(model, trained, options, k) for k in range(1, trained.data.operations + 2)}
-    shown: list[tuple[Any, ...]] = []
+    shown = list(_unsure(model, solved))
     probes: list[tuple[Any, ...]] = []
     if trained.data.retry_rate:
         shown.extend(_taking_back(model, trained, options))
@@ -113,6 +113,12 @@ def _before_own_steps(
         yield from _shown("probe", k, foresight.before_own_steps(probe, solved[k], draws))
 
 
+def _unsure(model: PreTrainedModel, solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[Any, ...]]:
+    for k in sorted(solved)[1:]:
+        for signal, shown in uncertainty.before_choices(model, solved[k]).items():
+            yield from _shown(signal, k, shown)
+
+
 def _taking_back(model: PreTrainedModel, trained: Trained, options: ReasoningMeasures) -> Iterator[tuple[Any, ...]]:
     for k in range(2, trained.data.operations + 2):
         problems = solving.fresh_problems(trained.data, k, options.n_prefixes, trained.seed, "taken back")
@@ -121,4 +127,7 @@ def _taking_back(model: PreTrainedModel, trained: Trained, options: ReasoningMea
 
 
 def _shown(signal: str, k: int, shown: Sequence[foresight.Shown]) -> Iterator[tuple[Any, ...]]:
-    yield from ((signal, k, number, one.is_wrong, one.share, OK) for number, one in enumerate(shown))
+    yield from (
+        (signal, k, number, one.is_wrong, one.value, value_status(one.value, NOT_FINITE))
+        for number, one in enumerate(shown)
+    )

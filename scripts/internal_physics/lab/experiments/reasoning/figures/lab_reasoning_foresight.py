@@ -27,7 +27,7 @@ def draw(shown: pd.DataFrame) -> Figure:
     Args:
         shown: table `lab_reasoning_foresight`.
     """
-    panels = list(shown.groupby(["signal", "arm"], sort=True))
+    panels = list(shown[shown["signal"].isin(SIGNALS)].groupby(["signal", "arm"], sort=True))
     looks = style.model_styles(list(KINDS.values()))
     n_rows = max(1, -(-len(panels) // 3))
     with style.house_style():
@@ -35,7 +35,7 @@ def draw(shown: pd.DataFrame) -> Figure:
         axes = list(figure.subplots(n_rows, 3, sharey=True, squeeze=False).flat)
         for ax, ((signal, arm), rows) in zip(axes, panels, strict=False):
             _panel(ax, rows, looks)
-            area = area_under_curve(rows["is_wrong"].to_numpy(bool), rows["share"].to_numpy())
+            area = area_under_curve(rows["is_wrong"].to_numpy(bool), rows["value"].to_numpy())
             ax.set(title=f"{style.literal(str(arm))} (AUC {area:.2f})", xlabel=SIGNALS[str(signal)])
         for ax in axes[len(panels) :]:
             ax.remove()
@@ -49,7 +49,7 @@ def draw(shown: pd.DataFrame) -> Figure:
 
 def _panel(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -> None:
     for is_wrong, label in KINDS.items():
-        values = np.sort(rows.loc[rows["is_wrong"] == is_wrong, "share"].to_numpy())
+        values = np.sort(rows.loc[rows["is_wrong"] == is_wrong, "value"].to_numpy())
         if values.size:
             ax.step(
                 values, np.arange(1, values.size + 1) / values.size, where="post", color=looks[label].color, label=label
