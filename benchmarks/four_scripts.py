@@ -4,8 +4,11 @@ Their way, in simple code of our own: one script after the other, each with a pa
 every prompt, gradients of all weights by autograd, and two singular value decompositions of every weight for every
 prompt. Every prompt costs the same, so a few are measured and counted as often as there are prompts. Ours: Snakemake on
 the default config with this one model and without steering, up to all tables, which hold intervals and tests besides.
+`python -m benchmarks.four_scripts --write docs/measured/four_scripts.yaml` measures this row alone.
 """
 
+import argparse
+import datetime
 import resource
 import shutil
 import subprocess
@@ -22,10 +25,12 @@ from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.encoding import Encoded
 from torch.nn import functional
 
+from benchmarks.default_run import machine
 from benchmarks.harness import Cost, Row
 from benchmarks.subjects import ROOT, load, prompts, snapshot
 from benchmarks.thermodynamics import usual as thermodynamics_script
 
+HEAD = "# What `python -m benchmarks.four_scripts --write docs/measured/four_scripts.yaml` printed.\n"
 MEASURED = 3  # prompts of the naive way
 MODEL = "smollm2-fp32"
 
@@ -46,6 +51,19 @@ def rows() -> list[Row]:
     return found
 
 
+def main() -> None:
+    """Measure, print, and write if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, help="also write the rows to this YAML file")
+    given = parser.parse_args()
+    table = [["what", "measured"], *([row.what, row.measured] for row in rows())]
+    facts = {"machine": machine(), "date": datetime.date.today().isoformat(), "rows": table}
+    text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=200, default_flow_style=None)
+    print(text)
+    if given.write:
+        given.write.write_text(HEAD + text, encoding="utf-8")
+
+
 def naive_cost(model: LoadedModel, batch: list[Encoded]) -> Cost:
     """Of one prompt, on average, through all four scripts."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -63,13 +81,17 @@ def workflow_cost() -> Cost:
         (place / "results" / "snapshots" / snapshot().name).symlink_to(snapshot().resolve())
         config = place / "config.yaml"
         config.write_text(yaml.safe_dump(one_model()), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet", "--directory", folder]
-        command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config), "results/tables/checked.txt"]
         wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "snakemake", *arguments(place, config)], check=True, stdout=sys.stderr)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Cost(cpu, time.perf_counter() - wall)
+
+
+def arguments(folder: Path, config: Path) -> list[str]:
+    """Of Snakemake, for all tables."""
+    files = [f"--directory={folder}", f"--snakefile={ROOT / 'Snakefile'}", f"--configfile={config}"]
+    return ["--cores=all", "--quiet", *files, "results/tables/checked.txt"]
 
 
 def one_model() -> dict[str, object]:
@@ -134,3 +156,7 @@ def residual_gain_script(model: LoadedModel, batch: Iterable[Encoded]) -> None:
         p = output.logits[0, -1].softmax(-1)
         float(torch.special.entr(p).sum())
         p.topk(5)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from internal_physics.config.load import load_config
+from snakemake.cli import get_argument_parser
 
 from benchmarks import four_scripts
 from benchmarks.harness import Cost
@@ -50,6 +51,12 @@ def test_a_peer_that_takes_too_long_is_a_row_with_its_status_and_the_others_are_
     _, ours, theirs = peers.cells(peers.SPECTRA, costs, 1, "a model", attempts.stopped)
     assert ours[1:3] == ["1 s", "1 s"]
     assert theirs[:3] == ["WeightWatcher", "stopped after 0.05 s", ""]
+
+
+def test_the_workflow_is_asked_for_its_tables_with_the_config_of_one_model(tmp_path):
+    given = get_argument_parser().parse_args(four_scripts.arguments(tmp_path, tmp_path / "config.yaml"))
+    assert given.targets == ["results/tables/checked.txt"]
+    assert given.configfile == [tmp_path / "config.yaml"]
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "numpy"])
