@@ -20,6 +20,7 @@ from internal_physics.ground.joblog import forward
 from internal_physics.models.adapted import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
 from internal_physics.plan.figure_jobs import figure_jobs
+from internal_physics.plan.kernel_memory import kernel_memory_mb, kernel_tables_memory_mb
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements, refuse_unusable_python
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
@@ -119,6 +120,16 @@ def spectra_mem_mb(wildcards, input, attempt, threads):
 def readout_mem_mb(wildcards, input, attempt):
     """Memory for a job that reads residuals: the head, not the blocks."""
     return estimate_readout(input.snapshot, CONFIG.models[wildcards.model]["dtype"]).job_mb * attempt
+
+
+def kernel_mem_mb(wildcards, attempt):
+    """Memory for the kernels of one model and condition, by the number of their prompts."""
+    return kernel_memory_mb(PLAN.kept_prompts(wildcards.model, wildcards.condition)) * attempt
+
+
+def kernel_tables_mem_mb(wildcards, attempt):
+    """Memory for the tables of all kernels, likewise."""
+    return kernel_tables_memory_mb(PLAN.kept_prompts(*run) for run in PLAN.runs) * attempt
 
 
 def site_resources(rule):

@@ -17,7 +17,7 @@ rule kernel:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=kernel_mem_mb,
     params:
         code=code("kernel"),
     message:
@@ -49,7 +49,7 @@ rule collect_kernel:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=kernel_tables_mem_mb,
     params:
         seed=CONFIG.raw["seed"],
         n_resamples=CONFIG.raw["statistics"]["n_resamples"],

@@ -157,3 +157,10 @@ def test_several_models_of_a_task_are_compared_on_the_sets_they_share():
 
 def test_a_table_has_two_files():
     assert table_files("a") == {"a_csv": "results/tables/a.csv", "a_parquet": "results/tables/a.parquet"}
+
+
+def test_prompts_that_a_kernel_is_of_are_counted_by_what_is_kept_of_them():
+    sets = {keep: {"prompts": PROMPTS, "weight_gradients": keep} for keep in ("norms", "factors", "sketch")}
+    sets |= {"more": {"prompts": PROMPTS[:2], "weight_gradients": "sketch"}}
+    made = RunPlan(load_config({"models": MODELS, "prompt_sets": sets, "record": {"prompts_per_job": 2}}))
+    assert made.kept_prompts("m", "baseline") == (3, 5)

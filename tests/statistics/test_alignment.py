@@ -121,12 +121,24 @@ def test_too_few_items_and_constant_kernels_have_no_alignment():
         centred_alignment(random_kernel(0, 4), random_kernel(0, 5))
 
 
+@pytest.mark.parametrize("number", [np.float64, np.float32])
+def test_kernels_are_aligned_some_rows_at_a_time_as_they_are_at_once(monkeypatch, number):
+    first, second = (random_kernel(seed, n=31).astype(number) for seed in (0, 1))
+    expected = [centred_alignment(first, second), debiased_alignment(first, second)]
+    for found, centre in zip(expected, (centred, centred_off_diagonal), strict=True):
+        a, b = centre(first.astype(float)).ravel(), centre(second.astype(float)).ravel()
+        assert found == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
+    monkeypatch.setattr(alignment, "_NUMBERS_OF_ROWS", 100)  # three rows
+    assert [centred_alignment(first, second), debiased_alignment(first, second)] == pytest.approx(expected, abs=1e-12)
+
+
 def test_many_items_are_aligned_with_groups_as_few_are(monkeypatch):
     random = np.random.default_rng(0)
     features = random.standard_normal((30, 5))
     kernels, groups = np.array([features @ features.T, np.eye(30)]), [f"g{i % 4}" for i in range(30)]
     few = align_with_groups(kernels, groups, seed=0, n_resamples=50)
     monkeypatch.setattr(alignment, "_MANY", 10)
+    monkeypatch.setattr(alignment, "_NUMBERS_OF_ROWS", 50)
     many = align_with_groups(kernels, groups, seed=0, n_resamples=50)
     for found, expected in zip(many[:3], few[:3], strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)  # sums in another order

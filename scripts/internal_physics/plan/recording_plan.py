@@ -15,6 +15,7 @@ from internal_physics.ground.names import BASELINE
 from internal_physics.ground.options import names_of
 from internal_physics.models.options import ModelOptions
 from internal_physics.models.passes import DEFAULT_PASS, Pass, blocks_and_heads, largest_pass
+from internal_physics.plan.kernel_memory import KeptPrompts
 from internal_physics.plan.record_jobs import RecordJob, lost_tensors, record_jobs, run_fields
 
 
@@ -88,6 +89,14 @@ class RecordingPlan:
             for job in self.record_jobs
             if job.prompt_set in run.prompt_sets
         ]
+
+    def kept_prompts(self, model: str, condition: str) -> KeptPrompts:
+        """How many prompts of a model and condition are part of its kernels."""
+        own = self.runs[model, condition].prompt_sets
+        jobs = [job for job in self.record_jobs if job.prompt_set in own]
+        return KeptPrompts(
+            *(sum(len(job.prompts) for job in jobs if job.weight_gradients == kept) for kept in KeptPrompts._fields)
+        )
 
     def all_listings(self) -> list[str]:
         """Listings of all records of the run."""

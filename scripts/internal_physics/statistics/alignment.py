@@ -5,7 +5,7 @@ items move together.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from internal_physics.statistics.alignment_statuses import NO_PAIR, ONE_GROUP, T
 
 FEWEST_ITEMS = 4  # with 3, any two centred kernels without a diagonal are proportional
 _NUMBERS_AT_ONCE = 2**23
+_NUMBERS_OF_ROWS = 2**22
 _MANY = 1000  # items whose label kernels are not built
 _ROUNDING = 1e-12
 
@@ -64,7 +65,7 @@ def debiased_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) 
     Raises:
         ValueError: if the two have different shapes.
     """
-    return _cosine(first, second, centred_off_diagonal)
+    return _cosine(first, second, _CentreOffDiagonal)
 
 
 def centred_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -76,30 +77,72 @@ def centred_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -
     Raises:
         ValueError: if the two have different shapes.
     """
-    return _cosine(first, second, centred)
+    return _cosine(first, second, _Centre)
 
 
-def _cosine(first: NDArray, second: NDArray, centre: Callable[[NDArray], NDArray]) -> float:
+def _cosine(first: NDArray, second: NDArray, centre: "Callable[[NDArray], _Centre | _CentreOffDiagonal]") -> float:
+    """Of the two centred kernels, some rows at a time."""
     if first.shape != second.shape:
         raise ValueError(f"kernels of shapes {first.shape} and {second.shape}")
     if len(first) < FEWEST_ITEMS:
         return math.nan
-    a, b = centre(first), centre(second)
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    is_constant = size <= _ROUNDING * float(np.linalg.norm(first) * np.linalg.norm(second))
-    return math.nan if is_constant else max(-1.0, min(1.0, float(np.sum(a * b)) / size))
+    of_first, of_second = centre(first), centre(second)
+    squares, product = np.zeros(4), 0.0
+    for rows in row_blocks(len(first)):
+        a, b = of_first.rows(rows), of_second.rows(rows)
+        squares += [np.sum(np.square(k, dtype=np.float64)) for k in (a, b, first[rows], second[rows])]
+        product += float(np.sum(a * b))
+    centred_a, centred_b, a_size, b_size = np.sqrt(squares)
+    size = float(centred_a * centred_b)
+    is_constant = size <= _ROUNDING * float(a_size * b_size)
+    return math.nan if is_constant else max(-1.0, min(1.0, product / size))
+
+
+class _Centre:
+    """Rows of the centred kernel, as `centred` gives them all."""
+
+    def __init__(self, kernel: NDArray) -> None:
+        self.kernel = kernel
+        self.means = kernel.mean(axis=1, dtype=np.float64)
+
+    def rows(self, rows: slice) -> NDArray[np.float64]:
+        """[rows, N]."""
+        return self.kernel[rows] - self.means[rows, None] - self.means + self.means.mean()
+
+
+class _CentreOffDiagonal:
+    """Rows of the kernel centred without its diagonal, as `centred_off_diagonal` gives them all."""
+
+    def __init__(self, kernel: NDArray) -> None:
+        self.kernel = kernel
+        self.sums = kernel.sum(axis=1, dtype=np.float64) - np.diagonal(kernel)
+
+    def rows(self, rows: slice) -> NDArray[np.float64]:
+        """[rows, N]."""
+        n = len(self.kernel)
+        found = self.kernel[rows] - (self.sums[rows, None] + self.sums) / (n - 2)
+        found += self.sums.sum() / ((n - 1) * (n - 2))
+        found[np.arange(len(found)), np.arange(n)[rows]] = 0.0
+        return found
+
+
+def row_blocks(n: int) -> Iterator[slice]:
+    """Consecutive rows of [n, n], together all, of at most some 30 MB in float64."""
+    step = max(1, _NUMBERS_OF_ROWS // max(1, n))
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 def align_with_groups(
-    kernels: NDArray[np.float64], groups: Sequence[str], *, seed: int, n_resamples: int
+    kernels: Sequence[NDArray], groups: Sequence[str], *, seed: int, n_resamples: int
 ) -> GroupAlignment:
     """Centred alignment of each kernel with that of a grouping (1 for two items of one group, else 0).
 
     The p-value is one-sided: the share of `n_resamples` random re-labellings of the items, the observed one included,
-    whose alignment is at least the observed one. All kernels get the same re-labellings.
+    whose alignment is at least the observed one. All kernels get the same re-labellings. Beside the kernels, memory
+    holds one more of their size if there are more than 1,000 items, and otherwise some more of each.
 
     Args:
-        kernels: [k, N, N].
+        kernels: k of [N, N], in float32 or float64.
         groups: [N] the group of each item.
         seed: of the re-labellings.
         n_resamples: how many.
@@ -108,21 +151,60 @@ def align_with_groups(
     missing = np.full(len(kernels), math.nan)
     if why := _why_undefined(len(codes), len(names)):
         return GroupAlignment(missing, missing, missing, why)
-    same = (codes[:, None] == codes[None, :]).astype(np.float64)
+    same = codes[:, None] == codes[None, :]
     debiased = np.array([debiased_alignment(kernel, same) for kernel in kernels])
-    label_kernel = centred(same)
-    flat = centred(kernels).reshape(len(kernels), -1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        unit = flat / (np.linalg.norm(flat, axis=1) * np.linalg.norm(label_kernel))[:, None]
-    observed = _aligned(unit, codes[None])[0]
-    random = np.random.default_rng(seed)
-    n_above = np.zeros(len(kernels))
-    step = max(1, _NUMBERS_AT_ONCE // len(codes) ** 2)
-    for start in range(0, n_resamples, step):
-        drawn = random.permuted(np.tile(codes, (min(step, n_resamples - start), 1)), axis=1)
-        n_above += (_aligned(unit, drawn) >= observed - 1e-12).sum(axis=0)
+    observed = np.array([centred_alignment(kernel, same) for kernel in kernels])
+    if len(codes) <= _MANY:
+        n_above = _above(np.array(kernels), codes, seed, n_resamples)
+    else:
+        n_above = np.array([_above_of_many(kernel, codes, seed, n_resamples) for kernel in kernels])
     p = np.where(np.isfinite(observed), (1 + n_above) / (1 + n_resamples), math.nan)
     return GroupAlignment(observed, debiased, p, OK if np.isfinite(observed).all() else UNDEFINED)
+
+
+def _above(kernels: NDArray[np.float64], codes: NDArray[np.intp], seed: int, n_resamples: int) -> NDArray:
+    """[k] how many re-labellings align with each kernel at least as much as the labels. A centred kernel sees no
+    constant, so that of the labels is not centred.
+    """
+    flat = centred(kernels).reshape(len(kernels), -1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = flat / np.linalg.norm(flat, axis=1)[:, None]
+    n = len(codes)
+    random = np.random.default_rng(seed)
+
+    def aligned(labels: NDArray[np.intp]) -> NDArray[np.float64]:
+        same = (labels[:, :, None] == labels[:, None, :]).reshape(len(labels), -1)
+        return same.astype(np.float64) @ unit.T / n
+
+    observed, n_above = aligned(codes[None])[0], np.zeros(len(kernels))
+    step = max(1, _NUMBERS_AT_ONCE // n**2)
+    for start in range(0, n_resamples, step):
+        drawn = random.permuted(np.tile(codes, (min(step, n_resamples - start), 1)), axis=1)
+        n_above += (aligned(drawn) >= observed - _ROUNDING).sum(axis=0)
+    return n_above
+
+
+def _above_of_many(kernel: NDArray, codes: NDArray[np.intp], seed: int, n_resamples: int) -> int:
+    """The same of one large kernel, by the sums over pairs of one group: no kernel of labels is built."""
+    centre, unit = _Centre(kernel), np.empty_like(kernel)
+    for rows in row_blocks(len(kernel)):
+        unit[rows] = centre.rows(rows)
+    norm = float(np.linalg.norm(unit)) * len(codes)
+    random = np.random.default_rng(seed)
+    observed = _sum_within(unit, codes)
+    drawn = (_sum_within(unit, random.permuted(codes)) for _ in range(n_resamples))
+    return sum(value >= observed - _ROUNDING * norm for value in drawn)
+
+
+def _sum_within(kernel: NDArray, codes: NDArray[np.intp]) -> float:
+    """Sum over all pairs of items of one group."""
+    order = np.argsort(codes, kind="stable")
+    total = 0.0
+    for places in np.split(order, np.cumsum(np.bincount(codes))[:-1]):
+        step = max(1, _NUMBERS_OF_ROWS // max(1, len(places)))
+        for start in range(0, len(places), step):
+            total += float(kernel[places[start : start + step, None], places].sum(dtype=np.float64))
+    return total
 
 
 def _why_undefined(n_items: int, n_groups: int) -> str:
@@ -131,16 +213,3 @@ def _why_undefined(n_items: int, n_groups: int) -> str:
     if n_groups < 2:
         return ONE_GROUP
     return NO_PAIR if n_groups == n_items else ""
-
-
-def _aligned(unit: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """[labelling, kernel] inner products with the kernel of each labelling; a centred kernel sees no constant.
-
-    That of many items is not built: the product is the sum over groups g of hᵀ·U·h, where h marks the items of g.
-    """
-    n = codes.shape[1]
-    if n <= _MANY:
-        same = (codes[:, :, None] == codes[:, None, :]).reshape(len(codes), -1)
-        return same.astype(np.float64) @ unit.T
-    marks = [(own[:, None] == np.unique(own)).astype(np.float64) for own in codes]
-    return np.array([[np.sum((kernel.reshape(n, n) @ mark) * mark) for kernel in unit] for mark in marks])

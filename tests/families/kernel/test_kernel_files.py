@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hand_traces import make_trace
+from internal_physics.families.kernel import kernel_files
 from internal_physics.families.kernel.kernel_files import KernelOf, read_kernels, write_kernels
+from internal_physics.families.kernel.parts import MOST_SPLIT
 from internal_physics.families.kernel.tangent_kernel import TOTAL, PromptName, TangentKernel, tangent_kernel
 from internal_physics.ground.errors import StoreError
 
@@ -28,6 +31,25 @@ def test_what_is_written_is_read(tmp_path, kernels):
         for cell, matrix in expected.kernel.cells.items():
             assert np.array_equal(found.kernel.cells[cell], matrix)
         assert np.array_equal(found.kernel.standard_error(), expected.kernel.standard_error())
+
+
+def test_a_kernel_of_many_prompts_is_written_in_parts_and_read_in_float32(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel_files, "_NUMBERS_AT_ONCE", 10_000)
+    n = MOST_SPLIT + 1
+    rows = np.random.default_rng(0).standard_normal((n, 9)).astype(np.float32)
+    matrix = rows @ rows.T
+    errors = np.abs(matrix) / 10
+    np.fill_diagonal(errors, 0.0)
+    errors[0] = errors[:, 0] = 0.0  # the first rows of a kernel may be exact
+    names = tuple(PromptName("s", f"p{i}") for i in range(n))
+    made = KernelOf("m", "baseline", TangentKernel(names, {TOTAL: matrix}, "sketch", {TOTAL: errors}))
+    write_kernels([made], tmp_path / "k.parquet")
+    assert pq.ParquetFile(tmp_path / "k.parquet").num_row_groups > 3
+    (found,) = read_kernels(tmp_path / "k.parquet")
+    assert found.kernel.prompts == names
+    assert found.kernel.matrix().dtype == np.float32
+    np.testing.assert_array_equal(found.kernel.matrix(), np.triu(matrix) + np.triu(matrix, 1).T)
+    np.testing.assert_array_equal(found.kernel.standard_error(), np.triu(errors) + np.triu(errors, 1).T)
 
 
 def test_the_rows_are_as_the_module_says(tmp_path, kernels):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from internal_physics.families.kernel import spectrum
 from internal_physics.families.kernel.spectrum import effective_rank, eigenvalues, prompt_map, shares
 
 
@@ -38,3 +39,22 @@ def test_the_map_shows_a_share_of_the_distances():
     assert prompt_map(np.eye(5)).share == pytest.approx(2 / 4)
     assert np.isnan(prompt_map(np.ones((3, 3))).share)
     assert prompt_map(np.ones((1, 1))).places.tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize(("number", "rounding"), [(np.float64, 1e-5), (np.float32, 1e-4)])
+def test_many_items_have_the_map_of_few(monkeypatch, number, rounding):
+    points = np.random.default_rng(1).standard_normal((60, 4)) * [3, 2, 1, 1]
+    kernel = points @ points.T
+    few = prompt_map(kernel)
+    monkeypatch.setattr(spectrum, "FEW", 10)
+    many = prompt_map(kernel.astype(number))
+    assert many.share == pytest.approx(few.share, abs=rounding)
+    np.testing.assert_allclose(many.places, few.places, atol=10 * rounding)
+
+
+def test_estimates_whose_eigenvalues_are_negative_show_a_share_of_their_distances():
+    """Their sum over positive eigenvalues would be more than the distances are."""
+    centre = np.eye(5) - 0.2
+    kernel = centre @ np.diag([4.0, 3.0, 1.0, -1.0, -1.0]) @ centre
+    values = np.linalg.eigvalsh(kernel)
+    assert prompt_map(kernel).share == pytest.approx(min(1.0, values[-2:].sum() / values.sum()))

@@ -30,6 +30,8 @@ def collect_kernel(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of all tables; the kernels of one file are in memory, and of the others the cosine kernels alone.
 
+    Of a kernel, five squares of its prompts are in memory at once: it, its error, its cosines and two to work with.
+
     Args:
         paths: files results/metrics/kernel/{model}/{condition}.parquet.
         prompts: table `prompts_read`, for texts and kinds.
@@ -38,9 +40,12 @@ def collect_kernel(
     """
     summaries, kinds, sides = [], [], []
     for path in paths:
-        for of in read_kernels(path):
+        kernels = read_kernels(path)
+        while kernels:
+            of = kernels.pop(0)
             yield "kernel", pair_rows(of)
             one = usable(of, prompts)
+            del of  # one holds another kernel where prompts are left out
             yield "kernel_spectra", spectrum_rows(one)
             yield "kernel_map", map_rows(one)
             yield "kernel_neighbours", neighbour_rows(one)
@@ -59,10 +64,9 @@ def collect_kernel(
 def kind_rows(of: Usable, *, seed: int, n_resamples: int) -> list[dict[str, Any]]:
     """Rows of table `kernel_kinds` without adjusted p: all weights, raw and cosine, and every layer alone (cosine)."""
     has_kind = np.flatnonzero(of.kinds != "")
-    square = np.ix_(has_kind, has_kind)
     layers = {layer: cosine_kernel(of.kernel.matrix(layer=layer)) for layer in of.kernel.layers}
     names = [("raw", None), ("cosine", None), *(("cosine", layer) for layer in layers)]
-    kernels = np.array([kernel[square] for kernel in (of.matrix, of.cosines, *layers.values())])
+    kernels = [_of_some(kernel, has_kind) for kernel in (of.matrix, of.cosines, *layers.values())]
     own_seed = seed_of(seed, "kernel_kinds", *of.key.values())
     found = align_with_groups(kernels, list(of.kinds[has_kind]), seed=own_seed, n_resamples=n_resamples)
     why = UNDEFINED if found.status == OK else found.status
@@ -113,7 +117,7 @@ def compare(side: _Side, other: _Side) -> dict[str, Any]:
     pairs = np.array([(i, place[name]) for i, name in enumerate(side[0]) if name in place], dtype=int).reshape(-1, 2)
     finite = [np.isfinite(np.diagonal(kernel))[at] for (_, kernel), at in zip((side, other), pairs.T, strict=True)]
     pairs = pairs[finite[0] & finite[1]]
-    shared = [kernel[np.ix_(at, at)] for (_, kernel), at in zip((side, other), pairs.T, strict=True)]
+    shared = [_of_some(kernel, at) for (_, kernel), at in zip((side, other), pairs.T, strict=True)]
     cka, debiased = centred_alignment(*shared), debiased_alignment(*shared)
     why = TOO_FEW_ITEMS if len(pairs) < FEWEST_ITEMS else UNDEFINED
     return {
@@ -122,6 +126,11 @@ def compare(side: _Side, other: _Side) -> dict[str, Any]:
         "n_prompts": len(pairs),
         "status": _undefined(cka + debiased, why) or OK,
     }
+
+
+def _of_some(kernel: NDArray, places: NDArray[np.intp]) -> NDArray:
+    """Its rows and columns there; itself, if these are all in their order."""
+    return kernel if np.array_equal(places, np.arange(len(kernel))) else kernel[np.ix_(places, places)]
 
 
 def _undefined(value: float, why: str) -> str:

@@ -13,7 +13,7 @@ from internal_physics.ground.status import OK, join_status
 
 STANDARD_ERRORS = 2.0  # by which a cosine is more than the next, to be resolved from it
 _ROWS_AT_ONCE = 1000
-_ROUNDING = 1e-9  # of a cosine that is exact
+_ROUNDING = 1e-9  # of a cosine that is exact, in float64
 
 
 def neighbour_rows(of: Usable) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def neighbour_rows(of: Usable) -> pd.DataFrame:
     if n_listed < 1:
         return pd.DataFrame(columns=list(KERNEL_NEIGHBOURS.columns))
     near, order = _nearest(of.cosines, min(n_listed + 1, n - 1))
-    norms = np.sqrt(np.diagonal(of.matrix))  # without error: an estimated kernel has an exact diagonal
+    norms = np.sqrt(of.kernel.squared_norms)  # without error: an estimated kernel has an exact diagonal
     errors_near = np.take_along_axis(of.kernel.standard_error(), order, axis=1) / norms[:, None] / norms[order]
     prompts = np.array(of.prompts, dtype=object)
     first = np.repeat(np.arange(n), n_listed)
@@ -39,7 +39,7 @@ def neighbour_rows(of: Usable) -> pd.DataFrame:
             "rank": np.tile(np.arange(1, n_listed + 1), n),
             "neighbour_set": prompts[other, 0],
             "neighbour": prompts[other, 1],
-            "cosine": near[:, :n_listed].ravel(),
+            "cosine": near[:, :n_listed].ravel().astype(np.float64),
             "standard_error": errors_near[:, :n_listed].ravel(),
             "is_resolved": pd.array(_resolved(near, errors_near, n_listed).ravel(), dtype="boolean"),
         }
@@ -47,7 +47,7 @@ def neighbour_rows(of: Usable) -> pd.DataFrame:
     return rows.assign(**of.key, status=join_status(of.left_out) or OK)[list(KERNEL_NEIGHBOURS.columns)]
 
 
-def _nearest(cosines: NDArray[np.float64], n_nearest: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def _nearest(cosines: NDArray, n_nearest: int) -> tuple[NDArray, NDArray[np.intp]]:
     """The largest cosines of each prompt with others, and with whom, [N, n_nearest]; some rows at a time."""
     order = np.zeros((len(cosines), n_nearest), dtype=np.intp)
     for start in range(0, len(cosines), _ROWS_AT_ONCE):
@@ -64,5 +64,6 @@ def _resolved(near: NDArray[np.float64], errors: NDArray[np.float64], n_listed: 
     n_pairs = min(n_listed, near.shape[1] - 1)
     gaps = near[:, :n_pairs] - near[:, 1 : n_pairs + 1]
     of_gaps = np.hypot(errors[:, :n_pairs], errors[:, 1 : n_pairs + 1])
-    found[:, :n_pairs] = gaps > np.maximum(STANDARD_ERRORS * of_gaps, _ROUNDING)
+    rounding = max(_ROUNDING, 16 * float(np.finfo(near.dtype).eps))
+    found[:, :n_pairs] = gaps > np.maximum(STANDARD_ERRORS * of_gaps, rounding)
     return found

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from internal_physics.families.kernel.spectrum import effective_rank, shares
 from internal_physics.families.kernel.tables import KERNEL, KERNEL_MAP, KERNEL_SHARES, KERNEL_SPECTRA, MOST_PROMPTS
 from internal_physics.families.kernel.usable import Usable
 from internal_physics.ground.status import OK, join_status
+from internal_physics.statistics.alignment import row_blocks
 from internal_physics.statistics.alignment_statuses import NO_PAIR, ONE_GROUP
 
 LOGGER = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ def pair_rows(of: KernelOf) -> pd.DataFrame:
             **{"prompt_set": sets[first], "prompt": names[first]},
             **{"other_prompt_set": sets[second], "other_prompt": names[second]},
             "value": matrix[first, second],
-            "standard_error": errors[first, second],
+            "standard_error": errors[first, second].astype(np.float64),
             "cosine": cosines,
             "status": np.where(np.isfinite(cosines), OK, NO_DIRECTION),
         }
@@ -66,21 +68,21 @@ def map_rows(of: Usable) -> pd.DataFrame:
         kind=[kind or None for kind in of.kinds],
         x=places[:, 0],
         y=places[:, 1],
-        squared_norm=np.diagonal(of.matrix),
+        squared_norm=of.kernel.squared_norms,
     )
     return rows.assign(**of.key, status=OK)[list(KERNEL_MAP.columns)]
 
 
 def share_rows(of: Usable) -> pd.DataFrame:
     """Rows of table `kernel_shares`: one for every group of weights; none of a kernel that is not split."""
-    total = float(np.trace(of.matrix)) if len(of.prompts) else math.nan
+    total = float(of.kernel.squared_norms.sum()) if len(of.prompts) else math.nan
     rows = [
         {
             **of.key,
             **{"layer": cell.layer, "kind": cell.kind},
             "trace": float(np.trace(matrix)),
             "share": float(np.trace(matrix)) / total,
-            "mean_cosine": _mean_of_pairs(cosine_kernel(matrix), np.ones(matrix.shape, bool)),
+            "mean_cosine": pair_means(cosine_kernel(matrix), of.kinds).all,
             "status": join_status(of.left_out, "" if len(of.prompts) else NO_PROMPTS),
         }
         for cell, matrix in of.kernel.cells.items()
@@ -93,31 +95,53 @@ def summary_row(of: Usable) -> dict[str, object]:
     """One row of table `kernel_summary`."""
     n = len(of.prompts)
     values, cosine_values = of.eigenvalues, of.cosine_eigenvalues
-    kinds = of.kinds[of.kinds != ""]
-    same = (of.kinds[:, None] == of.kinds[None, :]) & (of.kinds != "")
-    other = (of.kinds[:, None] != of.kinds[None, :]) & (of.kinds != "")[:, None] & (of.kinds != "")[None, :]
-    within, between = _mean_of_pairs(of.cosines, same), _mean_of_pairs(of.cosines, other)
+    means = pair_means(of.cosines, of.kinds)
     return {
         **of.key,
         "n_prompts": n,
-        "trace": float(values.sum()),
+        "trace": float(of.kernel.squared_norms.sum()),
         "top_share": float(shares(values)[0]) if n else math.nan,
         "effective_rank": effective_rank(values),
         "cosine_top_share": float(shares(cosine_values)[0]) if n else math.nan,
         "cosine_effective_rank": effective_rank(cosine_values),
         "map_share": of.map.share,
-        "mean_cosine": _mean_of_pairs(of.cosines, np.ones((n, n), bool)),
-        "cosine_within": within,
-        "cosine_between": between,
-        "n_kinds": len(np.unique(kinds)),
+        "mean_cosine": means.all,
+        "cosine_within": means.within,
+        "cosine_between": means.between,
+        "n_kinds": len(np.unique(of.kinds[of.kinds != ""])),
         "pairs_status": OK if n > 1 else ONE_PROMPT,
-        "kinds_status": join_status(ONE_GROUP if math.isnan(between) else "", NO_PAIR if math.isnan(within) else ""),
+        "kinds_status": join_status(
+            ONE_GROUP if math.isnan(means.between) else "", NO_PAIR if math.isnan(means.within) else ""
+        ),
         "status": join_status(of.left_out, "" if n else NO_PROMPTS),
     }
 
 
-def _mean_of_pairs(cosines: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
-    """Mean over the chosen pairs of different prompts with a finite cosine; NaN if there is none."""
-    values = cosines[np.triu(chosen, 1)]
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if values.size else math.nan
+class PairMeans(NamedTuple):
+    """Mean cosine of two different prompts: of all pairs, of one kind, of different kinds; NaN where there is none."""
+
+    all: float
+    within: float
+    between: float
+
+
+def pair_means(cosines: NDArray, kinds: NDArray[np.str_]) -> PairMeans:
+    """Over the pairs with a finite cosine, some rows at a time.
+
+    Args:
+        cosines: [N, N].
+        kinds: [N]; a prompt with "" is in no pair of kinds.
+    """
+    _, codes = np.unique(kinds, return_inverse=True)
+    has_kind = kinds != ""
+    sums, counts = np.zeros(3), np.zeros(3)
+    for rows in row_blocks(len(cosines)):
+        places = np.arange(len(cosines))[rows, None]
+        is_pair = np.isfinite(cosines[rows]) & (np.arange(len(cosines)) > places)
+        same = codes[rows, None] == codes
+        both = has_kind[rows, None] & has_kind
+        for i, chosen in enumerate((is_pair, is_pair & both & same, is_pair & both & ~same)):
+            sums[i] += np.sum(cosines[rows], where=chosen, dtype=np.float64)
+            counts[i] += np.count_nonzero(chosen)
+    with np.errstate(invalid="ignore"):
+        return PairMeans(*map(float, sums / np.where(counts > 0, counts, math.nan)))

@@ -1,6 +1,6 @@
 """A kernel between prompts, split into groups of weights. It knows neither records nor files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -20,6 +20,7 @@ class Cell(NamedTuple):
 
 
 TOTAL = Cell(None, None)
+MOST_SPLIT = 300  # prompts whose kernel of sketches is split by layer and kind; of more, it is kept over all weights
 
 
 class PromptName(NamedTuple):
@@ -35,24 +36,27 @@ class TangentKernel:
 
     Attributes:
         prompts: [N] in the order of rows and columns.
-        cells: group of weights -> [N, N] its part of the kernel, float64, symmetric.
+        cells: group of weights -> [N, N] its part of the kernel, symmetric; float64, and float32 where an estimate is
+            of so many prompts that it is not split, see `number_type`.
         source: factors (exact), or sketch (unbiased, with a standard error).
         standard_errors: group of weights -> [N, N] standard errors, float32 or float64; a group that is missing is
             exact.
     """
 
     prompts: tuple[PromptName, ...]
-    cells: Mapping[Cell, NDArray[np.float64]]
+    cells: Mapping[Cell, NDArray]
     source: Source = "factors"
-    standard_errors: Mapping[Cell, NDArray[np.float64]] = field(default_factory=dict)
+    standard_errors: Mapping[Cell, NDArray] = field(default_factory=dict)
 
     def matrix(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
         """[N, N] the kernel over the weights of a layer, of a kind, of both, or over all weights (default).
 
+        A kernel that is kept as such is not copied: do not change it.
+
         Raises:
             StoreError: if no weights of this layer and kind are kept.
         """
-        return _sum(self.cells[cell] for cell in self.cells_of(layer, kind))
+        return _sum([self.cells[cell] for cell in self.cells_of(layer, kind)])
 
     def cosines(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
         """[N, N] the cosine kernel over the same weights, see `cosine_kernel`.
@@ -70,8 +74,14 @@ class TangentKernel:
         """
         known = [self.standard_errors[cell] for cell in self.cells_of(layer, kind) if cell in self.standard_errors]
         if len(known) == 1:
-            return known[0].astype(np.float64)
-        return np.sqrt(_sum(error.astype(np.float64) ** 2 for error in known)) if known else self._zeros()
+            return known[0]
+        return np.sqrt(_sum([np.square(error, dtype=np.float64) for error in known])) if known else self._zeros()
+
+    @property
+    def squared_norms(self) -> NDArray[np.float64]:
+        """[N] the diagonal over all weights: squared gradient norms."""
+        parts = [np.diagonal(self.cells[cell]).astype(np.float64) for cell in self.cells_of()]
+        return np.sum(parts, axis=0)
 
     def _zeros(self) -> NDArray[np.float64]:
         return np.zeros((len(self.prompts),) * 2)
@@ -107,16 +117,24 @@ class TangentKernel:
         return list(dict.fromkeys(cell.kind for cell in self.cells if cell.kind is not None))
 
 
-def _sum(matrices: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The sum of at least one matrix; a new one, with one more in memory at most."""
-    left = iter(matrices)
-    total = np.array(next(left))
-    for matrix in left:
+def number_type(source: Source, n_prompts: int) -> type[np.floating]:
+    """Of a kernel's numbers in memory: float32 for estimates of many prompts, whose error is ten thousand times that of
+    rounding, and whose square takes hundreds of megabytes.
+    """
+    return np.float32 if source == "sketch" and n_prompts > MOST_SPLIT else np.float64
+
+
+def _sum(matrices: Sequence[NDArray]) -> NDArray:
+    """The sum of at least one matrix; a single one is returned as it is."""
+    if len(matrices) == 1:
+        return matrices[0]
+    total = np.array(matrices[0])
+    for matrix in matrices[1:]:
         total += matrix
     return total
 
 
-def cosine_kernel(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+def cosine_kernel(kernel: NDArray) -> NDArray:
     """[N, N] K(p, q) / √(K(p, p)·K(q, q)), in [-1, 1]; NaN in rows and columns of prompts without a gradient."""
     with np.errstate(invalid="ignore", divide="ignore"):
         norms = np.sqrt(np.diagonal(kernel))

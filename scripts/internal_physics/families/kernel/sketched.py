@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from internal_physics.families.kernel.factors import Weight, weights_of
-from internal_physics.families.kernel.parts import TOTAL, Cell, TangentKernel
+from internal_physics.families.kernel.parts import MOST_SPLIT, TOTAL, Cell, TangentKernel, number_type
 from internal_physics.families.kernel.tangent_kernel import name_of
 from internal_physics.ground.errors import StoreError
 from internal_physics.records.projections import CELL
@@ -33,7 +33,6 @@ from internal_physics.records.sketches import is_whole, sketches
 from internal_physics.records.trace import Trace
 
 N_GROUPS = 16
-MOST_SPLIT = 300  # prompts whose kernel is split by layer and kind; that of more is kept over all weights only
 _BYTES_AT_ONCE = 2**27  # sketches of a block of prompts
 
 
@@ -63,14 +62,14 @@ def sketched_kernel(
     weights = weights_of(traces, kept=("sketch", "factors"))
     n = len(traces)
     groups: Mapping[Cell, list[int] | slice] = _groups(weights) if n <= most_split else {TOTAL: slice(None)}
-    cells = {cell: np.zeros((n, n)) for cell in groups}
-    errors = {cell: np.zeros((n, n), np.float64 if n <= most_split else np.float32) for cell in groups}
+    cells, errors = ({cell: np.zeros((n, n), number_type("sketch", n)) for cell in groups} for _ in range(2))
     whole = np.array([is_whole(weight.map_shape, size) for weight in weights], dtype=bool)
     step = max(1, bytes_at_once // max(1, 4 * size * len(weights)))
     with _Spool([slice(start, min(start + step, n)) for start in range(0, n, step)], traces, weights, size, seed) as of:
         for rows, columns, left, right in of.pairs():
             for cell, members in groups.items():
-                value, error = estimate(left.values[:, members], right.values[:, members], whole[members])
+                sides = (left.values[:, members], right.values[:, members])
+                value, error = estimate(*sides, whole[members], number_type("sketch", n))
                 if columns == rows:
                     np.fill_diagonal(value, left.squared_norms[:, members].sum(axis=1))
                     np.fill_diagonal(error, 0.0)
@@ -139,35 +138,39 @@ class _Spool:
 
 
 def estimate(
-    rows: NDArray[np.float32], columns: NDArray[np.float32], whole: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    whole: NDArray[np.bool_],
+    number: type[np.floating] = np.float64,
+) -> tuple[NDArray, NDArray]:
     """Σ_w ⟨G_w, H_w⟩ of every two prompts, and its standard error, [p, q] each.
 
     Args:
         rows: [p, w, j] sketches.
         columns: [q, w, j].
         whole: [w] whether a sketch is the gradient itself.
+        number: of the products.
     """
-    exact = _flat(rows[:, whole]) @ _flat(columns[:, whole]).T
+    exact = _flat(rows[:, whole], number) @ _flat(columns[:, whole], number).T
     left, right = (side[:, ~whole] if whole.any() else side for side in (rows, columns))
     mean, squares = np.zeros_like(exact), np.zeros_like(exact)
     for g in range(N_GROUPS):  # of Welford: neither all groups in memory, nor a difference of large numbers
-        own = N_GROUPS * (_group(left, g) @ _group(right, g).T)
+        own = N_GROUPS * (_group(left, g, number) @ _group(right, g, number).T)
         change = own - mean
         mean += change / (g + 1)
         squares += change * (own - mean)
     return exact + mean, np.sqrt(squares / (N_GROUPS - 1) / N_GROUPS)
 
 
-def _group(sketched: NDArray[np.float32], g: int) -> NDArray[np.float64]:
+def _group(sketched: NDArray[np.float32], g: int, number: type[np.floating]) -> NDArray:
     """[p, w, j] → [p, w · j / 16], the cells of one group: they share no projection with those of another."""
     n, n_weights, size = sketched.shape
     by_cell = sketched.reshape(n, n_weights, CELL * CELL, N_GROUPS, size // (CELL * CELL * N_GROUPS))
-    return _flat(by_cell[:, :, :, g])
+    return _flat(by_cell[:, :, :, g], number)
 
 
-def _flat(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    return values.reshape(len(values), -1).astype(np.float64)
+def _flat(values: NDArray[np.float32], number: type[np.floating]) -> NDArray:
+    return values.reshape(len(values), -1).astype(number)
 
 
 def _groups(weights: Sequence[Weight]) -> Mapping[Cell, list[int] | slice]:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 FEW = 1000  # items whose eigenvectors are all computed
+_TOLERANCE = 1e-6  # of an eigenvalue that is found by iteration
+_ROUNDING = 1e-12
 
 
 class PromptMap(NamedTuple):
@@ -26,8 +28,8 @@ class PromptMap(NamedTuple):
 
 
 def eigenvalues(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[N] in descending order, none below zero."""
-    return np.clip(np.linalg.eigvalsh(kernel)[::-1], 0.0, None) if len(kernel) else np.zeros(0)
+    """[N] in descending order, none below zero; of a float32 kernel, with an error of some 1e-6 of the largest."""
+    return np.clip(np.linalg.eigvalsh(kernel)[::-1].astype(np.float64), 0.0, None) if len(kernel) else np.zeros(0)
 
 
 def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -48,33 +50,37 @@ def effective_rank(values: NDArray[np.float64]) -> float:
     return float(np.exp(-np.sum(p * np.log(p))))
 
 
-def prompt_map(kernel: NDArray[np.float64]) -> PromptMap:
+def prompt_map(kernel: NDArray) -> PromptMap:
     """Classical multidimensional scaling (kernel PCA) of a kernel to two dimensions.
 
-    The squared distance of two items is K(p, p) + K(q, q) − 2 K(p, q): of a cosine kernel, 2 − 2 cos.
+    The squared distance of two items is K(p, p) + K(q, q) − 2 K(p, q): of a cosine kernel, 2 − 2 cos. Their sum over
+    all pairs is N times the trace of the centred kernel.
     """
     n = len(kernel)
     if n == 0:
         return PromptMap(np.zeros((0, 2)), math.nan)
-    centre = kernel - kernel.mean(axis=0)
-    centre -= centre.mean(axis=1, keepdims=True)
-    values, vectors = _eigenvectors(centre)
+    centre = kernel - kernel.mean(axis=0, dtype=np.float64).astype(kernel.dtype)
+    centre -= centre.mean(axis=1, keepdims=True, dtype=np.float64).astype(kernel.dtype)
+    total = float(np.trace(centre, dtype=np.float64))
+    values, vectors = _largest_two(centre)
     places = np.zeros((n, 2))
-    k = min(2, n)
-    places[:, :k] = vectors[:, :k] * np.sqrt(values[:k])
+    places[:, : len(values)] = vectors * np.sqrt(values)
     signs = [np.sign(axis[np.argmax(np.abs(axis))]) or 1.0 for axis in places.T]
-    total = float(values.sum())
-    return PromptMap(places * np.array(signs), float(values[:2].sum()) / total if total > 0 else math.nan)
+    share = min(1.0, float(values.sum()) / total) if total > _ROUNDING * float(np.trace(kernel)) else math.nan
+    return PromptMap(places * np.array(signs), share)
 
 
-def _eigenvectors(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All eigenvalues, none below zero, and the vectors of at least the first two, in descending order.
+def _largest_two(kernel: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The two largest eigenvalues, none below zero, and their vectors, [N, 2]; one of a single item.
 
-    All vectors of a large kernel would take ten times as long as all values: there the two are found by iteration.
+    All of a large kernel would take an hour: there the two are found by iteration.
     """
     if len(kernel) <= FEW:
         values, vectors = np.linalg.eigh(kernel)
-        return np.clip(values[::-1], 0.0, None), vectors[:, ::-1]
-    start = np.random.default_rng(0).standard_normal(len(kernel))
-    _, vectors = eigsh(kernel, k=2, which="LA", v0=start)
-    return eigenvalues(kernel), vectors[:, ::-1]
+    else:
+        start = np.random.default_rng(0).standard_normal(len(kernel))
+        as_given = LinearOperator(
+            kernel.shape, matvec=lambda v: (kernel @ v.astype(kernel.dtype)).astype(np.float64), dtype=np.float64
+        )
+        values, vectors = eigsh(as_given, k=2, which="LA", v0=start, tol=_TOLERANCE)
+    return np.clip(values[:-3:-1], 0.0, None), vectors[:, :-3:-1]

@@ -81,7 +81,7 @@ def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
     """
     names = pd.DataFrame(of.kernel.prompts, columns=["prompt_set", "prompt"]).assign(model=of.model)
     notes = of_prompts(names, prompts, [*_SAME, "answer", "kind"])
-    squared_norms = np.diagonal(of.kernel.matrix())
+    squared_norms = of.kernel.squared_norms
     is_finite = np.isfinite(squared_norms) & (squared_norms > 0)
     repeats = np.zeros(len(names), dtype=bool)
     repeats[is_finite] = is_repeated(notes[is_finite], _SAME)
