@@ -76,7 +76,8 @@ def tables_step(folder: Path) -> None:
     n = len(list((folder / "records").glob("*.parquet")))
     names = pd.DataFrame({"prompt": [f"p{p}" for p in range(n)], "text": [f"text {p}" for p in range(n)]})
     topics = [f"topic {p % N_TOPICS}" for p in range(n)]
-    prompts = names.assign(model=LABELS["model"], prompt_set=LABELS["prompt_set"], kind=topics)
+    read = {"tokens": names["text"], "target_token": " b", "answer": None}
+    prompts = names.assign(model=LABELS["model"], prompt_set=LABELS["prompt_set"], kind=topics, **read)
     for _ in collect_kernel([str(folder / "kernel.parquet")], prompts, seed=0, n_resamples=N_RESAMPLES):
         pass
 
