@@ -50,6 +50,8 @@ HOMES = {
     "Solution": f"{_REASONING}.problem",
     "TEST_BINS": f"{_REASONING}.templates",
     "TRAINING_BINS": f"{_REASONING}.templates",
+    "Solved": "internal_physics.lab.figures.problem_graph",
+    "draw_problem": "internal_physics.lab.figures.problem_graph",
     "ask_again": f"{_REASONING}.word_problem",
     "check": f"{_REASONING}.check",
     "draw_word_problem": f"{_REASONING}.word_problem",

@@ -1,0 +1,1 @@
+"""Figures of lab data that belong to no single experiment."""
