@@ -134,6 +134,7 @@ def _trainings(arms: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "arm": str(arm),
+            "starts_from": rows["starts_from"].iloc[0] or "",
             "seeds": ", ".join(map(str, rows["seed"])),
             **{name: f"{rows[name].iloc[0]:,}" for name in ("parameters", "steps", "tokens")},
             "loss": number_in_words(rows["loss_nats"].mean()),
