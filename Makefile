@@ -28,7 +28,7 @@ $(READY): requirements.lock
 run: $(READY)  ## run CONFIG=config.yaml; leaves results/report.html
 	@PYTHONPATH=scripts $(BIN)/python -m internal_physics run $(CONFIG) --cores $(CORES)
 
-lab: $(READY)  ## train, measure and profile the models of config/lab.yaml; leaves results/lab/tables and the report
+lab: $(READY)  ## train, measure and profile the models of config/lab.yaml; writes results/report.html and prints which claims are met
 	$(BIN)/snakemake lab all --cores $(CORES) --configfile=config/lab.yaml
 
 fetch: $(READY)  ## only fetch the models of CONFIG=config.yaml, for machines whose jobs have no internet

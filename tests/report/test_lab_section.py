@@ -23,7 +23,14 @@ TEXTS = LabTexts(
 
 @pytest.fixture
 def arms():
-    fields = {"parameters": 10_256, "steps": 2500, "tokens": 7, "data": '{"people": 3}', "model": "{}", "starts_from": ""}
+    fields = {
+        "parameters": 10_256,
+        "steps": 2500,
+        "tokens": 7,
+        "data": '{"people": 3}',
+        "model": "{}",
+        "starts_from": "",
+    }
     rows = [{"arm": "a", "seed": seed, "experiment": "new", "loss_nats": 0.25, "seconds": 2.0} for seed in (0, 1)]
     return pd.DataFrame(rows).assign(**fields)
 

@@ -34,7 +34,8 @@ def test_a_finished_lab_has_nothing_to_do(trained):
 
 def test_a_changed_option_trains_its_arm_alone(tree):
     tree.edit(CONFIG, "attention: relative", "attention: uniform")
-    assert tree.plan("lab").jobs == {"lab_train": 1, "lab_measure": 1, "lab_arms": 1, **BELOW_MEASURES}
+    below = {"lab_arms": 1, "lab_report": 1, **BELOW_MEASURES}
+    assert tree.plan("lab").jobs == {"lab_train": 1, "lab_measure": 1, **below}
 
 
 def test_a_changed_probe_trains_nothing(tree):
@@ -50,3 +51,4 @@ def test_checkpoints_of_a_training_are_models_of_a_run(tree):
     assert {"one-0-0", "one-0-1"} <= plan.fetched()
     assert {model for model, _ in plan.records() if model.startswith("lab")} == {"lab-step0", "lab-step1"}
     assert "lab_train" not in plan.labels
+    assert {"lab_physics", "lab_figures_physics", "report"} <= plan.labels  # the report shows them beside the loss
