@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from internal_physics.api.checks import in_words, require_trace
@@ -30,11 +31,9 @@ def kernel(traces: Sequence[Trace]) -> TangentKernel:
         `.kinds` that there are.
 
     Raises:
-        StoreError: for traces of different models, or without factors and sketches.
+        StoreError: for no traces, traces of different models, or without factors and sketches.
     """
-    traces = list(traces)
-    for i, trace in enumerate(traces):
-        require_trace(trace, f"kernel → {i}")
+    traces = _traces(traces, "kernel")
     has_sketches = any(trace.info.weight_gradients == "sketch" for trace in traces)
     return sketched_kernel(traces) if has_sketches else tangent_kernel(traces)
 
@@ -61,11 +60,12 @@ def first_order_change(traces: Sequence[Trace], step_on: str, step_size: float) 
     """
     import pandas as pd  # noqa: PLC0415
 
+    traces = _traces(traces, "first_order_change")
     for trace in traces:
         _require_loss(trace)
     found = kernel(traces)
     q = _place(found, step_on)
-    if not (math.isfinite(step_size) and step_size > 0):
+    if not (isinstance(step_size, Real) and math.isfinite(step_size) and step_size > 0):
         raise ConfigError(f"step_size is {step_size!r}", where="first_order_change", expected="a finite number above 0")
     matrix = found.matrix()
     frame = pd.DataFrame(list(map(name_of, traces)), columns=["prompt_set", "prompt"]).assign(
@@ -76,6 +76,20 @@ def first_order_change(traces: Sequence[Trace], step_on: str, step_size: float) 
     )
     frame.attrs["units"] = dict.fromkeys(("loss_nats", "change_nats", "standard_error_nats"), "nats")
     return frame
+
+
+def _traces(given: Sequence[Trace], where: str) -> list[Trace]:
+    """The traces as a list, whatever they come in; at least one."""
+    if isinstance(given, Trace):
+        raise StoreError(
+            "found one Trace", where=where, expected="a list of traces", todo="put it into brackets: [trace]"
+        )
+    traces = list(given)
+    if not traces:
+        raise StoreError("found no traces", where=where, expected="at least one", todo="record prompts with ip.record")
+    for i, trace in enumerate(traces):
+        require_trace(trace, f"{where} → {i}")
+    return traces
 
 
 def _require_loss(trace: Trace) -> None:

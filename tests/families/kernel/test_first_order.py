@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from cases import case, question
@@ -90,3 +91,19 @@ def test_mistakes_are_said_in_words(traces):
     of_logits = replace(traces[0].info, target="logit", target_token=" a")
     with pytest.raises(StoreError, match="those of the logit of ' a'"):
         first_order_change([type(traces[0])(of_logits, traces[0].tensors)], of_logits.prompt, 1e-3)
+
+
+def test_traces_may_come_from_a_generator_and_none_or_a_single_one_are_refused(traces):
+    q = traces[0].info.prompt
+    expected = first_order_change(traces, q, 1e-3)
+    pd.testing.assert_frame_equal(first_order_change((trace for trace in traces), q, 1e-3), expected)
+    for given, found in (([], "found no traces"), (traces[0], "found one Trace")):
+        with pytest.raises(StoreError, match=f"kernel: {found}"):
+            kernel(given)
+        with pytest.raises(StoreError, match=f"first_order_change: {found}"):
+            first_order_change(given, q, 1e-3)
+
+
+def test_a_step_size_that_is_no_number_is_refused(traces):
+    with pytest.raises(ConfigError, match="step_size is 'small'"):
+        first_order_change(traces, traces[0].info.prompt, "small")
