@@ -268,3 +268,52 @@ rule lab_figures_physics:
         "Drawing the physics of models while they learn"
     script:
         "../scripts/figures.py"
+
+
+# One job, because starting Python takes longer than the kernels of all small trainings.
+if LAB.with_kernels:
+
+    rule lab_kernel:
+        input:
+            steps=LAB.kernel_steps(),
+        output:
+            **lab_plan.lab_tables("lab_kernel"),
+        log:
+            "results/logs/lab_kernel.log",
+        benchmark:
+            "results/benchmarks/lab_kernel.tsv"
+        conda:
+            "../envs/extract.yaml"
+        threads: site_threads("lab_kernel", 1)
+        resources:
+            mem_mb=4000,
+            gpu=CONFIG.raw["gpus_per_job"],
+        params:
+            trainings=LAB.kernel_trainings(),
+            code=code("lab_kernel", *LAB.kernel_modules()),
+        message:
+            "Comparing gradients of lab models"
+        script:
+            "../scripts/lab_kernel.py"
+
+    rule lab_figures_kernel:
+        input:
+            lab_kernel="results/lab/tables/lab_kernel.parquet",
+        output:
+            LAB.kernel_figure_files(PLAN.figure_formats),
+        log:
+            "results/logs/lab_figures_kernel.log",
+        benchmark:
+            "results/benchmarks/lab_figures_kernel.tsv"
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        resources:
+            mem_mb=1000,
+        params:
+            drawings=LAB.kernel_drawings(PLAN.figure_formats),
+            code=code("figures", lab_plan.KERNEL_FIGURE.module),
+        message:
+            "Drawing the gradients of lab models"
+        script:
+            "../scripts/figures.py"

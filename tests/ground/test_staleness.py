@@ -173,6 +173,9 @@ STALE_IN_THE_LAB = {
     "lab/train/loop.py": {*TRAININGS, "lab_measure:knowledge"},  # which fine-tunes
     "lab/measure.py": MEASUREMENTS,
     "lab/gates.py": {"lab_gates"},
+    "lab/kernels/record.py": {"lab_kernel"},
+    "lab/kernels/figures/lab_kernel.py": {"lab_figures_kernel"},
+    "lab/experiments/capacity/kernels.py": {"lab_kernel"},
     "config/options/lab.py": set(),
     "config/options/lab_rows.py": {"lab_train:rows", "lab_measure:rows", "lab_collect_rows"},
     "plan/lab_plan.py": set(),

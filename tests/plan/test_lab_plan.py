@@ -86,12 +86,23 @@ def test_the_target_asks_for_tables_gates_and_figures(before):
     assert "results/lab/figures/lab_grammar_learning.png" in made
     assert len(made) == len(set(made))
     assert "results/lab/report.html" in made
+    assert {"results/lab/tables/lab_kernel.csv", "results/lab/figures/lab_kernel.png"} <= set(made)
+
+
+def test_gradients_of_trainings_are_compared_where_the_experiment_says_how(before):
+    assert [(of["arm"], of["seed"]) for of in before.kernel_trainings()] == [("rotary", 0), ("rotary", 1)]
+    assert before.kernel_steps() == [f"results/lab/arms/rotary/seed-{seed}/steps" for seed in (0, 1)]
+    plain = plan(lambda lab: lab["arms"].pop("rotary"))
+    assert plain.kernel_trainings() == []
+    assert "kernels" not in plain.titled()
+    assert not [path for path in plain.outputs(["png"]) if "kernel" in path]
 
 
 def test_the_report_shows_every_experiment_with_arms_and_its_figures_as_png(before):
-    assert list(before.titled()) == ["rows", "grammar"]
+    titled = before.titled()
+    assert list(titled) == ["rows", "grammar", "kernels"]
     figures = before.shown()["lab_figures"]
-    assert [Path(path).stem for path in figures] == before.titled()["grammar"]["figures"]
+    assert [Path(path).stem for path in figures] == [*titled["grammar"]["figures"], *titled["kernels"]["figures"]]
     assert {Path(path).suffix for path in figures} == {".png"}
 
 

@@ -26,6 +26,7 @@ MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
 WITH_TORCH = {"fetch", "derive_direction", "record", "spectra", "information", "jacobian", "lab_train", "lab_measure"}
+WITH_TORCH |= {"lab_kernel"}
 FOLDERS = {"metric": "metric/", "table": "table/"}  # of their logs
 FOLDERS |= {rule: f"{rule}/arm-" for rule in ("lab_train", "lab_measure")}
 HEAVY = {"torch", "transformers", "bitsandbytes", "accelerate", "pandas", "pyarrow", "scipy", "matplotlib"}
@@ -100,6 +101,7 @@ class TestNames:
         drawing = {figures_label(name): "figures" for name in registry.FIGURES}
         drawing |= {f"lab_figures_{name}": "figures" for name, e in EXPERIMENTS.items() if e.figures}
         drawing["lab_figures_physics"] = "figures"
+        drawing["lab_figures_kernel"] = "figures"
         collecting = {f"lab_collect_{experiment}": "lab_collect" for experiment in EXPERIMENTS}
         assert named == {"gradient_flow": "metric"} | drawing | collecting
         assert set(named.values()) - {"lab_collect"} == set(GENERIC) - {"table"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from internal_physics.families import registry
 from internal_physics.lab.experiments.registry import EXPERIMENTS
-from internal_physics.plan.lab_plan import experiment_module
+from internal_physics.plan.lab_plan import KERNEL_FIGURE, experiment_module
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Jobs whose rows follow from the records alone, and jobs that read table prompts_read.
@@ -47,6 +47,10 @@ def jobs() -> dict[str, tuple[str, ...]]:
     """Label → its script's name and the modules that it loads by name."""
     alone = [path.stem for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in (*GENERIC, *OF_EXPERIMENTS)]
     own: dict[str, tuple[str, ...]] = {script: (script,) for script in alone}
+    compared = {name: e.kernels for name, e in EXPERIMENTS.items() if e.kernels}
+    named = [module for name, kernels in compared.items() for module in (experiment_module(name), kernels)]
+    own["lab_kernel"] = ("lab_kernel", *named)
+    own["lab_figures_kernel"] = ("figures", KERNEL_FIGURE.module)
     own["lab_gates"] = ("lab_gates", *(e.gates for e in EXPERIMENTS.values() if e.gates))
     own["report"] = ("report", *(family.caption_facts for family in registry.FAMILIES if family.caption_facts))
     own["findings"] = (

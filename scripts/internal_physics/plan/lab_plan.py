@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from internal_physics.config.lab import LabArm
-from internal_physics.lab.experiments.experiment import Experiment
+from internal_physics.lab.experiments.experiment import Experiment, LabFigure
 from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.lab.kernels.tables import FIGURE as KERNEL_FIGURE
+from internal_physics.lab.kernels.tables import LAB_KERNEL
+from internal_physics.lab.kernels.tables import NAME as KERNELS
+from internal_physics.lab.kernels.tables import TITLE as KERNELS_TITLE
 from internal_physics.lab.tables import LAB_ARMS, LAB_GATES, LAB_TRAINING
 from internal_physics.models.sources import LAB_ARMS as ARMS_FOLDER
 from internal_physics.tables.table import Table
@@ -116,6 +120,36 @@ class LabPlan:
         return {t: _parquet(t) for gates in self.gates().values() for t in gates["tables"]}
 
     @property
+    def with_kernels(self) -> list[LabArm]:
+        """Arms whose gradients are compared."""
+        return [arm for arm in self.arms.values() if self.experiment_of(arm.name).kernels]
+
+    def kernel_trainings(self) -> list[dict[str, Any]]:
+        """Arm, seed, data and experiment of the trainings whose gradients are compared."""
+        return [
+            {"arm": arm.name, "seed": seed, "data": dict(arm.options["data"]), "experiment": self.module_of(arm.name)}
+            for arm in self.with_kernels
+            for seed in arm.seeds
+        ]
+
+    def kernel_steps(self) -> list[str]:
+        """Folders of their snapshots, in the same order."""
+        return [STEPS.format(arm=of["arm"], seed=of["seed"]) for of in self.kernel_trainings()]
+
+    def kernel_modules(self) -> list[str]:
+        """Modules that the job of all kernels loads by name."""
+        used = dict.fromkeys(arm.experiment for arm in self.with_kernels)
+        return [module for name in used for module in (experiment_module(name), EXPERIMENTS[name].kernels)]
+
+    def kernel_figure_files(self, formats: list[str]) -> list[str]:
+        """Files of the figure of kernels."""
+        return _figure_files(KERNEL_FIGURE.name, formats)
+
+    def kernel_drawings(self, formats: list[str]) -> list[dict[str, Any]]:
+        """As `drawings`, of the figure of kernels."""
+        return [_drawing(KERNEL_FIGURE, formats)]
+
+    @property
     def with_figures(self) -> list[str]:
         """Experiments that draw figures."""
         return [name for name in self.experiments if EXPERIMENTS[name].figures]
@@ -130,10 +164,7 @@ class LabPlan:
 
     def drawings(self, formats: list[str], experiment: str) -> list[dict[str, Any]]:
         """Arguments of `figures.draw.draw_figures` for each figure of an experiment, the inputs apart."""
-        return [
-            {"module": figure.module, "outputs": _figure_files(figure.name, formats), "options": {}}
-            for figure in EXPERIMENTS[experiment].figures
-        ]
+        return [_drawing(figure, formats) for figure in EXPERIMENTS[experiment].figures]
 
     def figure_files(self, formats: list[str], experiment: str) -> list[str]:
         """Files of the figures of an experiment."""
@@ -144,6 +175,7 @@ class LabPlan:
         if not self.arms:
             return {}
         figures = [path for name in self.with_figures for path in self.figure_files(["png"], name)]
+        figures += self.kernel_figure_files(["png"]) if self.with_kernels else []
         return {**{name: _parquet(name) for name in (LAB_GATES.name, LAB_ARMS.name)}, "lab_figures": figures}
 
     def followed(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -173,15 +205,20 @@ class LabPlan:
 
     def titled(self) -> dict[str, dict[str, Any]]:
         """What the report says of experiments that have arms: name → title, and the names of its figures."""
-        return {
+        titled = {
             name: {"title": EXPERIMENTS[name].title, "figures": [figure.name for figure in EXPERIMENTS[name].figures]}
             for name in self.experiments
         }
+        kernels = {KERNELS: {"title": KERNELS_TITLE, "figures": [KERNEL_FIGURE.name]}}
+        return titled | kernels if self.with_kernels else titled
 
     def outputs(self, formats: list[str]) -> list[str]:
         """Everything that the target `lab` asks for."""
         tables = [LAB_TRAINING, LAB_ARMS, LAB_GATES, *(t for name in self.experiments for t in self.tables_of(name))]
         figures = [path for name in self.with_figures for path in self.figure_files(formats, name)]
+        if self.with_kernels:
+            tables.append(LAB_KERNEL)
+            figures += self.kernel_figure_files(formats)
         return [*lab_tables(*(table.name for table in tables)).values(), *figures, REPORT]
 
 
@@ -193,6 +230,10 @@ def lab_tables(*names: str) -> dict[str, str]:
 def experiment_module(experiment: str) -> str:
     """Module with the description of an experiment."""
     return f"internal_physics.lab.experiments.{experiment}.experiment"
+
+
+def _drawing(figure: LabFigure, formats: list[str]) -> dict[str, Any]:
+    return {"module": figure.module, "outputs": _figure_files(figure.name, formats), "options": {}}
 
 
 def _parquet(table: str) -> str:

@@ -25,8 +25,9 @@ class LabTexts:
 
 
 def lab_words_files(experiments: Iterable[str], folder: Path = FOLDER) -> list[Path]:
-    """The file about the lab, and those of the experiments that have one."""
+    """The file about the lab, those of the experiments that have one, and that of the kernels."""
     own = [folder / "experiments" / name / WORDS for name in experiments]
+    own.append(folder / "kernels" / WORDS)
     return [folder / WORDS, *(path for path in own if path.is_file())]
 
 

@@ -6,6 +6,7 @@ a training job depends on the code that makes its data, and on no measurement:
     data       batches(options, seed) -> lab.data.batches.Batches
     measures   measure(trained, options) -> {table name: rows}     trained: a Trained
     gates      gates(tables, arms) -> [Gate, …]                    tables: {name: rows of all arms and seeds}
+    kernels    study(trained) -> lab.kernels.study.Study | None
 
 `options` is an instance of `data_options` or of `measure_options`; its parameter in `batches` has the dataclass as its
 type, so that a training job need not load this description. `measure` returns frames with the columns of the
@@ -68,7 +69,7 @@ class Experiment:
         title: as a person writes it.
         data_options: dataclass of what decides the data of an arm, the exposures included.
         measure_options: dataclass of what is measured on a trained arm; None for nothing to choose.
-        data, measures, gates: dotted names of modules, see above; "" for no gates.
+        data, measures, gates, kernels: dotted names of modules, see above; "" for no gates, and for no kernel.
         tables: that `measure` fills; they begin with the columns OF_ARM.
         figures: drawn of them.
         learned: what stands beside the physics of its models while they learn; None for nothing but the loss.
@@ -83,6 +84,7 @@ class Experiment:
     tables: tuple[Table, ...]
     measure_options: type | None = None
     gates: str = ""
+    kernels: str = ""
     figures: tuple[LabFigure, ...] = ()
     learned: Learned | None = None
     input_files: tuple[str, ...] = ()

@@ -110,12 +110,27 @@ def test_gates_compare_arms_by_their_attention_seed_by_seed_after_the_last_step(
 
 
 def test_gates_of_probes_are_gains_over_a_model_that_learned_nothing():
-    found = {gate.claim.split(":")[0] + gate.claim.split("level ")[1][:3]: gate for gate in gates(TABLES, ARMS)[2:10]}
+    of_probes = [gate for gate in gates(TABLES, ARMS) if "can be read off" in gate.claim]
+    found = {gate.claim.split(":")[0] + gate.claim.split("level ")[1][:3]: gate for gate in of_probes}
     assert found["Arm turnedNT5"].values == pytest.approx({0: 0.2, 1: 0.2})
     assert (found["Arm turnedNT5"].is_hard, found["Arm turnedNT5"].verdict) == (True, "met")
     assert found["Arm turnedNT6"].is_hard
     assert (found["Arm both_waysNT6"].is_hard, found["Arm both_waysNT6"].verdict) == (False, "missed")
     assert len(found) == 8
+
+
+def test_the_share_of_errors_that_training_removes_is_reported_beside_the_gain():
+    removed = [gate for gate in gates(TABLES, ARMS) if "errors on a model" in gate.claim]
+    assert [gate.claim[-3:] for gate in removed] == ["NT5", "NT6"]
+    assert removed[0].values == pytest.approx({0: 0.5, 1: 0.5})  # from 0.6 to 0.8
+    assert {gate.verdict for gate in removed} == {"reported"}
+
+
+def test_a_masked_model_is_compared_at_the_level_nearest_to_the_root():
+    (gate,) = [gate for gate in gates(TABLES, ARMS) if gate.claim.startswith("A masked model")]
+    assert "(NT5)" in gate.claim
+    assert gate.values == pytest.approx({0: 0.1, 1: 0.1})
+    assert not gate.is_hard
 
 
 def test_attention_to_an_end_is_set_against_that_to_its_neighbours():

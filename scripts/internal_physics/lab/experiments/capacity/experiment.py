@@ -51,6 +51,7 @@ EXPERIMENT = Experiment(
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
+    kernels=f"{_ROOM}.kernels",
     tables=(LAB_CAPACITY,),
     figures=(LabFigure("lab_capacity", f"{_ROOM}.figures.lab_capacity", ("lab_capacity",)),),
 )

@@ -103,6 +103,7 @@ EXPERIMENT = Experiment(
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
+    kernels=f"{_ROOM}.kernels",
     tables=(LAB_GRAMMAR, LAB_GRAMMAR_PROBES, LAB_GRAMMAR_ATTENTION),
     figures=(
         LabFigure("lab_grammar_learning", f"{_ROOM}.figures.lab_grammar_learning", ("lab_grammar",)),

@@ -18,7 +18,8 @@ BAR_OF_PROBES = 0.15
 def gates(tables: Mapping[str, pd.DataFrame], arms: Mapping[str, Mapping[str, Any]]) -> list[Gate]:
     """What is claimed of models of grammars; claims whose arms are not there are left out."""
     learned, probes = tables["lab_grammar"], tables["lab_grammar_probes"]
-    return [*_by_attention(learned, arms), *_probes(probes, arms), *_attended(tables["lab_grammar_attention"], arms)]
+    attended = _attended(tables["lab_grammar_attention"], arms)
+    return [*_by_attention(learned, arms), *_probes(probes, arms), *_masked(probes, arms), *attended]
 
 
 def _by_attention(learned: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
@@ -48,8 +49,9 @@ def _by_attention(learned: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) 
 
 def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
     for arm in sorted(set(probes["arm"]) & set(arms)):
-        gains = _gains(probes[probes["arm"] == arm])
-        model = arms[arm]["model"]
+        model, found = arms[arm]["model"], _accuracies(probes[probes["arm"] == arm])
+        gains = _by_level(found["trained"] - found["random"])
+        removed = _by_level((found["trained"] - found["random"]) / (1 - found["random"]))
         is_rotary = model["attention"] == "rotary" and not model["masked"]
         for level, values in gains.items():
             yield Gate(
@@ -61,6 +63,29 @@ def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iter
                 is_hard=is_rotary,
                 deviation=f"{MICRO}; {PROBED}",
             )
+            if is_rotary:
+                claim = f"Arm {arm}: share of a probe's errors on a model that learned nothing which training removes"
+                yield Gate(
+                    "grammar", f"{claim}, level {level}", removed[level], is_hard=False, deviation=f"{MICRO}; {PROBED}"
+                )
+
+
+def _masked(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
+    """Does a model that fills gaps know less of the level nearest to the root than one that goes on?"""
+    names = (_arm_of(arms, "rotary"), _arm_of(arms, "rotary", masked=True))
+    if not all(names):
+        return
+    top = probes["level"].min()
+    goes_on, fills = (_by_level(_accuracies(probes[probes["arm"] == name])["trained"]).get(top, {}) for name in names)
+    yield Gate(
+        "grammar",
+        f"A masked model holds the level nearest to the root ({top}) less well than one that predicts the next token: "
+        "accuracy of the probe on the latter minus that on the former",
+        {seed: goes_on[seed] - fills[seed] for seed in sorted(set(goes_on) & set(fills))},
+        low=0.0,
+        is_hard=False,
+        deviation=f"{MICRO}; {PROBED}; with equal steps a masked model predicts 15 % as many tokens",
+    )
 
 
 def _attended(attention: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
@@ -82,20 +107,21 @@ def _attended(attention: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) ->
     )
 
 
-def _gains(probes: pd.DataFrame) -> Mapping[str, Mapping[int, float]]:
-    """Level → seed → accuracy of the trained model minus that of the random one, symbols, last residual."""
+def _accuracies(probes: pd.DataFrame) -> pd.DataFrame:
+    """Columns trained and random by (level, seed): symbols, last residual."""
     rows = probes[(probes["target"] == "symbol") & (probes["residual"] == probes["residual"].max())]
-    wide = rows.pivot_table(index=["level", "seed"], columns="weights", values="accuracy")
-    gains = wide["trained"] - wide["random"]
-    return {level: gains.loc[level].to_dict() for level in gains.index.unique("level")}
+    return rows.pivot_table(index=["level", "seed"], columns="weights", values="accuracy")
 
 
-def _arm_of(arms: Mapping[str, Mapping[str, Any]], attention: str) -> str:
-    """The first arm with a causal model of this attention, or ""."""
-    found = [
-        name for name, arm in arms.items() if arm["model"]["attention"] == attention and not arm["model"]["masked"]
-    ]
-    return found[0] if found else ""
+def _by_level(values: pd.Series) -> dict[str, dict[int, float]]:
+    """Level → seed → value."""
+    return {level: values.loc[level].to_dict() for level in values.index.unique("level")}
+
+
+def _arm_of(arms: Mapping[str, Mapping[str, Any]], attention: str, *, masked: bool = False) -> str:
+    """The first arm with a causal (or masked) model of this attention, or ""."""
+    kinds = {name: (arm["model"]["attention"], arm["model"]["masked"]) for name, arm in arms.items()}
+    return next((name for name, kind in kinds.items() if kind == (attention, masked)), "")
 
 
 def _last_of(learned: pd.DataFrame, column: str) -> Mapping[str, Mapping[int, float]]:

@@ -13,26 +13,29 @@ from internal_physics.ground.status import OK
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.grammars.forest import Forest, sample_forest
 from internal_physics.lab.data.grammars.grammar import Grammar
-from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.experiment import OF_ARM, Trained
 from internal_physics.lab.experiments.grammar import attention, distribution, probing
 from internal_physics.lab.experiments.grammar.data import grammar_of
+from internal_physics.lab.experiments.grammar.experiment import LAB_GRAMMAR
 from internal_physics.lab.experiments.grammar.many_tokens import probe_many_tokens
 from internal_physics.lab.experiments.grammar.passes import residuals
 from internal_physics.lab.models.build import build_model
+from internal_physics.lab.models.masked import is_masked
 from internal_physics.lab.models.run import load_model
 from internal_physics.models.lab_architecture.configuration import LabConfig
 
 MASKED = "a masked model predicts no next token"
 ALL_SHORTER = "no string is longer than the cut"
+_COLUMNS = [name for name in LAB_GRAMMAR.columns if name not in OF_ARM]
 
 
 def measure(trained: Trained, options: GrammarMeasures) -> Mapping[str, pd.DataFrame]:
     """Tables `lab_grammar` (every snapshot), `lab_grammar_probes` and `lab_grammar_attention` (the last one)."""
     grammar = grammar_of(trained.data)
-    task = "masked" if _config(trained).reads_both_ways else "causal"
+    task = "masked" if is_masked(trained.snapshots[trained.last_step]) else "causal"
     last = load_model(trained.snapshots[trained.last_step], task, trained.device)
     return {
-        "lab_grammar": pd.DataFrame(_learned(trained, options, grammar, task)),
+        "lab_grammar": pd.DataFrame(_learned(trained, options, grammar, task), columns=_COLUMNS),  # of no value, too
         "lab_grammar_probes": pd.DataFrame(_probed(trained, options, grammar, last)),
         "lab_grammar_attention": pd.DataFrame(_attended(trained, options, grammar, last)),
     }

@@ -79,6 +79,7 @@ EXPERIMENT = Experiment(
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
+    kernels=f"{_ROOM}.kernels",
     tables=(LAB_KNOWLEDGE, LAB_MANIPULATION),
     figures=(LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),),
     learned=Learned("lab_knowledge", "accuracy", (("task", BIOGRAPHY), ("people", TESTED), ("attribute", ALL))),

@@ -1,0 +1,1 @@
+"""Lab uses of the tangent kernel, exploratory: what pulls a model the same way, before and after it has learned."""
