@@ -6,6 +6,9 @@ import pytest
 from internal_physics.config.load import load_config
 from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.lab.data.reasoning.labels import labels_of
+from internal_physics.lab.data.reasoning.nano import VOCABULARY, read_prompt, read_solution
+from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
 from internal_physics.lab.experiments.knowledge.data import taught
 from internal_physics.lab.experiments.registry import EXPERIMENTS
@@ -16,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 MANY_TEXTS = 200_000
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-cluster"])
+@pytest.mark.parametrize("name", ["lab", "lab-cluster", "lab-reasoning"])
 def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load_config(load_yaml(ROOT / "config" / f"{name}.yaml"))
@@ -47,3 +50,22 @@ def texts_of(arm, seed):
     given = taught(made(KnowledgeData, arm.options["data"]), seed=seed)
     words = given.language.vocabulary.words
     return [" ".join(words(row[(row != PADDING_ID) & (row != END_ID)])) for row in given.rows.tokens]
+
+
+def test_the_prompts_on_reasoning_end_with_a_parameter_that_can_be_computed_next_or_cannot():
+    for prompt in load_yaml(ROOT / "config" / "lab-reasoning.yaml")["prompt_sets"]["steps"]["prompts"]:
+        tokens = VOCABULARY.ids(prompt["text"].split()).tolist()
+        begin = prompt["text"].split().index("!") + 1
+        drawn = read_prompt(tokens[:begin])
+        steps = read_solution(drawn, [*tokens[begin:-1], END_ID]).steps
+        labels = labels_of(drawn.problem, Solution(steps))
+        last = drawn.names.index(tokens[-1])
+        assert str(drawn.problem.n_operations) == prompt["difficulty"]
+        assert (prompt["kind"] == "ready") == labels.can_be_next[len(steps), last], prompt["name"]
+
+
+def test_the_arms_on_reasoning_are_the_same_in_both_configs(monkeypatch):
+    """So that a training of one is a training of the other."""
+    monkeypatch.chdir(ROOT)
+    of_lab, own = (load_config(load_yaml(ROOT / "config" / f"{name}.yaml")).arms for name in ("lab", "lab-reasoning"))
+    assert own == {name: of_lab[name] for name in own}

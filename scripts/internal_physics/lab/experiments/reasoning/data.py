@@ -21,8 +21,8 @@ from internal_physics.lab.data.reasoning.retry import with_retries
 from internal_physics.lab.data.reasoning.solve import level_1_solution
 from internal_physics.lab.data.vocabulary import PADDING_ID, Vocabulary
 
-POOL_STEPS = 32
-"""Steps whose problems are drawn together and sorted by length, so that rows of a batch need little padding."""
+POOL_PROBLEMS = 1024
+"""Problems that are drawn together and sorted by length, so that rows of a batch need little padding."""
 _JITTER_TOKENS = 4
 
 
@@ -52,7 +52,7 @@ class ReasoningBatches:
 
     def at(self, step: int) -> Batch:
         """See `Batches`."""
-        pool, place = divmod(self.options.skipped_steps + step, POOL_STEPS)
+        pool, place = divmod(self.options.skipped_steps + step, _pool_steps(self.options))
         return _pool(self.options, self.seed, pool)[place]
 
 
@@ -71,14 +71,19 @@ def batches(options: ReasoningData, seed: int) -> ReasoningBatches:
     return ReasoningBatches(options, seed)
 
 
+def _pool_steps(options: ReasoningData) -> int:
+    return max(1, POOL_PROBLEMS // options.problems_per_step)
+
+
 @lru_cache(maxsize=2)
 def _pool(options: ReasoningData, seed: int, number: int) -> tuple[Batch, ...]:
     """The batches of some steps, in random order, each of rows of about one length."""
     draws = generator(seed, "problems of a training", str(number))
-    rows = [_row(options, draws) for _ in range(POOL_STEPS * options.problems_per_step)]
+    n_steps = _pool_steps(options)
+    rows = [_row(options, draws) for _ in range(n_steps * options.problems_per_step)]
     lengths = np.array([len(prompt) + len(solution) for prompt, solution in rows])
     order = np.argsort(lengths + _JITTER_TOKENS * draws.random(len(rows)))
-    groups = order.reshape(POOL_STEPS, options.problems_per_step)[draws.permutation(POOL_STEPS)]
+    groups = order.reshape(n_steps, options.problems_per_step)[draws.permutation(n_steps)]
     return tuple(_batch([rows[index] for index in group], options.masks_retries) for group in groups)
 
 
