@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from internal_physics.families.training.figures.steps import scale_steps
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.status import OK
@@ -43,6 +44,7 @@ def draw(learned: pd.DataFrame) -> Figure:
             given = "nothing given" if cut == 0 else f"{plural(cut, 'token')} given"
             ax.set(title=f"valid strings, {given}", ylabel="share of strings", ylim=(-0.02, 1.02))
         for ax in axes[n_panels - 2 : n_panels]:
+            scale_steps(ax, usable["step"])
             ax.set_xlabel("training step")
         axes[0].legend()
         return style.finish(figure, _title(learned), _notes(learned))
