@@ -11,7 +11,7 @@ from internal_physics.lab.experiments.registry import EXPERIMENTS
 from internal_physics.lab.gates import gate_row
 from internal_physics.report.lab import lab_section, render_lab
 from internal_physics.report.lab_texts import LabTexts, gather_lab_texts, lab_words_files
-from report_pages import PNG
+from report_pages import PNG, Page, render, squeeze
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 NEW = {"title": "A new one", "figures": ["lab_new"]}
@@ -64,6 +64,20 @@ def test_an_experiment_appears_by_its_description_and_its_words(tmp_path, arms):
     for text in ("A new one", "Is 1 &lt; 2?", "More &lt;is&gt; better", "Not <code>all</code>.", "Figure L1. T."):
         assert text in html, text
     assert "1 of 2 claims that must hold at this scale are met." in html
+
+
+def test_the_report_of_a_run_has_the_section_and_every_link_its_target(tmp_path, arms, tables, figures):
+    made = section(tmp_path, arms, Gate("new", "More is better", {0: 0.9}, low=0.6, deviation="small models"))
+    cell = {"between": "100 to 200", "from_to": "1 to 2", "when": "with"}
+    row = {"quantity": "EC", "texts": "known texts", "cells": [cell], "n_with": 1, "n": 1, "is_learned": False}
+    figure = made["experiments"][0]["figures"][0] | {"number": "LP"}
+    physics = {"trainings": ["t"], "rows": [row], "caution": "A hint.", "figure": figure}
+    page = Page(render(tables, figures, lab=made | {"physics": physics}))
+    assert {load[1:] for load in page.loads if load.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert "1 of 1 claims that must hold at this scale are met." in page.text
+    assert "100 to 200 with" in squeeze(page.text)
+    assert "lab" not in Page(render(tables, figures)).ids
 
 
 def test_a_figure_without_a_caption_says_so(tmp_path, arms):
