@@ -233,7 +233,8 @@ def _model_pairs(prompts, scores):
     of_sets = scores[scores["metric"] == "isf"].assign(quantity="isf", layer=pd.NA, rank=pd.NA, prompt=None)
     rows = pd.concat([*prompt_rows, of_sets.assign(loss_nats=np.nan, n_tokens=0)], ignore_index=True)
     rows = rows.astype({"layer": "Int64", "rank": "Int64"})
-    texts = prompts.assign(text=prompts["prompt_set"] + prompts["prompt"])[["prompt_set", "prompt", "text"]]
+    texts = prompts.assign(text=prompts["prompt_set"] + prompts["prompt"], answer="")
+    texts = texts[["prompt_set", "prompt", "text", "answer"]]
     settings = {"seed": 0, "n_resamples": 199, "confidence_level": 0.95}
     return pair_models(rows, texts.drop_duplicates(), list(prompts["model"].unique()), **settings)
 
