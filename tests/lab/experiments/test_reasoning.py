@@ -9,6 +9,7 @@ import torch
 from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.errors import ConfigError
+from internal_physics.lab.data.reasoning.check import check
 from internal_physics.lab.data.reasoning.labels import labels_of
 from internal_physics.lab.data.reasoning.nano import BACK_ID, VOCABULARY, read_prompt
 from internal_physics.lab.data.reasoning.problem import Solution
@@ -17,6 +18,8 @@ from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
+from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_paths
+from internal_physics.lab.experiments.reasoning.figures.lab_reasoning_paths import solved_of
 from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
@@ -115,6 +118,12 @@ def test_all_tables_are_measured(snapshot, data):
         assert back.groupby("operations").size().to_dict() == dict.fromkeys(range(2, 6), 5)
     else:
         assert probes.groupby("task")["told_by"].count().to_dict() == {"needed": 4, "can_be_next": 3}
+    paths = tables["lab_reasoning_paths"]
+    assert paths.groupby("operations").size().to_dict() == dict.fromkeys(range(1, 6), 3)
+    for row in paths.to_dict("records"):
+        shown_path = solved_of(pd.Series(row))
+        verdict = check(shown_path.problem, shown_path.solution)
+        assert (verdict.is_correct, verdict.error or None) == (row["is_correct"], row["error"] or None)
 
 
 def test_the_signals_before_choices_are_those_of_the_model_at_these_places(snapshot):
@@ -137,6 +146,19 @@ def test_the_signals_before_choices_are_those_of_the_model_at_these_places(snaps
             assert entropy == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-4)
             assert surprisal == pytest.approx(-np.log(shares[tokens[5 * number]]), rel=1e-4)
             assert gain == pytest.approx(norms[-1] / norms[-2], rel=1e-4)
+
+
+def test_paths_show_a_right_a_wrong_and_a_retried_solution():
+    problem = "<eos> b a 4 . c 1 2 . a 3 3 . d b a . ? d !"
+    right, wrong = "a 3 3 1 ; b 1 4 0 ; d 0 1 1 ;", "a 3 3 1 ; d 1 1 2 ;"
+    rows = [("m", wrong, False, "not_ready"), ("m", right, True, None), ("r", f"c BACK ; {right}", True, None)]
+    paths = pd.DataFrame(rows, columns=["arm", "solution", "is_correct", "error"])
+    figure = lab_reasoning_paths.draw(paths.assign(seed=0, operations=3, item=range(3), problem=problem))
+    titles = [ax.get_title(loc="left").replace("\n", " ") for ax in figure.axes]
+    assert [title.split(": ")[0] for title in titles if title] == ["m", "m", "r"]
+    assert "goes wrong (not ready)" in titles[2]
+    assert figure.axes[5].texts[0].get_text() == "1.  c is taken back"
+    assert not lab_reasoning_paths.draw(paths.assign(seed=0, operations=3, item=0, problem=problem)[:0]).axes[0].lines
 
 
 class TestGates:

@@ -95,12 +95,28 @@ LAB_REASONING_FORESIGHT = Table(
     group=ARM_KEY,
 )
 
+LAB_REASONING_PATHS = Table(
+    "lab_reasoning_paths",
+    columns=OF_ARM
+    | {
+        "operations": OPERATIONS,
+        "item": Column("int64", "", "number of the problem; arms of a seed solve the same ones", low=0),
+        "problem": Column(TEXT, "", "sentences and question, as the model reads them"),
+        "solution": Column(TEXT, "", "what the model wrote"),
+        "is_correct": Column("bool", "", "whether every step is right and the answer is reached"),
+        "error": Column(TEXT, "", "kind of the first error; none for a correct solution", is_optional=True),
+    },
+    key=[*ARM_KEY, "operations", "item"],
+    group=ARM_KEY,
+)
+
 _FIGURES = {
     "lab_reasoning_accuracy": "lab_reasoning",
     "lab_reasoning_errors": "lab_reasoning_errors",
     "lab_reasoning_probes": "lab_reasoning_probes",
     "lab_reasoning_foresight": "lab_reasoning_foresight",
     "lab_reasoning_uncertainty": "lab_reasoning_foresight",
+    "lab_reasoning_paths": "lab_reasoning_paths",
 }
 
 EXPERIMENT = Experiment(
@@ -111,6 +127,6 @@ EXPERIMENT = Experiment(
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
-    tables=(LAB_REASONING, LAB_REASONING_ERRORS, LAB_REASONING_PROBES, LAB_REASONING_FORESIGHT),
+    tables=(LAB_REASONING, LAB_REASONING_ERRORS, LAB_REASONING_PROBES, LAB_REASONING_FORESIGHT, LAB_REASONING_PATHS),
     figures=tuple(LabFigure(name, f"{_ROOM}.figures.{name}", (table,)) for name, table in _FIGURES.items()),
 )

@@ -13,6 +13,7 @@ from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, value_status
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.reasoning.check import ERROR_KINDS
+from internal_physics.lab.data.reasoning.nano import VOCABULARY
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, foresight, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
@@ -24,10 +25,13 @@ NOT_FINITE = "the signal is not finite"
 _ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
 _PROBE_COLUMNS = ("task", "told_by", "accuracy", "n_items", "status")
 _FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "value", "status")
+_PATH_COLUMNS = ("operations", "item", "problem", "solution", "is_correct", "error")
+N_PATHS = 30
+"""Solutions of each number of operations that are kept as texts, the first ones whatever they are."""
 
 
 def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.DataFrame]:
-    """The four tables of `reasoning`, of the last snapshot.
+    """The five tables of `reasoning`, of the last snapshot.
 
     Probes ask models that were trained on right solutions from random weights; models of retries take back.
     """
@@ -46,6 +50,7 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
         "lab_reasoning_errors": pd.DataFrame(_errors(solved), columns=_ERROR_COLUMNS),
         "lab_reasoning_probes": pd.DataFrame(probes, columns=_PROBE_COLUMNS),
         "lab_reasoning_foresight": pd.DataFrame(shown, columns=_FORESIGHT_COLUMNS),
+        "lab_reasoning_paths": pd.DataFrame(_paths(solved), columns=_PATH_COLUMNS),
     }
 
 
@@ -81,6 +86,14 @@ def _errors(solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[An
     for k, found in solved.items():
         counts = Counter(one.verdict.error for one in found)
         yield from ((k, kind, counts[kind], counts[kind] / len(found), OK) for kind in ERROR_KINDS)
+
+
+def _paths(solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[Any, ...]]:
+    """Problems and solutions as texts."""
+    for k, found in solved.items():
+        for number, one in enumerate(found[:N_PATHS]):
+            problem, solution = (" ".join(VOCABULARY.words(t)) for t in (one.problem.prompt(), one.tokens))
+            yield k, number, problem, solution, one.verdict.is_correct, one.verdict.error or None
 
 
 def _probed(
