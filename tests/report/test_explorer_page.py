@@ -245,6 +245,23 @@ def test_a_missing_score_leaves_a_gap_in_the_radar_with_its_reason(opened):
     assert "fit did not converge" in text(opened, "absent")
 
 
+@pytest.mark.parametrize("view", ["profiles", "radar"])
+def test_lines_have_the_colours_of_their_models_among_the_choices(opened, view):
+    go(opened, f"view={view}&sets={SETS[0]}")
+    swatches = opened.run("[...document.querySelectorAll('.swatch')].map((swatch) => swatch.getAttribute('style'))")
+    lines = opened.run(f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => trace.line.color)")
+    assert [f"background:{color}" for color in lines] == swatches
+    assert len(set(swatches)) == 3
+
+
+def test_few_layers_have_ticks_at_whole_numbers(opened):
+    go(opened, f"view=profiles&sets={SETS[0]}")
+    n_layers = opened.run(f"{DRAWN}.find((trace) => trace.mode === 'lines+markers').x.length")
+    ticks = opened.run("[...document.querySelectorAll('#plot .xtick text')].map((tick) => tick.textContent)")
+    assert n_layers <= 12
+    assert all(tick.isdigit() for tick in ticks)
+
+
 @pytest.mark.parametrize("view", ["profiles", "steps", "radar", "scatter"])
 @pytest.mark.parametrize("none", ["models", "sets", "conditions"])
 def test_where_nothing_is_chosen_the_plot_says_so(opened, view, none):
@@ -267,3 +284,19 @@ def test_without_a_choice_the_kernel_of_most_prompts_is_shown(browser, tmp_path)
     few = browser.run("[...document.getElementById('kernel').options].map((option) => option.value)")[0]
     choose(browser, "kernel", few)
     assert len(browser.run(f"{DRAWN}[0].z")) == 4
+
+
+def test_models_of_one_colour_have_different_dashes_and_symbols(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr("internal_physics.report.explorer.page.MODEL_COLORS", ("#0072B2", "#D55E00"))  # of three models
+    (tmp_path / "few.html").write_text(render_page(payload_of(tmp_path)), encoding="utf-8")
+    browser.open(tmp_path / "few.html", f"view=profiles&sets={SETS[0]}")
+    lines = f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => trace.line)"
+    (first, _, third) = browser.run(lines)
+    assert first["color"] == third["color"]
+    assert first["dash"] != third["dash"]
+    go(browser, f"view=scatter&sets={SETS[0]}")
+    (first, _, third) = browser.run(
+        f"{DRAWN}.map((trace) => trace.marker).map(({{color, symbol}}) => [color, symbol[0]])"
+    )
+    assert first[0] == third[0]
+    assert first[1] != third[1]

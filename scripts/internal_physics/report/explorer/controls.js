@@ -40,6 +40,8 @@ function checks(id, label, names, values, onchange, colors = null, about = () =>
 
 const familyTitle = new Map(page.families.map((family) => [family.name, family.title]));
 const modelColors = page.models.map((_, i) => page.colors[i % page.colors.length]);
+/* Which dash or symbol: of the condition, and other ones for each further round of the colours. */
+const variantOf = (model, condition) => condition + page.conditions.length * Math.floor(model / page.colors.length);
 
 /* Family, then its quantities, then the part of the quantity. */
 function quantityControls(choice, choose) {

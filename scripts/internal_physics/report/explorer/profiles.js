@@ -1,6 +1,6 @@
 /* View: a quantity along depth, a panel for each prompt set. */
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-const PANEL_HEIGHT = 340, NARROW = 700;
+const PANEL_HEIGHT = 340, NARROW = 700, FEW_LAYERS = 12;
 
 function transparent(color, alpha) {
   const part = (start) => parseInt(color.slice(start, start + 2), 16);
@@ -16,7 +16,7 @@ function drawProfiles(choice, width) {
       for (const condition of chosen(choice, "conditions")) {
         const subjects = subjectsOf(model, condition, set);
         const name = runName(model, condition, choice);
-        if (subjects.length) lines.push({ panel, set, condition, subjects, name, color: modelColors[model] });
+        if (subjects.length) lines.push({ panel, set, subjects, name, look: lookOf(model, condition) });
         else absent.add("this prompt set was not recorded so", page.prompt_sets[set] + ", " + name);
       }
     }
@@ -28,7 +28,7 @@ function drawProfiles(choice, width) {
     title: offer.label + (partName(series) ? ", " + partName(series) : "") + " along depth",
     about: [offer.meaning, "layer: " + offer.layers].filter((part) => part).map(sentence).join(" "),
     traces: lines.flatMap((line) => draw(line, offer, series, choice)),
-    layout: panels(sets, "layer", offer.label + unitOf(offer), scale, width),
+    layout: panels(sets, "layer", offer.label + unitOf(offer), scale, width, series.n_layers <= FEW_LAYERS ? { dtick: 1 } : {}),
     caption: captionOfProfiles(choice, series, scale),
     absent,
     table: tableOfProfiles(lines, series),
@@ -68,14 +68,15 @@ function meansOf({ subjects, name }, series, absent) {
 
 const axisName = (letter, panel) => letter + (panel ? String(panel + 1) : "");
 
-function lookOf({ color, condition }) {
-  return { color, dash: DASHES[condition % DASHES.length] };
+/* How the lines of a model (or training) in a condition look. */
+function lookOf(model, condition) {
+  return { color: page.colors[model % page.colors.length], dash: DASHES[variantOf(model, condition) % DASHES.length] };
 }
 
 /* A line of means with its band; columns: {at, n, mean, low, high} for each place on the axis below; words: before the place. */
 function meanTraces(line, words, unit) {
   const at = line.columns.map((column) => column.at), place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel) };
-  const look = lookOf(line), edge = { ...place, x: at, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.name };
+  const { look } = line, edge = { ...place, x: at, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.name };
   const texts = line.columns.map((column) => inPlot(
     [line.name, words + column.at + ": " + withUnit(shown(column.mean), unit),
       column.low === null ? "no interval" : percent(page.confidence_level) + " interval " + shown(column.low) + " to " + shown(column.high),
@@ -94,7 +95,7 @@ const percent = (share) => Number((100 * share).toPrecision(4)) + " %";
 
 /* All prompts of a line as one trace with gaps; the chosen prompt once more, thick. */
 function promptTraces(line, offer, series, choice) {
-  const place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel) }, look = lookOf(line);
+  const place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel) }, { look } = line;
   const trace = (subjects, extra) => {
     const x = [], y = [], text = [], customdata = [];
     for (const s of subjects) {
@@ -116,8 +117,8 @@ function promptTraces(line, offer, series, choice) {
   ];
 }
 
-/* A panel for each prompt set, with the same axes. */
-function panels(sets, below, beside, scale, width) {
+/* A panel for each prompt set, with the same axes; xticks: where their ticks are, if not where plotly puts them. */
+function panels(sets, below, beside, scale, width, xticks = {}) {
   const titles = sets.map((set) => page.prompt_sets[set] + ", " + plural(countPrompts(set), "prompt"));
   const columns = width < NARROW || titles.length < 2 ? 1 : 2, rows = Math.max(1, Math.ceil(titles.length / columns));
   const height = PANEL_HEIGHT * rows, gapX = 0.1, gapY = 110 / height;
@@ -126,7 +127,7 @@ function panels(sets, below, beside, scale, width) {
     const left = (i % columns) * (1 / columns) + (i % columns ? gapX / 2 : 0), right = (i % columns + 1) * (1 / columns) - (i % columns < columns - 1 ? gapX / 2 : 0);
     const row = Math.floor(i / columns), top = 1 - row / rows - (row ? gapY / 2 : 0), bottom = 1 - (row + 1) / rows + (row < rows - 1 ? gapY / 2 : 0);
     const tag = i ? String(i + 1) : "";
-    layout["xaxis" + tag] = { domain: [left, right], anchor: "y" + tag, title: { text: below }, matches: i ? "x" : undefined };
+    layout["xaxis" + tag] = { domain: [left, right], anchor: "y" + tag, title: { text: below }, matches: i ? "x" : undefined, ...xticks };
     layout["yaxis" + tag] = { domain: [bottom, top], anchor: "x" + tag, ...scaled(scale), matches: i ? "y" : undefined,
       title: { text: i % columns ? "" : inPlot(wrapped(beside, 34)) } };
     layout.annotations.push({ text: inPlot(title), x: left, y: top, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 13 } });

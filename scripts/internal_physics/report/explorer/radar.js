@@ -15,7 +15,7 @@ function drawRadar(choice, width) {
         for (const { metric, row } of axes) {
           if (!row || row.score === null) absent.add(row ? row.status : "not computed", metric.label + ", " + name + ", " + page.prompt_sets[set]);
         }
-        traces.push(radarTrace({ axes, name, panel, look: lookOf({ model, condition }), set: page.prompt_sets[set] }));
+        traces.push(radarTrace({ axes, name, panel, look: lookOf(model, condition), set: page.prompt_sets[set] }));
         rows.push([name + ", " + page.prompt_sets[set], ...axes.map(({ row }) => (row ? sayScore(row) : "\u2013"))]);
       }
     }

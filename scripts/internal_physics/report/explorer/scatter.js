@@ -80,7 +80,7 @@ function scatterTrace({ name, members, number }, x, y, choice, runs) {
     text: members.map((point) => inPlot([promptId(promptOf(point.s)), wrapped(promptOf(point.s).text || ""), point.name,
       x.label + ": " + withUnit(shown(point.x.value), x.offer.unit) + remark(point.x), y.label + ": " + withUnit(shown(point.y.value), y.offer.unit) + remark(point.y)].join("\n"))),
     marker: {
-      color, opacity: 0.8, symbol: members.map((point) => SYMBOLS[(isModel ? point.condition : point.model) % SYMBOLS.length]),
+      color, opacity: 0.8, symbol: members.map((point) => SYMBOLS[(isModel ? variantOf(point.model, point.condition) : point.model) % SYMBOLS.length]),
       size: members.map((point) => (isPicked(point) ? 15 : 8)), line: { width: members.map((point) => (isPicked(point) ? 2.5 : 0)), color: "#000000" },
     },
   };

@@ -27,7 +27,7 @@ function drawSteps(choice, width) {
         const steps = training.models.filter(({ model }) => models.includes(model));
         const name = training.name + (choice.conditions.length > 1 || condition > 0 ? ", " + page.conditions[condition] : "");
         const columns = steps.map(({ step, model }) => stepOf(step, subjectsOf(model, condition, set), axis, name, absent)).filter((column) => column.cells.length);
-        if (columns.length) lines.push({ panel, set, condition, name, columns, color: page.colors[number % page.colors.length] });
+        if (columns.length) lines.push({ panel, set, name, columns, look: lookOf(number, condition) });
         else if (steps.length) absent.add("this prompt set was not recorded so", page.prompt_sets[set] + ", " + name);
       }
     }
@@ -59,7 +59,7 @@ function stepOf(step, subjects, axis, name, absent) {
 
 /* A thin line for each prompt; the chosen prompt thick. */
 function stepTraces(line, axis, choice) {
-  const look = lookOf(line), place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel), mode: "lines+markers", legendgroup: line.name };
+  const { look } = line, place = { xaxis: axisName("x", line.panel), yaxis: axisName("y", line.panel), mode: "lines+markers", legendgroup: line.name };
   const ids = [...new Set(line.columns.flatMap(({ cells }) => cells.map(({ prompt }) => promptId(prompt))))];
   const isPicked = (id) => id === choice.prompt, anyPicked = ids.some(isPicked);
   const ofPrompt = (id) => {
