@@ -254,6 +254,13 @@ def test_lines_have_the_colours_of_their_models_among_the_choices(opened, view):
     assert len(set(swatches)) == 3
 
 
+def test_checkpoints_have_the_colour_of_the_line_of_their_training(opened):
+    go(opened, f"view=steps&sets={SETS[1]}&y=prompts.ec")
+    swatches = opened.run("[...document.querySelectorAll('.swatch')].map((swatch) => swatch.getAttribute('style'))")
+    (line,) = opened.run(f"{DRAWN}.filter((trace) => trace.mode === 'lines+markers').map((trace) => trace.line.color)")
+    assert set(swatches) == {f"background:{line}"}
+
+
 def test_few_layers_have_ticks_at_whole_numbers(opened):
     go(opened, f"view=profiles&sets={SETS[0]}")
     n_layers = opened.run(f"{DRAWN}.find((trace) => trace.mode === 'lines+markers').x.length")

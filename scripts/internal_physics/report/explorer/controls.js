@@ -89,10 +89,10 @@ function aboutModel(name) {
 const howControl = (choice, choose) =>
   select("how", "Show", [["mean", "mean over prompts, with interval"], ["prompts", "every prompt"]], choice.how, (how) => choose({ how }));
 
-function runControls(choice, choose) {
+function runControls(choice, choose, colorsOfModels = modelColors) {
   const list = (name, label, colors) => checks(name, label, LISTS[name], choice[name], (value) => choose({ [name]: value }), colors);
   return [
-    checks("models", "Models", LISTS.models, choice.models, (models) => choose({ models }), modelColors, aboutModel),
+    checks("models", "Models", LISTS.models, choice.models, (models) => choose({ models }), colorsOfModels, aboutModel),
     LISTS.steps.length ? list("steps", "Training steps", null) : null,
     list("sets", "Prompt sets", null),
     page.conditions.length > 1 ? list("conditions", "Conditions", null) : null,

@@ -51,10 +51,11 @@ function radarTrace({ axes, name, panel, look, set }) {
 function radarLayout(titles, width) {
   const columns = width < NARROW || titles.length < 2 ? 1 : 2, rows = Math.max(1, Math.ceil(titles.length / columns));
   const layout = { height: 400 * rows + 60, annotations: [], margin: { l: 30, r: 30, t: 30, b: 40 } };
+  const beside = width < NARROW ? 0.24 : 0.16; // of a panel: room for the labels
   titles.forEach((title, i) => {
     const left = (i % columns) / columns, top = 1 - Math.floor(i / columns) / rows, span = 1 / rows;
     layout["polar" + (i ? i + 1 : "")] = {
-      domain: { x: [left + 0.16 / columns, left + 0.84 / columns], y: [top - span * 0.86, top - span * 0.16] },
+      domain: { x: [left + beside / columns, left + (1 - beside) / columns], y: [top - span * 0.86, top - span * 0.16] },
       radialaxis: { range: [0, 1.02], tickvals: [0, 0.5, 1], angle: 90, tickangle: 90, gridcolor: "#d5dae0" }, angularaxis: { gridcolor: "#d5dae0", rotation: 90, direction: "clockwise" },
     };
     layout.annotations.push({ text: inPlot(title), x: left + 0.5 / columns, y: top, xref: "paper", yref: "paper", xanchor: "center", yanchor: "top", showarrow: false, font: { size: 13 } });

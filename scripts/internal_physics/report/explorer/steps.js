@@ -18,6 +18,11 @@ function findTrainings() {
 }
 
 const trainings = findTrainings();
+/* Of each model the colour of the line that it is a point of; none of one that is no checkpoint. */
+const trainingColors = page.models.map((_, model) => {
+  const number = trainings.findIndex(({ models }) => models.some((one) => one.model === model));
+  return number < 0 ? "transparent" : page.colors[number % page.colors.length];
+});
 
 function drawSteps(choice, width) {
   const axis = axisOf("y", choice), absent = new Absent(), sets = chosen(choice, "sets"), models = chosenModels(choice), lines = [];
@@ -105,7 +110,7 @@ function stepControls(choice, choose) {
     howControl(choice, choose),
     scaleControl(choice, choose),
     select("stepscale", "Axis of steps", [[AUTOMATIC, "automatic"], ["linear", "linear"], ["log", "logarithmic"]], choice.stepscale, (stepscale) => choose({ stepscale })),
-    ...runControls(choice, choose),
+    ...runControls(choice, choose, trainingColors),
     promptControl(choice, choose),
   ];
 }
