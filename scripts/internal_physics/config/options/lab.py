@@ -16,6 +16,7 @@ from internal_physics.config.options.lab_knowledge import KnowledgeData, Knowled
 from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.config.options.lab_rows import RowsData
 from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
+from internal_physics.config.options.lab_word_problems import WordProblemsData, WordProblemsMeasures
 from internal_physics.ground.options import Name, NaturalNumber, Size
 
 
@@ -35,9 +36,10 @@ class ArmEntry:
         junk: the same among texts of no use.
         grammar: strings of a grammar.
         reasoning: problems of several steps, and their solutions.
+        word_problems: the same in English.
     """
 
-    EXACTLY_ONE: ClassVar = ("rows", "knowledge", "capacity", "junk", "grammar", "reasoning")
+    EXACTLY_ONE: ClassVar = ("rows", "knowledge", "capacity", "junk", "grammar", "reasoning", "word_problems")
 
     model: LabModelOptions = field(default_factory=LabModelOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -49,6 +51,7 @@ class ArmEntry:
     junk: JunkData | None = None
     grammar: GrammarData | None = None
     reasoning: ReasoningData | None = None
+    word_problems: WordProblemsData | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class LabMeasures:
     capacity: CapacityMeasures = field(default_factory=CapacityMeasures)
     grammar: GrammarMeasures = field(default_factory=GrammarMeasures)
     reasoning: ReasoningMeasures = field(default_factory=ReasoningMeasures)
+    word_problems: WordProblemsMeasures = field(default_factory=WordProblemsMeasures)
 
 
 @dataclass(frozen=True)

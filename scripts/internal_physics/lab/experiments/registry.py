@@ -11,7 +11,8 @@ from internal_physics.lab.experiments.junk.experiment import EXPERIMENT as JUNK
 from internal_physics.lab.experiments.knowledge.experiment import EXPERIMENT as KNOWLEDGE
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT as REASONING
 from internal_physics.lab.experiments.rows.experiment import EXPERIMENT as ROWS
+from internal_physics.lab.experiments.word_problems.experiment import EXPERIMENT as WORD_PROBLEMS
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (ROWS, KNOWLEDGE, CAPACITY, JUNK, GRAMMAR, REASONING)
+    experiment.name: experiment for experiment in (ROWS, KNOWLEDGE, CAPACITY, JUNK, GRAMMAR, REASONING, WORD_PROBLEMS)
 }

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from internal_physics.ground.errors import UserError
 from internal_physics.ground.files import whole_file
 from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.reasoning.retry import with_retries
 from internal_physics.lab.data.reasoning.sizes import MEDIUM, ReasoningSizes
 from internal_physics.lab.data.reasoning.word_problem import WordProblem, draw_word_problem
@@ -59,10 +60,15 @@ class ProblemSet:
 
     def written(self, number: int) -> tuple[WordProblem, Written]:
         """The problem of a number, and its text with retries."""
+        given, written, _ = self.solved(number)
+        return given, written
+
+    def solved(self, number: int) -> tuple[WordProblem, Written, Solution]:
+        """The problem of a number, its text, and the solution with retries that the text has."""
         given = self.problem(number)
         draws = generator(self.seed, "text of a problem of reasoning", str(number))
         solution = with_retries(given.problem, given.solution, self.retry_rate, draws, self.retry_kind)
-        return given, write(given, draws, solution)
+        return given, write(given, draws, solution), solution
 
 
 def write_problems(path: str | Path, n_problems: int, problems: ProblemSet | None = None, *, first: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""English problems of reasoning at the scale of the literature."""

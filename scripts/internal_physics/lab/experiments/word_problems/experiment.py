@@ -1,0 +1,42 @@
+"""The description of the experiment `word_problems`."""
+
+from internal_physics.config.options.lab_word_problems import WordProblemsData, WordProblemsMeasures
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.tables.columns import STATUS, Column
+from internal_physics.tables.table import Table
+
+_ROOM = "internal_physics.lab.experiments.word_problems"
+
+LAB_WORD_PROBLEMS = Table(
+    "lab_word_problems",
+    columns=OF_ARM
+    | {
+        "step": STEP,
+        "operations": Column("int64", "operations", "that the shortest solution needs, op", low=1),
+        "is_asked_again": Column("bool", "", "whether another question was put, after which op is another one, too"),
+        "in_training": Column("bool", "", "whether problems of training had an op as large"),
+        "n_problems": Column("int64", "problems", "of the test templates that the model solved by itself", low=0),
+        "accuracy": Column("float64", "1", "share of solutions whose every step is right", low=0, high=1),
+        "answer_accuracy": Column("float64", "1", "share with the right answer, however it came about", low=0, high=1),
+        "unnecessary_parameters": Column(
+            "float64", "parameters", "mean number in a correct solution that the answer does not need", low=0
+        ),
+        "unnecessary_operations": Column("float64", "operations", "mean number of their operations", low=0),
+        "retries": Column("float64", "retries", "mean number of parameters taken back, up to the first error", low=0),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "step", "operations", "is_asked_again"],
+    finite=("accuracy", "answer_accuracy", "retries"),
+    group=ARM_KEY,
+)
+
+EXPERIMENT = Experiment(
+    name="word_problems",
+    title="Word problems",
+    data_options=WordProblemsData,
+    measure_options=WordProblemsMeasures,
+    data=f"{_ROOM}.data",
+    measures=f"{_ROOM}.measures",
+    tables=(LAB_WORD_PROBLEMS,),
+    figures=(LabFigure("lab_word_problems", f"{_ROOM}.figures.lab_word_problems", ("lab_word_problems",)),),
+)

@@ -1,0 +1,69 @@
+"""How many English problems of each difficulty a model solves, and how much of its solutions is needless."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from internal_physics.config.options.lab_word_problems import WordProblemsMeasures
+from internal_physics.ground.status import OK
+from internal_physics.lab.data.batches import generator
+from internal_physics.lab.data.reasoning.templates import TEST_BINS
+from internal_physics.lab.data.reasoning.word_problem import WordProblem, ask_again
+from internal_physics.lab.data.reasoning.write import write
+from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.word_problems.data import problem_set
+from internal_physics.lab.experiments.word_problems.solving import Solved, solve_all
+from internal_physics.lab.models.run import load_model
+
+FIRST_OP = 2  # the test bins have no template of one operation
+
+
+def measure(trained: Trained, options: WordProblemsMeasures) -> Mapping[str, pd.DataFrame]:
+    """Table `lab_word_problems`, of the last snapshot."""
+    return {"lab_word_problems": pd.DataFrame(_rows(trained, options))}
+
+
+def _rows(trained: Trained, options: WordProblemsMeasures) -> Iterator[Mapping[str, Any]]:
+    model = load_model(trained.snapshots[trained.last_step], device=trained.device)
+    most = trained.data.operations
+    for op in (*range(FIRST_OP, most + 1), *(most + more for more in options.beyond)):
+        for is_again in (False, True):
+            draws = generator(trained.seed, "texts of test problems", str(op), str(is_again))
+            problems = _problems(trained, op, options.n_problems, is_again, draws)
+            asked = [(given, write(given, draws)) for given in problems]
+            solved = solve_all(model, asked, trained.data.order, options.rows_per_pass)
+            yield {
+                "step": trained.last_step,
+                "operations": op,
+                "is_asked_again": is_again,
+                "in_training": op <= most,
+                **_summary(solved),
+            }
+
+
+def _problems(trained: Trained, op: int, n: int, is_again: bool, draws: np.random.Generator) -> Iterator[WordProblem]:
+    """Test problems of an op. They depend on seed and sizes only: arms of the same sizes solve the same ones."""
+    problems = problem_set(trained.data, trained.seed, TEST_BINS, op)
+    for number in range(n):
+        given = problems.problem(number)
+        yield ask_again(given, draws=draws) if is_again else given
+
+
+def _summary(solved: Sequence[Solved]) -> Mapping[str, Any]:
+    verdicts = [one.verdict for one in solved]
+    correct = [verdict for verdict in verdicts if verdict.is_correct]
+    return {
+        "n_problems": len(solved),
+        "accuracy": len(correct) / len(solved),
+        "answer_accuracy": float(np.mean([one.has_right_answer for one in solved])),
+        "unnecessary_parameters": _mean([verdict.unnecessary_parameters for verdict in correct]),
+        "unnecessary_operations": _mean([verdict.unnecessary_operations for verdict in correct]),
+        "retries": float(np.mean([verdict.retries for verdict in verdicts])),
+        "status": OK,
+    }
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return float(np.mean(numbers)) if numbers else float("nan")
