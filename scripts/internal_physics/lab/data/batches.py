@@ -61,4 +61,4 @@ def predict_all(tokens: np.ndarray) -> Batch:
     """The batch that predicts every token but the first of each row and padding."""
     weights = (tokens != PADDING_ID).astype(np.float32)
     weights[:, 0] = 0.0
-    return Batch(tokens.astype(np.int64), weights)
+    return Batch(tokens.astype(np.int64, copy=False), weights)

@@ -49,6 +49,15 @@ class BioD:
         attribute, name, value = self.vocabulary.ids(["attribute0", "name0", "value0"])
         return int(attribute), int(name), int(value)
 
+    @cached_property
+    def _domain_id(self) -> int:
+        return int(self.vocabulary.ids([DOMAIN])[0])
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """[name_tokens]: names are numbers whose digits are tokens."""
+        return self.sizes.name_pool ** np.arange(self.sizes.name_tokens)
+
     def rows(
         self, names: np.ndarray, values: np.ndarray, draws: np.random.Generator, *, domain: bool = False
     ) -> np.ndarray:
@@ -65,12 +74,13 @@ class BioD:
         """
         sizes, (attribute_id, name_id, value_id) = self.sizes, self._first_ids
         n = len(names)
-        digits = names[:, None] // sizes.name_pool ** np.arange(sizes.name_tokens) % sizes.name_pool
+        digits = names[:, None] // self._places % sizes.name_pool
         order = draws.random((n, sizes.attributes)).argsort(axis=1)
         chosen = np.take_along_axis(values, order[:, :, None], axis=1)
         tokens = self.strings[order[:, :, None], chosen].reshape(n, sizes.attributes, -1)
         said = np.concatenate([order[:, :, None] + attribute_id, tokens + value_id], axis=2).reshape(n, -1)
-        head = np.full((n, 2), (END_ID, self.vocabulary.ids([DOMAIN])[0]))[:, : 1 + domain]
+        head = np.full((n, 1 + domain), END_ID)
+        head[:, 1:] = self._domain_id
         return np.concatenate([head, digits + name_id, said], axis=1)
 
     def of_people(self, persons: np.ndarray, draws: np.random.Generator, *, domain: bool = False) -> np.ndarray:
@@ -104,7 +114,7 @@ class BioD:
     def text(self, person: int, draws: np.random.Generator) -> str:
         """A text in words: "<name>'s ID 7 is v1 v2. Her ID 2 is …", in a random order of attributes."""
         sizes = self.sizes
-        digits = self.names[person] // sizes.name_pool ** np.arange(sizes.name_tokens) % sizes.name_pool
+        digits = self.names[person] // self._places % sizes.name_pool
         name = " ".join(f"name{digit}" for digit in digits)
         sentences = []
         for number, attribute in enumerate(draws.permutation(sizes.attributes)):

@@ -76,14 +76,18 @@ class BioDBatches:
             return self.data.of_strangers(n, draws, domain=self.domain_on_junk)
         places = np.arange(step * n, (step + 1) * n)
         chosen = members_at(places, self.repeated_people, self.seed, "order of repeated junk")
-        sizes = self.data.sizes
-        shape = (self.repeated_people, sizes.attributes, sizes.chunks)
-        values = generator(self.seed, "values of repeated junk").integers(0, sizes.diversity, size=shape)
-        return self.data.rows(self._repeated_names[chosen], values[chosen], draws, domain=self.domain_on_junk)
+        names, values = self._repeated_names[chosen], self._repeated_values[chosen]
+        return self.data.rows(names, values, draws, domain=self.domain_on_junk)
 
     @cached_property
     def _repeated_names(self) -> np.ndarray:
         return self.data.names_of_strangers(self.repeated_people)
+
+    @cached_property
+    def _repeated_values(self) -> np.ndarray:
+        sizes = self.data.sizes
+        shape = (self.repeated_people, sizes.attributes, sizes.chunks)
+        return generator(self.seed, "values of repeated junk").integers(0, sizes.diversity, size=shape)
 
     def _texts(self, windows: int) -> int:
         return windows * self.people_per_window
@@ -91,6 +95,7 @@ class BioDBatches:
     def _windows(self, texts: np.ndarray, windows: int) -> np.ndarray:
         """Texts as rows that end with <eos>, filled up with padding."""
         rows = texts.reshape(windows, -1)
-        ended = np.pad(rows, ((0, 0), (0, 1)), constant_values=END_ID)
-        missing = self.tokens_per_row - ended.shape[1]
-        return np.pad(ended, ((0, 0), (0, missing)), constant_values=PADDING_ID)
+        n = rows.shape[1]
+        filled = np.full((windows, self.tokens_per_row), PADDING_ID, dtype=np.int64)
+        filled[:, :n], filled[:, n] = rows, END_ID
+        return filled

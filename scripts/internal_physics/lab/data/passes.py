@@ -12,12 +12,14 @@ def members_at(places: np.ndarray, n: int, seed: int, purpose: str) -> np.ndarra
     """int64: which of n members comes at each place 0, 1, … Every pass of n places has each of them once.
 
     Args:
-        places: int64, of one step: few passes.
+        places: int64, of one step, at least one, ascending: few passes.
         n: members.
         seed: of the orders.
         purpose: what is read; each purpose has orders of its own.
     """
     passes = places // n
+    if passes[0] == passes[-1]:
+        return _order(n, seed, purpose, int(passes[0]))[places % n]
     orders = {int(number): _order(n, seed, purpose, int(number)) for number in np.unique(passes)}
     return np.array([orders[int(number)][place % n] for number, place in zip(passes, places, strict=True)])
 
