@@ -50,7 +50,7 @@ def draw(solved: pd.DataFrame) -> Figure:
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         handles = dict(zip(*reversed(unnecessary.get_legend_handles_labels()), strict=True))
         handles |= dict(zip(*reversed(whole.get_legend_handles_labels()), strict=True))
-        whole.legend(handles.values(), handles.keys(), fontsize="x-small")
+        retries.legend(handles.values(), handles.keys(), loc="upper left", fontsize="x-small")
         return style.finish(figure, _title(usable), _notes())
 
 

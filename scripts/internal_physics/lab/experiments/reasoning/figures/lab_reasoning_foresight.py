@@ -29,7 +29,7 @@ def draw(shown: pd.DataFrame) -> Figure:
     """
     panels = list(shown[shown["signal"].isin(SIGNALS)].groupby(["signal", "arm"], sort=True))
     looks = style.model_styles(list(KINDS.values()))
-    n_rows = max(1, -(-len(panels) // 3))
+    n_rows = -(-(len(panels) + 1) // 3)  # a place is for the legend
     with style.house_style():
         figure = style.new_figure(style.PAGE_WIDTH_INCHES, 2.5 * n_rows + 0.2)
         axes = list(figure.subplots(n_rows, 3, sharey=True, squeeze=False).flat)
@@ -38,9 +38,9 @@ def draw(shown: pd.DataFrame) -> Figure:
             area = area_under_curve(rows["is_wrong"].to_numpy(bool), rows["value"].to_numpy())
             ax.set(title=f"{style.literal(str(arm))} (AUC {area:.2f})", xlabel=SIGNALS[str(signal)])
         for ax in axes[len(panels) :]:
-            ax.remove()
+            ax.axis("off")
         if panels:
-            axes[0].legend(loc="center", fontsize="x-small")
+            axes[len(panels)].legend(*axes[0].get_legend_handles_labels(), loc="center", title="a parameter that")
         for ax in axes[: len(panels) : 3]:
             ax.set_ylabel("share of parameters below")
         title = f"Errors that are visible before they are written ({plural(shown['seed'].nunique(), 'seed')})"
