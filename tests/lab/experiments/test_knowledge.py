@@ -22,6 +22,9 @@ from internal_physics.lab.models.run import load_model, mean_loss_nats
 from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
 from internal_physics.tables.conform import conform
 
+NO_PROBES = pd.DataFrame(
+    columns=["arm", "seed", "weights", "celebrities", "augmentation", "place", "attribute", "accuracy", "chance"]
+)
 NOTHING = pd.DataFrame(columns=["arm", "seed", "task", "people", "accuracy", "chance"])
 DATA = KnowledgeData(people=8, exposures=3, texts_per_row=2, rows=2)
 
@@ -127,17 +130,28 @@ def knowledge_table(single, multi):
 
 def test_gates_want_both_arms_to_remember_and_one_to_answer():
     good = knowledge_table([(0.99, 0.1), (0.98, 0.2)], [(0.97, 0.7), (0.96, 0.8)])
-    assert [gate.verdict for gate in gates.gates({"lab_knowledge": good, "lab_manipulation": NOTHING}, {})] == [
-        "met"
-    ] * 4
+    assert [
+        gate.verdict
+        for gate in gates.gates(
+            {"lab_knowledge": good, "lab_manipulation": NOTHING, "lab_knowledge_probes": NO_PROBES}, {}
+        )
+    ] == ["met"] * 4
     bad = knowledge_table([(0.99, 0.1), (0.98, 0.3)], [(0.90, 0.7), (0.96, 0.5)])
-    verdicts = [gate.verdict for gate in gates.gates({"lab_knowledge": bad, "lab_manipulation": NOTHING}, {})]
+    verdicts = [
+        gate.verdict
+        for gate in gates.gates(
+            {"lab_knowledge": bad, "lab_manipulation": NOTHING, "lab_knowledge_probes": NO_PROBES}, {}
+        )
+    ]
     assert verdicts == ["missed", "missed", "met", "missed"]  # of multi5+permute1, then of single
 
 
 def test_the_figure_has_a_panel_for_each_arm():
     figure = lab_knowledge.draw(knowledge_table([(0.99, 0.1)], [(0.97, 0.7)]))
-    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["texts: single", "texts: multi5+permute1"]
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == [
+        "single\ntexts: single",
+        "multi5+permute1\ntexts: multi5+permute1",
+    ]
     assert len(figure.axes[2].get_legend().get_texts()) == 3
 
 
@@ -161,5 +175,18 @@ def test_only_the_inverse_search_has_a_hard_bar():
         for seed in (0, 1)
     ]
     tables = {"lab_knowledge": knowledge_table([], [(0.99, 0.7)]), "lab_manipulation": pd.DataFrame(rows)}
+    tables["lab_knowledge_probes"] = NO_PROBES
     found = gates.gates(tables, {})[2:]
     assert [(gate.is_hard, gate.verdict) for gate in found] == [(True, "met"), (False, "reported")]
+
+
+def test_masked_models_and_places_of_several_words_are_reported_apart_and_without_a_bar():
+    table = knowledge_table([(0.99, 0.1)], [(0.97, 0.7)])
+    few = table["attribute"].isin(gates.PLACES) & (table["task"] == "question")
+    table = table.assign(accuracy=table["accuracy"].where(~few, 0.2))
+    arms = {"multi5+permute1": {"data": {"words_of_places": 3}, "model": {"masked": True}}}
+    arms["single"] = {"data": {}, "model": {}}
+    found = gates.gates({"lab_knowledge": table, "lab_manipulation": NOTHING, "lab_knowledge_probes": NO_PROBES}, arms)
+    special = [gate for gate in found if "masked model, places of 3 words" in gate.claim]
+    assert [gate.values[0] for gate in special] == pytest.approx([0.97, 0.7, 0.2])
+    assert [gate.verdict for gate in special] == ["reported"] * 3 and len(found) == 5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from internal_physics.config.options.lab_biographies import SINGLE, Augmentation
-from internal_physics.ground.options import Count, NaturalNumber, NonNegativeNumber, PositiveNumber, Size
+from internal_physics.ground.options import Count, NaturalNumber, NonNegativeNumber, PositiveNumber, Range, Size
 
 Manipulation = Literal["parity", "comparison", "year", "inverse"]
 
@@ -16,6 +16,8 @@ class KnowledgeData:
     Attributes:
         people: whose knowledge is tested.
         augmentation: how many texts they have, and how these differ.
+        words_of_places: words of a city, university or employer, each of which tells the others; a masked model learns
+            them of each other, and not of the person.
         celebrities: further people, all of whom questions are trained on, and none tested.
         celebrity_augmentation: that of their texts.
         exposures: texts of each person in the whole training.
@@ -25,6 +27,7 @@ class KnowledgeData:
 
     people: Count = 150
     augmentation: Augmentation = SINGLE
+    words_of_places: Annotated[int, Range(minimum=1, below=4)] = 1
     celebrities: NaturalNumber = 0
     celebrity_augmentation: Augmentation = SINGLE
     exposures: Count = 600
@@ -48,6 +51,11 @@ class KnowledgeMeasures:
             - comparison: whether the first of two people was born in the later month.
             - year: the year of birth without month and day.
             - inverse: the first name of a person with given values.
+        probe_steps: updates of a probe of the frozen model, which tells attributes at each place of a text, and after
+            a name alone.
+        probe_rows: texts or names in each of them.
+        probe_rank: of the probe's change of the embeddings of words that belong to no person.
+        probe_learning_rate: the first of that change; it falls along a line to 0.
     """
 
     steps: Count = 1600
@@ -57,3 +65,7 @@ class KnowledgeMeasures:
     rank: Count = 8
     embedding_rank: Count = 32
     manipulations: Annotated[tuple[Manipulation, ...], Size(unique=True)] = ("parity", "comparison", "year", "inverse")
+    probe_steps: Count = 100
+    probe_rows: Count = 12
+    probe_rank: Count = 2
+    probe_learning_rate: PositiveNumber = 1e-2

@@ -56,6 +56,10 @@ class People:
             [dates, self.city, self.university, self.major, self.employer, self.employer_city], axis=1
         )  # in the order of ATTRIBUTES
 
+    def first_values(self) -> np.ndarray:
+        """int64 [n, 6]: as `values`, but of the date only the month, its first word."""
+        return np.concatenate([self.month[:, None], self.values()[:, 1:]], axis=1)
+
 
 def draw_people(n: int, pools: Pools, seed: int) -> People:
     """Draw n people.

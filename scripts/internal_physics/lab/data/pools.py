@@ -127,11 +127,19 @@ def natural_pools() -> Pools:
 
 
 @cache
-def symbolic_pools() -> Pools:
+def symbolic_pools(words_of_places: int = 1) -> Pools:
     """Biographies of single words, small enough for two CPU cores: 216,000 names, values of one word (a date of three).
 
     A word says what it is and its number: first17, city3. Each attribute has 20 templates of two words of its own.
+
+    Args:
+        words_of_places: words of cities, universities and employers, such as "city3 city3-2 city3-3", each of which
+            tells the others.
     """
+
+    def places(kind: str, n: int) -> tuple[str, ...]:
+        return tuple(" ".join(_words(word, words_of_places)) for word in _named(kind, n))
+
     n_cities = 20
     return Pools(
         first=_named("first", 60),
@@ -140,11 +148,11 @@ def symbolic_pools() -> Pools:
         months=_named("month", 12),
         days=_named("day", N_DAYS),
         years=_named("year", 50),
-        cities=_named("city", 50),
-        universities=_named("university", 50),
+        cities=places("city", 50),
+        universities=places("university", 50),
         majors=_named("major", 25),
-        employers=_named("employer", 40),
-        employer_cities=_named("seat", n_cities),
+        employers=places("employer", 40),
+        employer_cities=places("seat", n_cities),
         city_of_employer=tuple(7 * employer % n_cities for employer in range(40)),
         pronouns=("he", "she"),
         templates={name: _symbolic_templates(name) for name in ATTRIBUTES},
@@ -160,6 +168,10 @@ def _symbolic_templates(attribute: str) -> tuple[tuple[str, str], ...]:
 
 def _named(kind: str, n: int) -> tuple[str, ...]:
     return tuple(f"{kind}{number}" for number in range(n))
+
+
+def _words(word: str, n: int) -> tuple[str, ...]:
+    return (word, *(f"{word}-{number}" for number in range(2, n + 1)))
 
 
 def _numbers(first: int, n: int) -> tuple[str, ...]:

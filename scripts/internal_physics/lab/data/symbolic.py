@@ -1,5 +1,6 @@
 """Biographies and questions of single words as rows of token ids, for models that two CPU cores can train."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,7 +40,8 @@ class Language:
     """Words of symbolic biographies and their ids.
 
     Attributes:
-        pools: lists of single words (`symbolic_pools`), or any whose values and template words have no blanks.
+        pools: lists of single words (`symbolic_pools`), or any whose values have at most three words, and whose names
+            and pronouns have one.
     """
 
     pools: Pools
@@ -55,7 +57,7 @@ class Language:
         template_words = sorted({word for text in used for word in text.split()})
         questions = (*(f"{name}?" for name in ATTRIBUTES), ANSWER, IS_NAMED, *MANIPULATING)
         groups = (*names, *values, *places, template_words, questions)
-        return Vocabulary.of(dict.fromkeys(word for group in groups for word in group))
+        return Vocabulary.of(dict.fromkeys(word for group in groups for text in group for word in text.split()))
 
     def name_ids(self, people: People) -> np.ndarray:
         """int64 [people, 3]."""
@@ -70,16 +72,35 @@ class Language:
         dates = ((pools.months, people.month), (pools.days, people.day), (pools.years, people.year))
         for place, (words, rows) in enumerate(dates):
             found[:, 0, place] = ids(words)[rows]
-        singles = (
+        lists = (
             (pools.cities, people.city),
             (pools.universities, people.university),
             (pools.majors, people.major),
             (pools.employers, people.employer),
             (pools.employer_cities, people.employer_city),
         )
-        for attribute, (words, rows) in enumerate(singles, start=1):
-            found[:, attribute, 0] = ids(words)[rows]
+        for attribute, (values, rows) in enumerate(lists, start=1):
+            found[:, attribute] = self._ids_of_values(values)[rows]
         return found
+
+    def _ids_of_values(self, values: Sequence[str]) -> np.ndarray:
+        """int64 [values, 3]: ids of the words of each, -1 after their end."""
+        ids = np.full((len(values), _N_VALUE), _NONE, dtype=np.int64)
+        for number, value in enumerate(values):
+            words = value.split()
+            ids[number, : len(words)] = self.vocabulary.ids(words)
+        return ids
+
+    def first_value_ids(self) -> list[np.ndarray]:
+        """For each attribute int64 [values]: the first word of each value that is possible; of dates, the months."""
+        pools = self.pools
+        lists = (pools.months, pools.cities, pools.universities, pools.majors, pools.employers, pools.employer_cities)
+        return [self.vocabulary.ids([value.split()[0] for value in values]) for values in lists]
+
+    def shared_ids(self) -> np.ndarray:
+        """int64: words of biographies that belong to no person and no value: pronouns and words of templates."""
+        templates = np.unique(self._templates[self._templates != _NONE])
+        return np.concatenate([self.vocabulary.ids(self.pools.pronouns), templates])
 
     @cached_property
     def _templates(self) -> np.ndarray:

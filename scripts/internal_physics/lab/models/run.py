@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from internal_physics.lab.data.batches import Batch
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
 from internal_physics.models.heads import HEADS
+from internal_physics.models.lab_architecture.configuration import LabConfig
 
 ROWS_PER_PASS = 256
 
@@ -23,6 +24,12 @@ def load_model(snapshot: str | Path, task: str = "causal", device: str = "cpu") 
     """A lab model of a training, frozen, in float32 and eval mode, with torch's fused attention."""
     model = HEADS[task].from_pretrained(str(snapshot), dtype=torch.float32, attn_implementation="sdpa")
     return model.to(device).eval().requires_grad_(False)
+
+
+def load_trained(snapshot: str | Path, device: str = "cpu") -> PreTrainedModel:
+    """A lab model as `load_model` gives it, causal or masked, whichever it is."""
+    both_ways = LabConfig.from_pretrained(str(snapshot)).reads_both_ways
+    return load_model(snapshot, "masked" if both_ways else "causal", device)
 
 
 @torch.no_grad()

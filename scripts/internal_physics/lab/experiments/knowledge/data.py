@@ -36,7 +36,7 @@ class Taught:
 
 def taught(options: KnowledgeData, seed: int) -> Taught:
     """The people of an arm and their texts."""
-    people = draw_people(options.people + options.celebrities, symbolic_pools(), seed)
+    people = draw_people(options.people + options.celebrities, symbolic_pools(options.words_of_places), seed)
     everybody = np.arange(len(people))
     tested, celebrities = everybody[: options.people], everybody[options.people :]
     plans = plan_biographies(people, options.augmentation, seed, tested)

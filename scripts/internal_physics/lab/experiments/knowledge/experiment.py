@@ -11,6 +11,8 @@ _ROOM = "internal_physics.lab.experiments.knowledge"
 BIOGRAPHY, QUESTION = "biography", "question"
 TRAINED, TESTED = "trained", "tested"
 ALL = "all"
+TRAINED_WEIGHTS, INITIAL = "trained", "initial"
+AFTER_NAME = 0  # place of a probe that reads a name alone
 
 LAB_KNOWLEDGE = Table(
     "lab_knowledge",
@@ -71,6 +73,41 @@ LAB_MANIPULATION = Table(
     group=ARM_KEY,
 )
 
+LAB_KNOWLEDGE_PROBES = Table(
+    "lab_knowledge_probes",
+    columns=OF_ARM
+    | {
+        "augmentation": Column(TEXT, "", "how the texts of the tested people differ: single, multi5+permute1, …"),
+        "celebrities": Column("int64", "people", "further people, on whom alone probes are fitted", low=0),
+        "weights": Column(
+            TEXT, "", "of the trained model, or its first ones before training", allowed=(TRAINED_WEIGHTS, INITIAL)
+        ),
+        "place": Column(
+            "int64",
+            "sentence",
+            "the probe reads a text at the word before the value of this sentence, 1 to 6; 0: it reads a name alone",
+            low=AFTER_NAME,
+            high=len(ATTRIBUTES),
+        ),
+        "attribute": Column(TEXT, "", "what the probe tells; of the birth date only the month", allowed=ATTRIBUTES),
+        "n_people": Column("int64", "people", "people whose texts or names the share is of", low=1),
+        "accuracy": Column(
+            "float64", "1", "share of texts or names of the tested people that it tells right", low=0, high=1
+        ),
+        "chance": Column(
+            "float64",
+            "1",
+            "share of the tested people with the value that is commonest where it was fitted",
+            low=0,
+            high=1,
+        ),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "weights", "place", "attribute"],
+    finite=("accuracy", "chance"),
+    group=ARM_KEY,
+)
+
 EXPERIMENT = Experiment(
     name="knowledge",
     title="Knowledge and its extraction",
@@ -80,7 +117,10 @@ EXPERIMENT = Experiment(
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
     kernels=f"{_ROOM}.kernels",
-    tables=(LAB_KNOWLEDGE, LAB_MANIPULATION),
-    figures=(LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),),
+    tables=(LAB_KNOWLEDGE, LAB_MANIPULATION, LAB_KNOWLEDGE_PROBES),
+    figures=(
+        LabFigure("lab_knowledge", f"{_ROOM}.figures.lab_knowledge", ("lab_knowledge",)),
+        LabFigure("lab_knowledge_probes", f"{_ROOM}.figures.lab_knowledge_probes", ("lab_knowledge_probes",)),
+    ),
     learned=Learned("lab_knowledge", "accuracy", (("task", BIOGRAPHY), ("people", TESTED), ("attribute", ALL))),
 )

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from internal_physics.config.options.lab_knowledge import KnowledgeMeasures
 from internal_physics.ground.status import OK
+from internal_physics.lab.data.batches import Batches
 from internal_physics.lab.data.biographies import N_SENTENCES
 from internal_physics.lab.data.biography_batches import AnswerBatches, all_questions
 from internal_physics.lab.data.manipulations import Task, pool_of, tasks_of
@@ -19,30 +20,53 @@ from internal_physics.lab.data.vocabulary import END_ID
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.knowledge.data import Taught, taught
 from internal_physics.lab.experiments.knowledge.experiment import ALL, BIOGRAPHY, QUESTION, TESTED, TRAINED
-from internal_physics.lab.models.run import ROWS_PER_PASS, continue_rows, load_model
+from internal_physics.lab.experiments.knowledge.masked import (
+    HiddenAnswers,
+    filled_shares,
+    hidden_value_shares,
+    with_mask,
+)
+from internal_physics.lab.experiments.knowledge.probing import probe_rows
+from internal_physics.lab.models.run import ROWS_PER_PASS, continue_rows, load_trained
 from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
 
 _MANIPULATION_COLUMNS = ("task", "people", "n_asked", "accuracy", "chance", "status")
 
 
 def measure(trained: Trained, options: KnowledgeMeasures) -> Mapping[str, pd.DataFrame]:
-    """Tables `lab_knowledge`: biographies at every snapshot, questions after the last one; `lab_manipulation`."""
+    """Tables `lab_knowledge` (biographies at every snapshot, questions after the last one), `lab_manipulation`, and
+    `lab_knowledge_probes` (the last snapshot).
+    """
     manipulated = pd.DataFrame(_manipulated(trained, options), columns=_MANIPULATION_COLUMNS)
-    return {"lab_knowledge": pd.DataFrame(_rows(trained, options)), "lab_manipulation": manipulated}
+    return {
+        "lab_knowledge": pd.DataFrame(_rows(trained, options)),
+        "lab_manipulation": manipulated,
+        "lab_knowledge_probes": pd.DataFrame(probe_rows(trained, options)),
+    }
 
 
 def _rows(trained: Trained, options: KnowledgeMeasures) -> Iterator[Mapping[str, Any]]:
     given = taught(trained.data, trained.seed)
     shared = {"augmentation": trained.data.augmentation.name, "celebrities": trained.data.celebrities}
     for step, folder in trained.snapshots.items():
-        model = load_model(folder, device=trained.device)
+        model = load_trained(folder, trained.device)
         for people, persons in groups(given).items():
-            shares = biography_shares(model, given, persons)
+            shares = remembered(model, given, persons)
             yield from _of_group(given, persons, shares, shared | {"step": step, "task": BIOGRAPHY, "people": people})
     teach_questions(model, given, options, trained.seed)
     for people, persons in groups(given).items():
-        shares = answer_shares(model, given, persons)
+        shares = answered(model, given, persons)
         yield from _of_group(given, persons, shares, shared | {"step": step, "task": QUESTION, "people": people})
+
+
+def remembered(model: PreTrainedModel, given: Taught, persons: np.ndarray) -> np.ndarray:
+    """[6] share of the words of values in the stored texts of people that a causal or masked model knows."""
+    return (hidden_value_shares if model.config.reads_both_ways else biography_shares)(model, given, persons)
+
+
+def answered(model: PreTrainedModel, given: Taught, persons: np.ndarray) -> np.ndarray:
+    """[6] share of people about whom a causal or masked model answers right."""
+    return (filled_shares if model.config.reads_both_ways else answer_shares)(model, given, persons)
 
 
 def groups(given: Taught) -> Mapping[str, np.ndarray]:
@@ -99,7 +123,10 @@ def _teach(
     seed: int,
 ) -> None:
     changes = add_low_rank(model, rank=options.rank, embedding_rank=options.embedding_rank, seed=seed)
-    batches = AnswerBatches(given.language.vocabulary, *pool, options.questions, options.steps, seed)
+    vocabulary = given.language.vocabulary
+    questions = AnswerBatches(vocabulary, *pool, options.questions, options.steps, seed)
+    is_masked = model.config.reads_both_ways
+    batches: Batches = HiddenAnswers(questions, with_mask(vocabulary)) if is_masked else questions
     train_low_rank(model, changes, batches, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
 
 
@@ -116,12 +143,15 @@ def answer_shares(model: PreTrainedModel, given: Taught, persons: np.ndarray) ->
 
 
 def _manipulated(trained: Trained, options: KnowledgeMeasures) -> Iterator[tuple[Any, ...]]:
-    """Rows of `lab_manipulation`, none for people with one text each: what cannot be extracted cannot be used."""
-    if trained.data.augmentation.texts == 1:
+    """Rows of `lab_manipulation`: none for people with one text each, because what cannot be extracted cannot be used,
+    and none for masked models.
+    """
+    last = trained.snapshots[trained.last_step]
+    if trained.data.augmentation.texts == 1 or load_trained(last).config.reads_both_ways:
         return
     given = taught(trained.data, trained.seed)
     for training in options.manipulations:
-        model = load_model(trained.snapshots[trained.last_step], device=trained.device)
+        model = load_trained(last, trained.device)
         taught_tasks = tasks_of(training, given.language, given.people, given.trained, trained.seed)
         _teach(model, given, pool_of(taught_tasks), options, trained.seed)
         for people, persons in groups(given).items():

@@ -51,7 +51,7 @@ def draw(measured: pd.DataFrame) -> Figure:
             ax.remove()
         for ax, arm in zip(panels, arms, strict=True):
             _panel(ax, last[last["arm"] == arm], looks)
-            ax.set_title(f"texts: {style.literal(str(last.loc[last['arm'] == arm, 'augmentation'].iloc[0]))}")
+            ax.set_title(texts_of_arm(last[last["arm"] == arm]))
         for number, ax in enumerate(panels):
             ax.set_ylabel("" if number % 2 else "share that is right")
             ax.tick_params(labelleft=not number % 2)
@@ -60,6 +60,13 @@ def draw(measured: pd.DataFrame) -> Figure:
             legend.legend(*panels[0].get_legend_handles_labels(), loc="center left")
         title = f"Remembering and answering ({plural(last['seed'].nunique(), 'seed')})"
         return style.finish(figure, title, _notes())
+
+
+def texts_of_arm(rows: pd.DataFrame) -> str:
+    """An arm and its texts, as the title of its panel."""
+    first = rows.iloc[0]
+    celebrities = f", {first['celebrities']} celebrities" if first["celebrities"] else ""
+    return style.literal(f"{first['arm']}\ntexts: {first['augmentation']}{celebrities}")
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -> None:
