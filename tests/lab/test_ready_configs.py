@@ -19,13 +19,19 @@ ROOT = Path(__file__).parents[2]
 MANY_TEXTS = 200_000
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-cluster", "lab-igsm", "lab-reasoning"])
+def n_texts(data):
+    return (
+        data["people"] * data["augmentation"]["texts"] + data["celebrities"] * data["celebrity_augmentation"]["texts"]
+    )
+
+
+@pytest.mark.parametrize("name", ["lab", "lab-more", "lab-cluster", "lab-igsm", "lab-reasoning"])
 def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load_config(load_yaml(ROOT / "config" / f"{name}.yaml"))
     for arm in config.arms.values():
         data = arm.options["data"]
-        if arm.experiment == "knowledge" and data["people"] * data["augmentation"]["texts"] > MANY_TEXTS:
+        if arm.experiment == "knowledge" and n_texts(data) > MANY_TEXTS:
             continue  # half a million texts take long, and the arm with one text each has the same steps
         if (
             arm.experiment == "word_problems"

@@ -107,6 +107,19 @@ def test_rounding_moves_no_number_by_more_than_half_a_step_and_keeps_zeros():
         assert all(len(row.unique()) <= 2**bits - 1 for row in found)
 
 
+def test_eight_bits_of_bitsandbytes_are_the_nearest_of_equal_steps_of_each_row():
+    matrix = torch.randn(30, 16, generator=torch.Generator().manual_seed(1))
+    step = matrix.abs().amax(dim=1, keepdim=True) / 127
+    torch.testing.assert_close(rounded(matrix, 8), (matrix / step).round() * step, rtol=0, atol=1e-6)  # float32
+
+
+def test_few_people_are_learned_in_few_exposures_so_there_is_no_bar():
+    few = capacity_table().assign(people=200)
+    found = {gate.claim.split(":")[0]: gate for gate in capacity_gates.gates({"lab_capacity": few}, {})}
+    assert (found["Arm few"].is_hard, found["Arm few"].high) == (False, 1 + capacity_gates.EPSILON)
+    assert found["Arm many"].is_hard
+
+
 def capacity_table():
     def rows(arm, exposures, shares, rounded_shares):
         for seed, share in enumerate(shares):
@@ -200,5 +213,6 @@ def test_figures_draw_every_arm():
     figure = lab_junk.draw(junk_table())
     along, end = figure.axes
     assert len(along.lines) == 5 * 3 and len(end.patches) == 5
-    learned, rounding = lab_capacity.draw(capacity_table()).axes
-    assert len(learned.get_legend().get_texts()) == 2 and len(rounding.lines) == 4 + 1
+    _, by_size, rounding, legend = lab_capacity.draw(capacity_table()).axes
+    assert len(legend.get_legend().get_texts()) == 2 and len(rounding.lines) == 4 + 1
+    assert len(by_size.lines) == 2 + 1 and by_size.get_xscale() == "log"

@@ -14,8 +14,8 @@ from transformers import PreTrainedModel
 
 from internal_physics.lab.data.batches import Batch
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
+from internal_physics.lab.models.masked import is_masked
 from internal_physics.models.heads import HEADS
-from internal_physics.models.lab_architecture.configuration import LabConfig
 
 ROWS_PER_PASS = 256
 
@@ -28,8 +28,7 @@ def load_model(snapshot: str | Path, task: str = "causal", device: str = "cpu") 
 
 def load_trained(snapshot: str | Path, device: str = "cpu") -> PreTrainedModel:
     """A lab model as `load_model` gives it, causal or masked, whichever it is."""
-    both_ways = LabConfig.from_pretrained(str(snapshot)).reads_both_ways
-    return load_model(snapshot, "masked" if both_ways else "causal", device)
+    return load_model(snapshot, "masked" if is_masked(str(snapshot)) else "causal", device)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ MICRO = (
 )
 ROUNDING = f"{MICRO}; every matrix rounded to the nearest, the original: GPTQ"
 MANY, FEW = 1000, 100  # exposures
+CROWD = 500  # people: of fewer, good first weights learn most in a few exposures already
 EPSILON = 0.02  # by which the noise of a measurement may pass the most that is possible
 
 
@@ -32,7 +33,7 @@ def _by_exposures(whole: pd.DataFrame) -> Iterator[Gate]:
         name = f"Arm {arm}: {exposures} exposures of {people} people: learned share of all bits"
         if exposures >= MANY and can_fill:
             yield Gate("capacity", f"{name} is nearly all", values, low=0.9, high=1 + EPSILON, deviation=MICRO)
-        elif exposures <= FEW and can_fill:
+        elif exposures <= FEW and people >= CROWD and can_fill:
             yield Gate("capacity", f"{name} is far less", values, high=0.65, deviation=MICRO)
         else:
             yield Gate("capacity", name, values, high=1 + EPSILON, is_hard=False, deviation=MICRO)

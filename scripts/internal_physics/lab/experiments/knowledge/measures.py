@@ -27,6 +27,7 @@ from internal_physics.lab.experiments.knowledge.masked import (
     with_mask,
 )
 from internal_physics.lab.experiments.knowledge.probing import probe_rows
+from internal_physics.lab.models.masked import is_masked
 from internal_physics.lab.models.run import ROWS_PER_PASS, continue_rows, load_trained
 from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
 
@@ -125,8 +126,9 @@ def _teach(
     changes = add_low_rank(model, rank=options.rank, embedding_rank=options.embedding_rank, seed=seed)
     vocabulary = given.language.vocabulary
     questions = AnswerBatches(vocabulary, *pool, options.questions, options.steps, seed)
-    is_masked = model.config.reads_both_ways
-    batches: Batches = HiddenAnswers(questions, with_mask(vocabulary)) if is_masked else questions
+    batches: Batches = questions
+    if model.config.reads_both_ways:
+        batches = HiddenAnswers(questions, with_mask(vocabulary))
     train_low_rank(model, changes, batches, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
 
 
@@ -147,7 +149,7 @@ def _manipulated(trained: Trained, options: KnowledgeMeasures) -> Iterator[tuple
     and none for masked models.
     """
     last = trained.snapshots[trained.last_step]
-    if trained.data.augmentation.texts == 1 or load_trained(last).config.reads_both_ways:
+    if trained.data.augmentation.texts == 1 or is_masked(last):
         return
     given = taught(trained.data, trained.seed)
     for training in options.manipulations:
