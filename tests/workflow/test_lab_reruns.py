@@ -1,7 +1,12 @@
 """The lab under a real Snakemake: what a change trains again, and that a trained model is recorded like any other."""
 
+from dataclasses import asdict
+
+import pandas as pd
 import pytest
-from workflow_runs import CONFIG, Tree
+from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
+from internal_physics.lab.train.job import train_arm
+from workflow_runs import CONFIG, Refused, Tree
 
 ARMS = """
 lab:
@@ -10,6 +15,23 @@ lab:
     one: {rows: {file: rows.txt, exposures: 4}, model: {layers: 1, width: 16}, training: {snapshots: [0]}}
     two: {rows: {file: rows.txt, exposures: 4}, model: {layers: 1, width: 16, attention: relative, canon: A}}
 """
+LONG = "    long: {rows: {file: rows.txt, exposures: 40}, model: {layers: 1, width: 16}}"  # of ten steps
+# The first process that reads step 6 is killed without a chance to clean up.
+KILLED = """
+import os, pathlib, signal
+_at, _dead = RowsBatches.at, pathlib.Path("killed")
+
+
+def _killed(self, step):
+    if step == 6 and not _dead.exists():
+        _dead.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _at(self, step)
+
+
+RowsBatches.at = _killed
+"""
+DATA, LOOP = (f"scripts/internal_physics/lab/{file}" for file in ("experiments/rows/data.py", "train/loop.py"))
 BELOW_MEASURES = {"lab_collect_rows": 1, "lab": 1}
 
 
@@ -41,6 +63,41 @@ def test_a_changed_option_trains_its_arm_alone(tree):
 def test_a_changed_probe_trains_nothing(tree):
     tree.append("scripts/internal_physics/lab/experiments/rows/measures.py", "CHANGED = True")
     assert tree.plan("lab").jobs == {"lab_measure": 2, **BELOW_MEASURES}
+
+
+def test_a_training_that_was_killed_goes_on_with_the_same_losses(tree):
+    tree.append(CONFIG, LONG)
+    tree.append(DATA, KILLED)
+    tree.edit(LOOP, "SECONDS_BETWEEN_STATES = 20.0", "SECONDS_BETWEEN_STATES = 0.0")
+    losses, log = "results/lab/arms/long/seed-0/training.parquet", "results/logs/lab_train/long/seed-0.log"
+    with pytest.raises(Refused):
+        tree.run(losses, cores=1)
+    assert tree.path("killed").exists()
+    assert not tree.path(losses).exists()
+    tree.run_in_one_process(losses)
+    assert "the training goes on after step 6" in tree.path(log).read_text()
+    found = pd.read_parquet(tree.path(losses))
+    assert found["step"].tolist() == list(range(1, 11))
+    assert found["loss_nats"].tolist() == losses_without_a_break(tree)
+
+
+def losses_without_a_break(tree: Tree) -> list[float]:
+    """Of the arm long, trained here in one go."""
+    train_arm(
+        "internal_physics.lab.experiments.rows.data",
+        {
+            "data": {"file": str(tree.path("rows.txt")), "exposures": 40, "rows_per_step": 8},
+            "model": asdict(LabModelOptions(layers=1, width=16)),
+            "training": asdict(TrainingOptions()),
+        },
+        name="long",
+        seed=0,
+        losses=str(tree.path("whole.parquet")),
+        steps=str(tree.path("whole")),
+        unfinished=str(tree.path("unfinished")),
+        threads=1,
+    )
+    return pd.read_parquet(tree.path("whole.parquet"))["loss_nats"].tolist()
 
 
 def test_checkpoints_of_a_training_are_models_of_a_run(tree):
