@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 from internal_physics.config.load import load_config
+from internal_physics.config.options.lab_grammar import GrammarData
 from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.ground.strict_yaml import load_yaml
+from internal_physics.lab.data.grammars.laws import length_bounds
 from internal_physics.lab.data.reasoning.labels import labels_of
 from internal_physics.lab.data.reasoning.nano import VOCABULARY, read_prompt, read_solution
 from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
+from internal_physics.lab.experiments.grammar.data import grammar_of
 from internal_physics.lab.experiments.knowledge.data import taught
 from internal_physics.lab.experiments.registry import EXPERIMENTS
 from internal_physics.lab.options import made
@@ -41,6 +44,16 @@ def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
         first = batches.at(batches.steps - 1)
         assert 0 < first.tokens.max() < len(batches.vocabulary), arm.name
         assert first.tokens.shape[1] <= batches.tokens_per_row, arm.name
+
+
+@pytest.mark.parametrize("name", ["lab", "lab-cluster"])
+def test_models_of_grammars_have_places_for_the_longest_string(name):
+    """Measurements write and read whole strings; tables of positions end with the rows of the training."""
+    arms = load_config(load_yaml(ROOT / "config" / f"{name}.yaml")).arms.values()
+    of_grammars = [made(GrammarData, arm.options["data"]) for arm in arms if arm.experiment == "grammar"]
+    assert len(of_grammars) >= 4
+    for data in of_grammars:
+        assert 1 + length_bounds(grammar_of(data))[1] + 1 <= data.tokens_per_row
 
 
 def test_the_prompts_of_the_lab_are_beginnings_of_texts_of_people_of_their_seed_and_of_no_other(monkeypatch):
