@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from hand_traces import make_trace, with_prediction
+from internal_physics.api.lab_tables import lab_tables
 from internal_physics.api.show_record import kept
 from internal_physics.cli import commands
 from internal_physics.cli.layout import columns_of
@@ -20,6 +21,7 @@ from internal_physics.records.store import write_trace
 from safetensors.numpy import save_file
 from tiny_models import save_snapshot
 
+ALL_TABLES = TABLES | {name: table for name, (table, _) in lab_tables().items()}
 VALUES = {"int64": 3, "Int64": 3, "float64": 0.5, "bool": True, "boolean": True}
 
 
@@ -66,19 +68,19 @@ def test_every_tensor_of_a_record_has_a_meaning(model_folder, keep):
     assert sum(row["tensors"] for row in kept(trace)) == len(trace.tensors)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", ALL_TABLES)
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_every_table_is_explained_with_units_and_meanings(tmp_path, capsys, name, ending):
     path = tmp_path / f"{name}.{ending}"
     if ending == "csv":
-        pyarrow.csv.write_csv(rows_of(TABLES[name]), path)
+        pyarrow.csv.write_csv(rows_of(ALL_TABLES[name]), path)
     else:
-        pq.write_table(rows_of(TABLES[name]), path)
+        pq.write_table(rows_of(ALL_TABLES[name]), path)
     found = shown(capsys, path)
     assert (found["what"], found["n_rows"]) == (f"table {name}", 2)
     assert found["about"]
     described = {c["name"]: (c["unit"], c["meaning"]) for c in found["columns"]}
-    assert described == {n: (c.unit, c.meaning) for n, c in TABLES[name].columns.items()}
+    assert described == {n: (c.unit, c.meaning) for n, c in ALL_TABLES[name].columns.items()}
     text_of(capsys, path)
 
 

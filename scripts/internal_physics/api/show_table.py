@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from internal_physics.api.lab_tables import lab_tables
 from internal_physics.api.shown import N_ROWS, Described, Part, Shown, reading, run_provenance
 from internal_physics.families.registry import FAMILIES, FOLDER, METRICS, TABLES
 from internal_physics.ground.status import OK
@@ -96,7 +97,7 @@ def _shown(
 
 def _table_of(path: Path, names: list[str]) -> Table | None:
     """The table of the workflow that a file is: it has its name and all of its columns."""
-    table = TABLES.get(path.stem)
+    table = TABLES.get(path.stem) or lab_tables().get(path.stem, (None, ""))[0]
     return table if table is not None and set(table.columns) == set(names) else None
 
 
@@ -115,7 +116,9 @@ def _about(path: Path, table: Table | None) -> tuple[str, str]:
 
 
 def _words_of(name: str) -> str:
-    """What a table is about, from the words of its family."""
+    """What a table is about, from the words of its family, or of its experiment in the lab."""
+    if name in lab_tables():
+        return lab_tables()[name][1]
     family = next(family for family in FAMILIES if any(table.name == name for table in family.tables))
     about = load_yaml(words_file(family, FOLDER)).get("tables", {}).get(name, {}).get("about", "")
     return " ".join(about.split())
