@@ -108,7 +108,7 @@ STALE = {
     "families/comparison/tables.py": {"compare", *COMPARISONS, *REPORTING},
     "families/run/tables.py": {"run_tables", "provenance", *TRAINING, *WITH_NOTES, *REPORTING},
     "families/run/ran.py": {"provenance"},
-    "families/run/notes.py": WITH_NOTES - {"residual_gain_result", "model_pairs"},
+    "families/run/notes.py": WITH_NOTES - {"residual_gain_result"},
     "families/run/tokens.py": {"prompts_read"},
     "families/run/conditions.py": {"run_tables"},
     # Figures, and what they share.
