@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from internal_physics.families.training.figures.steps import scale_steps
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.status import OK
@@ -71,6 +72,8 @@ def _lines(ax: Axes, rows: pd.DataFrame, along: str, title: str, label: str) -> 
     seeds_and_mean(ax, rows, "value", looks, along=along)
     words = {"exposures": "texts of each person so far", "step": "training step"}
     ax.set(title=title, xlabel=words[along], ylabel=label)
+    if along == "step":
+        scale_steps(ax, rows["step"])
     ax.legend(fontsize=7)
 
 
