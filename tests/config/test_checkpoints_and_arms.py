@@ -61,6 +61,16 @@ class TestCheckpoints:
         with pytest.raises(ConfigError, match="two models are named m-step5"):
             load_config(config(models=models))
 
+    @pytest.mark.parametrize("steps", [[0, 20], [20, 500], [500]])  # the last one may be the end of the training
+    def test_kept_steps_and_one_that_may_be_the_last_are_allowed(self, steps):
+        load_config(config(models={"m": {"source": "lab:good", "checkpoints": steps}}))
+
+    @pytest.mark.parametrize(("steps", "missing"), [([0, 5], 5), ([500, 600], 600), ([0, 20, 21, 22], 22)])
+    def test_a_step_of_which_no_snapshot_is_kept_is_refused_before_the_training(self, steps, missing):
+        with pytest.raises(ConfigError, match=f"keeps no snapshot of step {missing}") as error:
+            load_config(config(models={"m": {"source": "lab:good", "checkpoints": steps}}))
+        assert error.value.expected == "one of 0, 20, or the last step"
+
 
 class TestArms:
     def test_defaults_are_written_in_and_seeds_are_those_of_the_lab(self):

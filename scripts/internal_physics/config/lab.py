@@ -7,7 +7,7 @@ from typing import Any
 from internal_physics.config.options.lab import ArmEntry
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.suggest import did_you_mean
-from internal_physics.models.sources import Source
+from internal_physics.models.sources import LAST, Source
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,15 @@ def _require_start(arm: LabArm, arms: Mapping[str, LabArm]) -> None:
 
 
 def refuse_unknown_trainings(sources: Mapping[str, Source], arms: Mapping[str, LabArm], where: str) -> None:
-    """Refuse a model of a training that this config does not make.
+    """Refuse a model of a training, or of one of its steps, that this config does not make.
+
+    How many steps a training has, only its data tell: of the steps after the last of `training.snapshots`, one may be
+    the last step.
 
     Raises:
-        ConfigError: naming the arms or the seeds that there are.
+        ConfigError: naming the arms, the seeds or the steps that there are.
     """
+    last_steps: dict[str, int] = {}
     for name, source in sources.items():
         if source.kind != "lab":
             continue
@@ -83,3 +87,25 @@ def refuse_unknown_trainings(sources: Mapping[str, Source], arms: Mapping[str, L
         if int(seed) not in arms[arm].seeds:
             seeds = ", ".join(map(str, arms[arm].seeds))
             raise ConfigError(f"the arm {arm} has no seed {seed}", where=place, expected=f"one of {seeds}")
+        if source.revision != LAST:
+            _require_snapshot(arms[arm], int(source.revision), last_steps, place)
+
+
+def _require_snapshot(arm: LabArm, step: int, last_steps: dict[str, int], place: str) -> None:
+    """Refuse a step of which no snapshot is kept.
+
+    Args:
+        arm: of the lab.
+        step: of a model.
+        last_steps: arm → the step beyond its snapshots that was found first, which may be its last; filled here.
+        place: of the model in the config.
+    """
+    kept: list[int] = sorted(arm.options["training"]["snapshots"])
+    may_be_last = step > max(kept, default=-1) and last_steps.setdefault(arm.name, step) == step
+    if step not in kept and not may_be_last:
+        raise ConfigError(
+            f"the arm {arm.name} keeps no snapshot of step {step}",
+            where=place,
+            expected=f"one of {', '.join(map(str, kept))}, or the last step" if kept else "the last step",
+            todo=f"add {step} to lab → arms → {arm.name} → training → snapshots, or leave it out of the model",
+        )
