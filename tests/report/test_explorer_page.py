@@ -162,6 +162,24 @@ def test_means_are_joined_along_training_in_the_order_of_steps(opened):
     assert f"{SICK}, step {STEPS[2]}" in text(opened, "absent")
 
 
+def test_a_score_that_only_a_whole_set_has_is_joined_along_training_with_its_interval(opened, tmp_path):
+    payload = payload_of(tmp_path, steps=True)
+    step_of = {about["model"]: about["step"] for about in payload["about_models"]}
+    is_shown = {"metric": "isf", "set": SETS[1], "condition": payload["conditions"][0]}.items()
+    rows = [row for row in payload["scores"]["rows"] if is_shown <= row.items() and step_of[row["model"]] is not None]
+    rows.sort(key=lambda row: step_of[row["model"]])
+    go(opened, f"view=steps&sets={SETS[1]}")
+    choices = opened.run("[...document.getElementById('score').options].map((option) => option.value)")
+    assert choices == ["", "isf"]
+    choose(opened, "score", "isf")
+    lines = f"{DRAWN}.map((trace) => [trace.mode, trace.x, trace.y])"
+    low, high, middle = opened.run(lines)
+    assert middle == ["lines+markers", list(STEPS), [row["value"] for row in rows]]
+    assert (low[2], high[2]) == ([row["low"] for row in rows], [row["high"] for row in rows])
+    assert "interval of table scores" in text(opened, "caption")
+    assert "score=isf" in opened.run("location.hash")
+
+
 def test_an_address_of_another_run_says_what_is_not_here(opened):
     go(opened, "models=unheard-of&quantity=no.such&view=profiles")
     assert "unheard-of" in text(opened, "absent")

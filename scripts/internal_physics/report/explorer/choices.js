@@ -20,7 +20,7 @@ function defaults() {
   const alone = page.offers.filter((offer) => !offer.series.some(hasDepth)).map(idOf);
   return {
     view: Object.keys(VIEWS).find((name) => VIEWS[name].isThere()), quantity, part: "", how: "mean", scale: AUTOMATIC,
-    x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model", stepscale: AUTOMATIC,
+    x: alone[1] || quantity, xpart: "", xlayer: AVERAGE, y: alone[2] || quantity, ypart: "", ylayer: AVERAGE, color: "model", score: "", stepscale: AUTOMATIC,
     prompt: "", lens: "", heat: "probability", kernel: "", pair: "",
     models: [...LISTS.models], sets: [largestSet()], conditions: [page.conditions[0]], steps: [...LISTS.steps],
   };
@@ -55,6 +55,7 @@ function fromHash(hash) {
 function allowed(name, value) {
   if (name === "view") return value in VIEWS && VIEWS[value].isThere();
   if (["quantity", "x", "y"].includes(name)) return offerOf.has(value);
+  if (name === "score") return setScores.some((metric) => metric.name === value);
   if (name === "prompt") return page.prompts.some((prompt) => promptId(prompt) === value);
   return true;
 }

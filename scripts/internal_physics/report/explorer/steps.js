@@ -24,31 +24,49 @@ const trainingColors = page.models.map((_, model) => {
   return number < 0 ? "transparent" : page.colors[number % page.colors.length];
 });
 
+/* Scores that only a whole prompt set has, such as ISF: no prompt has a number of its own. */
+const setScores = page.scores.metrics.filter(({ name }) => !page.offers.some((offer) => offer.name === name));
+
+/* In place of a quantity of prompts. */
+function axisOfScore(metric) {
+  const { unit } = page.scores.rows.find((row) => row.metric === metric.name) || { unit: "1" };
+  const offer = { unit: unit === "1" ? "dimensionless" : unit, meaning: metric.about.replace(/\.$/, ""), may_be_log: false };
+  return { metric, offer, label: metric.label + " (" + metric.name.toUpperCase() + ")" };
+}
+
 function drawSteps(choice, width) {
-  const axis = axisOf("y", choice), absent = new Absent(), sets = chosen(choice, "sets"), models = chosenModels(choice), lines = [];
+  const score = setScores.find(({ name }) => name === choice.score), axis = score ? axisOfScore(score) : axisOf("y", choice);
+  const absent = new Absent(), sets = chosen(choice, "sets"), models = chosenModels(choice), lines = [];
   for (const [panel, set] of sets.entries()) {
     for (const [number, training] of trainings.entries()) {
       for (const condition of chosen(choice, "conditions")) {
         const steps = training.models.filter(({ model }) => models.includes(model));
         const name = training.name + (choice.conditions.length > 1 || condition > 0 ? ", " + page.conditions[condition] : "");
+<<<<<<< HEAD
         const columns = steps.map(({ step, model }) => stepOf(step, subjectsOf(model, condition, set), axis, name, absent)).filter((column) => column.cells.length);
         if (columns.length) lines.push({ panel, set, name, columns, look: lookOf(number, condition) });
+=======
+        const at = ({ step, model }) => (score ? scoreAt(step, { model, condition, set }, score, name, absent)
+          : stepOf(step, subjectsOf(model, condition, set), axis, name, absent));
+        const columns = steps.map(at).filter((column) => column.n || column.cells.length);
+        if (columns.length) lines.push({ panel, set, condition, name, columns, color: page.colors[number % page.colors.length] });
+>>>>>>> 898174d (feat(explorer): scores of a whole prompt set are drawn along training, because ISF has no number of a prompt and was missing there)
         else if (steps.length) absent.add("this prompt set was not recorded so", page.prompt_sets[set] + ", " + name);
       }
     }
   }
   const scale = scaleOf(choice, axis.offer.may_be_log && lines.every(({ columns }) => columns.every(({ mean: middle }) => middle === null || middle > 0)));
   const stepscale = choice.stepscale === AUTOMATIC ? automaticStepscale(lines) : choice.stepscale;
-  const draw = choice.how === "mean" ? (line) => meanTraces(line, axis.label + " at step ", axis.offer.unit) : (line) => stepTraces(line, axis, choice);
+  const draw = score || choice.how === "mean" ? (line) => meanTraces(line, axis.label + " at step ", axis.offer.unit) : (line) => stepTraces(line, axis, choice);
   return {
     title: axis.label + " along training",
     about: axis.offer.meaning ? sentence(axis.offer.meaning) : "",
     traces: lines.map((line) => (stepscale === "log" ? { ...line, columns: line.columns.filter(({ at }) => at > 0) } : line)).flatMap(draw),
     layout: stepPanels(sets, axis, scale, width, stepscale),
-    caption: captionOfSteps(choice, scale, stepscale, lines),
+    caption: captionOfSteps(score ? captionOfScores() : choice.how === "mean" ? captionOfMeans() : "One line for each prompt.", scale, stepscale, lines),
     absent,
     table: tableOfSteps(lines),
-    quantity: { offer: axis.offer, series: axis.series },
+    quantity: score ? null : { offer: axis.offer, series: axis.series },
     isOfConditions: true,
   };
 }
@@ -60,6 +78,15 @@ function stepOf(step, subjects, axis, name, absent) {
   const values = cells.map(({ value }) => value).filter((value) => value !== null), found = meanInterval(values, page.confidence_level);
   const isWhole = values.length === cells.length;
   return { at: step, cells, n: values.length, mean: found.mean, low: isWhole ? found.low : null, high: isWhole ? found.high : null };
+}
+
+/* The same of a score of the whole set, with the interval of table scores. */
+function scoreAt(step, { model, condition, set }, metric, name, absent) {
+  const isOwn = (row) => row.model === page.models[model] && row.condition === page.conditions[condition] && row.set === page.prompt_sets[set];
+  const row = page.scores.rows.find((other) => other.metric === metric.name && isOwn(other));
+  if (!row) return { at: step, cells: [], n: 0, mean: null, low: null, high: null };
+  if (row.value === null) absent.add(row.status, name + ", " + page.prompt_sets[set] + ", step " + step);
+  return { at: step, cells: [], n: row.n, mean: row.value, low: row.low, high: row.high };
 }
 
 /* A thin line for each prompt; the chosen prompt thick. */
@@ -91,10 +118,11 @@ function automaticStepscale(lines) {
   return Math.min(...steps) > 0 && Math.max(...steps) >= WIDE * Math.min(...steps) ? "log" : "linear";
 }
 
-function captionOfSteps(choice, scale, stepscale, lines) {
+const captionOfScores = () => "One number of a whole prompt set. Bands: " + percent(page.confidence_level) + " interval of table scores.";
+
+function captionOfSteps(what, scale, stepscale, lines) {
   const log = scale === "log" ? ["Logarithmic axis: values that are zero or negative have no place on it."] : [];
   const first = stepscale === "log" && lines.some(({ columns }) => columns.some(({ at }) => at === 0)) ? ["Step 0 has no place on a logarithmic axis."] : [];
-  const what = choice.how === "mean" ? captionOfMeans() : "One line for each prompt.";
   return ["A line joins the checkpoints of one training; points are the steps that were recorded.", what, ...log, ...first];
 }
 
@@ -106,8 +134,10 @@ function tableOfSteps(lines) {
 
 function stepControls(choice, choose) {
   return [
-    ...axisControls("y", choice, choose, "Quantity"),
-    howControl(choice, choose),
+    ...(choice.score ? [] : axisControls("y", choice, choose, "Quantity")),
+    setScores.length ? select("score", "Score of a whole set", [["", "none: a quantity of prompts"], ...setScores.map(({ name }) => [name, name.toUpperCase()])], choice.score,
+      (score) => choose({ score })) : null,
+    choice.score ? null : howControl(choice, choose),
     scaleControl(choice, choose),
     select("stepscale", "Axis of steps", [[AUTOMATIC, "automatic"], ["linear", "linear"], ["log", "logarithmic"]], choice.stepscale, (stepscale) => choose({ stepscale })),
     ...runControls(choice, choose, trainingColors),
