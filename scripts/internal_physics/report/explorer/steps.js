@@ -42,15 +42,10 @@ function drawSteps(choice, width) {
       for (const condition of chosen(choice, "conditions")) {
         const steps = training.models.filter(({ model }) => models.includes(model));
         const name = training.name + (choice.conditions.length > 1 || condition > 0 ? ", " + page.conditions[condition] : "");
-<<<<<<< HEAD
-        const columns = steps.map(({ step, model }) => stepOf(step, subjectsOf(model, condition, set), axis, name, absent)).filter((column) => column.cells.length);
-        if (columns.length) lines.push({ panel, set, name, columns, look: lookOf(number, condition) });
-=======
         const at = ({ step, model }) => (score ? scoreAt(step, { model, condition, set }, score, name, absent)
           : stepOf(step, subjectsOf(model, condition, set), axis, name, absent));
         const columns = steps.map(at).filter((column) => column.n || column.cells.length);
-        if (columns.length) lines.push({ panel, set, condition, name, columns, color: page.colors[number % page.colors.length] });
->>>>>>> 898174d (feat(explorer): scores of a whole prompt set are drawn along training, because ISF has no number of a prompt and was missing there)
+        if (columns.length) lines.push({ panel, set, name, columns, look: lookOf(number, condition) });
         else if (steps.length) absent.add("this prompt set was not recorded so", page.prompt_sets[set] + ", " + name);
       }
     }
