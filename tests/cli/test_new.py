@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 import yaml
@@ -25,6 +26,14 @@ def test_the_config_is_valid_and_so_is_each_of_its_comments(tmp_path, monkeypatc
     assert set(whole.models) == {"small", "small-nf4"}
     assert set(whole.prompt_sets) == {"mine", "weather"}
     assert "happy" in whole.raw["conditions"]
+
+
+def test_the_command_that_follows_can_be_copied_and_any_source_is_valid_yaml(tmp_path, capsys):
+    folder = tmp_path / "my first lab"
+    source = 'path:models/a "large" one\\new'
+    assert commands.main(["new", str(folder), "--model", source, "--json"]) == 0
+    assert shlex.split(json.loads(capsys.readouterr().out)["next"]) == ["internal-physics", "run", str(folder)]
+    assert load_yaml(folder / "config.yaml")["models"]["small"]["source"] == source
 
 
 def verb_files():

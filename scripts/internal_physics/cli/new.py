@@ -1,6 +1,8 @@
 """Command `new`: a commented config and a prompt file to start from."""
 
 import argparse
+import json
+import shlex
 from pathlib import Path
 
 from internal_physics.cli.answer import Answer
@@ -39,7 +41,7 @@ def answer(given: argparse.Namespace) -> Answer:
     for name, text in texts.items():
         write_text(folder / name, text)
     written = [str(folder / name) for name in FILES]
-    then = f"internal-physics run {folder}"
+    then = f"internal-physics run {shlex.quote(str(folder))}"
     said = [Text(f"Wrote {' and '.join(written)}."), Text(f"Edit them, then: {then}")]
     return Answer({"written": written, "next": then}, said)
 
@@ -51,4 +53,4 @@ def with_source(config: str, source: str) -> str:
         SourceError: for a source of an unknown form.
     """
     parse_source(source, where="--model")
-    return config.replace(_SOURCE, f'    source: "{source}"\n', 1)
+    return config.replace(_SOURCE, f"    source: {json.dumps(source, ensure_ascii=False)}\n", 1)
