@@ -116,7 +116,10 @@ def test_the_figure_of_kernels_draws_all_four_numbers(training):
 
 def test_steps_far_apart_are_on_a_log_axis_with_labels_at_checkpoints():
     ax = Figure().add_subplot()
+    ax.plot([100, 2500], [0, 1])
+    assert ax.get_xlim()[0] < 0  # a linear margin, which must not stay
     scale_steps(ax, pd.Series([100, 200, 400, 450, 800, 2500]))
+    assert 80 < ax.get_xlim()[0] < 100
     assert ax.get_xscale() == "symlog"
     assert list(ax.get_xticks()) == [100, 200, 450, 800, 2500]
     assert ax.xaxis.get_major_formatter()(2500) == "2,500"

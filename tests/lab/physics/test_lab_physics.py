@@ -27,7 +27,12 @@ def rows():
         [series(f"t{seed}", f"s{s}", "loss", (5, 3, 1 if s == seed else 6)) for seed in (0, 1) for s in (0, 1)]
         + [series(parent, f"s{s}", "ec", values) for parent, values in EC.items() for s in (0, 1)]
     )
-    velocities = {"step": STEPS, "previous_step": [None, 100, 200], "velocity": [None, 0.5, 0.1]}
+    velocities = {
+        "step": STEPS,
+        "previous_step": [None, 100, 200],
+        "velocity": [None, 0.5, 0.1],
+        "effective_rank": [9, 8, 2],
+    }
     kernels = pd.DataFrame({"parent": "t0", **velocities, "source": "factors", "status": "ok"})
     losses = pd.DataFrame(
         [
@@ -63,6 +68,7 @@ def test_the_largest_change_is_marked_and_a_velocity_is_a_change_itself(rows):
     velocity = value(rows, "t0", "kernel_velocity", 200)
     assert velocity["moves_most"]
     assert not value(rows, "t0", "kernel_velocity", 400)["moves_most"]
+    assert value(rows, "t0", "kernel_effective_rank", 400)["moves_most"]
 
 
 def test_the_training_loss_is_that_shortly_before_the_checkpoint(rows):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from internal_physics.ground.status import OK
-from internal_physics.lab.physics.tables import ALL_SETS, ANY, KNOWN, LEARNED, LOSS, OTHER, VELOCITY
+from internal_physics.lab.physics.tables import ALL_SETS, ANY, KNOWN, LEARNED, LOSS, OTHER, RANK, VELOCITY
 
 QUANTITIES = (
     "loss",
@@ -75,10 +75,16 @@ def _of_training(
         texts = rows["prompt_set"].map(lambda name: KNOWN if name == known else OTHER)
         yield rows[["prompt_set", "quantity", "unit", "step", "value"]].assign(**place, texts=texts)
     if kernels is not None:
-        own = kernels[(kernels["parent"] == parent) & (kernels["status"] == OK)].dropna(subset=["velocity"])
-        own = own.sort_values("source").drop_duplicates("step")  # factors before sketch
-        velocity = own[["step", "previous_step", "velocity"]].rename(columns={"velocity": "value"})
-        yield velocity.assign(**place, prompt_set=ALL_SETS, texts=ANY, quantity=VELOCITY, unit="1")
+        yield from (rows.assign(**place, prompt_set=ALL_SETS, texts=ANY) for rows in _of_kernels(kernels, parent))
+
+
+def _of_kernels(kernels: pd.DataFrame, parent: str) -> Iterator[pd.DataFrame]:
+    own = kernels[(kernels["parent"] == parent) & (kernels["status"] == OK)].sort_values("source")
+    own = own.drop_duplicates("step")  # factors before sketch
+    velocity = own.dropna(subset=["velocity"])[["step", "previous_step", "velocity"]]
+    yield velocity.rename(columns={"velocity": "value"}).assign(quantity=VELOCITY, unit="1")
+    rank = own.dropna(subset=["effective_rank"])[["step", "effective_rank"]]
+    yield rank.rename(columns={"effective_rank": "value"}).assign(quantity=RANK, unit="prompts")
 
 
 def _learned(rows: pd.DataFrame, of: Mapping[str, Any], steps: np.ndarray) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.ground.words import plural
-from internal_physics.lab.physics.tables import ALL_SETS, ANY, KNOWN, LEARNED, LOSS, OTHER, VELOCITY
+from internal_physics.lab.physics.tables import ALL_SETS, ANY, KNOWN, LEARNED, LOSS, OTHER, RANK, VELOCITY
 
 TITLES = {
     LEARNED: "what is known",
@@ -18,6 +18,7 @@ TITLES = {
     "prediction_entropy_nats": "entropy of the prediction",
     "log_cumulative_gain": "ln cumulative gain",
     VELOCITY: "kernel (velocity)",
+    RANK: "kernel (effective rank)",
 }
 _TEXTS = {KNOWN: "known texts", OTHER: "other texts", ANY: ""}
 

@@ -4,7 +4,7 @@ from internal_physics.lab.experiments.experiment import OF_ARM
 from internal_physics.tables.columns import IN_UNIT, STATUS, TEXT, UNIT_OF_VALUES, Column
 from internal_physics.tables.table import Table
 
-LEARNED, LOSS, VELOCITY = "learned", "training_loss", "kernel_velocity"
+LEARNED, LOSS, VELOCITY, RANK = "learned", "training_loss", "kernel_velocity", "kernel_effective_rank"
 ALL_SETS = "all sets"
 KNOWN, OTHER, ANY = "known", "other", "any"
 
@@ -24,7 +24,8 @@ LAB_PHYSICS = Table(
         "quantity": Column(
             TEXT,
             "",
-            "learned: what the experiment counts; training_loss; kernel_velocity; or one of table `training`",
+            "learned: what the experiment counts; training_loss; kernel_velocity and kernel_effective_rank, of table "
+            "`training_kernels`; or one of table `training`",
         ),
         "unit": UNIT_OF_VALUES,
         "step": Column("int64", "training steps", "of the checkpoint", low=0),

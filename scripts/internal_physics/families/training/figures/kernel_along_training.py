@@ -52,7 +52,6 @@ def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     means = loss.groupby(["parent", "step"], as_index=False)["value"].mean()
     lines(grid[0][0], means, "value", looks, changes=False)
     grid[0][0].set_title("loss on the prompts, mean over sets (nats a token)")
-    legend(grid[0][1], looks)
     for ax, (column, words) in zip(grid[1:].flat, PANELS.items(), strict=True):
         shown = rows if column != "velocity" else rows.dropna(subset=["velocity"])
         lines(ax, shown, column, looks, changes=column == "distance_from_first")
@@ -62,6 +61,7 @@ def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     for ax in grid[-1]:
         scale_steps(ax, rows["step"])
         ax.set_xlabel("training step")
+    legend(grid[0][1], looks)
     return figure
 
 

@@ -50,6 +50,7 @@ def scale_steps(ax: Axes, steps: pd.Series) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     if positive.size and positive[-1] > WIDE * positive[0]:
         ax.set_xscale("symlog", linthresh=float(positive[0]))
+        ax.autoscale(axis="x")  # the margins so far may be those of a linear axis
         ax.xaxis.set_major_locator(FixedLocator(_labelled(np.unique(steps))))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
         ax.xaxis.set_minor_locator(NullLocator())
