@@ -9,12 +9,13 @@ import torch
 from gguf import GGUFReader
 from gguf_files import N_LAYERS, TOKENS, write_gguf
 from internal_physics.ground.errors import SourceError
-from internal_physics.models import gguf
+from internal_physics.models import gguf, gguf_once
 from internal_physics.models.fetch import fetch
 from internal_physics.models.gguf_header import read_gguf_header
 from internal_physics.models.snapshot import Manifest, source_formats
 from internal_physics.models.sources import parse_source
 from safetensors.torch import load_file
+from transformers import modeling_gguf_pytorch_utils as reading
 
 
 @pytest.fixture(scope="module")
@@ -220,9 +221,11 @@ class TestOtherFiles:
 
 def test_a_conversion_parses_the_file_once(whole, tmp_path, monkeypatch):
     """Three times is what transformers does, and it makes the list of names for every module of the model."""
-    opened, listed = [], []
-    reader, names = library.GGUFReader, library.get_tensor_name_map
-    monkeypatch.setattr(library, "GGUFReader", lambda path: opened.append(path) or reader(path))
+    opened, listed, parsed = [], [], []
+    reader, names, parse = gguf_once._Reader, library.get_tensor_name_map, reading._gguf_parse_value
+    monkeypatch.setattr(gguf_once, "_Reader", lambda path: opened.append(path) or reader(path))
     monkeypatch.setattr(library, "get_tensor_name_map", lambda *which: listed.append(which) or names(*which))
+    monkeypatch.setattr(reading, "_gguf_parse_value", lambda *value: parsed.append(value) or parse(*value))
     fetch(parse_source(f"path:{whole}"), tmp_path / "snapshot")
     assert (opened, len(listed)) == ([str(whole)], 1)
+    assert len(parsed) == len({id(part) for part, _ in parsed}) > len(TOKENS)
