@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
 DATA = (".mplstyle", ".css", ".js", ".j2")
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_TELLING = (ast.Constant, ast.JoinedStr, ast.Import, ast.ImportFrom, *_WITH_DOCSTRING)
+_LEAVES = frozenset((ast.Name, ast.Load, ast.Store, ast.Del, ast.alias))  # nothing beneath them tells anything
 Span = tuple[int, int, int, int]  # of a text: first row and column, last row and column; from 0, columns in bytes
 
 
@@ -54,7 +57,7 @@ def significant_source(text: str) -> str:
     Raises:
         SyntaxError: if it is not Python.
     """
-    return _significant(text, list(ast.walk(ast.parse(text))))
+    return _significant(text, _telling_nodes(ast.parse(text)))
 
 
 def _significant(text: str, nodes: Iterable[ast.AST]) -> str:
@@ -70,13 +73,33 @@ def _significant(text: str, nodes: Iterable[ast.AST]) -> str:
     return "\n".join(line if is_inside else line.rstrip() for is_inside, line in kept if is_inside or line.strip())
 
 
+def _telling_nodes(tree: ast.AST) -> list[ast.AST]:
+    """Strings, imports, and what may have a docstring, anywhere in a tree.
+
+    `ast.walk` spends most of its time on names and operators, and Snakemake waits for it at every start.
+    """
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _TELLING):
+            found.append(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                waiting += [item for item in value if isinstance(item, ast.AST) and type(item) not in _LEAVES]
+            elif isinstance(value, ast.AST) and type(value) not in _LEAVES:
+                waiting.append(value)
+    return found
+
+
 def _spans_of_strings(nodes: Iterable[ast.AST]) -> tuple[set[Span], set[Span]]:
     """Where docstrings stand, and all other strings. One that is written in several parts counts as one."""
     docstrings, strings = set(), set()
     for node in nodes:
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
             strings.add(_span(node))
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(node, _WITH_DOCSTRING):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 docstrings |= {_span(first.value)} if isinstance(first.value.value, str) else set()
@@ -122,7 +145,7 @@ def _read(file: Path) -> tuple[bytes, tuple[str, ...]]:
     if file.suffix != ".py":
         return hashlib.sha256(content).digest(), ()
     text = content.decode()
-    nodes = list(ast.walk(ast.parse(text)))
+    nodes = _telling_nodes(ast.parse(text))
     return hashlib.sha256(_significant(text, nodes).encode()).digest(), _imports(file, nodes)
 
 
