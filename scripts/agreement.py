@@ -1,5 +1,6 @@
 """Rule agreement: records of one model and condition, and of what it is compared with -> how far they agree."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.agreement.pairs import agreement_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.tables.chunks import coalesce, write_row_files

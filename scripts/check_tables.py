@@ -1,5 +1,6 @@
 """Rule check_tables: all tables -> a file that is there only if they hold what they promise."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule collect: metric rows of all models -> the tables prompts, layers and scores."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.scores.collect import collect_files
 from internal_physics.families.scores.tables import LAYERS, PROMPTS, SCORES
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule collect_kernel: kernels of all models and conditions, and prompts_read -> the tables of the family kernel."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.kernel.collect_kernel import collect_kernel
 from internal_physics.families.kernel.tables import TABLES
 from internal_physics.families.run.tables import PROMPTS_READ

@@ -1,5 +1,6 @@
 """Rule collect_thermodynamics: spectra, states, means and phases of all models -> tables, and a CSV per model."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.thermodynamics.collect_thermodynamics import collect_thermodynamics_files
 from internal_physics.families.thermodynamics.published import with_published
 from internal_physics.families.thermodynamics.tables import (

@@ -1,5 +1,6 @@
 """Rule compare: metric rows of all conditions -> every condition against the baseline."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.comparison.compare import compare_files
 from internal_physics.families.comparison.tables import COMPARISONS
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule correlate: prompts and scores -> correlations between metrics, over prompts and over models."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.scores.correlate import correlate_metrics
 from internal_physics.families.scores.tables import CORRELATIONS, PROMPTS, SCORES
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule decided: the followed tokens of all models -> where answers are decided, by prompt and in the mean."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.information.decided import decided_files
 from internal_physics.families.information.tables import DECIDED, DECIDED_MEANS
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule derive_direction: positive and negative texts -> one steering vector per layer."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.recording.derive_direction import contrast_set
 

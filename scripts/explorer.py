@@ -1,5 +1,6 @@
 """Rule explorer: tables and lenses -> one HTML page in which a reader chooses what is drawn."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.registry import FAMILIES, FOLDER, TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job

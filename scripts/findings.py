@@ -2,6 +2,7 @@
 
 import json
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.findings import as_json, find
 from internal_physics.families.registry import TABLES
 from internal_physics.ground.files import write_text

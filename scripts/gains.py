@@ -1,5 +1,6 @@
 """Rule gains: residual-gain rows of all models -> the table gains."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.residual_gain.gains import collect_gains
 from internal_physics.families.residual_gain.tables import GAINS
 from internal_physics.ground.joblog import job

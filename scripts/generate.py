@@ -1,5 +1,6 @@
 """Rule generate: the sentences made from a template -> a prompt file that says how they were made."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.config.generate import to_yaml
 from internal_physics.config.prompts import parse_prompts
 from internal_physics.ground.files import write_text

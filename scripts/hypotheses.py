@@ -1,5 +1,6 @@
 """Rule hypotheses: gains -> every conjecture about residual gain with its verdict."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.residual_gain.hypotheses import gains_with_text, judge_hypotheses
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.ground.joblog import job

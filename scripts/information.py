@@ -1,5 +1,6 @@
 """Rule information: records of one model and condition, and its readout -> information per layer, lens, predictions."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.information.information import information_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed

@@ -1,5 +1,6 @@
 """Rule information_package: information of all conditions -> the published run-folder layout."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.information.information_package import information_package
 from internal_physics.ground.joblog import job
 

@@ -1,5 +1,6 @@
 """Rule jacobian: some prompts through one model in one condition -> the local linear map of every block in numbers."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.jacobian.jacobian import jacobian_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.tables.chunks import write_chunks

@@ -1,5 +1,6 @@
 """Rule lab_arms: losses of all trainings -> the tables lab_training and lab_arms."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.lab.collect import collect_arms
 

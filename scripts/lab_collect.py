@@ -1,5 +1,6 @@
 """Rule lab_collect: what was measured on the arms of one experiment -> its tables."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.lab.collect import collect_experiment
 

@@ -1,5 +1,6 @@
 """Rule lab_gates: tables of all experiments -> claims beside what was measured, and which are met."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.lab.gates import write_gates
 

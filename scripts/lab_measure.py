@@ -1,5 +1,6 @@
 """Rule lab_measure: the snapshots of one training -> rows of the tables of its experiment."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.lab.measure import measure_training
 

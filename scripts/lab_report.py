@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job
 from internal_physics.report.lab import read_lab_section, render_lab

@@ -1,5 +1,6 @@
 """Rule lab_train: an arm of the lab and a seed -> a trained model, with its snapshots and its losses."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.lab.train.job import train_arm
 

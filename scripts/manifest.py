@@ -1,5 +1,6 @@
 """Rule manifest: what the config makes -> results/manifest.txt, and outputs of other configs in results/aside."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.plan.manifest import write_manifest
 

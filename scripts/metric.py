@@ -1,5 +1,6 @@
 """Rule metric: records of one model and condition -> tidy rows of the metrics of one metric module."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed
 from internal_physics.records.store import read_traces

@@ -1,5 +1,6 @@
 """Rule model_pairs: metric rows of all models -> every two models on the same prompts."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.pairs.model_pairs import pair_files
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.ground.joblog import job

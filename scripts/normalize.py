@@ -1,5 +1,6 @@
 """Rule normalize: scores -> scores_normalized, 0 to 1 over models, larger is better."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.scores.normalize import normalize_scores
 from internal_physics.families.scores.tables import SCORES, SCORES_NORMALIZED
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule phases: states of one model -> flags, their agreement between prompts, baselines and change points."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.thermodynamics.options import PhaseOptions
 from internal_physics.families.thermodynamics.phases import phases_by_set
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule prompts_read: footers of the records of one model -> each prompt as that model read it."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.run.prompts_read import prompts_read
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed

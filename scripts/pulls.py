@@ -1,5 +1,6 @@
 """Rule pulls: states of the weights of all models -> what each prompt, and each prompt set, pulls at."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.thermodynamics.pulls import pulls_files
 from internal_physics.families.thermodynamics.tables import PULLS, PULLS_MEANS
 from internal_physics.ground.joblog import job

@@ -1,5 +1,6 @@
 """Rule record: the prompts of one set through one model -> one Parquet file of tensors each."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.ground.joblog import job
 from internal_physics.recording.record import record_set
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.registry import FAMILIES, FIGURES, FOLDER, TABLES
 from internal_physics.ground.files import write_text
 from internal_physics.ground.joblog import job

@@ -2,6 +2,7 @@
 
 import json
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.residual_gain.residual_gain_result import published_result
 from internal_physics.families.residual_gain.tables import HYPOTHESES
 from internal_physics.families.run.tables import PROMPTS_READ

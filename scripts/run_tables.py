@@ -1,5 +1,6 @@
 """Rule run_tables: prompts as read, snapshots and the config -> the tables models, prompts_read and conditions."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.run.run_tables import run_tables
 from internal_physics.families.run.tables import CONDITIONS, MODELS, PROMPTS_READ
 from internal_physics.ground.joblog import job

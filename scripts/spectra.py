@@ -1,5 +1,6 @@
 """Rule spectra: a snapshot -> singular values of every 2-D weight of one model."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.thermodynamics.spectra import spectra
 from internal_physics.ground.joblog import job
 from internal_physics.tables.rows import write_rows

@@ -1,5 +1,6 @@
 """Rule thermodynamics: records and spectra of one model -> state of every weight on every prompt, means, scores."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.thermodynamics.thermodynamics import thermodynamics_chunks
 from internal_physics.ground.joblog import job
 from internal_physics.records.listing import listed

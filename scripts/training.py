@@ -1,5 +1,6 @@
 """Rule training: tables of all models -> what they say about checkpoints along the steps of their training."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.training.along import along_training, read_tables
 from internal_physics.families.training.tables import TRAINING
 from internal_physics.ground.joblog import job

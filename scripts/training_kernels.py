@@ -1,5 +1,6 @@
 """Rule training_kernels: kernels of all models -> how far those of checkpoints have moved, and how fast."""
 
+import internal_physics.ground.quick_imports  # noqa: F401  (before all others)
 from internal_physics.families.kernel.tables import KERNEL, KERNEL_SUMMARY
 from internal_physics.families.run.tables import MODELS
 from internal_physics.families.training.kernels import kernels_along_training

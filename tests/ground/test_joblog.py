@@ -1,5 +1,6 @@
 """The frame around a job: a log of what ran, plain messages for users, tracebacks for developers, no secrets."""
 
+import gc
 import logging
 import warnings
 from types import SimpleNamespace
@@ -132,3 +133,16 @@ def test_messages_of_the_library_are_passed_on_formatted():
         ("INFO", "a.csv: 3 prompts", ()),
         ("WARNING", "look", ()),
     ]
+
+
+def test_garbage_is_looked_for_in_a_job_and_not_among_its_modules(log):
+    """As it was before, afterwards: this process goes on, which a job's does not."""
+    counts = []
+    gc.disable()
+    try:
+        run(log, lambda: counts.append((gc.isenabled(), gc.get_freeze_count() > 1000)))
+        assert counts == [(True, True)]
+        assert len(gc.get_objects()) < 1000  # a process that ended now would look through no more
+    finally:
+        gc.enable()
+        gc.unfreeze()

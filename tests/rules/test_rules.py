@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS, RULE_FILES = ROOT / "scripts", sorted((ROOT / "rules").glob("*.smk"))
 LIBRARY = SCRIPTS / "internal_physics"
 ADAPTERS = sorted(SCRIPTS.glob("*.py"))
+QUICK = "internal_physics.ground.quick_imports"  # is imported for what it does
 MAX_STATEMENTS, MAX_LINES = 5, 15  # of an adapter's main block
 # Snakemake refuses a benchmark beside `cache:`, which lets several workflows share one download.
 WITHOUT_BENCHMARK = {"fetch"}
@@ -166,6 +167,13 @@ class TestAdapters:
         assert "snakemake" not in names_in(before)
         assert "from __future__" not in script.read_text(encoding="utf-8")
 
+    def test_its_first_import_of_the_library_makes_the_others_quick(self, script):
+        _, before = main_block(script)
+        first, *_ = [
+            node for node in before if "internal_physics" in ast.unparse(node) and not isinstance(node, ast.Expr)
+        ]
+        assert ast.unparse(first) == f"import {QUICK}"
+
     def test_its_main_block_is_short_and_framed_by_the_job_log(self, script):
         block, _ = main_block(script)
         (frame,) = block.body
@@ -189,7 +197,7 @@ class TestAdapters:
         block, before = main_block(script)
         imports = [node for node in before if isinstance(node, ast.Import | ast.ImportFrom)]
         imported = {alias.asname or alias.name for node in imports for alias in node.names}
-        assert imported <= names_in([block])
+        assert imported - {QUICK} <= names_in([block])
 
 
 class TestRuleFiles:

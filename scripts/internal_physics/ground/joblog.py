@@ -1,5 +1,6 @@
 """The frame around every job: its log, its versions, and errors as plain messages."""
 
+import gc
 import logging
 import os
 import sys
@@ -29,9 +30,13 @@ _PACKAGES = (
 def job(snakemake: Any) -> Iterator[None]:
     """Log to the rule's log file and to stderr; turn a UserError into a plain message and a failed job.
 
+    Garbage is looked for among what the job makes, not among its modules, and at its end no more (`quick_imports`).
+
     Args:
         snakemake: the object that Snakemake passes to a script.
     """
+    gc.freeze()
+    gc.enable()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w", encoding="utf-8"))
@@ -55,6 +60,8 @@ def job(snakemake: Any) -> Iterator[None]:
     except Exception:  # noqa: BLE001  (the outermost frame of a job)
         LOGGER.error("%s", traceback.format_exc())
         raise SystemExit(1) from None
+    finally:
+        gc.freeze()
     LOGGER.debug("done")
 
 
