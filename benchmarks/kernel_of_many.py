@@ -1,7 +1,7 @@
 """The kernel of many prompts from sketches: time, memory and disk of the rule kernel and of its tables.
 
 The records hold made-up sketches of the size that those of SmolLM2-135M have, and nothing else: 210 matrices, 256
-numbers each. `python -m benchmarks.kernel_of_many 10000 --write docs/measured/kernel.yaml`
+numbers each. `python -m benchmarks.kernel_of_many 4000 10000 --write docs/measured/kernel.yaml`
 """
 
 import argparse
@@ -27,7 +27,7 @@ from internal_physics.records.trace import GRADIENT_NORMS, SKETCHES, Trace
 
 from benchmarks.default_run import machine
 
-HEAD = "# What `python -m benchmarks.kernel_of_many 10000 --write docs/measured/kernel.yaml` printed.\n"
+HEAD = "# What `python -m benchmarks.kernel_of_many 4000 10000 --write docs/measured/kernel.yaml` printed.\n"
 SIZE, LAYERS, KINDS, WIDTH = 256, 30, 7, 576
 N_TOPICS = 20  # prompts of one topic have sketches in common
 LABELS = {"model": "made-up", "condition": "baseline", "prompt_set": "many"}
@@ -97,29 +97,33 @@ def _timed(step: Callable[[Path], None], folder: Path) -> Cost:
 
 
 def main() -> None:
-    """Make records, measure both steps, print, and write if asked to."""
+    """Make records, measure both steps for every number of prompts, print, and write if asked to."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("n", type=int, help="number of prompts")
+    arguments.add_argument("n", type=int, nargs="+", help="numbers of prompts")
     arguments.add_argument("--write", type=Path, help="also write the numbers to this YAML file")
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "records").mkdir()
-        make_records(folder / "records", given.n)
-        costs = {"kernel": measured(kernel_step, folder), "tables": measured(tables_step, folder)}
-        disk = sum(path.stat().st_size for path in (folder / "records").iterdir())
-        facts = {
-            "machine": machine(),
-            "date": datetime.date.today().isoformat(),
-            "prompts": f"{given.n:,}",
-            "sketches": f"{disk / 1e9:.2g} GB",
-            "file": f"{(folder / 'kernel.parquet').stat().st_size / 1e9:.2g} GB",
-            "rows": [["step", "clock", "CPU", "peak memory"], *(_row(step, cost) for step, cost in costs.items())],
-        }
+    head = ["prompts", "sketches", "kernel on disk", "step", "clock", "CPU", "peak memory"]
+    facts = {
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "rows": [head, *(row for n in given.n for row in rows_of(n))],
+    }
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=200, default_flow_style=None)
     if given.write:
         given.write.write_text(HEAD + text, encoding="utf-8")
     print(text)
+
+
+def rows_of(n: int) -> list[list[str]]:
+    """A row for each step of a kernel of n prompts."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "records").mkdir()
+        make_records(folder / "records", n)
+        costs = {"kernel": measured(kernel_step, folder), "tables": measured(tables_step, folder)}
+        disk = sum(path.stat().st_size for path in (folder / "records").iterdir())
+        sizes = [f"{size / 1e9:.2g} GB" for size in (disk, (folder / "kernel.parquet").stat().st_size)]
+    return [[f"{n:,}", *sizes, *_row(step, cost)] for step, cost in costs.items()]
 
 
 def _row(step: str, cost: Cost) -> list[str]:

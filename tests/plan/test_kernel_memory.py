@@ -1,9 +1,23 @@
-"""Memory that the jobs of kernels ask for: it follows the number of prompts."""
+"""Memory that the jobs of kernels ask for: it follows the number of prompts, and covers what was measured."""
+
+from pathlib import Path
 
 import pytest
+import yaml
 from internal_physics.families.kernel import parts
 from internal_physics.plan import kernel_memory
 from internal_physics.plan.kernel_memory import KeptPrompts, kernel_memory_mb, kernel_tables_memory_mb
+
+HEAD, *MEASURED = yaml.safe_load((Path(__file__).parents[2] / "docs/measured/kernel.yaml").read_text())["rows"]
+ROWS = [dict(zip(HEAD, row, strict=True)) for row in MEASURED]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['step']} of {row['prompts']}")
+def test_what_was_measured_fits_without_asking_for_twice_as_much(row):
+    kept = KeptPrompts(0, int(row["prompts"].replace(",", "")))
+    asked = kernel_memory_mb(kept) if row["step"] == "kernel" else kernel_tables_memory_mb([kept])
+    peak_mb = 1000 * float(row["peak memory"].removesuffix(" GB").removeprefix("≥ "))
+    assert peak_mb <= asked < max(2 * peak_mb, 2001)
 
 
 def test_usual_kernels_ask_for_what_a_job_has_anyway():

@@ -8,8 +8,8 @@ work with beside them, and the cosines of every other kernel, with which it is c
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_LIBRARIES = 400e6  # bytes; also of blocks of factors or sketches, of which two are in memory at once
-_BLOCKS = 600e6
+_LIBRARIES = 400e6  # bytes
+_BLOCKS = 600e6  # of factors or sketches, of which two are in memory at once; or what is read of a file of kernels
 _MOST_GROUPS = 250  # of layers and kinds; models of more than 35 blocks have more, and a retry
 _MOST_SPLIT = 300  # families.kernel.parts.MOST_SPLIT
 _LEAST_MB = 2000
@@ -36,7 +36,7 @@ def kernel_tables_memory_mb(runs: Iterable[KeptPrompts]) -> int:
     """
     all_runs = list(runs)
     largest = max((2 * (_exact(kept) + _estimated(kept)) + _work(kept) for kept in all_runs), default=0)
-    return _rounded(_LIBRARIES + largest + sum(map(_cosines, all_runs)))
+    return _rounded(_LIBRARIES + _BLOCKS + largest + sum(map(_cosines, all_runs)))
 
 
 def _exact(kept: KeptPrompts) -> float:
