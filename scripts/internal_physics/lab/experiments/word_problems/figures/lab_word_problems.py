@@ -16,6 +16,8 @@ PANELS = {
     "answer_accuracy": "share with the right answer",
     "unnecessary_parameters": "needless parameters in a\ncorrect solution",
 }
+SHARE_TOP = 1.04  # room for markers at 1
+LEGEND_COLUMNS = 4
 QUESTIONS = {False: "first question", True: "another question"}
 
 
@@ -32,8 +34,10 @@ def draw(measured: pd.DataFrame) -> Figure:
     """
     looks = style.model_styles(sorted(measured["arm"].unique()))
     with style.house_style():
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, 4.6)
-        grid = figure.subplots(2, len(PANELS), sharex=True)
+        legend_inches = 0.2 + 0.16 * -(-len(looks) // LEGEND_COLUMNS)
+        figure = style.new_figure(style.PAGE_WIDTH_INCHES, 4.4 + legend_inches)
+        spec = figure.add_gridspec(3, len(PANELS), height_ratios=[2.2, 2.2, legend_inches])
+        grid = [[figure.add_subplot(spec[row, column]) for column in range(len(PANELS))] for row in range(2)]
         for (is_again, question), axes in zip(QUESTIONS.items(), grid, strict=True):
             rows = measured[measured["is_asked_again"] == is_again]
             for (quantity, label), ax in zip(PANELS.items(), axes, strict=True):
@@ -42,7 +46,9 @@ def draw(measured: pd.DataFrame) -> Figure:
             axes[0].set_title(question)
         for ax in grid[-1]:
             ax.set_xlabel("operations of the first question")
-        grid[0, 0].legend()
+        legend = figure.add_subplot(spec[2, :])
+        legend.axis("off")
+        legend.legend(*grid[0][0].get_legend_handles_labels(), loc="center left", ncols=LEGEND_COLUMNS)
         title = f"Word problems by difficulty ({plural(measured['seed'].nunique(), 'seed')})"
         return style.finish(figure, title, _notes(measured))
 
@@ -54,7 +60,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, quantity: str, looks: dict[str, style.M
     largest = rows.loc[rows["in_training"], "operations"].max()
     if pd.notna(largest):
         ax.axvline(largest + 0.5, color="#444444", linewidth=0.8, linestyle=(0, (2, 2)))
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, SHARE_TOP if quantity.endswith("accuracy") else None)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
