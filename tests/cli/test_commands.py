@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import internal_physics as ip
 import pytest
 from hand_traces import make_trace, with_prediction
 from internal_physics.cli import commands
@@ -29,6 +30,13 @@ def test_what_needs_no_model_imports_nothing_heavy(arguments, tmp_path):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_the_version_is_that_of_the_library(capsys):
+    with pytest.raises(SystemExit) as end:
+        commands.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"internal-physics {ip.__version__}\n"
 
 
 def test_an_unknown_command_or_option_is_refused_by_the_parser(capsys):

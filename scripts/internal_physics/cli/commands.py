@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from internal_physics.cli import answer, run
+from internal_physics.exports import __version__
 from internal_physics.ground.errors import UserError
 
 USER_ERROR = 2  # exit status, as of wrong arguments
@@ -50,6 +51,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internal-physics", description="The reproducible physics lab for language models.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         own = _add(commands, name, module_of(name))
