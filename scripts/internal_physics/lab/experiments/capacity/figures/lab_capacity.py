@@ -14,6 +14,7 @@ from internal_physics.lab.experiments.capacity.experiment import LAB_CAPACITY, W
 from internal_physics.tables.read import read_table
 
 CLAIMED = 2.0  # bits per parameter
+APART = 1.2  # ratio of sizes of which both are written at the axis
 
 
 def figures(inputs: Inputs) -> Figures:
@@ -73,7 +74,8 @@ def _by_size(ax: Axes, rows: pd.DataFrame, looks: dict[str, style.ModelStyle]) -
     ax.set_xscale("log")
     ax.set(title="by size of the model", xlabel="parameters", xlim=(low, high), ylim=_limits(rows))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    shown = [size for place, size in enumerate(sizes) if not place or size > APART * sizes[place - 1]]
+    ax.set_xticks(shown, [f"{size:,}" for size in shown])
 
 
 def _claimed(ax: Axes, right: float) -> None:
