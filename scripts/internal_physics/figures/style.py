@@ -229,7 +229,8 @@ def _freeze_layout(figure: Figure) -> None:
 
     A figure without a layout engine is drawn once for each file; with any, also with one that does nothing, twice.
     """
-    figure.draw_without_rendering()
+    if figure.axes:  # as matplotlib does before it draws
+        layout_of(figure).execute(figure)
     figure.set_layout_engine(None)
     for ax in figure.axes:
         # The solver's last bits change from run to run, and with them the names of clip paths in an SVG.
