@@ -104,6 +104,16 @@ def test_the_figure_has_the_loss_above_each_column_and_rings_where_plateaus_begi
     assert "no checkpoints" in empty.axes[0].texts[0].get_text()
 
 
+def test_a_training_keeps_its_colour_on_a_prompt_set_that_others_did_not_run(training):
+    alone = training[training["parent"] == "slow"].assign(prompt_set="own")
+    table = pd.concat([training, alone], ignore_index=True)
+    colors = [
+        {line.get_label(): line.get_color() for line in along_figure.draw(table, name).axes[0].lines}["slow"]
+        for name in ("facts", "own")
+    ]
+    assert colors[0] == colors[1]
+
+
 def test_the_figure_of_kernels_draws_all_four_numbers(training):
     rows = make_training_kernels()
     figure = kernel_figure.draw(training, rows)

@@ -14,7 +14,8 @@ function findTrainings() {
   const all = [...found.values()].filter(({ models }) => models.length > 1);
   for (const training of all) training.models.sort((a, b) => a.step - b.step);
   const isAlone = ({ parent }) => all.filter((other) => other.parent === parent).length === 1;
-  return all.map((training) => ({ name: isAlone(training) ? training.parent : training.key, models: training.models }));
+  const named = all.map((training) => ({ name: isAlone(training) ? training.parent : training.key, models: training.models }));
+  return named.sort((a, b) => (a.name < b.name ? -1 : 1)); // as the figures of the report order them, for the same colours
 }
 
 const trainings = findTrainings();

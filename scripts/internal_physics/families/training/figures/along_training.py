@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from internal_physics.families.training.figures.steps import legend, lines, scale_steps, scale_values
+from internal_physics.families.training.figures.steps import legend, lines, looks_of, scale_steps, scale_values
 from internal_physics.families.training.tables import LOSS, TRAINING
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
@@ -56,15 +56,14 @@ def draw(training: pd.DataFrame, prompt_set: str) -> Figure:
             figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.5)
             style.empty_panel(figure.add_subplot(), "no checkpoints of a training ran this prompt set")
             return style.finish(figure, f"Along training on {prompt_set}")
-        figure = _grid(rows, shown)
+        figure = _grid(rows, shown, looks_of(training, rows))
         n_prompts = int(rows["n_prompts"].max())
         title = f"Along training on {prompt_set} ({plural(n_prompts, 'prompt')})"
         return style.finish(figure, title, _notes(training, prompt_set))
 
 
-def _grid(rows: pd.DataFrame, shown: list[str]) -> Figure:
+def _grid(rows: pd.DataFrame, shown: list[str], looks: Mapping[str, style.ModelStyle]) -> Figure:
     """Losses in the first row, then a panel for each quantity, then the legend."""
-    looks = style.model_styles(sorted(rows["parent"].unique()))
     n_columns = min(COLUMNS, len(shown))
     n_rows = 1 - (-(len(shown) + 1) // n_columns)
     figure = style.new_figure(style.PAGE_WIDTH_INCHES, 1.55 * n_rows)

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from internal_physics.families.training.figures.steps import legend, lines, scale_steps
+from internal_physics.families.training.figures.steps import legend, lines, looks_of, scale_steps
 from internal_physics.families.training.tables import LOSS, TRAINING, TRAINING_KERNELS
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
@@ -45,7 +45,7 @@ def draw(training: pd.DataFrame, training_kernels: pd.DataFrame) -> Figure:
 
 
 def _grid(training: pd.DataFrame, rows: pd.DataFrame) -> Figure:
-    looks = style.model_styles(sorted(rows["parent"].unique()))
+    looks = looks_of(training, rows)
     figure = style.new_figure(style.PAGE_WIDTH_INCHES, 5.2)
     grid = figure.subplots(3, 2, sharex=True)
     loss = training[(training["quantity"] == LOSS) & (training["status"] == OK) & training["parent"].isin(list(looks))]

@@ -17,6 +17,17 @@ _GAP = 1 / 6  # of the axis: labelled steps are at least so far apart
 MARK = "a new plateau begins"
 
 
+def looks_of(training: pd.DataFrame, shown: pd.DataFrame) -> dict[str, style.ModelStyle]:
+    """The looks of the trainings that are shown: by their places among all of the run, so that each keeps its colour.
+
+    Args:
+        training: table `training`, whole.
+        shown: rows with the column parent.
+    """
+    looks = style.model_styles(sorted(training["parent"].unique()))
+    return {parent: looks[parent] for parent in sorted(shown["parent"].unique())}
+
+
 def lines(
     ax: Axes, rows: pd.DataFrame, column: str, looks: Mapping[str, style.ModelStyle], changes: bool = True
 ) -> None:
