@@ -14,7 +14,9 @@ class WordProblemsData:
     Attributes:
         operations: the largest op of a problem; each draws the smaller of two uniform numbers.
         instances: the largest number of sentences of a problem.
-        order: pq, the problem before the question, or qp.
+        order: which comes first.
+            - pq: the problem, then the question.
+            - qp: the question, then the problem.
         steps: of the training.
         windows_per_step: of a training step.
         tokens_per_window: a window is filled with problems, and the last one is cut off.
