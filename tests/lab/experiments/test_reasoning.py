@@ -16,11 +16,11 @@ from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, solving, uncertainty
+from internal_physics.lab.experiments.reasoning.area import area_under_curve
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
 from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_paths
 from internal_physics.lab.experiments.reasoning.figures.lab_reasoning_paths import solved_of
-from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from transformers import PreTrainedModel
 
 from internal_physics.lab.data.reasoning.check import NOT_READY
@@ -80,12 +79,3 @@ def _own_steps(solved: Sequence[Solved], draws: np.random.Generator) -> Iterator
 
 def _asked_before(one: Solved, step: int) -> list[int]:
     return question(one.problem, one.tokens_before(step), one.solution.steps[step].parameter)
-
-
-def area_under_curve(is_wrong: np.ndarray, shares: np.ndarray) -> float:
-    """Probability that a wrong one has the larger share than a right one, ties by half; NaN without one of the two."""
-    n_wrong = int(is_wrong.sum())
-    n_right = is_wrong.size - n_wrong
-    if not n_wrong or not n_right:
-        return float("nan")
-    return float((rankdata(shares)[is_wrong].sum() - n_wrong * (n_wrong + 1) / 2) / (n_wrong * n_right))

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.words import plural
+from internal_physics.lab.experiments.reasoning.area import area_under_curve
 from internal_physics.lab.experiments.reasoning.experiment import LAB_REASONING_FORESIGHT
-from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
 from internal_physics.tables.read import read_table
 
 SIGNALS = {"taking_back": "p(BACK) after its name", "probe": "1 − probe: can it be computed?"}

@@ -9,8 +9,8 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.words import plural
 from internal_physics.lab.experiments.arm_lines import seeds_and_mean
+from internal_physics.lab.experiments.reasoning.area import area_under_curve
 from internal_physics.lab.experiments.reasoning.experiment import LAB_REASONING_FORESIGHT
-from internal_physics.lab.experiments.reasoning.foresight import area_under_curve
 from internal_physics.tables.read import read_table
 
 SIGNALS = {"entropy": "entropy", "surprisal": "surprisal", "last_gain": "gain of the last block"}
