@@ -41,6 +41,10 @@ def test_a_claim_without_a_number_is_not_met():
     assert "NOT MEASURED n/a (no seeds; bar ≤ 0.2)" in claims_in_words([UNMEASURED])
 
 
+def test_experiments_without_claims_say_so():
+    assert tally([]) == "No claim of the literature is about these experiments."
+
+
 def test_the_table_that_a_run_wrote_is_read_back(tmp_path):
     file = tmp_path / "lab_gates.csv"
     with file.open("w", newline="", encoding="utf-8") as lines:

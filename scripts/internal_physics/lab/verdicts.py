@@ -37,6 +37,8 @@ def tally(claims: Iterable[Mapping[str, Any]]) -> str:
     counts = Counter((bool(claim["is_hard"]), claim["verdict"]) for claim in claims)
     hard = {verdict: n for (is_hard, verdict), n in counts.items() if is_hard}
     soft = {verdict: n for (is_hard, verdict), n in counts.items() if not is_hard}
+    if not counts:
+        return "No claim of the literature is about these experiments."
     parts = [f"{hard.get('met', 0)} of {sum(hard.values())} claims that must hold at this scale are met."]
     if barred := soft.get("met", 0) + soft.get("missed", 0):
         parts.append(f"Of {barred} more with a bar, {soft.get('met', 0)} are met.")
