@@ -95,4 +95,5 @@ def test_the_table_has_every_op_of_training_and_beyond_and_its_figure_shows_it(m
     assert (table["n_problems"] == 2).all() and (table["accuracy"] <= table["answer_accuracy"]).all()
     figure = lab_word_problems.draw(table)
     assert figure.axes[0].lines[0].get_xdata().tolist() == [2, 3]
+    assert [text.get_text() for text in figure.axes[2].texts] == ["no solution is correct"]
     assert {"first question", "another question"} <= {text.get_text() for text, _ in visible_texts(figure)}

@@ -54,6 +54,10 @@ def draw(measured: pd.DataFrame) -> Figure:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, quantity: str, looks: dict[str, style.ModelStyle]) -> None:
+    if not rows[quantity].notna().any():
+        style.empty_panel(ax, "no solution is correct")
+        ax.set(xticks=[], yticks=[])
+        return
     for arm, look in looks.items():
         means = rows[rows["arm"] == arm].groupby("operations")[quantity].mean()
         ax.plot(means.index, means, **look.line(), label=style.literal(arm))
