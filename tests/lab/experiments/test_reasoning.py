@@ -49,7 +49,8 @@ class TestTrainingSet:
                 assert np.array_equal(weights > 0, expected)
 
     def test_names_of_wrong_parameters_may_have_a_loss(self):
-        masked, plain = (batches(replace(RETRY, masks_retries=masks), 3).at(0) for masks in (True, False))
+        # Step 1: the problems of step 0 are so short that nothing wrong can be named in them.
+        masked, plain = (batches(replace(RETRY, masks_retries=masks), 3).at(1) for masks in (True, False))
         assert np.array_equal(masked.tokens, plain.tokens)
         n_back = (plain.tokens == BACK_ID).sum()
         assert (plain.loss_weights - masked.loss_weights).sum() == n_back > 0
