@@ -1,5 +1,6 @@
 """The arms of the configs that come with the lab have training sets: exposures fill whole steps, sizes are possible."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from internal_physics.lab.experiments.knowledge.data import taught
 from internal_physics.lab.experiments.registry import EXPERIMENTS
 from internal_physics.lab.options import made
 from internal_physics.lab.train.job import batches_of
+from internal_physics.plan.lab_requirements import refuse_impossible_arms
 
 ROOT = Path(__file__).parents[2]
 MANY_TEXTS = 200_000
@@ -32,6 +34,7 @@ def n_texts(data):
 def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load_config(load_yaml(ROOT / "config" / f"{name}.yaml"))
+    refuse_impossible_arms(config.arms, name)
     for arm in config.arms.values():
         data = arm.options["data"]
         if arm.experiment == "knowledge" and n_texts(data) > MANY_TEXTS:
@@ -41,6 +44,10 @@ def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
         ):  # a step of hundreds of windows takes long to draw, and each is like another
             data = {**data, "windows_per_step": 1}
         batches = batches_of(EXPERIMENTS[arm.experiment].data, data, arm.seeds[0])
+        experiment = EXPERIMENTS[arm.experiment]
+        if experiment.plans:
+            planned = importlib.import_module(experiment.plans).planned_steps(made(experiment.data_options, data))
+            assert planned == batches.steps, arm.name
         first = batches.at(batches.steps - 1)
         assert 0 < first.tokens.max() < len(batches.vocabulary), arm.name
         assert first.tokens.shape[1] <= batches.tokens_per_row, arm.name

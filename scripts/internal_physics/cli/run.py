@@ -125,6 +125,7 @@ def check(config: str) -> None:
     """
     from internal_physics.config.load import load_config  # noqa: PLC0415
     from internal_physics.ground.strict_yaml import load_yaml  # noqa: PLC0415
+    from internal_physics.plan.lab_requirements import refuse_impossible_arms  # noqa: PLC0415
     from internal_physics.plan.requirements import (  # noqa: PLC0415
         refuse_missing_models,
         refuse_unmet_requirements,
@@ -136,6 +137,7 @@ def check(config: str) -> None:
         raise ConfigError("there is no such file", where=config, todo="check the path; config.yaml is the default")
     checked = load_config(load_yaml(config), config)
     refuse_unmet_requirements(checked, config)
+    refuse_impossible_arms(checked.arms, config)
     refuse_missing_models(checked, config, "results/snapshots")
 
 

@@ -9,6 +9,7 @@ import torch
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.files import whole_folder
 from internal_physics.lab.experiments.experiment import Experiment, Trained
+from internal_physics.lab.models.masked import is_masked
 from internal_physics.lab.options import made
 from internal_physics.lab.snapshots import snapshots_in
 from internal_physics.models.loading import resolve_device
@@ -39,11 +40,13 @@ def measure_training(
         threads: of torch.
 
     Raises:
+        ConfigError: for a masked model where only causal ones can be measured.
         StoreError: if the measurement gives other tables than the experiment has.
     """
     torch.set_num_threads(threads)
     described: Experiment = importlib.import_module(experiment).EXPERIMENT
     trained = Trained(arm, seed, made(described.data_options, data), snapshots_in(steps), resolve_device("auto"))
+    described.require_task(masked=is_masked(trained.snapshots[trained.last_step]))
     chosen = None if described.measure_options is None else made(described.measure_options, options)
     found = importlib.import_module(described.measures).measure(trained, chosen)
     tables = {table.name: table for table in described.tables}

@@ -69,5 +69,5 @@ def test_a_text_in_words_has_the_published_form():
 
 @pytest.mark.parametrize(("wrong", "where"), [({"people": 201}, "people"), ({"diversity": 50}, "diversity")])
 def test_sizes_that_are_not_possible_are_refused(wrong, where):
-    with pytest.raises(ConfigError, match=f"bioD.{where}"):
+    with pytest.raises(ConfigError, match=f"sizes → {where}"):
         BioDSizes(**({"name_pool": 20, "value_tokens": 7, "chunk_tokens": 2, "diversity": 10} | wrong))

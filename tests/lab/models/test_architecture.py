@@ -8,6 +8,7 @@ import torch
 from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.lab.models.build import build_model, lab_config, n_parameters
 from internal_physics.models.lab_architecture.attention import LabAttention
+from internal_physics.models.lab_architecture.configuration import LabConfig, require_sound
 from internal_physics.models.lab_architecture.parts import Canon
 from lab_models import CAUSAL, CONTEXT, EVERY, PLAIN, VOCABULARY, lab_model
 from torch.nn import functional
@@ -190,7 +191,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"heads": 3}, "num_attention_heads is 3"),
+            ({"heads": 3}, "heads is 3"),
             ({"canon": "BA"}, "canon is 'BA'"),
             ({"attention": "other"}, "attention is 'other'"),
             ({"rotary_share": 1.5}, "rotary_share is 1.5"),
@@ -198,8 +199,25 @@ class TestRefusals:
         ],
     )
     def test_options_that_describe_no_model_are_refused(self, changes, said):
-        with pytest.raises(ModelError, match=said):
+        with pytest.raises((ConfigError, ModelError), match=said):
             lab_config(replace(PLAIN, **changes), VOCABULARY, CONTEXT)
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"num_attention_heads": 3}, "num_attention_heads is 3"),
+            ({"num_attention_heads": 32}, "rotary_share is 1.0"),  # heads of one number, which cannot be rotated
+            ({"canon": "BA"}, "canon is 'BA'"),
+            ({"reads_both_ways": True, "attention": "uniform"}, "attention is 'uniform'"),
+        ],
+    )
+    def test_a_config_json_that_describes_no_model_is_refused_by_the_same_rule(self, changes, said):
+        with pytest.raises(ModelError, match=said):
+            require_sound(LabConfig(**changes))
+
+    def test_the_last_number_of_a_head_of_odd_width_is_not_rotated(self):
+        assert LabConfig(hidden_size=15, num_attention_heads=3).n_rotated == 4
+        require_sound(LabConfig(hidden_size=15, num_attention_heads=3))
 
     def test_a_context_shorter_than_the_rows_is_refused(self):
         with pytest.raises(ConfigError, match="context is 24"):

@@ -1,6 +1,7 @@
 """From an arm of the config to tables: training, measuring, collecting and gates, on the plainest experiment."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -150,6 +151,16 @@ class TestTables:
             output=str(output),
             threads=1,
         )
+
+    def test_a_masked_training_is_not_measured_as_a_causal_one(self, file, whole, tmp_path):
+        masked = tmp_path / "masked" / "steps"
+        shutil.copytree(whole / "steps", masked)
+        for config in masked.glob("*/config.json"):
+            given = json.loads(config.read_text())
+            config.write_text(json.dumps(given | {"reads_both_ways": True}))
+        with pytest.raises(ConfigError, match="masked is True"):
+            self.measured(file, masked.parent, tmp_path / "m")
+        assert not (tmp_path / "m").exists()
 
     def test_what_is_measured_is_collected(self, file, whole, tmp_path):
         self.measured(file, whole, tmp_path / "m")

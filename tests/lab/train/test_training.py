@@ -13,9 +13,9 @@ from internal_physics.lab.data.vocabulary import PADDING_ID, Vocabulary
 from internal_physics.lab.models.build import build_model, lab_config
 from internal_physics.lab.models.run import load_model, mean_loss_nats
 from internal_physics.lab.train.flat import flatten_weights
-from internal_physics.lab.train.loop import batch_loss, snapshot_steps, train
+from internal_physics.lab.train.loop import batch_loss, train
 from internal_physics.lab.train.optimizers import optimizer_for, orthogonal
-from internal_physics.lab.train.schedule import share_of_rate
+from internal_physics.lab.train.schedule import share_of_rate, snapshot_steps
 from internal_physics.lab.train.state import fingerprint
 
 VOCABULARY = Vocabulary.of(f"w{i}" for i in range(18))

@@ -37,18 +37,18 @@ class BioDSizes:
             ConfigError: if there are too few names or strings.
         """
         if min(vars(self).values()) < 1:
-            raise ConfigError("a size is below 1", where="bioD", expected="sizes of 1 or more", todo="correct it")
+            raise ConfigError("a size is below 1", where="sizes", expected="sizes of 1 or more", todo="correct it")
         if 2 * self.people > self.n_names:
             raise ConfigError(
                 f"{self.people} people for {self.n_names} names",
-                where="bioD.people",
+                where="sizes → people",
                 expected="at most half as many people as names",
                 todo="take a larger name_pool or more name_tokens",
             )
         if self.diversity > self.n_strings:
             raise ConfigError(
                 f"{self.diversity} different strings, but only {self.n_strings} are possible",
-                where="bioD.diversity",
+                where="sizes → diversity",
                 expected="at most value_tokens ** chunk_tokens",
                 todo="take more value_tokens or chunk_tokens",
             )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.options import (
     Count,
     NaturalNumber,
@@ -12,6 +13,7 @@ from internal_physics.ground.options import (
     Range,
     Size,
 )
+from internal_physics.models.lab_architecture.shape import Shape, unsound
 
 AttentionKind = Literal["absolute", "rotary", "relative", "position_only", "uniform"]
 Mlp = Literal["plain", "gated"]
@@ -76,6 +78,21 @@ class LabModelOptions:
     rotary_share: Annotated[float, Range(above=0)] = 1.0
     context: NaturalNumber = 0
     masked: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that there is such a model.
+
+        Raises:
+            ConfigError: for heads that do not divide the width, and other options that describe no model.
+        """
+        shape = Shape(self.width, self.heads, self.attention, self.canon, self.rotary_share, self.masked)
+        if found := unsound(shape):
+            raise ConfigError(
+                f"{found.entry} is {getattr(self, found.entry)!r}",
+                where=f"model → {found.entry}",
+                expected=found.expected,
+                todo="change it, or the options that it has to fit",
+            )
 
 
 @dataclass(frozen=True)

@@ -101,14 +101,8 @@ class BioD:
         Raises:
             ConfigError: if people and strangers are more than three quarters of the names.
         """
+        require_strangers(self.sizes, n)
         n_people = self.sizes.people
-        if 4 * (n_people + n) > 3 * self.sizes.n_names:
-            raise ConfigError(
-                f"{n_people} people and {n} strangers for {self.sizes.n_names} names",
-                where="bioD",
-                expected="at most three quarters of the names",
-                todo="take a larger name_pool or more name_tokens",
-            )
         return _names(n_people + n, self.sizes, self.seed)[n_people:]
 
     def text(self, person: int, draws: np.random.Generator) -> str:
@@ -122,6 +116,25 @@ class BioD:
             value = " ".join(f"value{token}" for token in tokens)
             sentences.append(f"{'Her' if number else name + chr(39) + 's'} ID {attribute} is {value}.")
         return " ".join(sentences)
+
+
+def require_strangers(sizes: BioDSizes, n: int) -> None:
+    """Refuse more strangers than can be named beside the people.
+
+    Args:
+        sizes: of the data.
+        n: strangers.
+
+    Raises:
+        ConfigError: if people and strangers are more than three quarters of the names.
+    """
+    if 4 * (sizes.people + n) > 3 * sizes.n_names:
+        raise ConfigError(
+            f"{sizes.people} people and {n} strangers for {sizes.n_names} names",
+            where="sizes",
+            expected="at most three quarters of the names",
+            todo="take a larger name_pool or more name_tokens",
+        )
 
 
 def draw_bio_d(sizes: BioDSizes, seed: int) -> BioD:

@@ -61,8 +61,13 @@ class People:
         return np.concatenate([self.month[:, None], self.values()[:, 1:]], axis=1)
 
 
-def draw_people(n: int, pools: Pools, seed: int) -> People:
-    """Draw n people.
+def require_names(n: int, pools: Pools, where: str) -> None:
+    """Refuse more people than can be named.
+
+    Args:
+        n: people.
+        pools: with the names.
+        where: the option with the number of people, for the message.
 
     Raises:
         UserError: for fewer than one person, or more than half as many as there are full names.
@@ -70,10 +75,19 @@ def draw_people(n: int, pools: Pools, seed: int) -> People:
     if not 1 <= n <= MOST_OF_THE_NAMES * pools.n_names:
         raise UserError(
             f"{n} people cannot be drawn",
-            where="n",
+            where=where,
             expected=f"1 to {int(MOST_OF_THE_NAMES * pools.n_names)}: at most half of the full names",
             todo="draw fewer people, or give longer lists of names",
         )
+
+
+def draw_people(n: int, pools: Pools, seed: int) -> People:
+    """Draw n people.
+
+    Raises:
+        UserError: for fewer than one person, or more than half as many as there are full names.
+    """
+    require_names(n, pools, "n")
     codes = first_distinct(n, pools.n_names, generator(seed, "names"))
     rest, last = np.divmod(codes, len(pools.last))
     first, middle = np.divmod(rest, len(pools.middle))

@@ -4,12 +4,15 @@ Each experiment has a folder here and a line in `registry`. No pandas, no torch.
 a training job depends on the code that makes its data, and on no measurement:
 
     data       batches(options, seed) -> lab.data.batches.Batches
+    plans      planned_steps(options) -> int                       usually the module of the data; see below
     measures   measure(trained, options) -> {table name: rows}     trained: a Trained
     gates      gates(tables, arms) -> [Gate, …]                    tables: {name: rows of all arms and seeds}
     kernels    study(trained) -> lab.kernels.study.Study | None
 
 `options` is an instance of `data_options` or of `measure_options`; its parameter in `batches` has the dataclass as its
-type, so that a training job need not load this description. `measure` returns frames with the columns of the
+type, so that a training job need not load this description. `planned_steps` raises what `batches` would raise, by the
+same functions, and draws no data, because every reading of a config calls it; it loads no pandas, pyarrow or torch.
+`measure` returns frames with the columns of the
 experiment's tables except `arm` and `seed`, which the caller puts before them. `arms` are those of this experiment:
 name → {"data": …, "model": …, "training": …} as mappings.
 """
@@ -19,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from internal_physics.ground.errors import ConfigError
 from internal_physics.tables.columns import TEXT, Column
 from internal_physics.tables.table import Table
 
@@ -73,6 +77,8 @@ class Experiment:
         tables: that `measure` fills; they begin with the columns OF_ARM.
         figures: drawn of them.
         learned: what stands beside the physics of its models while they learn; None for nothing but the loss.
+        plans: dotted name of the module that says how many steps a training has; "" where only its data tell.
+        measures_masked: whether what is measured has a meaning for masked models.
         input_files: names of the data options that are paths of files; a changed file trains again.
     """
 
@@ -87,7 +93,23 @@ class Experiment:
     kernels: str = ""
     figures: tuple[LabFigure, ...] = ()
     learned: Learned | None = None
+    plans: str = ""
+    measures_masked: bool = False
     input_files: tuple[str, ...] = ()
+
+    def require_task(self, *, masked: bool) -> None:
+        """Refuse a masked model where only causal ones can be measured.
+
+        Raises:
+            ConfigError: if so.
+        """
+        if masked and not self.measures_masked:
+            raise ConfigError(
+                "masked is True",
+                where="model → masked",
+                expected=f"False: what is measured in the experiment {self.name} is predicted from left to right",
+                todo="leave masked out of the arm, or choose the experiment knowledge or grammar",
+            )
 
 
 @dataclass(frozen=True)

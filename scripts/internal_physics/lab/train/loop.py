@@ -20,14 +20,14 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from internal_physics.config.options.lab_training import TrainingOptions
-from internal_physics.ground.errors import ConfigError, ModelError
+from internal_physics.ground.errors import ModelError
 from internal_physics.ground.files import whole_folder
 from internal_physics.lab.data.batches import Batch, Batches
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.models.build import save_model
 from internal_physics.lab.train.flat import FlatWeights, flatten_weights
 from internal_physics.lab.train.optimizers import Optimizer, optimizer_for
-from internal_physics.lab.train.schedule import share_of_rate
+from internal_physics.lab.train.schedule import share_of_rate, snapshot_steps
 from internal_physics.lab.train.state import State, read_state, write_state
 
 LOGGER = logging.getLogger("internal_physics")
@@ -109,18 +109,6 @@ def train(
             break
     model.eval()
     return run.rows
-
-
-def snapshot_steps(options: TrainingOptions, n_steps: int) -> tuple[int, ...]:
-    """The steps after which a snapshot is kept, in order; the last step is always one.
-
-    Raises:
-        ConfigError: for one after the last step.
-    """
-    late = [step for step in options.snapshots if step > n_steps]
-    if late:
-        raise ConfigError(f"a snapshot after step {late[0]}", where="training → snapshots", expected=f"0..{n_steps}")
-    return tuple(sorted({*options.snapshots, n_steps}))
 
 
 def _begin(model: PreTrainedModel, batches: Batches, options: TrainingOptions, state: State | None) -> Run:

@@ -1,19 +1,18 @@
 """The config of a lab model, as its config.json holds it. No torch."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from transformers import PreTrainedConfig
 
 from internal_physics.ground.errors import ModelError
+from internal_physics.models.lab_architecture.shape import Shape, n_rotated, unsound
 
 MODEL_TYPE = "internal_physics_lab"
 AttentionKind = Literal["absolute", "rotary", "relative", "position_only", "uniform"]
 Mlp = Literal["plain", "gated"]
 Activation = Literal["gelu", "silu", "relu_squared"]
 Norm = Literal["layer", "rms"]
-CANON_PLACES = "ABCD"
 
 
 class LabConfig(PreTrainedConfig):
@@ -86,7 +85,7 @@ class LabConfig(PreTrainedConfig):
     @property
     def n_rotated(self) -> int:
         """How many numbers of a head are rotated; even."""
-        return 2 * int(self.rotary_share * self.head_width / 2)
+        return n_rotated(self.head_width, self.rotary_share)
 
     @property
     def has_queries(self) -> bool:
@@ -115,17 +114,16 @@ def require_sound(config: LabConfig) -> None:
     for entry, kinds in (("attention", AttentionKind), ("mlp", Mlp), ("activation", Activation), ("norm", Norm)):
         if getattr(config, entry) not in get_args(kinds):
             raise _refused(entry, getattr(config, entry), ", ".join(get_args(kinds)))
-    for entry, is_sound, expected in _RULES:
-        if not is_sound(config):
-            raise _refused(entry, getattr(config, entry), expected)
+    width, heads = config.hidden_size, config.num_attention_heads
+    shape = Shape(
+        width, heads, config.attention, config.canon, config.rotary_share, masked=bool(config.reads_both_ways)
+    )
+    if found := unsound(shape):
+        entry = _ENTRIES.get(found.entry, found.entry)
+        raise _refused(entry, getattr(config, entry), found.expected)
 
 
-_RULES: tuple[tuple[str, Callable[[LabConfig], bool], str], ...] = (
-    ("num_attention_heads", lambda c: c.hidden_size % c.num_attention_heads == 0, "a divisor of hidden_size"),
-    ("canon", lambda c: "".join(p for p in CANON_PLACES if p in c.canon) == c.canon, 'some of "ABCD", in this order'),
-    ("rotary_share", lambda c: 0 < c.rotary_share <= 1 and (c.attention != "rotary" or c.n_rotated > 0), "in (0, 1]"),
-    ("attention", lambda c: not (c.reads_both_ways and c.attention == "uniform"), "another one in a masked model"),
-)
+_ENTRIES = {"heads": "num_attention_heads"}  # of a shape, as transformers calls them
 
 
 def _refused(entry: str, value: object, expected: str) -> ModelError:

@@ -75,8 +75,9 @@ class Grammar:
         with_rules = [symbol for level in self.ids[:-1] for symbol in level]
         raise ConfigError(
             f"no rules for symbol {symbol}",
-            where=f"grammar {self.name}",
+            where=f"root of grammar {self.name}",
             expected=f"one of {', '.join(map(str, with_rules))}",
+            todo="choose one of these symbols, or take the whole grammar",
         )
 
 

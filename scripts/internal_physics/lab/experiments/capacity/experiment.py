@@ -49,6 +49,7 @@ EXPERIMENT = Experiment(
     data_options=CapacityData,
     measure_options=CapacityMeasures,
     data=f"{_ROOM}.data",
+    plans=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
     kernels=f"{_ROOM}.kernels",

@@ -21,11 +21,23 @@ def grammar_of(options: GrammarData) -> Grammar:
         return grammar_named(options.grammar, root)
     if options.grammar not in GRAMMAR_SHAPES:
         raise ConfigError(
-            f"no shape {options.grammar!r}", where="grammar", expected=f"one of {', '.join(GRAMMAR_SHAPES)}"
+            f"no shape {options.grammar!r}",
+            where="grammar",
+            expected=f"one of {', '.join(GRAMMAR_SHAPES)}",
+            todo="choose one of these, or leave rules_seed out",
         )
     name = f"{options.grammar}-rules-{options.rules_seed}"
     grammar = build_grammar(GRAMMAR_SHAPES[options.grammar], options.rules_seed, name)
     return grammar if root is None else grammar.rooted_at(root)
+
+
+def planned_steps(options: GrammarData) -> int:
+    """Steps of a training; its strings are drawn later.
+
+    Raises:
+        ConfigError: as `batches`.
+    """
+    return batches(options, seed=0).steps
 
 
 def batches(options: GrammarData, seed: int) -> GrammarBatches:

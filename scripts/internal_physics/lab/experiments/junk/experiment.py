@@ -45,6 +45,7 @@ EXPERIMENT = Experiment(
     title="Junk and the domain token",
     data_options=JunkData,
     data=f"{_ROOM}.data",
+    plans=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
     tables=(LAB_JUNK,),

@@ -8,7 +8,8 @@ from internal_physics.config.options.lab_knowledge import KnowledgeData
 from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.biographies import Plans, plan_biographies
 from internal_physics.lab.data.biography_batches import BiographyBatches
-from internal_physics.lab.data.people import People, draw_people
+from internal_physics.lab.data.passes import steps_for
+from internal_physics.lab.data.people import People, draw_people, require_names
 from internal_physics.lab.data.pools import symbolic_pools
 from internal_physics.lab.data.symbolic import Language, Rows
 
@@ -32,6 +33,17 @@ class Taught:
     rows: Rows
     trained: np.ndarray
     tested: np.ndarray
+
+
+def planned_steps(options: KnowledgeData) -> int:
+    """Steps of a training, before any person is drawn.
+
+    Raises:
+        UserError: if exposures do not fill whole steps, or there are too few names for the people.
+    """
+    n_people = options.people + options.celebrities
+    require_names(n_people, symbolic_pools(options.words_of_places), "people")
+    return steps_for(n_people, options.exposures, options.rows * options.texts_per_row, "exposures")
 
 
 def taught(options: KnowledgeData, seed: int) -> Taught:

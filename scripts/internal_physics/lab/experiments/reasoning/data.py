@@ -56,6 +56,15 @@ class ReasoningBatches:
         return _pool(self.options, self.seed, pool)[place]
 
 
+def planned_steps(options: ReasoningData) -> int:
+    """Steps of a training; its problems are drawn later.
+
+    Raises:
+        ConfigError: as `batches`.
+    """
+    return batches(options, seed=0).steps
+
+
 def batches(options: ReasoningData, seed: int) -> ReasoningBatches:
     """The training set of an arm.
 
@@ -65,8 +74,9 @@ def batches(options: ReasoningData, seed: int) -> ReasoningBatches:
     if not options.operations < options.parameters <= N_NAMES:
         raise ConfigError(
             f"{options.operations} operations in problems of {options.parameters} parameters",
-            where="reasoning",
+            where="operations",
             expected=f"fewer operations than parameters, and at most {N_NAMES} parameters",
+            todo="take fewer operations, or more parameters",
         )
     return ReasoningBatches(options, seed)
 

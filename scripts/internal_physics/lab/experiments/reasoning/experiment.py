@@ -125,6 +125,7 @@ EXPERIMENT = Experiment(
     data_options=ReasoningData,
     measure_options=ReasoningMeasures,
     data=f"{_ROOM}.data",
+    plans=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
     tables=(LAB_REASONING, LAB_REASONING_ERRORS, LAB_REASONING_PROBES, LAB_REASONING_FORESIGHT, LAB_REASONING_PATHS),

@@ -1,0 +1,56 @@
+"""Checks before any work: that every arm of the lab can be trained and measured.
+
+Each check calls the function that the job itself calls, so that there is no second rule. No torch; no data is drawn.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from internal_physics.config.lab import LabArm
+from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
+from internal_physics.ground.errors import UserError
+from internal_physics.lab.experiments.experiment import Experiment
+from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.lab.options import made
+from internal_physics.lab.train.schedule import snapshot_steps
+
+
+def refuse_impossible_arms(arms: Mapping[str, LabArm], where: str) -> None:
+    """Refuse an arm whose job would end at once.
+
+    Args:
+        arms: of the lab.
+        where: the config's name, for messages.
+
+    Raises:
+        UserError: naming the option of the arm: for a model that does not exist, data that cannot be made, exposures
+            that do not fill whole steps, a snapshot after the last step, and a masked model that is not measured.
+    """
+    for name, arm in arms.items():
+        experiment, place = EXPERIMENTS[arm.experiment], f"{where}: lab → arms → {name}"
+        with _placed(place):
+            model = made(LabModelOptions, arm.options["model"])
+            experiment.require_task(masked=model.masked)
+        with _placed(f"{place} → {arm.experiment}"):
+            n_steps = _planned_steps(experiment, arm.options["data"])
+        if n_steps is not None:
+            with _placed(place):
+                snapshot_steps(made(TrainingOptions, arm.options["training"]), n_steps)
+
+
+def _planned_steps(experiment: Experiment, data: Mapping[str, Any]) -> int | None:
+    """Steps of a training; None where only its data tell."""
+    options = made(experiment.data_options, data)
+    return importlib.import_module(experiment.plans).planned_steps(options) if experiment.plans else None
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Put the place in the config before the place that an error names."""
+    try:
+        yield
+    except UserError as error:
+        where = f"{place} → {error.where}" if error.where else place
+        raise type(error)(error.what, where=where, expected=error.expected, todo=error.todo) from error
