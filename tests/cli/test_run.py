@@ -52,6 +52,46 @@ def test_a_wrong_config_is_refused_before_any_job_runs(tmp_path, monkeypatch, ca
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("folder", ["empty", "mistyped"])
+@pytest.mark.parametrize("text", [None, "models:\n  m: {source: 'x'\n"], ids=["missing", "syntax"])
+def test_nothing_is_written_for_a_config_that_is_not_there_or_cannot_be_read(
+    tmp_path, monkeypatch, capsys, folder, text
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    if text is not None:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "my.yaml").write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["run", folder, "my.yaml", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["outcome"] == "refused"
+    assert found["message"].startswith(
+        f"{folder}/my.yaml: " + ("there is no such file" if text is None else "not valid")
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("config", ["config.yaml", "config/lab.yaml"])
+def test_what_will_be_written_is_said_before_it_is(tmp_path, monkeypatch, config):
+    """A folder that does not exist is made only for a config that the workflow brings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verb, "run_checked", lambda *_: 0)
+    said = []
+
+    def say(text: str) -> None:
+        said.append((text, (tmp_path / "new").exists()))
+
+    monkeypatch.setattr(verb, "_print", say)
+    assert verb.run_in("new", config, "1") == 0
+    (before, was_there), (after, is_there) = said
+    n_files = sum(path.is_file() for path in (tmp_path / "new").rglob("*"))
+    written = f"{n_files} files of the workflow are written into it, with its own {config}.\n"
+    assert before == f"{tmp_path / 'new'} does not exist: {written}"
+    assert (was_there, is_there) == (False, True)
+    assert after == f"Deployed the workflow into {tmp_path / 'new'}: {n_files} files.\n"
+
+
 def test_json_says_how_a_run_ended_and_snakemake_speaks_to_stderr(tmp_path, monkeypatch, capsys):
     (tmp_path / "results").mkdir()
     (tmp_path / "results/findings.json").write_text('[{"sentence": "a differs from b.", "value": 2.5}]')

@@ -1,5 +1,6 @@
 """The workflow as files in a folder: what `internal-physics run` needs where there is no clone."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +27,29 @@ def deploy(folder: str | Path) -> int:
     """
     n_written = 0
     try:
-        for path, to in _pairs(Path(folder)):
-            if not to.exists():
-                to.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, to)
-                n_written += 1
+        for path, to in missing(folder):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to)
+            n_written += 1
     except OSError as error:
         raise StoreError(f"cannot be written ({error})", where=str(folder), todo="choose another folder") from error
     return n_written
+
+
+def missing(folder: str | Path) -> list[tuple[Path, Path]]:
+    """Files of the workflow that a folder, which need not exist, does not have: each, and where it would go."""
+    return [(path, to) for path, to in _pairs(Path(folder)) if not to.exists()]
+
+
+def before_deployment(folder: str | Path, name: str) -> Path:
+    """Where a file that a folder has with its workflow is now: in the folder, or where the workflow comes from.
+
+    Args:
+        folder: need not exist.
+        name: path from there; the file need not exist.
+    """
+    wanted = Path(os.path.normpath(Path(folder) / name))
+    return {Path(os.path.normpath(to)): path for path, to in missing(folder)}.get(wanted, wanted)
 
 
 def is_deployed(folder: str | Path) -> bool:

@@ -8,18 +8,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from internal_physics.cli.answer import Answer, write
-from internal_physics.cli.deploy import deploy, is_deployed
+from internal_physics.cli.deploy import before_deployment, deploy, is_deployed, missing
 from internal_physics.cli.last_words import FINDINGS, HEADING, INTERRUPTED, what_was_found
 from internal_physics.cli.outcome import STATUS_OF_INTERRUPTION, STATUS_OF_REFUSAL, outcome
 from internal_physics.ground.errors import ConfigError, UserError
+from internal_physics.ground.words import plural
 
 HELP = "check a config, then run the workflow on it"
 EPILOG = """\
 DIR is a folder with the workflow: a clone, or one that this command filled
-(default: this one). If it has none, the workflow is written into it first;
-files that are there stay. CONFIG is a path from DIR (default: config.yaml).
+(default: this one). If it has none, the workflow is written into it first,
+if CONFIG is there or comes with it; files that are there stay. CONFIG is a path from DIR (default: config.yaml).
 Further options go to Snakemake, such as --dry-run. `internal-physics new DIR`
 writes a config to start from."""
 CONFIGS = (".yaml", ".yml", ".json")
@@ -62,14 +64,35 @@ def run_in(folder: str, config: str, cores: str, further: Sequence[str] = (), *,
         )
     said: list[str] = []
     say = _print_and_keep(said) if as_json else _print
+    refusal = ""
     if not is_deployed(folder):
-        say(f"Deployed the workflow into {Path(folder).resolve()}: {deploy(folder)} files.\n")
-    with contextlib.chdir(folder):
-        refusal = refusal_of(config)
+        refusal = refusal_of(lambda: read_config(before_deployment(folder, config), str(Path(folder, config))))
+        if not refusal:
+            deploy_for(config, folder, say)
+    with contextlib.chdir("." if refusal else folder):
+        refusal = refusal or refusal_of(lambda: check(config))
         status = run_checked(config, cores, further, say) if not refusal else _refused(refusal, say)
         if as_json:
             write(Answer(outcome(status, "".join(said), config, refusal), []), sys.stdout, as_json=True)
     return status
+
+
+def deploy_for(config: str, folder: str, say: Callable[[str], None]) -> None:
+    """Write the workflow into a folder that has none, and say so before and after.
+
+    Args:
+        config: path from the folder; a file there, or one that the workflow brings.
+        folder: need not exist.
+        say: called with each piece of output.
+
+    Raises:
+        StoreError: if the folder cannot be written.
+    """
+    place = Path(folder).resolve()
+    has = "has no workflow" if place.is_dir() else "does not exist"
+    brought = "" if Path(folder, config).is_file() else f", with its own {config}"
+    say(f"{place} {has}: {plural(len(missing(folder)), 'file')} of the workflow are written into it{brought}.\n")
+    say(f"Deployed the workflow into {place}: {plural(deploy(folder), 'file')}.\n")
 
 
 def run_checked(config: str, cores: str, further: Sequence[str], say: Callable[[str], None]) -> int:
@@ -103,10 +126,10 @@ def run_checked(config: str, cores: str, further: Sequence[str], say: Callable[[
     return snakemake.returncode
 
 
-def refusal_of(config: str) -> str:
-    """Why a config cannot run; "" if nothing is wrong with it."""
+def refusal_of(step: Callable[[], object]) -> str:
+    """Why a step before the run was refused; "" if it was not."""
     try:
-        check(config)
+        step()
     except UserError as error:
         return str(error)
     return ""
@@ -124,7 +147,6 @@ def check(config: str) -> None:
         UserError: with file and line of a YAML error, or the place in the config.
     """
     from internal_physics.config.load import load_config  # noqa: PLC0415
-    from internal_physics.ground.strict_yaml import load_yaml  # noqa: PLC0415
     from internal_physics.plan.lab_requirements import refuse_impossible_arms  # noqa: PLC0415
     from internal_physics.plan.requirements import (  # noqa: PLC0415
         refuse_missing_models,
@@ -133,12 +155,32 @@ def check(config: str) -> None:
     )
 
     refuse_unusable_python(sys.executable)
-    if not Path(config).is_file():
-        raise ConfigError("there is no such file", where=config, todo="check the path; config.yaml is the default")
-    checked = load_config(load_yaml(config), config)
+    checked = load_config(read_config(Path(config), config), config)
     refuse_unmet_requirements(checked, config)
     refuse_impossible_arms(checked.arms, config)
     refuse_missing_models(checked, config, "results/snapshots")
+
+
+def read_config(path: Path, name: str) -> Any:
+    """The content of a config.
+
+    Args:
+        path: where it is.
+        name: what it is called in messages.
+
+    Raises:
+        ConfigError: if there is no such file, or it is not YAML, with file and line.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            "there is no such file",
+            where=name,
+            expected="a config; CONFIG is a path from DIR, and config.yaml is the default",
+            todo="check both paths",
+        )
+    from internal_physics.ground.strict_yaml import load_yaml  # noqa: PLC0415
+
+    return load_yaml(path)
 
 
 def _end(process: subprocess.Popen) -> None:
