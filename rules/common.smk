@@ -20,7 +20,7 @@ from internal_physics.ground.joblog import forward
 from internal_physics.models.adapted import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
 from internal_physics.plan.figure_jobs import figure_jobs
-from internal_physics.plan.kernel_memory import kernel_memory_mb, kernel_tables_memory_mb
+from internal_physics.plan.kernel_memory import has_local_tables, kernel_memory_mb, kernel_tables_memory_mb
 from internal_physics.plan.lab_requirements import refuse_impossible_arms
 from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements, refuse_unusable_python
 from internal_physics.plan.run_plan import RunPlan, table_files

@@ -45,7 +45,7 @@ rule collect_kernel:
         "results/logs/collect_kernel.log",
     benchmark:
         "results/benchmarks/collect_kernel.tsv"
-    localrule: True
+    localrule: has_local_tables(PLAN.kept_prompts(*run) for run in PLAN.runs)
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -6,7 +6,13 @@ import pytest
 import yaml
 from internal_physics.families.kernel import parts
 from internal_physics.plan import kernel_memory
-from internal_physics.plan.kernel_memory import KeptPrompts, kernel_memory_mb, kernel_tables_memory_mb
+from internal_physics.plan.kernel_memory import (
+    MOST_PROMPTS_LOCALLY,
+    KeptPrompts,
+    has_local_tables,
+    kernel_memory_mb,
+    kernel_tables_memory_mb,
+)
 
 HEAD, *MEASURED = yaml.safe_load((Path(__file__).parents[2] / "docs/measured/kernel.yaml").read_text())["rows"]
 ROWS = [dict(zip(HEAD, row, strict=True)) for row in MEASURED]
@@ -40,3 +46,22 @@ def test_the_cosines_of_every_other_kernel_stay_in_memory():
 
 def test_a_kernel_is_split_where_the_library_splits_it():
     assert kernel_memory._MOST_SPLIT == parts.MOST_SPLIT
+
+
+def test_tables_of_few_prompts_are_made_where_the_workflow_starts_and_of_many_in_the_queue():
+    few, many = KeptPrompts(5, MOST_PROMPTS_LOCALLY - 5), KeptPrompts(5, MOST_PROMPTS_LOCALLY - 4)
+    assert has_local_tables([])
+    assert has_local_tables([few] * 4)
+    assert not has_local_tables([few, many])
+    assert has_local_tables([KeptPrompts(MOST_PROMPTS_LOCALLY // 2, 0)])
+    assert not has_local_tables([KeptPrompts(MOST_PROMPTS_LOCALLY + 1, 0)])
+
+
+def test_what_took_minutes_or_gigabytes_when_it_was_measured_is_not_local():
+    assert not any(has_local_tables([KeptPrompts(0, int(row["prompts"].replace(",", "")))]) for row in ROWS)
+
+
+def test_many_small_kernels_that_need_much_memory_together_are_not_local():
+    small = KeptPrompts(0, 300)
+    assert has_local_tables([small] * 4)
+    assert not has_local_tables([small] * 2000)

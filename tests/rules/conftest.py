@@ -35,14 +35,25 @@ def run(script, *arguments, cwd):
 
 
 @pytest.fixture(scope="session")
-def dump(tmp_path_factory):
+def dump_config(tmp_path_factory):
+    """Further prompt sets, and cores -> the same as `dump`."""
+
+    def dumped_of(prompt_sets, cores):
+        config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | ALSO
+        config["prompt_sets"] |= prompt_sets
+        folder = tmp_path_factory.mktemp("rules")
+        for model in ("llama", "gpt2"):  # reading the config checks that its local models exist
+            (folder / "results" / "tiny_models" / model).mkdir(parents=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        return run("dump_rules.py", ROOT / "Snakefile", folder / "config.yaml", cores, cwd=folder)
+
+    return dumped_of
+
+
+@pytest.fixture(scope="session")
+def dump(dump_config):
     """Cores -> all rules, the modules loaded by reading the workflow, and the resources for all jobs together."""
-    folder = tmp_path_factory.mktemp("rules")
-    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | ALSO
-    for model in ("llama", "gpt2"):  # reading the config checks that its local models exist
-        (folder / "results" / "tiny_models" / model).mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    return cache(lambda cores: run("dump_rules.py", ROOT / "Snakefile", folder / "config.yaml", cores, cwd=folder))
+    return cache(lambda cores: dump_config({}, cores))
 
 
 @pytest.fixture(scope="session")

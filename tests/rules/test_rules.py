@@ -16,6 +16,7 @@ import yaml
 from internal_physics.families import registry
 from internal_physics.ground.closure import code_checksum, script_files
 from internal_physics.lab.experiments.registry import EXPERIMENTS
+from internal_physics.plan.kernel_memory import MOST_PROMPTS_LOCALLY
 from rule_code import GENERIC, adapter_of, figures_label, jobs
 
 ROOT = Path(__file__).parents[2]
@@ -310,7 +311,15 @@ class TestSlurmProfile:
         local = {mine[name] for name, rule in rules.items() if rule["local"]}
         queued = set(yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"])
         assert local | queued == set(mine.values())
-        assert not local & queued
+        assert local & queued <= {"collect_kernel"}  # local where kernels have few prompts
+
+    def test_tables_of_large_kernels_are_made_in_the_queue(self, rules, dump_config):
+        prompts = [{"name": f"p{n}", "text": f"number {n}"} for n in range(MOST_PROMPTS_LOCALLY + 1)]
+        large = dump_config({"many": {"weight_gradients": "sketch", "prompts": prompts}}, "cluster")["rules"]
+        assert rules["collect_kernel"]["local"]
+        assert not large["collect_kernel"]["local"]
+        changed = {name for name in rules.keys() & large.keys() if rules[name]["local"] != large[name]["local"]}
+        assert changed == {"collect_kernel"}
 
     def test_gpus_are_asked_for_by_the_rules_whose_scripts_need_torch(self):
         asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]

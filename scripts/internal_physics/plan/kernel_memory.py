@@ -1,4 +1,4 @@
-"""How much memory the jobs of kernels take, known before they run, from the numbers of their prompts.
+"""How much memory the jobs of kernels take, and where they run, known before from the numbers of their prompts.
 
 A kernel of N prompts takes squares of N × N numbers: one for each layer and kind of map where it is split, and where it
 is not (sketches of more than 300 prompts) the kernel and its standard error in float32. The tables need squares to
@@ -14,6 +14,8 @@ _MOST_GROUPS = 250  # of layers and kinds; models of more than 35 blocks have mo
 _MOST_SPLIT = 300  # families.kernel.parts.MOST_SPLIT
 _LEAST_MB = 2000
 _FLOAT32, _FLOAT64 = 4, 8
+MOST_PROMPTS_LOCALLY = 500
+"""In the largest kernel whose tables a cluster's login node makes: its squares, and the time they take, are small."""
 
 
 class KeptPrompts(NamedTuple):
@@ -37,6 +39,20 @@ def kernel_tables_memory_mb(runs: Iterable[KeptPrompts]) -> int:
     all_runs = list(runs)
     largest = max((2 * (_exact(kept) + _estimated(kept)) + _work(kept) for kept in all_runs), default=0)
     return _rounded(_LIBRARIES + _BLOCKS + largest + sum(map(_cosines, all_runs)))
+
+
+def has_local_tables(runs: Iterable[KeptPrompts]) -> bool:
+    """Whether the rule collect_kernel is short enough for the node where a workflow is started.
+
+    Args:
+        runs: of every model and condition.
+
+    Returns:
+        True if no kernel has more than MOST_PROMPTS_LOCALLY prompts, and the memory is what any small job asks for.
+    """
+    all_runs = list(runs)
+    largest = max((kept.factors + kept.sketch for kept in all_runs), default=0)
+    return largest <= MOST_PROMPTS_LOCALLY and kernel_tables_memory_mb(all_runs) <= _LEAST_MB
 
 
 def _exact(kept: KeptPrompts) -> float:
