@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hand_traces import TRANSPOSED, UP, make_trace
 from internal_physics.ground.errors import StoreError
-from internal_physics.records.gradients import FactoredGradient, OuterTerm
+from internal_physics.records.gradients import DenseTerm, FactoredGradient, OuterTerm
 from internal_physics.records.info import ParameterInfo
 from internal_physics.records.projections import CELL, packed_signs, signs
 from internal_physics.records.sketches import sketch_of, sketches
@@ -111,3 +111,38 @@ def test_records_without_sketches_are_refused_with_what_to_set(keep):
 def test_sketches_of_norms_with_a_size_are_refused_too():
     with pytest.raises(StoreError, match="weight_gradients: norms, not factors"):
         sketches(make_trace(keep="norms"), SIZE)
+
+
+class TestTwoModels:
+    """The signs depend on the name of a weight: two models with equal names share them."""
+
+    N_SEEDS = 400  # independent errors correlate by less than 4 / √400 = 0.2
+
+    def errors(self, g, h, weight):
+        estimates = [
+            sketch_of(g, weight, SIZE, seed) @ sketch_of(h, weight, SIZE, seed) for seed in range(self.N_SEEDS)
+        ]
+        return np.array(estimates) - g.dot(h)
+
+    def like(self, g, seed):
+        """A gradient of another model on the same prompt: the same inputs, output gradients nearly the same."""
+        (term,) = g.terms
+        noise = np.random.default_rng(seed).standard_normal(term.output_gradient.shape)
+        return FactoredGradient(g.shape, (OuterTerm(term.input, term.output_gradient + 0.3 * noise),))
+
+    def correlation(self, others, weight):
+        g, h = gradient(1), gradient(2)
+        return np.corrcoef(self.errors(g, h, WEIGHT), self.errors(*others, weight))[0, 1]
+
+    def test_errors_of_their_kernels_are_correlated_where_their_gradients_are_alike(self):
+        alike = self.like(gradient(1), 11), self.like(gradient(2), 12)
+        assert self.correlation(alike, WEIGHT) > 0.8
+        assert abs(self.correlation(alike, replace(WEIGHT, name="v"))) < 0.2
+
+    def test_and_not_where_their_gradients_have_nothing_in_common(self):
+        rng = np.random.default_rng(5)
+        g, h = gradient(1).dense(), gradient(2).dense()
+        others = [rng.standard_normal((14, 12)) for _ in range(2)]
+        others = [o - m * np.sum(o * m) / np.sum(m * m) for o, m in zip(others, (g, h), strict=True)]
+        dense = [FactoredGradient((14, 12), (DenseTerm(o),)) for o in others]
+        assert abs(self.correlation(dense, WEIGHT)) < 0.2
