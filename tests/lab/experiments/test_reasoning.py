@@ -10,12 +10,10 @@ from internal_physics.config.options.lab_reasoning import ReasoningData, Reasoni
 from internal_physics.config.options.lab_training import LabModelOptions
 from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.reasoning.check import check
-from internal_physics.lab.data.reasoning.labels import labels_of
 from internal_physics.lab.data.reasoning.nano import BACK_ID, VOCABULARY, read_prompt
-from internal_physics.lab.data.reasoning.problem import Solution
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning import asking, solving, uncertainty
+from internal_physics.lab.experiments.reasoning import solving, uncertainty
 from internal_physics.lab.experiments.reasoning.area import area_under_curve
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
@@ -67,29 +65,6 @@ class TestTrainingSet:
             batches(replace(DATA, parameters=4), 0)
 
 
-class TestQuestions:
-    @pytest.mark.parametrize("task", asking.TASKS)
-    def test_their_answers_are_the_exact_labels(self, task):
-        asked = asking.judged_items(task, DATA, 200, 0)
-        for item in asked:
-            words = VOCABULARY.words(item.tokens)
-            begin = words.index("!") + 1
-            drawn = read_prompt(item.tokens[:begin])
-            steps = solving.judged(drawn, [*item.tokens[begin:-3], 0]).solution.steps
-            labels = labels_of(drawn.problem, Solution(steps))
-            asked_about = drawn.names.index(item.tokens[-2])
-            told = labels.needed[asked_about] if task == asking.NEEDED else labels.can_be_next[len(steps), asked_about]
-            assert words[-3::2] == ["[START]", "[END]"]
-            assert told == item.is_true
-        assert 70 < sum(item.is_true for item in asked) < 130  # 100 expected, standard deviation 7
-
-    def test_balanced_accuracy_of_a_constant_is_a_half(self):
-        right = np.array([True, False, False, False])
-        assert asking.balanced_accuracy(np.zeros(4, bool), right) == 0.5
-        assert asking.balanced_accuracy(right, right) == 1
-        assert np.isnan(asking.balanced_accuracy(right, np.ones(4, bool)))
-
-
 def test_area_under_the_curve_counts_pairs():
     draws = np.random.default_rng(0)
     is_wrong, shares = draws.random(60) < 0.4, draws.integers(0, 5, 60) / 5
@@ -122,6 +97,7 @@ def test_all_tables_are_measured(snapshot, data):
         assert back.groupby("operations").size().to_dict() == dict.fromkeys(range(2, 6), 5)
     else:
         assert probes.groupby("task")["told_by"].count().to_dict() == {"needed": 4, "can_be_next": 3}
+        assert (probes["chance"] == 0.5).all() and tables["lab_reasoning_depth"].empty
     paths = tables["lab_reasoning_paths"]
     assert paths.groupby("operations").size().to_dict() == dict.fromkeys(range(1, 6), 3)
     for row in paths.to_dict("records"):

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from internal_physics.ground.options import Count, NaturalNumber, PositiveNumber, Range
+from internal_physics.ground.options import Count, NaturalNumber, PositiveNumber, Range, Size
 
+ProbeTask = Literal["needed", "can_be_next", "needed_next", "depends", "known", "value"]
 RetryKind = Literal["retry", "retry_weak", "retry_miss"]
 
 
@@ -47,6 +48,16 @@ class ReasoningMeasures:
         n_problems: fresh problems for each number of operations, up to one more than in training.
         n_prefixes: beginnings of right solutions, for each number of operations from 2 on, after which the model is
             shown a parameter and may take it back.
+        probe_tasks: what probes ask about a parameter, on arms that begin with random weights and have no retries.
+            - needed: whether the answer needs it; at the end of the question.
+            - can_be_next: whether it can be computed now; after some steps of a right solution.
+            - needed_next: both; after some steps.
+            - depends: whether it depends on another one, directly or through others; before the question.
+            - known: whether it was computed; after some steps.
+            - value: its value, or that it has none yet; after some steps.
+        probe_layers: after which blocks a probe asks whether the answer needs a parameter.
+            - last: the last one, as all tasks do.
+            - all: also each by itself, judged by the parameter's distance from the query.
         probe_rank: of the change of the embedding with which a probe asks about a parameter.
         probe_steps: training steps of a probe.
         probe_items: items of a step.
@@ -56,6 +67,8 @@ class ReasoningMeasures:
 
     n_problems: Count = 256
     n_prefixes: Count = 400
+    probe_tasks: Annotated[tuple[ProbeTask, ...], Size(1, unique=True)] = ("needed", "can_be_next")
+    probe_layers: Literal["last", "all"] = "last"
     probe_rank: Count = 8
     probe_steps: Count = 400
     probe_items: Count = 48

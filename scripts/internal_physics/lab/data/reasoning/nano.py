@@ -22,7 +22,7 @@ _NAMES = tuple("abcdefghijkl")
 VOCABULARY = Vocabulary.of([*_MARKS, *map(str, range(MODULUS)), *_NAMES])
 _STOP, _ASK, _ASKED, _NEXT, BACK_ID, PROBE_START_ID, PROBE_END_ID = (int(i) for i in VOCABULARY.ids(_MARKS))
 _FIRST_DIGIT, _FIRST_NAME = (int(i) for i in VOCABULARY.ids(["0", _NAMES[0]]))
-STEP_TOKENS, BACK_TOKENS = 5, 3
+STEP_TOKENS, BACK_TOKENS, QUERY_TOKENS = 5, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ def _leaf(operand: int, uniform: Iterator[float]) -> Leaf:
     return Reference(operand) if operand >= 0 else Number(int(next(uniform) * MODULUS))
 
 
+def digit_of(token: int) -> int:
+    """The digit that a token is."""
+    return token - _FIRST_DIGIT
+
+
 def read_prompt(tokens: Sequence[int]) -> NanoProblem:
     """The problem of a prompt's tokens, with or without `<eos>` before them; parameters in the order of the sentences.
 
@@ -123,8 +128,8 @@ def read_prompt(tokens: Sequence[int]) -> NanoProblem:
         ConfigError: if they are no problem.
     """
     given = [token for token in tokens if token != END_ID]
-    body, question = given[:-3], given[-3:]
-    is_problem = len(body) % 4 == 0 and len(question) == 3 and question[::2] == [_ASK, _ASKED]
+    body, question = given[:-QUERY_TOKENS], given[-QUERY_TOKENS:]
+    is_problem = len(body) % 4 == 0 and len(question) == QUERY_TOKENS and question[::2] == [_ASK, _ASKED]
     names = tuple(body[::4])
     index = {name: number for number, name in enumerate(names)}
     if not is_problem or set(body[3::4]) - {_STOP} or len(index) < len(names) or question[1] not in index:
@@ -140,7 +145,7 @@ def read_prompt(tokens: Sequence[int]) -> NanoProblem:
 
 
 def _read_leaf(token: int, index: dict[int, int]) -> Expression:
-    digit = token - _FIRST_DIGIT
+    digit = digit_of(token)
     return Number(digit) if 0 <= digit < MODULUS else Reference(index[token])
 
 
@@ -169,7 +174,7 @@ def _read_step(problem: NanoProblem, tokens: list[int]) -> Step | None:
     parameter = problem.names.index(tokens[0])
     if tokens[1:BACK_TOKENS] == [BACK_ID, _NEXT]:
         return back(parameter)
-    digits = [token - _FIRST_DIGIT for token in tokens[1:4]]
+    digits = [digit_of(token) for token in tokens[1:4]]
     if tokens[4:] != [_NEXT] or not all(0 <= digit < MODULUS for digit in digits):
         return None
     left, right, result = digits

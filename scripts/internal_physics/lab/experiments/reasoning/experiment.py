@@ -1,6 +1,8 @@
 """The description of the experiment `reasoning`."""
 
-from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
+from typing import get_args
+
+from internal_physics.config.options.lab_reasoning import ProbeTask, ReasoningData, ReasoningMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
@@ -8,6 +10,7 @@ from internal_physics.tables.table import Table
 _ROOM = "internal_physics.lab.experiments.reasoning"
 OPERATIONS = Column("int64", "operations", "parameters that the answer needs, one operation each", low=1)
 RANDOM, TRAINED = "random", "trained"
+RULES = ("used_somewhere", "operand_of_query", "only_numbers", "numbers_and_used", "in_its_sentence", "written")
 
 LAB_REASONING = Table(
     "lab_reasoning",
@@ -56,18 +59,50 @@ LAB_REASONING_PROBES = Table(
     "lab_reasoning_probes",
     columns=OF_ARM
     | {
-        "task": Column(TEXT, "", "what is asked about a parameter", allowed=("needed", "can_be_next")),
+        "task": Column(TEXT, "", "what is asked about a parameter", allowed=get_args(ProbeTask)),
         "told_by": Column(
             TEXT,
             "",
             "a probe of the trained model, the same of a model with random weights, or a rule on its sentences",
-            allowed=(TRAINED, RANDOM, "used_somewhere", "operand_of_query", "only_numbers"),
+            allowed=(TRAINED, RANDOM, *RULES),
         ),
-        "accuracy": Column("float64", "1", "mean of the accuracies on true and on false questions", low=0, high=1),
+        "accuracy": Column(
+            "float64", "1", "mean over answers of the accuracy on questions with this one", low=0, high=1
+        ),
+        "chance": Column("float64", "1", "accuracy of a guess, and of telling one answer always", low=0, high=1),
+        "share_right": Column("float64", "1", "of all questions", low=0, high=1),
+        "largest_share": Column("float64", "1", "share_right of always telling the commonest answer", low=0, high=1),
         "n_items": Column("int64", "questions", "on which it was judged", low=0),
         "status": STATUS,
     },
     key=[*ARM_KEY, "task", "told_by"],
+    finite=("accuracy",),
+    group=ARM_KEY,
+)
+
+LAB_REASONING_DEPTH = Table(
+    "lab_reasoning_depth",
+    columns=OF_ARM
+    | {
+        "told_by": Column(
+            TEXT,
+            "",
+            "a probe of the trained model, or the same of a model with random weights: does the answer need it?",
+            allowed=(TRAINED, RANDOM),
+        ),
+        "layer": Column("int64", "blocks", "after which the probe reads the residual", low=1),
+        "distance": Column("int64", "dependencies", "on the shortest way from the query to the parameter", low=1),
+        "accuracy": Column(
+            "float64",
+            "1",
+            "mean of the accuracies on needed parameters at this distance and on all that are not needed",
+            low=0,
+            high=1,
+        ),
+        "n_items": Column("int64", "questions", "about needed parameters at this distance", low=1),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "told_by", "layer", "distance"],
     finite=("accuracy",),
     group=ARM_KEY,
 )
@@ -111,12 +146,12 @@ LAB_REASONING_PATHS = Table(
 )
 
 _FIGURES = {
-    "lab_reasoning_accuracy": "lab_reasoning",
-    "lab_reasoning_errors": "lab_reasoning_errors",
-    "lab_reasoning_probes": "lab_reasoning_probes",
-    "lab_reasoning_foresight": "lab_reasoning_foresight",
-    "lab_reasoning_uncertainty": "lab_reasoning_foresight",
-    "lab_reasoning_paths": "lab_reasoning_paths",
+    "lab_reasoning_accuracy": ("lab_reasoning",),
+    "lab_reasoning_errors": ("lab_reasoning_errors",),
+    "lab_reasoning_probes": ("lab_reasoning_probes", "lab_reasoning_depth"),
+    "lab_reasoning_foresight": ("lab_reasoning_foresight",),
+    "lab_reasoning_uncertainty": ("lab_reasoning_foresight",),
+    "lab_reasoning_paths": ("lab_reasoning_paths",),
 }
 
 EXPERIMENT = Experiment(
@@ -128,6 +163,13 @@ EXPERIMENT = Experiment(
     plans=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
     gates=f"{_ROOM}.gates",
-    tables=(LAB_REASONING, LAB_REASONING_ERRORS, LAB_REASONING_PROBES, LAB_REASONING_FORESIGHT, LAB_REASONING_PATHS),
-    figures=tuple(LabFigure(name, f"{_ROOM}.figures.{name}", (table,)) for name, table in _FIGURES.items()),
+    tables=(
+        LAB_REASONING,
+        LAB_REASONING_ERRORS,
+        LAB_REASONING_PROBES,
+        LAB_REASONING_DEPTH,
+        LAB_REASONING_FORESIGHT,
+        LAB_REASONING_PATHS,
+    ),
+    figures=tuple(LabFigure(name, f"{_ROOM}.figures.{name}", tables) for name, tables in _FIGURES.items()),
 )

@@ -15,7 +15,7 @@ from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.reasoning.check import ERROR_KINDS
 from internal_physics.lab.data.reasoning.nano import VOCABULARY
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning import asking, foresight, solving, uncertainty
+from internal_physics.lab.experiments.reasoning import asking, depth, foresight, questions, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
 from internal_physics.lab.models.build import build_model
 from internal_physics.lab.models.run import load_model
@@ -23,7 +23,9 @@ from internal_physics.models.lab_architecture.configuration import LabConfig
 
 NOT_FINITE = "the signal is not finite"
 _ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
-_PROBE_COLUMNS = ("task", "told_by", "accuracy", "n_items", "status")
+NO_ITEMS = "no question with one of the answers"
+_PROBE_COLUMNS = ("task", "told_by", "accuracy", "chance", "share_right", "largest_share", "n_items", "status")
+_DEPTH_COLUMNS = ("told_by", "layer", "distance", "accuracy", "n_items", "status")
 _FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "value", "status")
 _PATH_COLUMNS = ("operations", "item", "problem", "solution", "is_correct", "error")
 N_PATHS = 30
@@ -31,7 +33,7 @@ N_PATHS = 30
 
 
 def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.DataFrame]:
-    """The five tables of `reasoning`, of the last snapshot.
+    """The six tables of `reasoning`, of the last snapshot.
 
     Probes ask models that were trained on right solutions from random weights; models of retries take back.
     """
@@ -39,16 +41,22 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
     solved = {k: _solved(model, trained, options, k) for k in range(1, trained.data.operations + 2)}
     shown = list(_unsure(model, solved))
     probes: list[tuple[Any, ...]] = []
+    deep: list[tuple[Any, ...]] = []
     if trained.data.retry_rate:
         shown.extend(_taking_back(model, trained, options))
     elif not trained.data.skipped_steps:
-        fitted = {task: asking.fit_probe(model, task, trained.data, options, trained.seed) for task in asking.TASKS}
+        tasks: tuple[str, ...] = options.probe_tasks
+        fitted = {task: asking.fit_probe(model, task, trained.data, options, trained.seed) for task in tasks}
         probes.extend(_probed(fitted, trained, options))
-        shown.extend(_before_own_steps(fitted[asking.CAN_BE_NEXT], solved, trained.seed))
+        if questions.CAN_BE_NEXT in fitted:
+            shown.extend(_before_own_steps(fitted[questions.CAN_BE_NEXT], solved, trained.seed))
+        if options.probe_layers == "all":
+            deep.extend(_deep({TRAINED: model, RANDOM: _random_model(trained)}, trained, options))
     return {
         "lab_reasoning": pd.DataFrame(_row(trained, k, found) for k, found in solved.items()),
         "lab_reasoning_errors": pd.DataFrame(_errors(solved), columns=_ERROR_COLUMNS),
         "lab_reasoning_probes": pd.DataFrame(probes, columns=_PROBE_COLUMNS),
+        "lab_reasoning_depth": pd.DataFrame(deep, columns=_DEPTH_COLUMNS),
         "lab_reasoning_foresight": pd.DataFrame(shown, columns=_FORESIGHT_COLUMNS),
         "lab_reasoning_paths": pd.DataFrame(_paths(solved), columns=_PATH_COLUMNS),
     }
@@ -101,14 +109,26 @@ def _probed(
 ) -> Iterator[tuple[Any, ...]]:
     random = _random_model(trained)
     for task, probe in fitted.items():
-        judged = asking.judged_items(task, trained.data, options.probe_judged, trained.seed)
-        right, rows = np.array([item.is_true for item in judged]), [item.tokens for item in judged]
+        judged = questions.judged_items(task, trained.data, options.probe_judged, trained.seed)
+        right, rows = np.array([item.answer for item in judged]), [item.tokens for item in judged]
         control = asking.fit_probe(random, task, trained.data, options, trained.seed)
-        told = {TRAINED: asking.shares_true(probe, rows) > 0.5, RANDOM: asking.shares_true(control, rows) > 0.5}
-        for name, rule in asking.RULES[task].items():
-            told[name] = np.array([rule(item.problem, item.parameter) for item in judged])
+        told = {TRAINED: asking.told_by(probe, rows), RANDOM: asking.told_by(control, rows)}
+        for name, rule in questions.RULES[task].items():
+            told[name] = np.array([int(rule(item)) for item in judged])
+        n = questions.n_answers(task)
+        most = questions.largest_share(right)
         for name, answers in told.items():
-            yield task, name, asking.balanced_accuracy(answers, right), len(judged), OK
+            accuracy = questions.balanced_accuracy(answers, right, n)
+            shares = (accuracy, 1 / n, float(np.mean(answers == right)), most)
+            yield task, name, *shares, len(judged), value_status(accuracy, NO_ITEMS)
+
+
+def _deep(
+    models: Mapping[str, PreTrainedModel], trained: Trained, options: ReasoningMeasures
+) -> Iterator[tuple[Any, ...]]:
+    for name, model in models.items():
+        for layer, distance, accuracy, n in depth.by_layer(model, trained.data, options, trained.seed):
+            yield name, layer, distance, accuracy, n, value_status(accuracy, NO_ITEMS)
 
 
 def _random_model(trained: Trained) -> PreTrainedModel:
