@@ -44,7 +44,20 @@ def lab_arms(section: Mapping[str, Any]) -> dict[str, LabArm]:
     for arm in arms.values():
         if arm.starts_from:
             _require_start(arm, arms)
+        if arm.options["training"]["low_rank"]:
+            _require_full_weights(arm)
     return arms
+
+
+def _require_full_weights(arm: LabArm) -> None:
+    """Refuse to train a low-rank change of random weights, or with steps that are made for whole matrices."""
+    place = f"lab → arms → {arm.name} → training → low_rank"
+    if not arm.starts_from:
+        raise ConfigError(
+            "there is nothing to change: the arm begins with random weights", where=place, expected="starts_from"
+        )
+    if arm.options["training"]["optimizer"] != "adamw":
+        raise ConfigError(f"the optimizer is {arm.options['training']['optimizer']}", where=place, expected="adamw")
 
 
 def _require_start(arm: LabArm, arms: Mapping[str, LabArm]) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from internal_physics.ground.status import value_status
+from internal_physics.lab.adapted import n_trained
 from internal_physics.lab.experiments.experiment import Experiment
 from internal_physics.lab.snapshots import snapshots_in
 from internal_physics.lab.tables import LAB_ARMS, LAB_TRAINING
@@ -62,11 +64,13 @@ def arm_row(training: pd.DataFrame, steps: str | Path, arm: Mapping[str, Any]) -
     """
     last = training.iloc[-1]
     (*_, snapshot) = snapshots_in(steps).values()
+    shapes = {tensor.name: tensor.shape for tensor in stored_tensors(snapshot)}
+    rank = arm["training"].get("low_rank", 0)
     return {
         **{name: last[name] for name in ("arm", "seed", "tokens", "loss_nats")},
         "experiment": arm["experiment"],
         "starts_from": arm["starts_from"],
-        "parameters": sum(tensor.size for tensor in stored_tensors(snapshot)),
+        "parameters": n_trained(shapes, rank) if rank else sum(math.prod(shape) for shape in shapes.values()),
         "steps": last["step"],
         "seconds": training["seconds"].sum(),
         **{name: json.dumps(arm[name], sort_keys=True) for name in ("data", "model", "training")},

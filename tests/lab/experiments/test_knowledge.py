@@ -19,7 +19,8 @@ from internal_physics.lab.experiments.knowledge.experiment import EXPERIMENT
 from internal_physics.lab.experiments.knowledge.figures import lab_knowledge
 from internal_physics.lab.models.build import build_model, lab_config, save_model
 from internal_physics.lab.models.run import load_model, mean_loss_nats
-from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
+from internal_physics.lab.train.adapt import train_low_rank
+from internal_physics.lab.train.low_rank import add_low_rank
 from internal_physics.tables.conform import conform
 
 NO_PROBES = pd.DataFrame(

@@ -222,7 +222,7 @@ def test_the_figure_has_a_panel_for_each_task_and_for_each_arm_by_block(tables):
 
 
 def test_claims_on_further_tasks_are_reported_without_a_bar(tables):
-    arms = {"a": {"data": {"retry_rate": 0, "skipped_steps": 0}, "model": {"canon": "AC"}}}
+    arms = {"a": {"data": {"retry_rate": 0, "skipped_steps": 0}, "model": {"canon": "AC"}, "training": {"low_rank": 0}}}
     rest = {
         "lab_reasoning": tables["lab_reasoning"],
         "lab_reasoning_foresight": pd.DataFrame({"arm": [], "signal": []}),

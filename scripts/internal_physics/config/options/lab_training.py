@@ -116,6 +116,8 @@ class TrainingOptions:
             - constant: not at all.
         decay_share: share of the steps, at the end, in which it falls; 1 for all after the warm-up.
         final_share: what is left of it at the end.
+        low_rank: rank of a change of queries, keys and values, half of that of the embedding; nothing else is
+            trained (LoRA, with AdamW). For an arm that starts from another; 0 trains all weights.
         clip_norm: largest norm of the gradient of all weights; 0 for no limit.
         snapshots: steps after which the model is kept, besides the last; 0 is the model before training.
         device: where it is trained.
@@ -134,6 +136,7 @@ class TrainingOptions:
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     decay_share: Annotated[float, Range(above=0)] = 1.0
     final_share: ShareOfRate = 0.1
+    low_rank: NaturalNumber = 0
     clip_norm: NonNegativeNumber = 1.0
     snapshots: Annotated[tuple[NaturalNumber, ...], Size(unique=True)] = ()
     device: Literal["auto", "cpu"] = "auto"

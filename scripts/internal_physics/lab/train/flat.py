@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from internal_physics.lab.train.low_rank import LowRank
+
 
 @dataclass(frozen=True)
 class Place:
@@ -15,7 +17,7 @@ class Place:
         name: of the parameter.
         first: its first number.
         shape: of the parameter.
-        is_matrix: whether it is the weight of a linear map or an embedding: it decays.
+        is_matrix: whether it is the weight of a linear map or an embedding, or a factor of its change: it decays.
         is_hidden: whether it is a linear map inside a block, which Muon changes.
     """
 
@@ -42,7 +44,7 @@ class FlatWeights:
     Attributes:
         weights, gradient: [n].
         decays: [n] 1 where a weight decays, else 0.
-        places: of all parameters, in their order.
+        places: of all parameters that are trained, in their order.
     """
 
     weights: torch.Tensor
@@ -52,19 +54,21 @@ class FlatWeights:
 
 
 def flatten_weights(model: PreTrainedModel) -> FlatWeights:
-    """Move a model's parameters and their gradients into two vectors; tied weights are there once."""
-    matrices = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear | nn.Embedding)}
+    """Move a model's parameters and their gradients into two vectors; tied weights are there once, frozen ones not."""
+    linear = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear | nn.Embedding)}
+    factors = {id(p) for m in model.modules() if isinstance(m, LowRank) for p in m.parameters()}
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     places, n = [], 0
-    for name, p in model.named_parameters():
-        is_matrix = id(p) in matrices
-        places.append(Place(name, n, tuple(p.shape), is_matrix, is_matrix and ".layers." in name))
+    for name, p in trained.items():
+        is_linear = id(p) in linear
+        is_matrix = is_linear or id(p) in factors
+        places.append(Place(name, n, tuple(p.shape), is_matrix, is_linear and ".layers." in name))
         n += p.numel()
     vectors = [torch.zeros(n, device=model.device, dtype=model.dtype) for _ in range(3)]
     flat = FlatWeights(vectors[0], vectors[1], vectors[2], tuple(places))
     with torch.no_grad():
-        for place, p in zip(places, model.parameters(), strict=True):
+        for place, p in zip(places, trained.values(), strict=True):
             place.of(flat.weights).copy_(p)
             place.of(flat.decays).fill_(float(place.is_matrix))
-            p.requires_grad_(True)
             p.data, p.grad = place.of(flat.weights), place.of(flat.gradient)
     return flat

@@ -13,6 +13,7 @@ import torch
 from internal_physics.config.options.lab_training import LabModelOptions, TrainingOptions
 from internal_physics.ground.files import whole_file
 from internal_physics.ground.status import OK
+from internal_physics.lab.adapted import EMBEDDING_RANKS
 from internal_physics.lab.data.batches import Batches
 from internal_physics.lab.data.masking import MaskedBatches
 from internal_physics.lab.models.build import build_model, lab_config
@@ -20,6 +21,7 @@ from internal_physics.lab.options import made
 from internal_physics.lab.tables import LAB_TRAINING
 from internal_physics.lab.train.first_weights import begin_with
 from internal_physics.lab.train.loop import train
+from internal_physics.lab.train.low_rank import add_low_rank
 from internal_physics.lab.train.state import fingerprint
 from internal_physics.models.loading import resolve_device
 from internal_physics.tables.conform import conform
@@ -64,10 +66,12 @@ def train_arm(
     device = "cpu" if options.device == "cpu" else resolve_device("auto")
     model: Any = build_model(lab_config(model_options, batches.vocabulary, batches.tokens_per_row), seed)
     begun_with = None if first_weights is None else begin_with(model, batches.vocabulary, first_weights)
+    n_trained = model.num_parameters()
+    if options.low_rank:
+        ranks = {"rank": options.low_rank, "embedding_rank": EMBEDDING_RANKS * options.low_rank}
+        n_trained = sum(p.numel() for p in add_low_rank(model, **ranks, seed=seed))
     folder = Path(unfinished)
-    LOGGER.info(
-        "%s, seed %d: %d steps, %d parameters, on %s", name, seed, batches.steps, model.num_parameters(), device
-    )
+    LOGGER.info("%s, seed %d: %d steps, %d parameters, on %s", name, seed, batches.steps, n_trained, device)
     rows = train(model.to(device), batches, options, folder=folder, training=fingerprint(arm, seed, code, begun_with))
     with whole_file(losses) as temporary:
         conform(pd.DataFrame(rows).assign(arm=name, seed=seed, status=OK), LAB_TRAINING).to_parquet(temporary)

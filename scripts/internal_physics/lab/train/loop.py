@@ -26,6 +26,7 @@ from internal_physics.lab.data.batches import Batch, Batches
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.models.build import save_model
 from internal_physics.lab.train.flat import FlatWeights, flatten_weights
+from internal_physics.lab.train.low_rank import without_low_rank
 from internal_physics.lab.train.optimizers import Optimizer, optimizer_for
 from internal_physics.lab.train.schedule import share_of_rate, snapshot_steps
 from internal_physics.lab.train.state import State, read_state, write_state
@@ -202,4 +203,4 @@ def _snapshot(run: Run, asked: tuple[int, ...], folder: Path) -> None:
     if run.step not in asked or target.exists():
         return
     with whole_folder(target) as temporary:
-        save_model(run.model, run.batches.vocabulary, temporary)
+        save_model(without_low_rank(run.model), run.batches.vocabulary, temporary)

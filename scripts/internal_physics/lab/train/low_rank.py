@@ -4,7 +4,9 @@ A weight W [n, m] becomes W + L R with L [n, r] from zeros and R [r, m] drawn. O
 embedding changes; the head keeps the table.
 """
 
+import copy
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +14,8 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from internal_physics.ground.seeds import seed_of
-from internal_physics.lab.data.batches import Batches
-from internal_physics.lab.train.loop import batch_loss
-
-ADAPTED = ("q_proj", "k_proj", "v_proj")
+from internal_physics.lab.adapted import ADAPTED
+from internal_physics.lab.models.build import build_model
 
 
 class LowRank(nn.Module):
@@ -53,23 +53,24 @@ def add_low_rank(model: PreTrainedModel, *, rank: int, embedding_rank: int, seed
     return trained
 
 
-def train_low_rank(
-    model: PreTrainedModel,
-    trained: list[nn.Parameter],
-    batches: Batches,
-    *,
-    learning_rate: float,
-    weight_decay: float,
-) -> None:
-    """Train the changes with AdamW, the rate falling along a line to 0; the model is in eval mode afterwards."""
-    optimizer = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay, eps=1e-6, foreach=True)
-    model.train()
-    for step in range(batches.steps):
-        optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / batches.steps)
-        optimizer.zero_grad()
-        batch_loss(model, batches.at(step)).backward()
-        optimizer.step()
-    model.eval()
+def without_low_rank(model: PreTrainedModel) -> PreTrainedModel:
+    """An ordinary model of the same function: the changes are added to the weights; the model itself if it has none.
+
+    A head that was tied to a changed embedding keeps its table, so it is tied no more.
+    """
+    if not any(isinstance(module, LowRank) for module in model.modules()):
+        return model
+    config: Any = copy.deepcopy(model.config)
+    config.tie_word_embeddings = False
+    plain = build_model(config, 0)
+    with torch.no_grad():
+        plain.load_state_dict({name: _weight(model, name) for name in plain.state_dict()})
+    return plain
+
+
+def _weight(model: PreTrainedModel, name: str) -> torch.Tensor:
+    module, _, weight = name.rpartition(".")
+    return getattr(model.get_submodule(module), weight)
 
 
 def _adapted(model: PreTrainedModel) -> Iterator[nn.Module]:

@@ -29,7 +29,8 @@ from internal_physics.lab.experiments.knowledge.masked import (
 from internal_physics.lab.experiments.knowledge.probing import probe_rows
 from internal_physics.lab.models.masked import is_masked
 from internal_physics.lab.models.run import ROWS_PER_PASS, continue_rows, load_trained
-from internal_physics.lab.train.low_rank import add_low_rank, train_low_rank
+from internal_physics.lab.train.adapt import train_low_rank
+from internal_physics.lab.train.low_rank import add_low_rank
 
 _MANIPULATION_COLUMNS = ("task", "people", "n_asked", "accuracy", "chance", "status")
 

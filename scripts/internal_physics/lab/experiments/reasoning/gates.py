@@ -32,12 +32,20 @@ def gates(tables: Mapping[str, pd.DataFrame], arms: Arms) -> list[Gate]:
     ]
 
 
-def _arm(arms: Arms, *, canon: bool = True, rate: bool = False, kind: str = "retry", goes_on: bool = False) -> str:
+def _arm(
+    arms: Arms,
+    *,
+    canon: bool = True,
+    rate: bool = False,
+    kind: str = "retry",
+    goes_on: bool = False,
+    low_rank: bool = False,
+) -> str:
     """The first arm of this kind, or ""."""
     for name, arm in arms.items():
-        data = arm["data"]
-        is_it = (bool(arm["model"]["canon"]), bool(data["retry_rate"]), bool(data["skipped_steps"]))
-        if is_it == (canon, rate, goes_on) and (not rate or data["retry_kind"] == kind):
+        data, options = arm["data"], (arm["model"]["canon"], arm["training"]["low_rank"])
+        is_it = (*map(bool, options), bool(data["retry_rate"]), bool(data["skipped_steps"]))
+        if is_it == (canon, low_rank, rate, goes_on) and (not rate or data["retry_kind"] == kind):
             return name
     return ""
 
@@ -147,8 +155,12 @@ def _retries(solved: pd.DataFrame, arms: Arms) -> Iterator[Gate]:
     if not control or beyond.empty:
         return
     k = int(beyond.min())
-    for kind, words in (("retry", "retries"), ("retry_miss", "retries that tell nothing (retry_miss)")):
-        arm = _arm(arms, rate=True, kind=kind, goes_on=True)
+    for kind, low_rank, words in (
+        ("retry", False, "retries"),
+        ("retry_miss", False, "retries that tell nothing (retry_miss)"),
+        ("retry", True, "retries in a change of low rank alone (LoRA)"),
+    ):
+        arm = _arm(arms, rate=True, kind=kind, goes_on=True, low_rank=low_rank)
         if arm:
             claim = f"Going on with {words} helps beyond training: accuracy at {k} operations above that without"
             gain = _minus(_accuracy(solved, arm, k), _accuracy(solved, control, k))
