@@ -68,6 +68,15 @@ def test_nothing_is_said_of_models_with_another_number_of_parameters(means):
     assert found.sentence.startswith("Inside bf16,")
 
 
+def test_of_many_other_models_the_range_is_said(means):
+    bf16 = means[(means["model"] == "bf16") & (means["quantity"] == "gradient_cosine")]
+    many = pd.concat([means, *(bf16.assign(model=f"m{n}", mean=0.9 + n / 100) for n in range(4))])
+    models = pd.concat([MODELS, *(MODELS[MODELS["model"] == "bf16"].assign(model=f"m{n}") for n in range(4))])
+    assert "20 prompts of s (there 5 other models 0.900 to 0.997); both" in least_agreement(many, models, "s").sentence
+    few = many[many["model"] != "m3"]
+    assert "(there bf16 0.997, m0 0.900, m1 0.910, m2 0.920)" in least_agreement(few, models, "s").sentence
+
+
 def test_a_negative_cosine_has_a_minus_sign(means):
     opposite = means[means["prompt_set"] == "s"].assign(mean=-0.5, ci_low=-0.6, ci_high=-0.4)
     assert "cosine −0.50 (−0.60 to −0.40;" in least_agreement(opposite, MODELS, "s").sentence

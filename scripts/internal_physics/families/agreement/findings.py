@@ -15,6 +15,7 @@ from internal_physics.ground.words import plural
 
 QUANTITY = "gradient_cosine"
 NOT_WORTH_SAYING = 0.999  # an interval that reaches this cosine: nothing that a reader would call a change
+N_OTHERS_NAMED = 4  # more names would fill a screen; training has dozens of checkpoints
 FIGURE = "agreement_profile"
 
 
@@ -90,9 +91,12 @@ def _between_models(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def _others(gradients: pd.DataFrame, least: pd.Series) -> str:
-    """'; there bf16 0.997': the other models against the same reference at the same depth."""
+    """' (there bf16 0.997)': the other models against the same reference at the same depth; of many, their range."""
     same = (gradients["reference"] == least["reference"]) & (gradients["layer"] == least["layer"])
     rows = gradients[same & (gradients["model"] != least["model"])]
+    if len(rows) > N_OTHERS_NAMED:
+        smallest, largest = (number(value, ".3f") for value in (rows["mean"].min(), rows["mean"].max()))
+        return f" (there {len(rows)} other models {smallest} to {largest})"
     told = [f"{row.model} {number(row.mean, '.3f')}" for row in rows.itertuples()]
     return f" (there {', '.join(told)})" if told else ""
 
