@@ -99,7 +99,9 @@ class SlurmTree:
 
     def _accounting(self) -> list[list[str]]:
         fields = "--format=JobIDRaw,WorkDir,SubmitLine,State,AllocTRES"
-        lines = self.cluster.command("sacct", "--allocations", "--parsable2", "--noheader", fields).splitlines()
+        # Without a start, sacct begins at midnight: a run that passed it lost its first jobs.
+        start = "--starttime=now-2days"
+        lines = self.cluster.command("sacct", start, "--allocations", "--parsable2", "--noheader", fields).splitlines()
         return [re.fullmatch(r"(\d+)\|(.*?)\|(.*)\|(.*?)\|(.*?)", line).groups() for line in lines]
 
     def wait_for_record_job(self, *, but: Iterable[Job] = (), rule: str = "record_") -> Job:
