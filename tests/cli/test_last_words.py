@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from internal_physics.cli import last_words
 from internal_physics.cli.last_words import Watch, closing_words, failures, what_was_found
-from internal_physics.cli.progress import PROGRESS, WithTimeLeft, show_time_left, time_left, words_of
+from internal_physics.cli.progress import (
+    JOB_INFO,
+    PROGRESS,
+    Readable,
+    make_readable,
+    time_left,
+    with_short_reasons,
+    words_of,
+)
 from snakemake_interface_logger_plugins.common import LogEvent
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +50,7 @@ class TestTimeLeft:
 
     def test_only_what_is_said_of_progress_gets_it(self):
         now = iter([0.0, 30.0])
-        formatter = WithTimeLeft(logging.Formatter(), clock=lambda: next(now))
+        formatter = Readable(logging.Formatter(), clock=lambda: next(now))
         assert formatter.format(record("a job", event=LogEvent.JOB_INFO)) == "a job"
         assert formatter.format(record("1 of 5", event=LogEvent.PROGRESS, done=1, total=5)) == (
             "1 of 5, about 2 min left"
@@ -52,9 +60,31 @@ class TestTimeLeft:
         logger, text, plugin = logging.Logger("run"), logging.NullHandler(), logging.NullHandler()
         text.setFormatter(logging.Formatter())
         logger.handlers = [text, plugin]
-        show_time_left(logger)
-        assert isinstance(text.formatter, WithTimeLeft)
+        make_readable(logger)
+        assert isinstance(text.formatter, Readable)
         assert plugin.formatter is None
+
+
+class TestReasons:
+    def test_a_list_of_many_files_is_counted(self):
+        many = ", ".join(f"results/{number}.csv" for number in range(300))
+        reason = f"Reason: Missing output files: a, b; Input files updated: {many}"
+        text = f"Job 0: All results are there\n{reason}\nNext: {many}"
+        shown = Readable(logging.Formatter()).format(record(text, event=LogEvent.JOB_INFO))
+        assert shown.splitlines() == [
+            "Job 0: All results are there",
+            "Reason: Missing output files: a, b; "
+            "Input files updated: results/0.csv, results/1.csv, results/2.csv and 297 more",
+            f"Next: {many}",
+        ]
+
+    @pytest.mark.parametrize("n_files", [1, 3, 4])
+    def test_a_short_list_stays(self, n_files):
+        text = "Reason: Missing output files: " + ", ".join("abcd"[:n_files])
+        assert with_short_reasons(text) == text
+
+    def test_the_names_of_events_are_those_of_snakemake(self):
+        assert (PROGRESS, JOB_INFO) == (LogEvent.PROGRESS, LogEvent.JOB_INFO)
 
 
 class TestFailures:

@@ -1,15 +1,18 @@
-"""An estimate of the time left beside the steps done."""
+"""Snakemake's output made readable: the time left beside the steps done, and no list of hundreds of files."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
-PROGRESS = "progress"  # Snakemake's name for the event
+PROGRESS, JOB_INFO = "progress", "job_info"  # Snakemake's names for the events
+REASON = re.compile(r"^.*\bReason: .*$", re.MULTILINE)
+NAMED = 3
 FIRST = 0.1  # share of the steps
 
 
-class WithTimeLeft(logging.Formatter):
-    """Adds the estimated time left to what another formatter says about Snakemake's progress."""
+class Readable(logging.Formatter):
+    """Adds to what another formatter says: the estimated time left beside the progress; long reasons are cut."""
 
     def __init__(self, formatter: logging.Formatter, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -18,16 +21,34 @@ class WithTimeLeft(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The text of a log record."""
         text = self._formatter.format(record)
-        if getattr(record, "event", None) != PROGRESS:
-            return text
-        return text + time_left(record.__dict__["done"], record.__dict__["total"], self._clock() - self._start)
+        event = getattr(record, "event", None)
+        if event == JOB_INFO:
+            return with_short_reasons(text)
+        if event == PROGRESS:
+            return text + time_left(record.__dict__["done"], record.__dict__["total"], self._clock() - self._start)
+        return text
 
 
-def show_time_left(logger: logging.Logger) -> None:
-    """Show the time left wherever this logger writes text."""
+def make_readable(logger: logging.Logger) -> None:
+    """Make what this logger writes as text readable."""
     for handler in logger.handlers:
         if handler.formatter:
-            handler.setFormatter(WithTimeLeft(handler.formatter))
+            handler.setFormatter(Readable(handler.formatter))
+
+
+def with_short_reasons(text: str) -> str:
+    """A text in which each list of more than `NAMED` files after "Reason:" names the first ones and counts the rest.
+
+    Snakemake writes "Reason: Missing output files: a, b; Input files updated by another job: c, d".
+    """
+    return REASON.sub(lambda line: "; ".join(map(_shortened, line[0].split("; "))), text)
+
+
+def _shortened(reason: str) -> str:
+    names = reason.split(", ")
+    if len(names) <= NAMED + 1:  # "and 1 more" would be no shorter than the name
+        return reason
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def time_left(done: int, total: int, seconds: float) -> str:
