@@ -159,12 +159,20 @@ class TestWhatIsRefused:
             ("ensure_weight_tying", True),
             ("use_qalora", True),
             ("a_setting_of_tomorrow", "yes"),
+            ("a_setting_of_tomorrow", 0),
+            ("loftq_config", {"loftq_bits": 4}),
+            ("megatron_config", {"tensor_model_parallel_size": 2}),
+            ("arrow_config", {"top_k": 2}),
+            ("velora_config", {"rank": 1}),
+            ("kasa_config", {"beta": 1}),
+            ("monteclora_config", {"n": 1}),
+            ("use_bdlora", {"nblocks": 2}),
         ],
     )
     def test_settings_that_are_not_applied(self, llama, name, value):
         assert self.refused(self.edit(llama[1], **{name: value})).what.startswith(f"its setting {name}: ")
 
-    @pytest.mark.parametrize("start", ["pissa", "pissa_niter_16", "olora", "corda", "loftq"])
+    @pytest.mark.parametrize("start", ["pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "mica"])
     def test_initialisations_that_change_the_base(self, llama, start):
         assert "changed its base model" in self.refused(self.edit(llama[1], init_lora_weights=start)).what
 
@@ -179,6 +187,15 @@ class TestWhatIsRefused:
             ({"rank_pattern": {"(": 3}}, "its pattern '(' of modules is no regular expression"),
             ({"alpha_pattern": {"*": 7}}, "its pattern '*' of modules is no regular expression"),
             ({"use_rslora": "no"}, "use_rslora is 'no'"),
+            ({"use_dora": "false"}, "use_dora is 'false'"),
+            ({"lora_bias": 2}, "lora_bias is 2"),
+            ({"bias": "some"}, "its bias is 'some'"),
+            ({"target_modules": [1]}, "its target_modules is [1]"),
+            ({"target_modules": "("}, "its target_modules is '('"),
+            ({"exclude_modules": {"a": 1}}, "its exclude_modules is {'a': 1}"),
+            ({"layers_to_transform": "0"}, "its layers_to_transform is '0'"),
+            ({"layers_pattern": ["["]}, "its layers_pattern is '['"),
+            ({"modules_to_save": "lm_head"}, "its modules_to_save is 'lm_head'"),
             ({"base_model_name_or_path": None}, "its settings name no base model"),
         ],
     )

@@ -80,6 +80,7 @@ class TestWhatIsComputed:
             "gpt2",
             lambda m: (
                 factors(m, target, bias=True)
+                | {name: b.detach() for name, b in m.named_parameters() if name.endswith("bias") and target not in name}
                 | {f"{target}.base_layer.bias": torch.arange(96) / 96, f"{other}.bias": torch.arange(32) / 32}
             ),
             bias="all",

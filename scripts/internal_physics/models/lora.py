@@ -70,7 +70,8 @@ def read_adapter(folder: Path, settings: LoraSettings, *, allow_pickle: bool) ->
     """Read the weights of the adapter in a folder.
 
     Raises:
-        SourceError: no weights, pickled ones that are not allowed, damaged ones, and parts that are not known.
+        SourceError: no weights, pickled ones that are not allowed, damaged ones, and parts that are not known, or there
+            twice.
     """
     factors: dict[str, Factors] = {}
     whole: dict[str, torch.Tensor] = {}
@@ -81,10 +82,15 @@ def read_adapter(folder: Path, settings: LoraSettings, *, allow_pickle: bool) ->
             if place is None:
                 raise _unknown(name, folder)
             own = factors.setdefault(part["module"], Factors())
+            if getattr(own, place) is not None:
+                raise _doubled(name, folder)
             setattr(own, place, values)
             own.of_table |= part["part"].startswith("lora_embedding")
         elif (replaced := _WHOLE.match(key)) and "trainable_tokens" not in key and "lora_" not in key:
-            whole[f"{replaced['module']}.{replaced['own']}"] = values
+            parameter = f"{replaced['module']}.{replaced['own']}"
+            if parameter in whole:
+                raise _doubled(name, folder)
+            whole[parameter] = values
         else:
             raise _unknown(name, folder)
     for module, parts in factors.items():
@@ -156,6 +162,15 @@ def _require_fitting(module: str, parts: Factors, folder: Path) -> None:
             expected="DoRA of linear maps, one length for each output",
             todo="merge it with peft (merge_and_unload), save the result and use that folder",
         )
+
+
+def _doubled(name: str, folder: Path) -> SourceError:
+    return SourceError(
+        f"its tensor {name} is stored under two names",
+        where=str(folder),
+        expected="each part of an adapter once",
+        todo="fetch or copy the adapter again, or remove the tensors that do not belong to it",
+    )
 
 
 def _unknown(name: str, folder: Path) -> SourceError:

@@ -13,10 +13,12 @@ from typing import Any
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.adapters import SETTINGS
 from internal_physics.models.checkpoint import read_mapping
+from internal_physics.models.lora_targets import LoraTargets, read_targets
 
 _TODO = "merge it with peft (merge_and_unload), save the result and use that folder"
-# Settings of the training, or that say which modules have weights; those are read from the weights themselves.
-_WITHOUT_EFFECT = frozenset(
+# Settings that are applied, or compared with the weights, or of the training alone. A Conv1D is known without
+# fan_in_fan_out, which peft corrects too.
+_KNOWN = frozenset(
     (
         "alpha_pattern",
         "auto_mapping",
@@ -62,6 +64,9 @@ class LoraSettings:
         rank, alpha: of maps that no pattern names.
         ranks, alphas: regular expression of a module's name → its rank, its alpha.
         by_root: whether the product is multiplied by alpha / √rank (rsLoRA) instead of alpha / rank.
+        by_length: whether rows have lengths of their own (DoRA).
+        with_bias: whether B has a bias.
+        targets: which modules it changes.
     """
 
     where: str
@@ -72,6 +77,9 @@ class LoraSettings:
     ranks: Mapping[str, int]
     alphas: Mapping[str, float]
     by_root: bool
+    by_length: bool
+    with_bias: bool
+    targets: LoraTargets
 
     def scale(self, module: str, rank: int) -> float:
         """What the product of both factors of a module is multiplied by.
@@ -109,7 +117,7 @@ def read_lora(folder: Path) -> LoraSettings:
     numbers += alphas.values() if isinstance(alphas, Mapping) else [None]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < inf for n in numbers):
         raise SourceError("a rank or an alpha is no number", where=str(path), expected="finite numbers above 0")
-    _refuse_unusable({**ranks, **alphas}, raw.get("use_rslora"), str(path))
+    _refuse_unusable({**ranks, **alphas}, str(path))
     return LoraSettings(
         str(path),
         str(raw.get("base_model_name_or_path") or ""),
@@ -118,14 +126,25 @@ def read_lora(folder: Path) -> LoraSettings:
         alpha,
         ranks,
         alphas,
-        bool(raw.get("use_rslora")),
+        *(_is_on(raw, entry, str(path)) for entry in ("use_rslora", "use_dora", "lora_bias")),
+        read_targets(raw, str(path)),
     )
 
 
-def _refuse_unusable(patterns: Iterable[str], by_root: object, where: str) -> None:
-    """Refuse patterns that are no regular expressions, and an rsLoRA that is neither on nor off."""
-    if by_root not in (True, False, None):
-        raise SourceError(f"use_rslora is {by_root!r}", where=where, expected="true or false")
+def _is_on(raw: Mapping[str, Any], entry: str, where: str) -> bool:
+    value = raw.get(entry)
+    if value not in (True, False, None):
+        raise SourceError(f"{entry} is {value!r}", where=where, expected="true or false")
+    return bool(value)
+
+
+def _is_off(value: object) -> bool:
+    """Whether a setting that is not known says that it is not used; the number 0 may mean something."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def _refuse_unusable(patterns: Iterable[str], where: str) -> None:
+    """Refuse patterns that are no regular expressions."""
     for pattern in patterns:
         try:
             re.compile(pattern)
@@ -151,7 +170,7 @@ def _refuse_other_kinds(raw: Mapping[str, Any], where: str) -> None:
             expected="an adapter of an unchanged base model",
             todo=f"convert it with peft (path_initial_model_for_weight_conversion); or {_TODO}",
         )
-    unknown = sorted(name for name, value in raw.items() if value and name not in _WITHOUT_EFFECT)
+    unknown = sorted(name for name, value in raw.items() if not _is_off(value) and name not in _KNOWN)
     if unknown:
         raise SourceError(
             f"its setting {unknown[0]}: {raw[unknown[0]]!r:.60} is none that is applied here",

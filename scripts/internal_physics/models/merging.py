@@ -21,6 +21,7 @@ from transformers.pytorch_utils import Conv1D
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.checkpoint import CONFIG, INDEX, read_config, read_mapping
 from internal_physics.models.lora import Adapter, Factors, merged
+from internal_physics.models.lora_agreement import require_agreement
 from internal_physics.models.named_tensors import NamedTensor, named_tensors, renaming
 from internal_physics.models.plausible import require_plausible_depth
 from internal_physics.models.refusals import reading
@@ -31,7 +32,8 @@ def merge_adapter(snapshot: Path, adapter: Adapter, *, trust_remote_code: bool =
     """Merge an adapter into a folder of safetensors weights, in place; files that are links are replaced, not changed.
 
     Raises:
-        SourceError: for a quantised base, and a part of the adapter that fits no weight of the base.
+        SourceError: for a quantised base, a part of the adapter that fits no weight of the base, and weights that are
+            not those that its settings describe.
         ModelError: for a base that transformers cannot build.
     """
     where = adapter.settings.where
@@ -45,6 +47,7 @@ def merge_adapter(snapshot: Path, adapter: Adapter, *, trust_remote_code: bool =
     require_plausible_depth(snapshot)
     with reading("transformers cannot build its base model", snapshot):
         base = _Base(_skeleton(snapshot, trust_remote_code), snapshot, where)
+    require_agreement(adapter, base.module, base.find)
     changed = _changed(base, adapter)
     is_untied = _untie(base, changed)
     _write(snapshot, base, changed)
