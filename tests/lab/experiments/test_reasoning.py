@@ -106,6 +106,21 @@ def test_all_tables_are_measured(snapshot, data):
         assert (verdict.is_correct, verdict.error or None) == (row["is_correct"], row["error"] or None)
 
 
+def test_what_is_learned_is_the_mean_accuracy_over_the_operations_of_training_at_every_snapshot(snapshot):
+    options = ReasoningMeasures(n_problems=3, n_along=2, probe_steps=2, probe_items=3, probe_judged=8)
+    data = replace(DATA, operations=2)
+    along = measure(Trained("a", 0, data, {0: snapshot, 8: snapshot}), options)["lab_reasoning_along"]
+    assert along["step"].tolist() == [0, 8] and along["n_problems"].tolist() == [4, 4]
+    model = load_model(snapshot)
+    right = [
+        one.verdict.is_correct
+        for k in (1, 2)
+        for one in solving.solve_all(model, solving.fresh_problems(data, k, 2, 0, "along"), k)
+    ]
+    assert along["accuracy"].tolist() == [np.mean(right)] * 2
+    assert EXPERIMENT.learned.column in along and EXPERIMENT.learned.table == "lab_reasoning_along"
+
+
 def test_the_signals_before_choices_are_those_of_the_model_at_these_places(snapshot):
     model = load_model(snapshot)
     with torch.no_grad():

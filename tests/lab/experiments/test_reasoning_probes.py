@@ -19,6 +19,7 @@ from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_pro
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model
+from internal_physics.lab.probes.asking import shares_true, told_by
 from internal_physics.tables.conform import conform
 
 DATA = ReasoningData(steps=8, problems_per_step=4)
@@ -134,7 +135,7 @@ class TestProbes:
     def test_of_random_weights_they_are_near_a_guess(self, model, task):
         options = replace(QUICK, probe_steps=40, probe_items=16)
         asked = questions.judged_items(task, DATA, 600, 0)
-        told = asking.told_by(asking.fit_probe(model, task, DATA, options, 0), [item.tokens for item in asked])
+        told = told_by(asking.fit_probe(model, task, DATA, options, 0), [item.tokens for item in asked])
         right, n = np.array([item.answer for item in asked]), questions.n_answers(task)
         accuracy = questions.balanced_accuracy(told, right, n)
         assert abs(accuracy - 1 / n) < 0.09  # standard deviation 0.02; random attention tells a little
@@ -153,14 +154,13 @@ class TestProbes:
         options = replace(QUICK, probe_steps=150, probe_items=32, probe_learning_rate=0.03)
         probe = asking.fit_probe(model, "value", DATA, options, 0, layer=layer)
         asked = [item for item, _ in zip(by_name("", DATA, generator(1, "fresh")), range(200), strict=False)]
-        told = asking.told_by(probe, [item.tokens for item in asked])
+        told = told_by(probe, [item.tokens for item in asked])
         assert np.mean(told == [item.answer for item in asked]) > 0.9  # a guess: 1/6
 
     def test_after_the_last_block_they_read_what_they_read_without_a_layer(self, model):
         rows = [item.tokens for item in questions.judged_items("needed", DATA, 20, 0)]
         shares = [
-            asking.shares_true(asking.fit_probe(model, "needed", DATA, QUICK, 0, layer=layer), rows)
-            for layer in (None, 2, 1)
+            shares_true(asking.fit_probe(model, "needed", DATA, QUICK, 0, layer=layer), rows) for layer in (None, 2, 1)
         ]
         assert np.allclose(shares[0], shares[1], rtol=1e-5)
         assert not np.allclose(shares[0], shares[2], rtol=1e-3)

@@ -155,6 +155,9 @@ class TestWeights:
             assert abs(float(linear.weight.detach().std()) / std - 1) < 0.05  # seen: below 0.01
         asked = build_model(lab_config(replace(wide, initial_std=0.02), VOCABULARY, CONTEXT), seed=3)
         assert abs(float(asked.model.layers[1].mlp.up_proj.weight.detach().std()) / 0.02 - 1) < 0.05
+        apart = build_model(lab_config(replace(wide, embedding_std=0.5), VOCABULARY, CONTEXT), seed=3)
+        assert abs(float(apart.model.embed_tokens.weight.detach().std()) / 0.5 - 1) < 0.05
+        assert abs(float(apart.model.layers[1].mlp.up_proj.weight.detach().std()) / usual - 1) < 0.05
 
     def test_with_zero_outputs_blocks_and_an_untied_head_change_nothing_at_first(self):
         options = replace(PLAIN, zero_outputs=True, tied=False)

@@ -46,6 +46,7 @@ class ReasoningMeasures:
 
     Attributes:
         n_problems: fresh problems for each number of operations, up to one more than in training.
+        n_along: fresh problems for each number of operations of training, at every snapshot.
         n_prefixes: beginnings of right solutions, for each number of operations from 2 on, after which the model is
             shown a parameter and may take it back.
         probe_tasks: what probes ask about a parameter, on arms that begin with random weights and have no retries.
@@ -66,6 +67,7 @@ class ReasoningMeasures:
     """
 
     n_problems: Count = 256
+    n_along: Count = 64
     n_prefixes: Count = 400
     probe_tasks: Annotated[tuple[ProbeTask, ...], Size(1, unique=True)] = ("needed", "can_be_next")
     probe_layers: Literal["last", "all"] = "last"

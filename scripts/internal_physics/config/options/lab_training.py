@@ -54,6 +54,8 @@ class LabModelOptions:
         canon: where short convolutions along the tokens are added: before attention (A), on queries, keys and values
             (B), before the MLP (C), inside it (D); such as ABCD.
         initial_std: standard deviation of the first weights; 0 for 1/√width, which small models learn fastest from.
+        embedding_std: that of the embeddings; 0 for that of all weights. Small embeddings are soon outgrown by what the
+            blocks write, and a probe that changes them a little changes much.
         zero_outputs: whether maps that write to the residual stream, and a head that is not tied, begin at zero.
         rotary_base: base of the angles of rotary attention.
         rotary_share: share of a head's width that is rotated.
@@ -73,6 +75,7 @@ class LabModelOptions:
     tied: bool = True
     canon: CanonPlaces = ""
     initial_std: NonNegativeNumber = 0.0
+    embedding_std: NonNegativeNumber = 0.0
     zero_outputs: bool = False
     rotary_base: PositiveNumber = 10000.0
     rotary_share: Annotated[float, Range(above=0)] = 1.0

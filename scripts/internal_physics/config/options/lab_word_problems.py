@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from internal_physics.config.options.lab_reasoning import RetryKind
-from internal_physics.ground.options import Count, NaturalNumber, Range, Size
+from internal_physics.config.options.lab_reasoning import ProbeTask, RetryKind
+from internal_physics.ground.options import Count, NaturalNumber, PositiveNumber, Range, Size
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,21 @@ class WordProblemsMeasures:
         n_problems: fresh ones of the test templates for each op.
         beyond: ops above the largest of training that are solved, too: 5 is 20 after training up to 15.
         rows_per_pass: problems that are solved together.
+        probe_tasks: what probes ask about a parameter (see `reasoning`), on arms without retries; () for no probes.
+            They are trained on questions about problems of the training templates and judged on those of the test.
+        probe_rank: of the change of the embedding with which a probe asks about a parameter.
+        probe_steps: training steps of a probe.
+        probe_items: questions of a step.
+        probe_learning_rate: the first; it falls along a line to 0.
+        probe_judged: questions on which a probe is judged.
     """
 
     n_problems: Count = 128
     beyond: Annotated[tuple[NaturalNumber, ...], Size(0, unique=True)] = (5, 8)
     rows_per_pass: Count = 64
+    probe_tasks: Annotated[tuple[ProbeTask, ...], Size(0, unique=True)] = ()
+    probe_rank: Count = 8
+    probe_steps: Count = 2000
+    probe_items: Count = 48
+    probe_learning_rate: PositiveNumber = 2e-3
+    probe_judged: Count = 1024

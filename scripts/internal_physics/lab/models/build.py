@@ -45,6 +45,7 @@ def lab_config(options: LabModelOptions, vocabulary: Vocabulary, tokens_per_row:
         rotary_base=options.rotary_base,
         rotary_share=options.rotary_share,
         initial_std=options.initial_std,
+        embedding_std=options.embedding_std,
         zero_outputs=options.zero_outputs,
         tie_word_embeddings=options.tied,
         pad_token_id=PADDING_ID,

@@ -34,6 +34,7 @@ class LabConfig(PreTrainedConfig):
         biases: whether linear maps have biases.
         rotary_base, rotary_share: base of the angles, and the share of a head's width that is rotated.
         initial_std: standard deviation of the first weights; 0 for 1/sqrt(hidden_size).
+        embedding_std: that of the embeddings; 0 for that of all weights.
         zero_outputs: whether maps that write to the stream, and a head that is not tied, begin at zero.
     """
 
@@ -59,6 +60,7 @@ class LabConfig(PreTrainedConfig):
         rotary_base: float = 10000.0,
         rotary_share: float = 1.0,
         initial_std: float = 0.0,
+        embedding_std: float = 0.0,
         zero_outputs: bool = False,
         tie_word_embeddings: bool = True,
         pad_token_id: int | None = 1,
@@ -72,7 +74,8 @@ class LabConfig(PreTrainedConfig):
         self.attention, self.mlp, self.activation = attention, mlp, activation
         self.norm, self.norm_eps, self.canon, self.biases = norm, norm_eps, canon, biases
         self.reads_both_ways = reads_both_ways
-        self.rotary_base, self.rotary_share, self.initial_std = rotary_base, rotary_share, initial_std
+        self.rotary_base, self.rotary_share = rotary_base, rotary_share
+        self.initial_std, self.embedding_std = initial_std, embedding_std
         self.zero_outputs, self.tie_word_embeddings = zero_outputs, tie_word_embeddings
         self.pad_token_id, self.bos_token_id, self.eos_token_id = pad_token_id, bos_token_id, eos_token_id
         super().__init__(**others)

@@ -46,7 +46,8 @@ class LabPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Normal with the config's standard deviation, smaller by sqrt(2 L) where a block writes to the stream.
 
-        With `zero_outputs`, zero there and in an untied head: neither changes anything at first.
+        Embeddings have their own deviation where the config gives one. With `zero_outputs`, zero where a block writes
+        and in an untied head: neither changes anything at first.
         Convolutions are uniform in ±1/2, as torch draws those of kernel 4; tables of distances begin at 0.
         """
         std = self.config.std
@@ -58,7 +59,7 @@ class LabPreTrainedModel(PreTrainedModel):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=std)
+            nn.init.normal_(module.weight, std=self.config.embedding_std or std)
         elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
             nn.init.ones_(module.weight)
             if isinstance(module, nn.LayerNorm) and module.bias is not None:

@@ -14,6 +14,8 @@ from internal_physics.lab.data.reasoning.write import BACK, LETTERS, Written
 from internal_physics.lab.data.vocabulary import Vocabulary
 
 _TOKEN = re.compile(r"'s|[A-Za-z]+|\d+|[^\sA-Za-z\d]")
+PROBE_START, PROBE_MIDDLE, PROBE_END = "[START]", "[MID]", "[END]"
+"""Marks around the names that a probe asks about; no text has them."""
 _NO_BLANK_BEFORE = re.compile(r" ('s|[.,;:?])")
 _WORDS = (
     "The number of each equals more than times as much the sum difference and How many does have Define so Answer 's "
@@ -23,12 +25,13 @@ _WORDS = (
 
 @cache
 def english_vocabulary(modulus: int) -> Vocabulary:
-    """All words of problems and solutions with numbers 0..modulus - 1."""
+    """All words of problems and solutions with numbers 0..modulus - 1, and the marks of probes."""
     layers = [layer for world in worlds() for layer in world.layers]
     items = chain.from_iterable(item.split() for layer in layers for kind in layer.items for item in kind)
     names = [*items, *(layer.category for layer in layers)]
     numbers = map(str, range(modulus))
-    return Vocabulary.of(dict.fromkeys([*_WORDS.split(), BACK, *numbers, *LETTERS, *sorted(set(names))]))
+    words = [*_WORDS.split(), BACK, *numbers, *LETTERS, *sorted(set(names)), PROBE_START, PROBE_MIDDLE, PROBE_END]
+    return Vocabulary.of(dict.fromkeys(words))
 
 
 def words_of(text: str) -> list[str]:

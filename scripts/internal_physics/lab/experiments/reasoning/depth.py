@@ -10,6 +10,7 @@ from internal_physics.config.options.lab_reasoning import ReasoningData, Reasoni
 from internal_physics.lab.data.reasoning.labels import distances
 from internal_physics.lab.experiments.reasoning import asking
 from internal_physics.lab.experiments.reasoning.questions import NEEDED, Item, balanced_accuracy, judged_items
+from internal_physics.lab.probes.asking import told_by
 
 
 def by_layer(
@@ -20,7 +21,7 @@ def by_layer(
     layers: Any = model.config.num_hidden_layers
     for layer in range(1, layers + 1):
         probe = asking.fit_probe(model, NEEDED, data, options, seed, layer=layer)
-        told = asking.told_by(probe, [item.tokens for item in asked])
+        told = told_by(probe, [item.tokens for item in asked])
         yield from ((layer, *row) for row in by_distance(asked, told))
 
 

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from internal_physics.config.options.lab_reasoning import ProbeTask, ReasoningData, ReasoningMeasures
-from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure, Learned
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
 
@@ -40,6 +40,22 @@ LAB_REASONING = Table(
     group=ARM_KEY,
 )
 
+LAB_REASONING_ALONG = Table(
+    "lab_reasoning_along",
+    columns=OF_ARM
+    | {
+        "step": STEP,
+        "n_problems": Column("int64", "problems", "fresh ones that the model solved by itself", low=1),
+        "accuracy": Column(
+            "float64", "1", "share solved with every step right; as many problems of each op of training", low=0, high=1
+        ),
+        "status": STATUS,
+    },
+    key=[*ARM_KEY, "step"],
+    finite=("accuracy",),
+    group=ARM_KEY,
+)
+
 LAB_REASONING_ERRORS = Table(
     "lab_reasoning_errors",
     columns=OF_ARM
@@ -55,26 +71,26 @@ LAB_REASONING_ERRORS = Table(
     group=ARM_KEY,
 )
 
+PROBED = {
+    "task": Column(TEXT, "", "what is asked about a parameter", allowed=get_args(ProbeTask)),
+    "told_by": Column(
+        TEXT,
+        "",
+        "a probe of the trained model, the same of a model with random weights, or a rule on its sentences",
+        allowed=(TRAINED, RANDOM, *RULES),
+    ),
+    "accuracy": Column("float64", "1", "mean over answers of the accuracy on questions with this one", low=0, high=1),
+    "chance": Column("float64", "1", "accuracy of a guess, and of telling one answer always", low=0, high=1),
+    "share_right": Column("float64", "1", "of all questions", low=0, high=1),
+    "largest_share": Column("float64", "1", "share_right of always telling the commonest answer", low=0, high=1),
+    "n_items": Column("int64", "questions", "on which it was judged", low=0),
+    "status": STATUS,
+}
+"""Columns of a table of probes, after those of the arm."""
+
 LAB_REASONING_PROBES = Table(
     "lab_reasoning_probes",
-    columns=OF_ARM
-    | {
-        "task": Column(TEXT, "", "what is asked about a parameter", allowed=get_args(ProbeTask)),
-        "told_by": Column(
-            TEXT,
-            "",
-            "a probe of the trained model, the same of a model with random weights, or a rule on its sentences",
-            allowed=(TRAINED, RANDOM, *RULES),
-        ),
-        "accuracy": Column(
-            "float64", "1", "mean over answers of the accuracy on questions with this one", low=0, high=1
-        ),
-        "chance": Column("float64", "1", "accuracy of a guess, and of telling one answer always", low=0, high=1),
-        "share_right": Column("float64", "1", "of all questions", low=0, high=1),
-        "largest_share": Column("float64", "1", "share_right of always telling the commonest answer", low=0, high=1),
-        "n_items": Column("int64", "questions", "on which it was judged", low=0),
-        "status": STATUS,
-    },
+    columns=OF_ARM | PROBED,
     key=[*ARM_KEY, "task", "told_by"],
     finite=("accuracy",),
     group=ARM_KEY,
@@ -165,6 +181,7 @@ EXPERIMENT = Experiment(
     gates=f"{_ROOM}.gates",
     tables=(
         LAB_REASONING,
+        LAB_REASONING_ALONG,
         LAB_REASONING_ERRORS,
         LAB_REASONING_PROBES,
         LAB_REASONING_DEPTH,
@@ -172,4 +189,5 @@ EXPERIMENT = Experiment(
         LAB_REASONING_PATHS,
     ),
     figures=tuple(LabFigure(name, f"{_ROOM}.figures.{name}", tables) for name, tables in _FIGURES.items()),
+    learned=Learned(LAB_REASONING_ALONG.name, "accuracy"),
 )

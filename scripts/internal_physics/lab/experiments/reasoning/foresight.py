@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from internal_physics.lab.data.reasoning.check import NOT_READY
 from internal_physics.lab.data.reasoning.nano import BACK_ID, NanoProblem
 from internal_physics.lab.data.reasoning.solve import level_1_solution
-from internal_physics.lab.experiments.reasoning.asking import Probe, shares_true
 from internal_physics.lab.experiments.reasoning.questions import question
 from internal_physics.lab.experiments.reasoning.solving import Solved
+from internal_physics.lab.probes.asking import Probe, shares_true
 
 
 @dataclass(frozen=True)

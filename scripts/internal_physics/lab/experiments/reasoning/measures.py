@@ -9,7 +9,6 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from internal_physics.config.options.lab_reasoning import ReasoningMeasures
-from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, value_status
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.reasoning.check import ERROR_KINDS
@@ -17,14 +16,12 @@ from internal_physics.lab.data.reasoning.nano import VOCABULARY
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, depth, foresight, questions, solving, uncertainty
 from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
-from internal_physics.lab.models.build import build_model
+from internal_physics.lab.experiments.reasoning.told import NO_ITEMS, PROBE_COLUMNS, probe_rows, random_model
 from internal_physics.lab.models.run import load_model
-from internal_physics.models.lab_architecture.configuration import LabConfig
+from internal_physics.lab.probes.asking import Probe, told_by
 
 NOT_FINITE = "the signal is not finite"
 _ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
-NO_ITEMS = "no question with one of the answers"
-_PROBE_COLUMNS = ("task", "told_by", "accuracy", "chance", "share_right", "largest_share", "n_items", "status")
 _DEPTH_COLUMNS = ("told_by", "layer", "distance", "accuracy", "n_items", "status")
 _FORESIGHT_COLUMNS = ("signal", "operations", "item", "is_wrong", "value", "status")
 _PATH_COLUMNS = ("operations", "item", "problem", "solution", "is_correct", "error")
@@ -33,7 +30,7 @@ N_PATHS = 30
 
 
 def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.DataFrame]:
-    """The six tables of `reasoning`, of the last snapshot.
+    """The seven tables of `reasoning`, of the last snapshot; `lab_reasoning_along` of all.
 
     Probes ask models that were trained on right solutions from random weights; models of retries take back.
     """
@@ -51,11 +48,12 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
         if questions.CAN_BE_NEXT in fitted:
             shown.extend(_before_own_steps(fitted[questions.CAN_BE_NEXT], solved, trained.seed))
         if options.probe_layers == "all":
-            deep.extend(_deep({TRAINED: model, RANDOM: _random_model(trained)}, trained, options))
+            deep.extend(_deep({TRAINED: model, RANDOM: random_model(trained)}, trained, options))
     return {
         "lab_reasoning": pd.DataFrame(_row(trained, k, found) for k, found in solved.items()),
+        "lab_reasoning_along": pd.DataFrame(_along(trained, options)),
         "lab_reasoning_errors": pd.DataFrame(_errors(solved), columns=_ERROR_COLUMNS),
-        "lab_reasoning_probes": pd.DataFrame(probes, columns=_PROBE_COLUMNS),
+        "lab_reasoning_probes": pd.DataFrame(probes, columns=PROBE_COLUMNS),
         "lab_reasoning_depth": pd.DataFrame(deep, columns=_DEPTH_COLUMNS),
         "lab_reasoning_foresight": pd.DataFrame(shown, columns=_FORESIGHT_COLUMNS),
         "lab_reasoning_paths": pd.DataFrame(_paths(solved), columns=_PATH_COLUMNS),
@@ -65,6 +63,16 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
 def _solved(model: PreTrainedModel, trained: Trained, options: ReasoningMeasures, k: int) -> list[solving.Solved]:
     problems = solving.fresh_problems(trained.data, k, options.n_problems, trained.seed, "solved")
     return solving.solve_all(model, problems, k)
+
+
+def _along(trained: Trained, options: ReasoningMeasures) -> Iterator[Mapping[str, Any]]:
+    """Rows of `lab_reasoning_along`; the same problems at every snapshot."""
+    sizes = range(1, trained.data.operations + 1)
+    asked = {k: solving.fresh_problems(trained.data, k, options.n_along, trained.seed, "along") for k in sizes}
+    for step, folder in trained.snapshots.items():
+        model = load_model(folder, device=trained.device)
+        correct = [one.verdict.is_correct for k in sizes for one in solving.solve_all(model, asked[k], k)]
+        yield {"step": step, "n_problems": len(correct), "accuracy": float(np.mean(correct)), "status": OK}
 
 
 def _row(trained: Trained, k: int, solved: Sequence[solving.Solved]) -> Mapping[str, Any]:
@@ -104,23 +112,16 @@ def _paths(solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[Any
             yield k, number, problem, solution, one.verdict.is_correct, one.verdict.error or None
 
 
-def _probed(
-    fitted: Mapping[str, asking.Probe], trained: Trained, options: ReasoningMeasures
-) -> Iterator[tuple[Any, ...]]:
-    random = _random_model(trained)
+def _probed(fitted: Mapping[str, Probe], trained: Trained, options: ReasoningMeasures) -> Iterator[tuple[Any, ...]]:
+    random = random_model(trained)
     for task, probe in fitted.items():
         judged = questions.judged_items(task, trained.data, options.probe_judged, trained.seed)
         right, rows = np.array([item.answer for item in judged]), [item.tokens for item in judged]
         control = asking.fit_probe(random, task, trained.data, options, trained.seed)
-        told = {TRAINED: asking.told_by(probe, rows), RANDOM: asking.told_by(control, rows)}
+        told = {TRAINED: told_by(probe, rows), RANDOM: told_by(control, rows)}
         for name, rule in questions.RULES[task].items():
             told[name] = np.array([int(rule(item)) for item in judged])
-        n = questions.n_answers(task)
-        most = questions.largest_share(right)
-        for name, answers in told.items():
-            accuracy = questions.balanced_accuracy(answers, right, n)
-            shares = (accuracy, 1 / n, float(np.mean(answers == right)), most)
-            yield task, name, *shares, len(judged), value_status(accuracy, NO_ITEMS)
+        yield from probe_rows(task, told, right, questions.n_answers(task))
 
 
 def _deep(
@@ -131,15 +132,8 @@ def _deep(
             yield name, layer, distance, accuracy, n, value_status(accuracy, NO_ITEMS)
 
 
-def _random_model(trained: Trained) -> PreTrainedModel:
-    """The same model with other first weights, its maps that write drawn, too."""
-    config = LabConfig.from_pretrained(str(trained.snapshots[trained.last_step]))
-    config.zero_outputs = False
-    return build_model(config, seed_of(trained.seed, "a model that learned nothing")).to(trained.device)  # type: ignore[arg-type]
-
-
 def _before_own_steps(
-    probe: asking.Probe, solved: Mapping[int, Sequence[solving.Solved]], seed: int
+    probe: Probe, solved: Mapping[int, Sequence[solving.Solved]], seed: int
 ) -> Iterator[tuple[Any, ...]]:
     for k in sorted(solved)[2:]:
         draws = generator(seed, "own steps", str(k))

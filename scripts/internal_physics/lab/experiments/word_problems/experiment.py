@@ -2,6 +2,7 @@
 
 from internal_physics.config.options.lab_word_problems import WordProblemsData, WordProblemsMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
+from internal_physics.lab.experiments.reasoning.experiment import PROBED
 from internal_physics.tables.columns import STATUS, Column
 from internal_physics.tables.table import Table
 
@@ -30,6 +31,14 @@ LAB_WORD_PROBLEMS = Table(
     group=ARM_KEY,
 )
 
+LAB_WORD_PROBES = Table(
+    "lab_word_probes",
+    columns=OF_ARM | PROBED,
+    key=[*ARM_KEY, "task", "told_by"],
+    finite=("accuracy",),
+    group=ARM_KEY,
+)
+
 EXPERIMENT = Experiment(
     name="word_problems",
     title="Word problems",
@@ -37,6 +46,8 @@ EXPERIMENT = Experiment(
     measure_options=WordProblemsMeasures,
     data=f"{_ROOM}.data",
     measures=f"{_ROOM}.measures",
-    tables=(LAB_WORD_PROBLEMS,),
-    figures=(LabFigure("lab_word_problems", f"{_ROOM}.figures.lab_word_problems", ("lab_word_problems",)),),
+    tables=(LAB_WORD_PROBLEMS, LAB_WORD_PROBES),
+    figures=tuple(
+        LabFigure(name, f"{_ROOM}.figures.{name}", (name,)) for name in ("lab_word_problems", "lab_word_probes")
+    ),
 )

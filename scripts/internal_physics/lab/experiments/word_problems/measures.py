@@ -5,28 +5,37 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from transformers import PreTrainedModel
 
 from internal_physics.config.options.lab_word_problems import WordProblemsMeasures
+from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK
 from internal_physics.lab.data.batches import generator
 from internal_physics.lab.data.reasoning.templates import TEST_BINS
 from internal_physics.lab.data.reasoning.word_problem import WordProblem, ask_again
 from internal_physics.lab.data.reasoning.write import write
 from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
+from internal_physics.lab.experiments.reasoning.told import PROBE_COLUMNS, probe_rows, random_model
+from internal_physics.lab.experiments.word_problems import questions
 from internal_physics.lab.experiments.word_problems.data import problem_set
 from internal_physics.lab.experiments.word_problems.solving import Solved, solve_all
 from internal_physics.lab.models.run import load_model
+from internal_physics.lab.probes.asking import Probe, told_by, train_probe
 
 FIRST_OP = 2  # the test bins have no template of one operation
 
 
 def measure(trained: Trained, options: WordProblemsMeasures) -> Mapping[str, pd.DataFrame]:
-    """Table `lab_word_problems`, of the last snapshot."""
-    return {"lab_word_problems": pd.DataFrame(_rows(trained, options))}
-
-
-def _rows(trained: Trained, options: WordProblemsMeasures) -> Iterator[Mapping[str, Any]]:
+    """Tables `lab_word_problems` and `lab_word_probes`, of the last snapshot; probes ask models without retries."""
     model = load_model(trained.snapshots[trained.last_step], device=trained.device)
+    solved = pd.DataFrame(_rows(model, trained, options))
+    tasks: tuple[str, ...] = () if trained.data.retry_rate else options.probe_tasks
+    probes = [row for task in tasks for row in _probed(model, task, trained, options)]
+    return {"lab_word_problems": solved, "lab_word_probes": pd.DataFrame(probes, columns=PROBE_COLUMNS)}
+
+
+def _rows(model: PreTrainedModel, trained: Trained, options: WordProblemsMeasures) -> Iterator[Mapping[str, Any]]:
     most = trained.data.operations
     for op in (*range(FIRST_OP, most + 1), *(most + more for more in options.beyond)):
         for is_again in (False, True):
@@ -41,6 +50,24 @@ def _rows(trained: Trained, options: WordProblemsMeasures) -> Iterator[Mapping[s
                 "in_training": op <= most,
                 **_summary(solved),
             }
+
+
+def _probed(
+    model: PreTrainedModel, task: str, trained: Trained, options: WordProblemsMeasures
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of `lab_word_probes` about one task."""
+    asked = questions.judged(task, trained.data, options.probe_judged, trained.seed)
+    n_answers = questions.n_answers(task, asked[0].problem.modulus)
+    right = np.array([item.answer for item in asked])
+    told: dict[str, np.ndarray] = {}
+    for name, frozen in ((TRAINED, model), (RANDOM, random_model(trained))):
+        first = seed_of(trained.seed, "a probe", task) % 2**63
+        probe = Probe(frozen, options.probe_rank, first, n_answers=n_answers)
+        train_probe(probe, questions.asked_in_training(task, trained.data, trained.seed), options)
+        told[name] = told_by(probe, [item.tokens for item in asked])
+    for name, rule in questions.JUDGED_RULES.get(task, {}).items():
+        told[name] = np.array([int(rule(item)) for item in asked])
+    yield from probe_rows(task, told, right, n_answers)
 
 
 def _problems(trained: Trained, op: int, n: int, is_again: bool, draws: np.random.Generator) -> Iterator[WordProblem]:

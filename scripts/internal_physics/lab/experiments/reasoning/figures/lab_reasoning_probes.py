@@ -39,6 +39,15 @@ def figures(inputs: Inputs) -> Figures:
     yield "", draw(*tables)
 
 
+def draw_probes(probes: pd.DataFrame) -> Figure:
+    """Draw balanced accuracies alone, as `draw` does.
+
+    Args:
+        probes: table `lab_reasoning_probes`, or `lab_word_probes`.
+    """
+    return draw(probes, pd.DataFrame(columns=list(LAB_REASONING_DEPTH.columns)))
+
+
 def draw(probes: pd.DataFrame, deep: pd.DataFrame) -> Figure:
     """Draw balanced accuracies as bars, one panel for each task; below, one panel for each arm with probes by block.
 
