@@ -67,7 +67,7 @@ class ReasoningMeasures:
     """
 
     n_problems: Count = 256
-    n_along: Count = 64
+    n_along: Count = 32
     n_prefixes: Count = 400
     probe_tasks: Annotated[tuple[ProbeTask, ...], Size(1, unique=True)] = ("needed", "can_be_next")
     probe_layers: Literal["last", "all"] = "last"
