@@ -1,7 +1,7 @@
 """GGUF → an ordinary float32 safetensors snapshot."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,12 @@ from internal_physics.models.plausible import refuse_deep, refuse_large
 from internal_physics.models.refusals import reading
 
 _NOT_ARCHITECTURES = ("general", "tokenizer")  # sections of the metadata that transformers lists beside them
+# Architectures that transformers lists, and what it does not read of them.
+_READ_IN_PART = {
+    "deci": "the blocks, each of which has a form of its own",
+    "gemma4": "the widths and windows of blocks, and the inputs of each block",
+    "gpt-oss": "the experts",
+}
 
 
 def convert(path: Path, destination: Path) -> str:
@@ -43,6 +49,7 @@ def convert(path: Path, destination: Path) -> str:
     """
     header = read_gguf_header(path)
     _refuse_part(path)
+    _refuse_architecture(header, path)
     _refuse_types(header, path)
     refuse_deep(header.metadata, len(header.tensors), str(path), SourceError)
     with reading("this GGUF file cannot be read", path), _known_architecture(path), read_once():
@@ -66,9 +73,15 @@ def convert(path: Path, destination: Path) -> str:
 def _load(path: Path, config: PreTrainedConfig) -> PreTrainedModel:
     """The model of a file, every weight of which is in the file, and every tensor of the file in the model."""
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, config=config, dtype=torch.float32, output_loading_info=True
-    )
+        path.parent,
+        gguf_file=path.name,
+        config=config,
+        dtype=torch.float32,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )  # which are reported, and refused by name
     model, report = loaded
+    _refuse_other_shapes(report["mismatched_keys"], path)
     lacking = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()})
     unknown = [tensor.name for tensor in open_gguf(path).tensors if not _is_known(tensor.name)]
     if lacking or unknown:
@@ -107,6 +120,27 @@ def _is_known(name: str) -> bool:
     """Whether GGUF has a tensor of this name in any architecture; transformers leaves out those it does not know."""
     base = re.sub(r"^(\w+\.)?blk\.\d+\.", r"\1blk.{bid}.", name.removesuffix(".weight").removesuffix(".bias"))
     return base in set(TENSOR_NAMES.values()) or name in FREQUENCIES
+
+
+def _refuse_architecture(header: GgufHeader, path: Path) -> None:
+    architecture = str(header.metadata.get("general.architecture"))
+    if architecture in _READ_IN_PART:
+        raise SourceError(
+            f"its architecture is {architecture!r}, of which transformers does not read {_READ_IN_PART[architecture]}",
+            where=str(path),
+            expected="an architecture that transformers reads in full",
+            todo="use the model's safetensors checkpoint",
+        )
+
+
+def _refuse_other_shapes(mismatched: Iterable[tuple], path: Path) -> None:
+    for name, stored, expected in sorted(mismatched):
+        raise SourceError(
+            f"its {name} has the shape {tuple(stored)}, and by its header {tuple(expected)}",
+            where=str(path),
+            expected="tensors that belong to the header",
+            todo="use the model's safetensors checkpoint; fetch or copy the file again, if it is damaged",
+        )
 
 
 def _refuse_types(header: GgufHeader, path: Path) -> None:

@@ -52,10 +52,12 @@ class GgufHeader:
     Attributes:
         metadata: name → number or text; arrays are left out.
         tensors: in the order of the file.
+        lists: names of the metadata that are arrays.
     """
 
     metadata: dict[str, Any]
     tensors: tuple[GgufTensor, ...]
+    lists: tuple[str, ...] = ()
 
     @property
     def n_numbers(self) -> int:
@@ -111,15 +113,17 @@ class _Reader:
         self._content, self._position, self._path = content, position, path
 
     def header(self, n_tensors: int, n_entries: int) -> GgufHeader:
-        metadata = {}
+        metadata, lists = {}, []
         for _ in range(n_entries):
             name = self._text()
             value = self._value(self._number("I"))
             if value is not None:
                 metadata[name] = value
+            else:
+                lists.append(name)
         found = [self._tensor() for _ in range(n_tensors)]
         self._check_places(found, metadata.get("general.alignment", 32))
-        return GgufHeader(metadata, tuple(tensor for tensor, _ in found))
+        return GgufHeader(metadata, tuple(tensor for tensor, _ in found), tuple(lists))
 
     def _tensor(self) -> tuple[GgufTensor, int]:
         """A tensor and where it begins."""

@@ -19,7 +19,7 @@ from internal_physics.models.gguf_header import GgufHeader
 from internal_physics.models.gguf_once import open_gguf
 
 FREQUENCIES = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
-_READ_BY_TRANSFORMERS = ("gpt-oss", "gemma4")
+_SCALED_WITHOUT_WINDOW = ("gemma3",)  # blocks with a window are not scaled, as in llama.cpp
 # Llama 3.1 to 3.3; the factor alone differs between them, and is that of the lowest frequencies.
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 _ROUNDING = 1e-5  # relative, of divisors in float32
@@ -34,9 +34,12 @@ def set_rope(config: PreTrainedConfig, path: Path, header: GgufHeader) -> None:
     architecture = str(header.metadata.get("general.architecture"))
     divided = [tensor.name for tensor in header.tensors if tensor.name in FREQUENCIES]
     kind = _kind(header.metadata, architecture)
-    if architecture in _READ_BY_TRANSFORMERS or not (kind or divided):
+    if not (kind or divided):
         return
     base: Any = getattr(config, "rope_parameters", None)
+    if architecture in _SCALED_WITHOUT_WINDOW and kind == "linear" and not divided:
+        base["full_attention"] |= {"rope_type": "linear", "factor": _factor(header.metadata, architecture)}
+        return
     has_one_base = isinstance(base, dict) and "rope_theta" in base
     scaling = _scaling(config, path, header.metadata, kind, divided) if has_one_base else None
     if scaling is None:
@@ -51,10 +54,14 @@ def set_rope(config: PreTrainedConfig, path: Path, header: GgufHeader) -> None:
 
 def _kind(metadata: Mapping[str, Any], architecture: str) -> str:
     """The scaling that the metadata name; "" for none."""
+    kind = str(metadata.get(f"{architecture}.rope.scaling.type", "linear"))
+    return "" if kind == "none" or (kind == "linear" and _factor(metadata, architecture) == 1) else kind
+
+
+def _factor(metadata: Mapping[str, Any], architecture: str) -> float:
+    """Of a linear scaling; 1 for none."""
     section = f"{architecture}.rope.scal"
-    factor = metadata.get(f"{section}ing.factor", metadata.get(f"{section}e_linear", 1.0))
-    kind = str(metadata.get(f"{section}ing.type", "linear"))
-    return "" if kind == "none" or (kind == "linear" and factor == 1) else kind
+    return float(metadata.get(f"{section}ing.factor", metadata.get(f"{section}e_linear", 1.0)))
 
 
 def _scaling(
@@ -63,8 +70,7 @@ def _scaling(
     """What the config has to say; None where it cannot."""
     if divided == [FREQUENCIES[0]] and not kind:
         return _as_in_llama3(config, path)
-    section = f"{metadata['general.architecture']}.rope.scal"
-    factor = metadata.get(f"{section}ing.factor", metadata.get(f"{section}e_linear"))
+    factor = _factor(metadata, str(metadata["general.architecture"]))
     return {"rope_type": "linear", "factor": factor} if kind == "linear" and not divided else None
 
 

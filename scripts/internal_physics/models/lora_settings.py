@@ -126,7 +126,9 @@ def read_lora(folder: Path) -> LoraSettings:
         alpha,
         ranks,
         alphas,
-        *(_is_on(raw, entry, str(path)) for entry in ("use_rslora", "use_dora", "lora_bias")),
+        _is_on(raw, "use_rslora", str(path)),
+        _is_on(raw, "use_dora", str(path)),
+        _is_on(raw, "lora_bias", str(path)),
         read_targets(raw, str(path)),
     )
 
