@@ -79,7 +79,7 @@ class Probe(nn.Module):
         (model,) = self.frozen
         embedded = model.get_input_embeddings()(tokens) + self.left[tokens] @ self.right * _EMBEDDING_SCALE
         output = model.model(inputs_embeds=embedded, output_hidden_states=self.layer is not None)
-        rows = torch.arange(len(last))
+        rows = torch.arange(len(last), device=last.device)
         if self.layer is None:
             read = output.last_hidden_state[rows, last]
         else:
