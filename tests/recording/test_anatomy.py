@@ -270,6 +270,49 @@ def test_a_weight_of_which_a_use_is_not_seen_is_named_and_the_others_are_exact()
     assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float64"]
 
 
+@pytest.mark.parametrize(("encoder_layers", "decoder_layers"), [(2, 3), (3, 2), (4, 2)])
+def test_a_decoder_alone_has_the_number_of_blocks_of_its_own(encoder_layers, decoder_layers):
+    """BART as a causal model: num_hidden_layers of its config counts the blocks of the encoder, which is not there."""
+    sizes = {"decoder_ffn_dim": 64, "decoder_attention_heads": 4, "encoder_layers": encoder_layers}
+    torch.manual_seed(0)
+    model = T.BartForCausalLM(T.BartConfig(vocab_size=97, d_model=32, decoder_layers=decoder_layers, **sizes))
+    model.config.use_cache = False  # transformers makes a cache for as many blocks as the encoder has
+    checked = check(model.double())
+    assert checked.model.anatomy.n_layers == decoder_layers
+    prompt = encoded("p", (7, 9, 11, 13))
+    trace = record(checked.model, [prompt])["p"]
+    _, gradients = dense_gradients(model, question("causal", prompt))
+    assert max(relative(trace.gradient(p).dense(), gradients[p]) for p in trace.parameters) <= GRADIENT["float64"]
+
+
+@pytest.mark.parametrize(
+    ("model_class", "config", "what"),
+    [
+        (
+            T.DebertaV2ForMaskedLM,
+            lambda: T.DebertaV2Config(
+                **{"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4},
+                **{"intermediate_size": 48, "conv_kernel_size": 3, "conv_act": "gelu"},
+            ),
+            "with conv_kernel_size: 3, a convolution changes the stream between block 0 and block 1",
+        ),
+        (
+            T.FlaubertWithLMHeadModel,
+            lambda: T.FlaubertConfig(vocab_size=97, emb_dim=32, n_layers=2, n_heads=4, pre_norm=True),
+            "with pre_norm: True, transformers itself cannot run such a model",
+        ),
+    ],
+    ids=["deberta", "flaubert"],
+)
+def test_a_setting_for_which_a_model_is_refused_is_named(model_class, config, what):
+    """docs/architectures.md says that their classes work, and lists these settings."""
+    torch.manual_seed(0)
+    with pytest.raises(ArchitectureError) as error:
+        check(model_class(config()), task="masked")
+    assert error.value.what == what
+    assert error.value.where == model_class.__name__
+
+
 def test_maps_that_the_loss_does_not_reach_are_named():
     """A BART decoder used alone never attends to an encoder."""
     sizes = {"decoder_layers": 2, "encoder_layers": 2, "decoder_ffn_dim": 64, "decoder_attention_heads": 4}

@@ -175,10 +175,10 @@ def _number_of_layers(model: PreTrainedModel, architecture: str, blocks_path: st
 def _numbers_of_layers(model: PreTrainedModel, architecture: str) -> list[int]:
     """What its config calls layers: its blocks, or, where a block holds two of them (LongCat), half as many blocks.
 
-    An encoder-decoder has a number of its own for the decoder.
+    An encoder-decoder has a number of its own for the decoder, which may stand alone (BART as a causal model).
     """
     config = model.config.get_text_config()
-    numbers = [getattr(config, name, None) for name in ("num_hidden_layers", "num_layers")]
+    numbers = [getattr(config, name, None) for name in ("num_hidden_layers", "num_layers", "decoder_layers")]
     if config.is_encoder_decoder:
         numbers = [getattr(config, "decoder_layers", numbers[0])]
     if numbers[0] is None:

@@ -21,6 +21,7 @@ from internal_physics.recording.coverage import find_coverage, reaches_loss, sam
 from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER, can_choose
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
+from internal_physics.recording.known_settings import naming_setting
 from internal_physics.recording.loss import causal_targets, losses_nats
 from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight, token_rows
 from internal_physics.recording.taps import Taps
@@ -59,7 +60,8 @@ def check_model(model: LoadedModel) -> CheckedModel:
         ModelError: a weight or an activation is not finite: the numbers are at fault, not the architecture.
     """
     try:
-        return _prove(model)
+        with naming_setting(model.module.config, model.anatomy.architecture):
+            return _prove(model)
     except torch.OutOfMemoryError:
         raise
     except ArchitectureError:
