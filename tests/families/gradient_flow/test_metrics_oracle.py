@@ -106,6 +106,19 @@ def test_the_smallest_gradient_is_not_divided_by_zero():
     assert flow_status(gradient_flow(trace)) == "zero gradient, first at block 0 from the top"
 
 
+def test_a_model_of_one_block_has_no_synchrony():
+    """A spread of one number is 0, which would be the best score of all."""
+    trace = flow_trace([[6.0, 8.0]], [[3.0, 4.0]])
+    heads = [PER_PROMPT[metric](trace)[0] for metric in ("ec", "isc", "isg", "isa")]
+    assert [head.value for head in heads] == pytest.approx([1.0, 5.0, math.nan, math.nan], nan_ok=True)
+    assert [head.status for head in heads] == [
+        "ok",
+        "ok",
+        "one block: isg is a spread over blocks",
+        "one block: isa is a spread over blocks",
+    ]
+
+
 @per_prompt
 def test_a_gradient_that_is_not_finite_says_so(metric):
     rows = PER_PROMPT[metric]

@@ -14,6 +14,8 @@ from internal_physics.ground.status import OK
 from internal_physics.records.trace import Trace
 from internal_physics.tables.metric_rows import MetricRow, layer_rows
 
+SPREADS = ("isg", "isa")
+
 
 def ec(trace: Trace) -> float:
     """EC, conservation: how much a block changes the gradient that flows through it.
@@ -41,9 +43,12 @@ def isg(trace: Trace) -> float:
     """ISG, magnitude synchrony: how evenly the blocks change the gradient.
 
     ISG = std(e_l) / mean(e_l) over blocks, population standard deviation (ddof 0). Dimensionless, in [0, √(L-1)]; 0
-    where every block changes the gradient by the same share; NaN where no block changes it at all.
+    where every block changes the gradient by the same share; NaN where no block changes it at all, and for a model of
+    one block, which has no spread.
     """
     change = gradient_flow(trace).relative_change
+    if len(change) == 1:
+        return math.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(change.std() / change.mean())
 
@@ -52,9 +57,11 @@ def isa(trace: Trace) -> float:
     """ISA, angular synchrony: how evenly the blocks rotate the gradient.
 
     ISA = std(c_l) over blocks of c_l = cos(ΔA, ΔB), population standard deviation (ddof 0). Dimensionless, in [0, 1];
-    0 where every block turns the gradient by the same angle; NaN where a gradient is zero.
+    0 where every block turns the gradient by the same angle; NaN where a gradient is zero, and in a model of one
+    block, which has no spread.
     """
-    return float(gradient_flow(trace).cosine.std())
+    cosine = gradient_flow(trace).cosine
+    return float(cosine.std()) if len(cosine) > 1 else math.nan
 
 
 def ec_rows(trace: Trace) -> list[MetricRow]:
@@ -79,14 +86,21 @@ def isa_rows(trace: Trace) -> list[MetricRow]:
 
 
 def _score_row(metric: str, value: float, trace: Trace) -> MetricRow:
-    """The score of one prompt; if it is not finite, the status names the first block that caused it."""
-    if np.isfinite(value):
-        return MetricRow(metric, value)
+    """The score of one prompt; if it is not finite, the status says why."""
+    return MetricRow(metric, value, status=OK if np.isfinite(value) else _why_undefined(metric, trace))
+
+
+def _why_undefined(metric: str, trace: Trace) -> str:
+    """Why a score is not finite: what it lacks, or the first block whose gradient is zero or not finite."""
+    if metric == "isc" and trace.info.target != "loss":
+        return f"isc is the gradient of the loss per nat of it, and record.target is {trace.info.target}"
     flow: GradientFlow = gradient_flow(trace)
     status = flow_status(flow)
-    if metric == "isc" and trace.info.target != "loss":
-        status = f"isc is the gradient of the loss per nat of it, and record.target is {trace.info.target}"
-    return MetricRow(metric, value, status=status if status != OK else f"{metric} is not finite")
+    if status != OK:
+        return status
+    if metric in SPREADS and len(flow.cosine) == 1:
+        return f"one block: {metric} is a spread over blocks"
+    return f"{metric} is not finite"
 
 
 PER_PROMPT: Mapping[str, Callable[[Trace], list[MetricRow]]] = {
