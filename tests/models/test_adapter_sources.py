@@ -237,6 +237,24 @@ class TestWhatIsRefused:
         error = self.refused(adapter)
         assert error.what == "its base model is stored quantised (nf4), and an adapter is not merged into codes"
 
+    @pytest.mark.parametrize("how", ["by its settings", "by the option"])
+    def test_an_adapter_of_an_adapter(self, llama, tmp_path, how):
+        _, adapter, _ = llama
+        second = shutil.copytree(adapter, tmp_path / "second")
+        self.edit(second, base_model_name_or_path=str(adapter))
+        source, options = (second, {}) if how == "by its settings" else (adapter, {"adapter": second})
+        with pytest.raises(SourceError) as caught:
+            ip.load(str(source), **options)
+        error = caught.value
+        assert error.what == f"its base model, {adapter}, is an adapter itself"
+        assert f"`adapter: path:{second}`" in error.todo
+
+    @pytest.mark.parametrize("content", [{"a": {}}, [1]])
+    def test_pickles_of_other_things(self, llama, content):
+        (llama[1] / "adapter_model.safetensors").unlink()
+        torch.save(content, llama[1] / "adapter_model.bin")
+        assert self.refused(llama[1], allow_pickle=True).what.startswith("its pickled weights are refused: ")
+
     def test_no_weights(self, llama):
         (llama[1] / "adapter_model.safetensors").unlink()
         assert self.refused(llama[1]).what == "it has no weights"

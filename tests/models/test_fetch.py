@@ -1,5 +1,6 @@
 """Fetching: a source becomes a verified snapshot, or a message says what is wrong with it and what to do."""
 
+import json
 import os
 
 import pytest
@@ -165,6 +166,56 @@ class TestPickledWeights:
         error = refused(path_source(pickled, allow_pickle=True), snapshot)
         assert "its pickled weights are refused" in error.what
         assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ({"state_dict": {"a": 1}, "step": 3}, "holds a dict under 'state_dict', not a tensor"),
+            ([1, 2], "holds a list, not tensors by their names"),
+        ],
+    )
+    def test_the_state_of_a_training_is_refused(self, pickled, snapshot, content, said):
+        import torch
+
+        torch.save(content, pickled / "pytorch_model-00001-of-00002.bin")
+        error = refused(path_source(pickled, allow_pickle=True), snapshot)
+        assert error.what == f"its pickled weights are refused: pytorch_model-00001-of-00002.bin {said}"
+
+    def test_a_truncated_pickle_is_refused(self, pickled, snapshot):
+        file = pickled / "pytorch_model-00002-of-00002.bin"
+        file.write_bytes(file.read_bytes()[:-60])
+        error = refused(path_source(pickled, allow_pickle=True), snapshot)
+        assert error.what.startswith("its pickled weights ")
+
+    def test_a_whole_file_is_taken_and_shards_beside_it_are_not(self, pickled, snapshot):
+        """As transformers does: shards of another model would be mixed with it."""
+        import torch
+        from safetensors.torch import load_file
+
+        torch.save({"a": torch.ones(1)}, pickled / "pytorch_model.bin")
+        fetch(path_source(pickled, allow_pickle=True), snapshot)
+        assert list(load_file(snapshot / "model.safetensors")) == ["a"]
+
+    def test_shards_are_those_that_the_index_lists(self, pickled, snapshot):
+        import torch
+        from safetensors.torch import load_file
+
+        torch.save({"a": torch.zeros(2, 3)}, pickled / "pytorch_model-old.bin")
+        listed = {"a": "pytorch_model-00001-of-00002.bin", "b": "pytorch_model-00002-of-00002.bin"}
+        index = pickled / "pytorch_model.bin.index.json"
+        index.write_text(json.dumps({"weight_map": listed}))
+        fetch(path_source(pickled, allow_pickle=True), snapshot)
+        assert load_file(snapshot / "model.safetensors")["a"].sum() == 15
+        index.write_text(json.dumps({"weight_map": listed | {"d": "pytorch_model-00003-of-00003.bin"}}))
+        error = refused(path_source(pickled, allow_pickle=True), snapshot.with_name("other"))
+        assert error.what.endswith("pytorch_model-00003-of-00003.bin is missing")
+
+    def test_a_tensor_with_two_values_is_refused(self, pickled, snapshot):
+        import torch
+
+        torch.save({"a": torch.zeros(2, 3)}, pickled / "pytorch_model-old.bin")
+        error = refused(path_source(pickled, allow_pickle=True), snapshot)
+        assert error.what.endswith("pytorch_model-old.bin holds other values of a than a file before it")
 
     def test_files_that_are_no_weights_of_transformers_are_refused(self, pickled, snapshot):
         for path in pickled.glob("pytorch_model*"):

@@ -20,10 +20,12 @@ def base_of(folder: Path, source: Source) -> Source:
     """The base model that the settings of an adapter name: a folder that is there, otherwise a repository of the hub.
 
     Raises:
-        SourceError: where they name none, or a folder that is not there.
+        SourceError: where they name none, a folder that is not there, or that of another adapter.
     """
     settings = read_mapping(folder / SETTINGS)
     name, revision = settings.get("base_model_name_or_path"), settings.get("revision")
+    if isinstance(name, str) and is_adapter(Path(name).expanduser()):
+        raise of_an_adapter(name, str(folder / SETTINGS), source.text)
     plain = replace(source, file="", sha256="", revision="", adapter=source.text)
     if isinstance(name, str) and name and Path(name).expanduser().exists():
         return replace(plain, kind="path", name=name)
@@ -34,6 +36,23 @@ def base_of(folder: Path, source: Source) -> Source:
         where=str(folder / SETTINGS),
         expected="base_model_name_or_path: a folder, or a name in the hub",
         todo=f"set `source` to the base model, and `adapter: {source.text}`",
+    )
+
+
+def of_an_adapter(base: str, where: str, adapter: str) -> SourceError:
+    """The refusal of an adapter whose base is one too.
+
+    Args:
+        base: folder of the adapter that is the base.
+        where: what names it.
+        adapter: source of the adapter of it.
+    """
+    return SourceError(
+        f"its base model, {base}, is an adapter itself",
+        where=where,
+        expected="an adapter of a whole model",
+        todo="merge the first adapter into its base with peft (merge_and_unload), save that, and set `source` to it "
+        f"and `adapter: {adapter}`",
     )
 
 

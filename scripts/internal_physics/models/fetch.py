@@ -11,10 +11,10 @@ from typing import NamedTuple
 from internal_physics.ground.errors import SourceError
 from internal_physics.ground.files import whole_folder
 from internal_physics.ground.text_files import explain_os_error
-from internal_physics.models.adapted import base_of, drop_tokenizer, merge, own_tokenizer
+from internal_physics.models.adapted import base_of, drop_tokenizer, merge, of_an_adapter, own_tokenizer
 from internal_physics.models.adapters import SETTINGS, adapter_files, is_adapter, refuse_adapter
 from internal_physics.models.checkpoint import CONFIG, check_whole, stored_tensors, used_files, weight_files
-from internal_physics.models.refusals import naming
+from internal_physics.models.refusals import naming, reading
 from internal_physics.models.safetensors_header import number_formats
 from internal_physics.models.snapshot import (
     Manifest,
@@ -51,6 +51,8 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     """
     there = _located(source)
     if source.adapter:
+        if there is not None and is_adapter(there):
+            raise of_an_adapter(str(there), source.adapter, source.adapter)
         return _fetch_merged(source, source, there, _adapter_folder(parse_source(source.adapter)), destination)
     if there is not None and is_adapter(there):
         with naming(there):  # the base's own errors do not know whose base it is
@@ -268,15 +270,16 @@ def _from_pickle(folder: Path, source: Source, destination: Path) -> None:
         )
     from internal_physics.models.pickled import convert  # noqa: PLC0415  (imports torch)
 
-    try:
-        convert(folder, destination)
-    except (UnpicklingError, FileNotFoundError) as error:
-        raise SourceError(
-            f"its pickled weights are refused: {error}",
-            where=where,
-            expected="pytorch_model*.bin with nothing but tensors",
-            todo="use a revision with safetensors",
-        ) from error
+    with reading("its pickled weights cannot be read", where):
+        try:
+            convert(folder, destination)
+        except (UnpicklingError, FileNotFoundError) as error:
+            raise SourceError(
+                f"its pickled weights are refused: {error}",
+                where=where,
+                expected="pytorch_model*.bin with nothing but tensors, each once",
+                todo="use a revision with safetensors",
+            ) from error
 
 
 def _link(file: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.adapters import PICKLED, WEIGHTS
 from internal_physics.models.lora_settings import LoraSettings
+from internal_physics.models.pickled import read_pickled
 from internal_physics.models.refusals import reading
 from internal_physics.models.safetensors_header import read_header
 
@@ -134,7 +135,7 @@ def _tensors(folder: Path, allow_pickle: bool) -> dict[str, torch.Tensor]:
             return load_file(safe)
     if pickled.is_file() and allow_pickle:
         with reading("its pickled weights are refused", pickled):
-            return torch.load(pickled, map_location="cpu", weights_only=True)
+            return read_pickled(pickled)
     what = (
         f"its weights are pickled ({PICKLED}): loading them can run code" if pickled.is_file() else "it has no weights"
     )
