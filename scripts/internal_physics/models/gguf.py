@@ -62,8 +62,9 @@ def convert(path: Path, destination: Path) -> str:
         set_rope(config, path, header)
         if hasattr(config, "quantization_config"):
             del config.quantization_config
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        model.load_state_dict(loaded.state_dict())
+        with torch.device("meta"):  # no first weights are drawn: all of them are given
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(loaded.state_dict(), assign=True)
         model.tie_weights()
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
