@@ -71,6 +71,7 @@ rule report:
     localrule: True
     conda:
         "../envs/analysis.yaml"
+    threads: 2  # no other job is left but the explorer
     resources:
         mem_mb=1000,
     params:

@@ -48,6 +48,7 @@ FAMILIES: tuple[Family, ...] = (
 PAIRED = (Score.PROMPT, Score.SET)
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family.metrics}
 FIGURES: dict[str, Figure] = {figure.name: figure for family in FAMILIES for figure in family.figures}
+ONLY_WITH = {name: figure.only_with for name, figure in FIGURES.items() if figure.only_with}  # kind of figure -> table
 
 
 def scored(metrics: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from internal_physics.families.pairs.apart import Apart, significance_of
 from internal_physics.families.pairs.tables import MODEL_PAIRS
 from internal_physics.models.options import PRECISION
 from internal_physics.report.first_screen import hero, linked
-from internal_physics.report.images import data_uri, width_inches
+from internal_physics.report.images import data_uris, width_inches
 from internal_physics.report.page import page_of
 from internal_physics.report.parts import Tables, describe_conditions, describe_table, flagged_rows, span
 from internal_physics.report.summary import summarize
@@ -47,6 +47,7 @@ def render_report(
     template_dir: str | Path,
     findings: Sequence[Mapping[str, Any]] = (),
     lab: Mapping[str, Any] | None = None,
+    threads: int = 1,
 ) -> str:
     """Render the report.
 
@@ -61,6 +62,7 @@ def render_report(
         template_dir: folder with report.html.j2 and report.css.
         findings: sentences that it opens with, each {"sentence", "figure", …} as families.findings makes them.
         lab: the section of `report.lab.lab_section`; None for a run without a lab.
+        threads: how many figures are reduced at a time.
 
     Returns:
         HTML with styles and figures inside; it loads no other file.
@@ -80,7 +82,8 @@ def render_report(
     names = [OF_RUN, *models, *_names(run["prompt_sets"])]
     flagged, n_more_flagged = flagged_rows(tables)
     shown_open = {finding["figure"] for finding in findings}
-    sections = _with_conditions(_sections(texts, tables, figures, names, facts, shown_open=shown_open), tables)
+    uris = data_uris((path for of_kind in figures.values() for path in of_kind.values()), threads)
+    sections = _sections(texts, tables, figures, names, facts, shown_open=shown_open, uris=uris)
     page = {
         **facts,
         "findings": linked(findings, sections),
@@ -94,7 +97,7 @@ def render_report(
         "significance": f"{apart.significance:g}",
         "score_scale": run.get("score_scale"),
         "targets": _targets(tables["scores"]),
-        "sections": sections,
+        "sections": _with_conditions(sections, tables),
         "tables": _tables(tables, texts.tables),
         "flagged": flagged,
         "n_more_flagged": n_more_flagged,
@@ -145,6 +148,7 @@ def _sections(
     facts: Mapping[str, Any],
     *,
     shown_open: Container[str],
+    uris: Mapping[Path, str],
 ) -> list[dict[str, Any]]:
     """The sections with their figures, numbered through; kinds that no section lists get a section of their own.
 
@@ -174,7 +178,7 @@ def _sections(
                 "is_open": _file(kind, name) in shown_open,
             }
             path = figures[kind][name]
-            shown.append({**figure, "uri": data_uri(path), "inches": width_inches(path)})
+            shown.append({**figure, "uri": uris[path], "inches": width_inches(path)})
             next_number += 1
         if section.get("optional") and not shown:
             continue

@@ -2,6 +2,8 @@
 
 import base64
 import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -25,6 +27,13 @@ def data_uri(path: str | Path) -> str:
         opaque = not image.has_transparency_data or image.convert("RGBA").getchannel("A").getextrema()[0] == 255
         shortest = min(original, _reduced(image), key=len) if opaque else original
     return f"data:image/png;base64,{base64.b64encode(shortest).decode('ascii')}"
+
+
+def data_uris(paths: Iterable[str | Path], threads: int) -> dict[Path, str]:
+    """`data_uri` of every file, as many at a time as there are threads: Pillow works outside of Python's lock."""
+    files = [Path(path) for path in paths]
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return dict(zip(files, pool.map(data_uri, files), strict=True))
 
 
 def width_inches(path: str | Path) -> float:
