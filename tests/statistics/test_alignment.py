@@ -132,13 +132,26 @@ def test_kernels_are_aligned_some_rows_at_a_time_as_they_are_at_once(monkeypatch
     assert [centred_alignment(first, second), debiased_alignment(first, second)] == pytest.approx(expected, abs=1e-12)
 
 
-def test_many_items_are_aligned_with_groups_as_few_are(monkeypatch):
+@pytest.mark.parametrize("few_groups", [0, 30], ids=["by pairs", "by products"])
+def test_many_items_are_aligned_with_groups_as_few_are(monkeypatch, few_groups):
     random = np.random.default_rng(0)
     features = random.standard_normal((30, 5))
     kernels, groups = np.array([features @ features.T, np.eye(30)]), [f"g{i % 4}" for i in range(30)]
     few = align_with_groups(kernels, groups, seed=0, n_resamples=50)
     monkeypatch.setattr(alignment, "_MANY", 10)
+    monkeypatch.setattr(alignment, "_FEW_GROUPS", few_groups)
     monkeypatch.setattr(alignment, "_NUMBERS_OF_ROWS", 50)
     many = align_with_groups(kernels, groups, seed=0, n_resamples=50)
     for found, expected in zip(many[:3], few[:3], strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)  # sums in another order
+
+
+@pytest.mark.parametrize("few_groups", [0, 30], ids=["by pairs", "by products"])
+def test_of_many_items_labels_that_group_them_alike_align_alike(monkeypatch, few_groups):
+    monkeypatch.setattr(alignment, "_MANY", 4)
+    monkeypatch.setattr(alignment, "_FEW_GROUPS", few_groups)
+    kernel = random_kernel(0, 5).astype(np.float32)
+    constant_labels = align_with_groups([kernel], ["a", "a", "a", "a", "b"], seed=0, n_resamples=200)
+    alone = [centred_alignment(kernel, np.equal.outer(g, g)) for g in np.eye(5)]
+    at_least = sum(value >= alone[4] - 1e-9 for value in alone) / 5  # each item is alone in a fifth of the labellings
+    assert constant_labels.p[0] == pytest.approx(at_least, abs=0.12)

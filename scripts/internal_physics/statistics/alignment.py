@@ -4,6 +4,7 @@ A kernel is [N, N], symmetric, its entries inner products. Centred, H·K·H with
 items move together.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,6 +19,7 @@ FEWEST_ITEMS = 4  # with 3, any two centred kernels without a diagonal are propo
 _NUMBERS_AT_ONCE = 2**23
 _NUMBERS_OF_ROWS = 2**22
 _MANY = 1000  # items whose label kernels are not built
+_FEW_GROUPS = 30  # whose sums over pairs are taken by products: of more, the pairs of one group are few
 _ROUNDING = 1e-12
 
 
@@ -154,6 +156,7 @@ def align_with_groups(
     same = codes[:, None] == codes[None, :]
     debiased = np.array([debiased_alignment(kernel, same) for kernel in kernels])
     observed = np.array([centred_alignment(kernel, same) for kernel in kernels])
+    del same
     if len(codes) <= _MANY:
         n_above = _above(np.array(kernels), codes, seed, n_resamples)
     else:
@@ -190,10 +193,41 @@ def _above_of_many(kernel: NDArray, codes: NDArray[np.intp], seed: int, n_resamp
     for rows in row_blocks(len(kernel)):
         unit[rows] = centre.rows(rows)
     norm = float(np.linalg.norm(unit)) * len(codes)
+    drawn = _drawn(codes, seed, n_resamples)
+    sums = _sums_within(unit, itertools.chain([codes], drawn), int(codes.max()) + 1)
+    observed = next(sums)
+    return sum(value >= observed - _ROUNDING * norm for value in sums)
+
+
+def _drawn(codes: NDArray[np.intp], seed: int, n_resamples: int) -> Iterator[NDArray[np.intp]]:
+    """Random re-labellings."""
     random = np.random.default_rng(seed)
-    observed = _sum_within(unit, codes)
-    drawn = (_sum_within(unit, random.permuted(codes)) for _ in range(n_resamples))
-    return sum(value >= observed - _ROUNDING * norm for value in drawn)
+    return (random.permuted(codes) for _ in range(n_resamples))
+
+
+def _sums_within(kernel: NDArray, labellings: Iterator[NDArray[np.intp]], n_groups: int) -> Iterator[float]:
+    """For each labelling the sum over all pairs of items of one group, in the cheaper way."""
+    if n_groups > _FEW_GROUPS:
+        yield from (_sum_within(kernel, codes) for codes in labellings)
+        return
+    n_at_once = max(1, _NUMBERS_OF_ROWS // (len(kernel) * n_groups))
+    while some := list(itertools.islice(labellings, n_at_once)):
+        yield from _sums_by_products(kernel, np.array(some), n_groups)
+
+
+def _sums_by_products(kernel: NDArray, labellings: NDArray[np.intp], n_groups: int) -> list[float]:
+    """The trace of Zᵀ·K·Z for every labelling, where Z [N, groups] says which item is in which group.
+
+    In float64, some rows of K at a time and from the diagonal on, because K is symmetric.
+    """
+    is_in = labellings.T[:, :, None] == np.arange(n_groups)
+    z = is_in.reshape(len(kernel), -1).astype(np.float64)
+    totals = np.zeros(z.shape[1])
+    for rows in row_blocks(len(kernel)):
+        own = kernel[rows, rows.start :].astype(np.float64)
+        own[:, len(own) :] *= 2.0  # the same numbers are below the diagonal
+        totals += np.sum(z[rows] * (own @ z[rows.start :]), axis=0)
+    return totals.reshape(len(labellings), n_groups).sum(axis=1).tolist()
 
 
 def _sum_within(kernel: NDArray, codes: NDArray[np.intp]) -> float:

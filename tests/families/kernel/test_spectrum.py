@@ -25,6 +25,15 @@ def test_eigenvalues_descend_and_none_is_below_zero():
     assert found.tolist() == [3.0, 1.0, 0.0]
 
 
+def test_a_float32_kernel_is_decomposed_in_float64_and_stays_as_it_is():
+    points = np.random.default_rng(3).standard_normal((200, 300))
+    kernel = (points @ points.T).astype(np.float32)
+    given_kernel = kernel.copy()
+    expected = np.linalg.svd(kernel.astype(np.float64), compute_uv=False, hermitian=False)
+    np.testing.assert_allclose(eigenvalues(kernel), expected, rtol=0, atol=1e-12 * expected[0])
+    assert np.array_equal(kernel, given_kernel)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9))
 @settings(deadline=None)
 def test_items_in_a_plane_are_mapped_with_their_distances(seed, n):

@@ -14,7 +14,7 @@ from internal_physics.families.kernel.neighbours import neighbour_rows
 from internal_physics.families.kernel.of_one import map_rows, pair_rows, share_rows, spectrum_rows, summary_row
 from internal_physics.families.kernel.parts import PromptName, cosine_kernel
 from internal_physics.families.kernel.tables import KERNEL_CKA, KERNEL_KINDS, KERNEL_SUMMARY
-from internal_physics.families.kernel.usable import Usable, usable
+from internal_physics.families.kernel.usable import Usable, usable, without_errors
 from internal_physics.ground.names import BASELINE
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import OK, join_status
@@ -30,7 +30,8 @@ def collect_kernel(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Chunks of all tables; the kernels of one file are in memory, and of the others the cosine kernels alone.
 
-    Of a kernel, five squares of its prompts are in memory at once: it, its error, its cosines and two to work with.
+    Of a kernel, four squares of its prompts are in memory at once: it, its cosines, and one to work with in float64,
+    which is as large as two of float32. Its error is left once the nearest prompts are known.
 
     Args:
         paths: files results/metrics/kernel/{model}/{condition}.parquet.
@@ -46,9 +47,10 @@ def collect_kernel(
             yield "kernel", pair_rows(of)
             one = usable(of, prompts)
             del of  # one holds another kernel where prompts are left out
+            yield "kernel_neighbours", neighbour_rows(one)
+            one = without_errors(one)
             yield "kernel_spectra", spectrum_rows(one)
             yield "kernel_map", map_rows(one)
-            yield "kernel_neighbours", neighbour_rows(one)
             yield "kernel_shares", share_rows(one)
             yield "kernel_cka", _table(KERNEL_CKA, _between_layers(one))
             summaries.append(summary_row(one))

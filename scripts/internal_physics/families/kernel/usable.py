@@ -92,6 +92,11 @@ def usable(of: KernelOf, prompts: pd.DataFrame) -> Usable:
     return Usable(of.model, of.condition, part_of(of.kernel, keep), kinds, left_out)
 
 
+def without_errors(of: Usable) -> Usable:
+    """The same estimates without their standard errors, for what does not use them: they take a square of memory."""
+    return replace(of, kernel=replace(of.kernel, standard_errors={}))
+
+
 def part_of(kernel: TangentKernel, keep: NDArray[np.intp]) -> TangentKernel:
     """The kernel of some of its prompts; itself, if these are all."""
     if len(keep) == len(kernel.prompts):
