@@ -37,7 +37,7 @@ def kernel_tables_memory_mb(runs: Iterable[KeptPrompts]) -> int:
         runs: of every model and condition.
     """
     all_runs = list(runs)
-    largest = max((2 * (_exact(kept) + _estimated(kept)) + _work(kept) for kept in all_runs), default=0)
+    largest = max((_exact(kept) + _estimated(kept) + _beside(kept) for kept in all_runs), default=0)
     return _rounded(_LIBRARIES + _BLOCKS + largest + sum(map(_cosines, all_runs)))
 
 
@@ -73,9 +73,9 @@ def _cosines(kept: KeptPrompts) -> float:
     return _number(kept) * _n_estimated(kept) ** 2 + _FLOAT64 * kept.factors**2
 
 
-def _work(kept: KeptPrompts) -> float:
-    """Two squares: one centred, and a copy of it."""
-    return 2 * max(_number(kept) * _n_estimated(kept) ** 2, _FLOAT64 * kept.factors**2)
+def _beside(kept: KeptPrompts) -> float:
+    """A kernel without the prompts that are left out, or later a square in float64 to work with."""
+    return max(_exact(kept), _estimated(kept), _FLOAT64 * (kept.factors + kept.sketch) ** 2)
 
 
 def _number(kept: KeptPrompts) -> int:
