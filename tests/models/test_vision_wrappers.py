@@ -11,6 +11,7 @@ from internal_physics.ground.errors import ModelError
 from internal_physics.models.coverage import weight_of
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.options import LoadOptions
+from lora_adapters import factors, write_adapter
 from tiny_models import build_tokenizer
 from tolerances import SAME_PASS
 
@@ -108,6 +109,25 @@ def test_the_readout_without_blocks_gives_the_logits(case):
     read = open_readout(folder, LoadOptions(device="cpu")).logits(trace.residual(3))
     logits = reference(input_ids=torch.tensor([trace.info.token_ids])).logits[0]
     assert read.double().numpy() == pytest.approx(logits.detach().numpy(), abs=1e-5)  # float32; logits near 1
+
+
+def test_an_adapter_of_its_language_model_is_merged(case, tmp_path):
+    """The class that builds it for images and text is the one that finds the adapter's modules."""
+    folder, reference = case
+    target = "model.language_model.layers.1.self_attn.q_proj"
+    named = r"model\.language_model\..*\.1\..*q_proj"
+    adapter = write_adapter(tmp_path / "lora", folder, factors(reference, target), target_modules=named)
+    a, b = factors(reference, target).values()
+    weight = reference.get_submodule(target).weight
+    ids = torch.tensor([[7, 9, 11, 20, 8, 30]])
+    before = weight.detach().clone()
+    with torch.no_grad():
+        weight += 7 / 3 * (b.double() @ a.double())
+        expected = reference(input_ids=ids).logits
+        weight.copy_(before)  # other tests have the same model
+        assert (reference(input_ids=ids).logits - expected).abs().max() > 1e-3
+        found = ip.load(str(adapter), dtype="float64").module(ids).logits
+    assert (found - expected).abs().max() < 1e-5  # the merged weight is stored in float32
 
 
 def test_one_that_reads_in_both_directions_is_refused(tmp_path):

@@ -15,11 +15,12 @@ import torch
 from accelerate import init_empty_weights
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.checkpoint import CONFIG, INDEX, read_config, read_mapping
+from internal_physics.models.heads import HEADS, head_for
 from internal_physics.models.lora import Adapter, Factors, merged
 from internal_physics.models.lora_agreement import require_agreement
 from internal_physics.models.named_tensors import NamedTensor, named_tensors, renaming
@@ -122,8 +123,8 @@ class _Base:
 
 def _skeleton(snapshot: Path, trust_remote_code: bool) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(str(snapshot), trust_remote_code=trust_remote_code)
-    heads: list[Any] = [AutoModelForCausalLM, AutoModelForMaskedLM]
-    auto = next((head for head in heads if type(config) in head._model_mapping), heads[0])
+    is_masked = type(config) not in HEADS["causal"]._model_mapping and type(config) in HEADS["masked"]._model_mapping
+    auto = HEADS["masked"] if is_masked else head_for("causal", snapshot, trust_remote_code=trust_remote_code)
     with init_empty_weights(include_buffers=False):
         module = auto.from_config(config, trust_remote_code=trust_remote_code)
     module.tie_weights()
