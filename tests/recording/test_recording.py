@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import PromptError, StoreError
+from internal_physics.recording.batches import batches_of
 from internal_physics.recording.encoding import Encoded, encode
 from internal_physics.recording.packing import Packing
-from internal_physics.recording.recorder import batches_of
 from internal_physics.records.trace import Key
 from oracles import loss_of
 from tiny_models import ARCHITECTURES, CAUSAL_CONFIGS, FLOAT32_INSIDE, MASKED_CONFIGS, build_tokenizer, task_of

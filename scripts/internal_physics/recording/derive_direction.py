@@ -20,6 +20,7 @@ from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import ConfigError, PromptError
 from internal_physics.ground.files import whole_file
+from internal_physics.models.lengths import ranges_of
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.options import LoadOptions
 from internal_physics.recording.arrays import ToHost, to_numpy
@@ -96,7 +97,8 @@ def derive_direction(
 
 def last_states(model: LoadedModel, encoded: Sequence[Encoded], batch_size: int) -> np.ndarray:
     """residual[l] of each text at its read position, [i, L + 1, d], float64; forward passes only."""
-    size = 1 if model.prompts_interact else batch_size
+    several_ranges = len({ranges_of(model.module).of(len(e.ids)) for e in encoded}) > 1
+    size = 1 if model.prompts_interact or several_ranges else batch_size
     states = []
     for start in range(0, len(encoded), size):
         batch = encoded[start : start + size]

@@ -10,6 +10,7 @@ from internal_physics.config.options.text import TextOptions
 from internal_physics.config.prompts import Prompt
 from internal_physics.ground.errors import ModelError, PromptError
 from internal_physics.ground.names import MASK
+from internal_physics.models.lengths import longest_dense
 from internal_physics.models.loading import LoadedModel
 from internal_physics.models.refusals import reading
 from internal_physics.recording.token_ids import Room, TextReader, TokenIds, require_room
@@ -99,7 +100,8 @@ def text_reader(model: LoadedModel, options: TextOptions | None = None) -> TextR
 
 def _room(model: LoadedModel) -> Room:
     n_logits = model.module.get_output_embeddings().weight.shape[0]
-    return Room(model.context_length, model.n_embeddings, n_logits)
+    n_dense = longest_dense(model.module.config, model.task)
+    return Room(model.context_length, model.n_embeddings, n_logits, n_dense)
 
 
 def _of_numbers(prompt: Prompt, model: LoadedModel) -> Encoded:

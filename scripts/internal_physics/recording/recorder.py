@@ -14,6 +14,7 @@ import torch
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
+from internal_physics.models.lengths import ranges_of
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.arrays import ToHost, to_device, to_numpy
 from internal_physics.recording.attention import (
@@ -25,6 +26,7 @@ from internal_physics.recording.attention import (
     on_host,
 )
 from internal_physics.recording.awaited import may_hold_all
+from internal_physics.recording.batches import batches_of
 from internal_physics.recording.encoding import Encoded
 from internal_physics.recording.factors import FactorKeeper, Factors, factors_of, parameter_infos, place_calls
 from internal_physics.recording.flow import Flow
@@ -63,25 +65,13 @@ def record_batches(
     alone = model.prompts_interact or (alone and options.weight_gradients != "none")
     size = 1 if alone else options.batch_size
     with frozen_heap():
-        for batch in batches_of(encoded, size, options.batch_tokens):
+        for batch in batches_of(encoded, size, options.batch_tokens, ranges_of(model.module)):
             yield from record_batch(model, batch, options, steering, wiring, aim=aim)
 
 
 def wiring_of(model: LoadedModel, options: RecordOptions) -> Wiring:
     """What every pass needs to know of the model."""
     return find_wiring(model.module, model.anatomy, model.coverage, factors=options.weight_gradients != "none")
-
-
-def batches_of(encoded: Sequence[Encoded], batch_size: int, batch_tokens: int) -> Iterator[list[Encoded]]:
-    """Prompts from short to long, at most `batch_size` and `batch_tokens` (padding included) together."""
-    batch: list[Encoded] = []
-    for e in sorted(encoded, key=lambda e: len(e.ids)):
-        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(e.ids) > batch_tokens):
-            yield batch
-            batch = []
-        batch.append(e)
-    if batch:
-        yield batch
 
 
 def record_batch(

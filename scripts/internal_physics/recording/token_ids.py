@@ -27,11 +27,13 @@ class Room:
         n_positions: tokens of one prompt.
         n_embeddings: rows of the embedding table.
         n_logits: entries of the vocabulary that the model predicts.
+        n_dense: tokens of one prompt that all attend to each other; those of a longer one attend in blocks.
     """
 
     n_positions: int | None = None
     n_embeddings: int | None = None
     n_logits: int | None = None
+    n_dense: int | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ def require_room(found: TokenIds, room: Room, task: str, where: str) -> None:
     """Refuse tokens that a model has no room for.
 
     Raises:
-        PromptError: longer than its context, or a token that it lacks.
+        PromptError: longer than its context or than it attends to as a whole, or a token that it lacks.
     """
     if room.n_positions is not None and len(found.ids) > room.n_positions:
         raise PromptError(
@@ -235,6 +237,14 @@ def require_room(found: TokenIds, room: Room, task: str, where: str) -> None:
             where=where,
             expected=f"at most {room.n_positions}, the model's context",
             todo="shorten it",
+        )
+    if room.n_dense is not None and len(found.ids) > room.n_dense:
+        raise PromptError(
+            f"{len(found.ids)} tokens: this model attends to so many in blocks (attention_type: block_sparse), "
+            "which is not recorded",
+            where=where,
+            expected=f"at most {room.n_dense} tokens",
+            todo="shorten it, or set attention_type to original_full in the model's config.json",
         )
     _require_row(found.ids, found.tokens, room.n_embeddings, "embedding table", where)
     if task == "causal":  # each token but the first is predicted
