@@ -120,6 +120,13 @@ def test_architectures_of_which_a_part_is_not_read(tmp_path, architecture):
     assert said.startswith(f"its architecture is {architecture!r}, of which transformers does not read the ")
 
 
+@pytest.mark.parametrize("architecture", ["t5", "t5encoder"])
+def test_an_encoder_decoder(tmp_path, architecture):
+    with pytest.raises(SourceError) as error:
+        ip.load(str(write_gguf(tmp_path / "m.gguf", architecture, tensors=False)))
+    assert error.value.what == f"its architecture is {architecture!r}, which is no causal language model"
+
+
 def test_a_falcon_whose_keys_are_grouped(tmp_path):
     """Falcon 40B: the order of queries, keys and values in its files is not undone, and shapes may fit all the same."""
     config = T.FalconConfig(**SMALL, num_attention_heads=4, num_kv_heads=2, new_decoder_architecture=True)

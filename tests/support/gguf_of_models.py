@@ -147,6 +147,15 @@ def _name(name: str, names: TensorNameMap) -> str:
     return f"blk.{name.split('.')[2]}.exp_probs_b.bias" if suffix.endswith("correction_bias") else names.get_name(name)
 
 
+def _of_llama(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.ndarray:
+    """The halves of a head that are turned together → neighbours."""
+    if not name.endswith(("q_proj.weight", "k_proj.weight")):
+        return values
+    n_heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
+    heads = values.reshape(n_heads, 2, -1, values.shape[1])
+    return np.swapaxes(heads, 1, 2).reshape(values.shape)
+
+
 def _of_gpt2(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.ndarray:
     return values.T if values.ndim == 2 and ".h." in name else values  # transformers keeps [in, out] there
 
@@ -179,7 +188,10 @@ def _of_lfm2(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.nd
     return values[:, 0] if name.endswith("conv.conv.weight") else values
 
 
-_LAYOUTS = {"gpt2": _of_gpt2, "falcon": _of_falcon, "bloom": _of_bloom, "mamba": _of_mamba, "lfm2": _of_lfm2}
+_LAYOUTS = {
+    **{"llama": _of_llama, "gpt2": _of_gpt2, "falcon": _of_falcon},
+    **{"bloom": _of_bloom, "mamba": _of_mamba, "lfm2": _of_lfm2},
+}
 
 
 def _experts(name: str, values: np.ndarray):
