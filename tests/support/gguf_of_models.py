@@ -57,6 +57,7 @@ _ENTRIES = {
     "attention.head_count": ("num_attention_heads",),
     "attention.head_count_kv": ("num_key_value_heads", "num_kv_heads"),
     "attention.key_length": ("head_dim",),
+    "attention.value_length": ("head_dim",),
     "attention.layer_norm_rms_epsilon": ("rms_norm_eps",),
     "attention.layer_norm_epsilon": ("layer_norm_eps", "norm_epsilon", "layer_norm_epsilon", "norm_eps"),
     "attention.sliding_window": ("sliding_window",),
@@ -84,7 +85,10 @@ _MORE = {
         "attention.layer_norm_rms_epsilon": c.norm_eps,
         "attention.head_count_kv": [c.num_key_value_heads * (kind == "full_attention") for kind in c.layer_types],
     },
-    "minimax_m2": lambda c: {"expert_gating_func": 2, "rope.dimension_count": c.rotary_dim},
+    "minimax_m2": lambda c: {
+        **{"expert_gating_func": 2, "rope.dimension_count": c.rotary_dim},
+        "expert_feed_forward_length": c.intermediate_size,
+    },
 }
 
 
