@@ -1,5 +1,6 @@
 """What a record says of routers: experts of each token, and scores, against the model's own products."""
 
+import logging
 import tempfile
 from functools import cache
 
@@ -10,11 +11,15 @@ import transformers as T
 from cases import encoded, record
 from families_of_models import FAMILIES_OF_MODELS, save_family
 from internal_physics.models.coverage import weight_of
+from internal_physics.models.kinds import kind_of
 from internal_physics.models.loading import load_snapshot, wrap_model
 from internal_physics.models.options import LoadOptions
-from internal_physics.recording.routing import find_routers
+from internal_physics.recording.routing import find_routers, unrouted
 from internal_physics.recording.selfcheck import CheckedModel, check_model
 from tiny_models import N_VOCABULARY, build_tokenizer
+from transformers import CONFIG_MAPPING
+
+from benchmarks.architectures.configs import small_config
 
 _BLOCKS = {"vocab_size": N_VOCABULARY, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
 _SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
@@ -133,3 +138,43 @@ def test_a_model_without_experts_has_no_routers():
     assert list(find_routers(model.module, model.anatomy)) == []
     assert of(record(model, PROMPTS, attention_entropy=False)["p"], "router_logits") == {}
     assert torch.is_grad_enabled()
+
+
+def small(model_type: str) -> CheckedModel:
+    torch.manual_seed(0)
+    config = small_config(CONFIG_MAPPING[model_type], "causal")
+    module = T.AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return check_model(wrap_model(module, None))
+
+
+def test_a_router_that_scores_shared_experts_too_has_the_scores_of_the_others():
+    model = small("inkling_text").model
+    module, weights = model.module, dict(model.module.named_parameters())
+    n_experts, n_shared = module.config.n_routed_experts, module.config.n_shared_experts
+    assert n_shared > 0
+    routers = list(find_routers(module, model.anatomy))
+    assert [router.site for router in routers] == [f"model.layers.{layer}.mlp.experts" for layer in range(2)]
+    assert unrouted(module, model.anatomy) == []
+    for trace in record(model, PROMPTS).values():
+        for router in routers:
+            given = torch.tensor(trace.gradient(router.weight).terms[0].input)
+            scores = (given.double() @ weights[router.weight].double().T)[:, :n_experts]
+            found = trace.tensor(router.site, router.layer, "router_logits")
+            np.testing.assert_allclose(found, scores.detach(), atol=1e-4)
+            chosen = np.sort(trace.tensor(router.site, router.layer, "expert_ids"), axis=1)
+            np.testing.assert_array_equal(chosen, np.sort(scores.topk(chosen.shape[1], dim=-1).indices, axis=1))
+
+
+def test_experts_whose_router_is_not_found_are_named(caplog):
+    """Zaya's router may skip the experts; what it gives them does not say so."""
+    with caplog.at_level(logging.WARNING, logger="internal_physics"):
+        model = small("zaya").model
+    assert unrouted(model.module, model.anatomy) == [f"model.layers.{layer}.mlp.experts" for layer in range(2)]
+    assert "no routing is recorded of model.layers.*.mlp.experts (2)" in caplog.text
+    trace = record(model, PROMPTS)["p"]
+    assert of(trace, "expert_ids") == {}
+    kinds = {kind_of(n, layer=0, n_layers=2, lookup=False) for n in trace.parameters if ".0.mlp.gate." in n}
+    assert kinds == {"router"}

@@ -31,6 +31,7 @@ KINDS = (
 
 # Parent module and own name, in the first pattern that fits; both are matched whole.
 _IN_BLOCKS = (
+    ("router", r"(.*\.)?(mlp|moe|mixer|ffn|feed_forward)\.(gate|router)(\..+)?", r".*"),
     ("query", r".*", r"q_proj|query|q_lin|wq|q"),
     ("key", r".*", r"k_proj|key|k_lin|wk|k"),
     ("value", r".*", r"v_proj|value|v_lin|wv|v"),

@@ -232,6 +232,7 @@ def wrap_model(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | Non
     """Freeze a transformers model that is already in memory and find its anatomy."""
     module.eval().requires_grad_(False)
     _keep_differentiable(module)
+    _keep_unscaled(module)
     return LoadedModel(module, tokenizer, find_anatomy(module), task, prompts_interact=_is_int8(module))
 
 
@@ -264,6 +265,20 @@ def _keep_differentiable(module: nn.Module) -> None:
     for linear_4bit in module.modules():
         if hasattr(linear_4bit, "support_avx512bf16_for_cpu"):
             linear_4bit.support_avx512bf16_for_cpu = False
+
+
+def _keep_unscaled(module: PreTrainedModel) -> None:
+    """Keep RWKV from halving its stream every few blocks, and weights of the blocks with it, when it first runs.
+
+    It does so in eval mode against overflow in float16. The norms after it undo the change but for their epsilon, and
+    gradients would be of weights that the checkpoint does not have.
+    """
+    if getattr(module.config, "rescale_every", 0) > 0 and any(_is_yet_unscaled(part) for part in module.modules()):
+        module.config.rescale_every = 0
+
+
+def _is_yet_unscaled(part: nn.Module) -> bool:
+    return getattr(part, "layers_are_rescaled", None) is False
 
 
 def _is_int8(module: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -44,6 +45,15 @@ def find_coverage(module: nn.Module, anatomy: Anatomy, taps: Taps, run: Callable
     kept = _factor_numbers(taps, {*dense, *partial}) / math.prod(taps.packing.shape)
     n_matrices = len(_matrices(taps, {*dense, *partial})) + len(dense)
     return Coverage(bool(dense), tuple(dense), tuple(partial), tuple(unreached), share, kept, whole, n_matrices)
+
+
+def with_longer(short: Coverage, long: Coverage) -> Coverage:
+    """What is known from two prompts together: what the longer one reaches, and all that either uses unusually."""
+    dense, partial = (tuple(dict.fromkeys((*getattr(short, of), *getattr(long, of)))) for of in ("dense", "partial"))
+    unreached = tuple(name for name in short.unreached if name in long.unreached)
+    dense = tuple(name for name in dense if name not in partial)
+    alone = short.alone or long.alone
+    return replace(long, alone=alone, dense=dense, partial=partial, unreached=unreached)
 
 
 def _matrices(taps: Taps, left_out: set[str]) -> set[str]:

@@ -7,7 +7,7 @@ with the highest scores.
 Index conventions: b prompt, n real token (prompt by prompt, see `packing`), e expert, k choice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class Router:
     Attributes:
         site: the module of the experts.
         layer: its block.
-        weight: name of the router's weight, [e, d].
+        weight: name of the router's weight, [e, d], or of more rows if it scores shared experts too.
         n_experts: e.
     """
 
@@ -42,9 +42,10 @@ class Router:
 def find_routers(module: nn.Module, anatomy: Anatomy) -> Iterator[Router]:
     """One for each group of experts whose router is found.
 
-    A router has a row per expert and stands in the block of the experts; of several such weights, one that is called a
-    router goes first, then the nearest. Experts are stacks of matrices, or matrices one below the other. A
-    stack that is not called experts may be a convolution: it needs a weight that is called a router.
+    A router has a row per expert, or one more for each shared expert after those (Inkling), and stands in the block of
+    the experts; of several such weights, one that is called a router goes first, then the nearest. Experts are stacks
+    of matrices, or matrices one below the other. A stack that is not called experts may be a convolution: it needs a
+    weight that is called a router.
     """
     stored = {name: tuple(p.shape) for name, p in module.named_parameters()}
     stacks = {name: shape for name, shape in stored.items() if _may_be_stack(name, shape)}
@@ -55,13 +56,30 @@ def find_routers(module: nn.Module, anatomy: Anatomy) -> Iterator[Router]:
     found: dict[str, Router] = {}
     for stack, shape in stacks.items():
         layer = anatomy.layer_of(stack, lookup=False)
-        fitting = [n for n, n_rows in matrices.items() if _has_row_per_expert(n_rows, shape)]
-        own = [n for n in fitting if anatomy.layer_of(n, lookup=False) == layer and "shared" not in n]
-        weight = _router_of(stack, own, layer, anatomy)
+        own = [n for n in matrices if anatomy.layer_of(n, lookup=False) == layer and "shared" not in n]
+        n_shared = _n_shared(stack, stacks)
+        fitting = [n for n in own if _has_row_per_expert(matrices[n] - n_shared, shape)]
+        fitting = fitting or [n for n in own if _has_row_per_expert(matrices[n], shape)]
+        weight = _router_of(stack, fitting, layer, anatomy)
         if weight is not None:
-            site = _site(stack, weight)
-            found.setdefault(site, Router(site, layer, weight, matrices[weight]))
+            site, n_rows = _site(stack, weight), matrices[weight]
+            n_experts = n_rows if _has_row_per_expert(n_rows, shape) else n_rows - n_shared
+            found.setdefault(site, Router(site, layer, weight, n_experts))
     yield from found.values()
+
+
+def unrouted(module: nn.Module, anatomy: Anatomy) -> list[str]:
+    """The modules of experts in blocks whose router is not found, so that records do not say which experts are used."""
+    known = {router.site for router in find_routers(module, anatomy)}
+    stacks = [name for name, p in module.named_parameters() if _may_be_stack(name, tuple(p.shape)) and in_experts(name)]
+    sites = dict.fromkeys(_site(name, name) for name in stacks if anatomy.is_in_blocks(name))
+    return [site for site in sites if site not in known]
+
+
+def _n_shared(stack: str, stacks: Mapping[str, tuple[int, ...]]) -> int:
+    """How many shared experts stand beside a stack of experts, in a stack of their own; 0 where they have none."""
+    beside = stack[: stack.rfind("experts.")] + "shared_experts."
+    return next((shape[0] for name, shape in stacks.items() if name.startswith(beside) and len(shape) == 3), 0)
 
 
 def _may_be_stack(name: str, shape: tuple[int, ...]) -> bool:
@@ -149,7 +167,7 @@ class Routing:
         router = self._routers.get(weight)
         rows = None if router is None else self._of_tokens(output.detach())
         if router is not None and rows is not None:
-            self._scores[router] = rows
+            self._scores[router] = rows[:, : router.n_experts]
 
     def finish(self, to_host: ToHost) -> None:
         """Choose where the experts are not told, and start to read everything back."""

@@ -13,22 +13,24 @@ from transformers import PreTrainedModel
 
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, accepts
-from internal_physics.models.coverage import Coverage
+from internal_physics.models.coverage import EVERYTHING, Coverage, in_words
 from internal_physics.models.loading import LoadedModel
-from internal_physics.models.readout import members_of, readout, with_stream
-from internal_physics.models.stream import Output, hidden_input, hidden_state
-from internal_physics.recording.coverage import find_coverage, reaches_loss, same_uses
+from internal_physics.models.readout import readout, with_stream
+from internal_physics.recording.block_outputs import BlockOutputs
+from internal_physics.recording.coverage import find_coverage, reaches_loss, same_uses, with_longer
 from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER, can_choose
 from internal_physics.recording.finite import refuse_unfinite_weights, require_finite
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.known_settings import naming_setting
 from internal_physics.recording.loss import causal_targets, losses_nats
+from internal_physics.recording.routing import unrouted
 from internal_physics.recording.sight import CAUSAL, MASKED, require_task, sight, token_rows
 from internal_physics.recording.taps import Taps
 from internal_physics.recording.wiring import Wiring
 
 LOGGER = logging.getLogger("internal_physics")
 N_TOKENS = 6
+LONGER = 160  # of a second pass where the first leaves weights out: DeepSeek V4 sums up 128 tokens before it uses them
 # Relative to the largest value compared; a wrong part of the anatomy is off by a factor, not by rounding. Some models
 # compute their attention in float32 even where all else is float64.
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -77,7 +79,7 @@ def _prove(model: LoadedModel) -> CheckedModel:
     model, ids = replace(model, anatomy=anatomy), _some_ids(model)
     _show_experts(model, ids)
     model = replace(model, explicit_positions=_positions_agree(model, ids))
-    outputs, taps = _BlockOutputs(module, anatomy), Taps(module, anatomy, [N_TOKENS], thorough=True)
+    outputs, taps = BlockOutputs(module, anatomy, N_TOKENS), Taps(module, anatomy, [N_TOKENS], thorough=True)
     with torch.enable_grad(), outputs, taps as flow:
         logits = _logits(model, ids)
         tokens = token_rows(flow, ids) if anatomy.encoder_path else None
@@ -91,22 +93,45 @@ def _prove(model: LoadedModel) -> CheckedModel:
         again = readout(module, anatomy, flow.residual[anatomy.n_layers].requires_grad_(), n_members=outputs.n_members)
     _compare("readout(residual[L]) against the logits", _relative(again, logits), logits.dtype, anatomy)
     coverage = find_coverage(module, anatomy, taps, lambda dense: _pass_with(model, ids, dense))
+    model = replace(model, n_positions=_n_positions(flow, module))
+    if any(anatomy.is_in_blocks(name) for name in coverage.unreached):
+        coverage = _with_longer_prompt(model, coverage)
     watched = _pass_with(model, ids, replace(coverage, every_function=False))
     coverage = replace(coverage, every_function=not same_uses(flow, watched.flow, coverage, _tolerance(logits.dtype)))
     coverage = _with_experts_together(model, ids, flow, logits, coverage)
     mixed, interact = _check_padding(model, ids, logits)
     alone = coverage.alone or any(call.map.parameter in mixed for call in flow.calls if reaches_loss(call))
-    model = replace(model, prompts_interact=interact, n_positions=_n_positions(flow, module))
+    model = replace(model, prompts_interact=interact)
+    _say_what_is_unrouted(module, anatomy)
     return CheckedModel(replace(model, coverage=replace(coverage, alone=alone)))
 
 
 def _some_loss(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    return losses_nats(logits, causal_targets(ids.tolist(), N_TOKENS, logits.device)).sum()
+    return losses_nats(logits, causal_targets(ids.tolist(), ids.shape[1], logits.device)).sum()
 
 
-def _pass_with(model: LoadedModel, ids: torch.Tensor, coverage: Coverage) -> Taps:
+def _with_longer_prompt(model: LoadedModel, coverage: Coverage) -> Coverage:
+    """Add what a prompt of LONGER tokens reaches, if the model reads so many: some parts wait for enough tokens."""
+    ids = _some_ids(model, min(LONGER, model.context_length or LONGER))
+    try:
+        taps = _pass_with(model, ids, EVERYTHING, thorough=True)
+        longer = find_coverage(model.module, model.anatomy, taps, lambda dense: _pass_with(model, ids, dense))
+    except (ArchitectureError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        LOGGER.debug("no prompt of %d tokens was checked: %s", ids.shape[1], error)
+        return coverage
+    return with_longer(coverage, longer)
+
+
+def _say_what_is_unrouted(module: nn.Module, anatomy: Anatomy) -> None:
+    sites = unrouted(module, anatomy)
+    if sites:
+        LOGGER.warning("no routing is recorded of %s: no router has a score for just its experts", in_words(sites))
+
+
+def _pass_with(model: LoadedModel, ids: torch.Tensor, coverage: Coverage, *, thorough: bool = False) -> Taps:
     """The taps of another pass, in which some weights are kept whole."""
-    taps = Taps(model.module, model.anatomy, [N_TOKENS], wiring=Wiring(model.module, model.anatomy, coverage))
+    wiring = Wiring(model.module, model.anatomy, coverage)
+    taps = Taps(model.module, model.anatomy, [ids.shape[1]], wiring=wiring, thorough=thorough)
     with torch.enable_grad(), taps:
         _some_loss(_logits(model, ids), ids).backward()
     return taps
@@ -153,38 +178,10 @@ def _with_experts_together(
     return replace(coverage, alone=bool(taps.dense))
 
 
-class _BlockOutputs:
-    """Catches what each block returns, to compare it with the input of the next block."""
-
-    def __init__(self, model: nn.Module, anatomy: Anatomy) -> None:
-        self.blocks, self.stream, self.n_members = anatomy.blocks(model), anatomy.stream, 0
-        self.hidden: list[torch.Tensor] = []
-        self.entered: list[torch.Tensor] = []  # what each block is given
-        self._entries = anatomy.entries(model)
-        self.last: torch.Tensor | None = None  # [b, t, d] of the last block, in the graph of the pass
-
-    def __enter__(self) -> "_BlockOutputs":
-        self.handles = [block.register_forward_hook(self._keep) for block in self.blocks]
-        self.handles += [e.register_forward_pre_hook(self._enter, with_kwargs=True) for e in self._entries]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    def _enter(self, _module: nn.Module, args: tuple, kwargs: dict) -> None:
-        self.entered.append(self.stream.unfold(hidden_input(args, kwargs).detach())[:, :N_TOKENS])
-
-    def _keep(self, _module: nn.Module, _args: tuple, output: Output) -> None:
-        self.n_members = members_of(output)
-        self.last = self.stream.unfold(hidden_state(output))[:, :N_TOKENS]
-        self.hidden.append(self.last.detach())
-
-
-def _some_ids(model: LoadedModel) -> torch.Tensor:
-    """[1, t] different ids spread over the vocabulary."""
+def _some_ids(model: LoadedModel, n_tokens: int = N_TOKENS) -> torch.Tensor:
+    """[1, t] ids spread over the vocabulary, different ones if it is as large."""
     n = model.n_embeddings
-    ids = (torch.arange(1, N_TOKENS + 1) * n) // (N_TOKENS + 2)
+    ids = (torch.arange(1, n_tokens + 1) * n) // (n_tokens + 2)
     return ids[None].to(model.device)
 
 
@@ -228,7 +225,7 @@ def _n_positions(flow: Flow, module: PreTrainedModel) -> int | None:
     return min(room, default=None)
 
 
-def _check_chain(flow: Flow, outputs: _BlockOutputs, anatomy: Anatomy) -> None:
+def _check_chain(flow: Flow, outputs: BlockOutputs, anatomy: Anatomy) -> None:
     missing = sorted(set(range(anatomy.n_layers + 1)) - (set(flow.residual) & set(flow.residual_gradient)))
     if missing or len(outputs.hidden) != anatomy.n_layers:
         _refuse(f"the residual stream was not seen, or does not reach the loss, at layers {missing}", anatomy)
