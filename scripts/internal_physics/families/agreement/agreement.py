@@ -1,7 +1,7 @@
 """Agreement of one record with a reference: the same prompt through two models, or in two conditions of one model.
 
 Residuals and their gradients are compared layer by layer, each as one vector of T·d numbers; weight gradients map by
-map, from their factors. Sums are in float64, and only one layer of both records is in memory at a time.
+map, from their factors. Sums are in float64, and some weights or one layer of both records are in memory at a time.
 
 Index conventions: l residual position 0..L, t token, d width.
 """
@@ -18,6 +18,7 @@ from internal_physics.ground.status import OK
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
 from internal_physics.records.info import ParameterInfo
+from internal_physics.records.read_together import gradients_in_turn
 from internal_physics.records.targets import why_other_target
 from internal_physics.records.trace import Key, Trace
 
@@ -99,20 +100,18 @@ def _weight_rows(trace: Trace, reference: Trace) -> Iterator[AgreementRow]:
     if status:
         yield from (AgreementRow(quantity, math.nan, status=status) for quantity in OF_WEIGHTS)
         return
+    infos = {info.name: info for record in (reference, trace) for info in map(record.parameter, record.parameters)}
+    why_not = {name: _unlike(trace, reference, info) for name, info in infos.items()}
+    alike = [name for name in infos if not why_not[name]]
+    pairs = zip(alike, *(gradients_in_turn(record, alike) for record in (trace, reference)), strict=True)
+    compared = {name: _compare_factored(own, other) for name, own, other in pairs}
     for name in dict.fromkeys((*trace.parameters, *reference.parameters)):
-        yield from _rows_of_weight(trace, reference, name)
-
-
-def _rows_of_weight(trace: Trace, reference: Trace, name: str) -> Iterator[AgreementRow]:
-    holders = [record for record in (trace, reference) if name in record.parameters]
-    info = holders[0].parameter(name)
-    kind = kind_of(name, layer=info.layer, n_layers=trace.n_layers, lookup=info.is_table)
-    if why := _unlike(trace, reference, info):
-        for quantity in OF_WEIGHTS:
-            yield AgreementRow(quantity, math.nan, info.layer, name, kind, why)
-    else:
-        compared = _compare_factored(trace.gradient(name), reference.gradient(name))
-        yield from _pair_rows(OF_WEIGHTS, compared, info.layer, name, kind)
+        info = infos[name]
+        kind = kind_of(name, layer=info.layer, n_layers=trace.n_layers, lookup=info.is_table)
+        if name in compared:
+            yield from _pair_rows(OF_WEIGHTS, compared[name], info.layer, name, kind)
+        else:
+            yield from (AgreementRow(q, math.nan, info.layer, name, kind, why_not[name]) for q in OF_WEIGHTS)
 
 
 def _unlike(trace: Trace, reference: Trace, info: ParameterInfo) -> str:

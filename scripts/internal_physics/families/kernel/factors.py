@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from internal_physics.ground.errors import StoreError
 from internal_physics.models.kinds import kind_of
 from internal_physics.records.gradients import FactoredGradient
 from internal_physics.records.info import ParameterInfo
+from internal_physics.records.read_together import with_factors
 from internal_physics.records.targets import require_one_target
-from internal_physics.records.trace import GivesSeveral, Key, Trace
+from internal_physics.records.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,10 @@ def gradients_of(traces: Sequence[Trace], weights: Sequence[Weight]) -> dict[str
     """Weight -> its gradient in every record. The factors of a record are read in one call, shared inputs once."""
     found: dict[str, list[FactoredGradient]] = {weight.name: [] for weight in weights}
     for trace in traces:
-        keys = list(dict.fromkeys(key for weight in weights for key in _keys(trace.parameter(weight.name))))
-        in_memory = Trace(trace.info, dict(zip(keys, _read(trace, keys), strict=True)))
+        in_memory = with_factors(trace, [weight.name for weight in weights])
         for weight in weights:
             found[weight.name].append(in_memory.gradient(weight.name))
     return found
-
-
-def _read(trace: Trace, keys: Sequence[Key]) -> list[np.ndarray]:
-    if isinstance(trace.tensors, GivesSeveral) and keys:
-        return trace.tensors.read_many(keys)
-    return [trace.tensors[key] for key in keys]
 
 
 def _described(trace: Trace) -> list[tuple]:
@@ -88,15 +80,3 @@ def _weight(info: ParameterInfo, trace: Trace, is_table: bool) -> Weight:
     kind = kind_of(info.name, layer=info.layer, n_layers=trace.n_layers, lookup=is_table)
     n_out, n_in = info.shape[::-1] if info.transposed else info.shape
     return Weight(info.name, info.layer, kind, (n_out, n_in))
-
-
-def _keys(info: ParameterInfo) -> list[Key]:
-    keys = []
-    for use in info.uses:
-        if use.dense:
-            keys.append(Key(use.site, use.layer, "gradient"))
-            continue
-        keys.append(Key(use.site, use.layer, "output_gradient"))
-        given = Key(use.site, use.layer, "ids") if use.lookup else Key(use.input_site, use.input_layer, "input")
-        keys.append(given)
-    return keys

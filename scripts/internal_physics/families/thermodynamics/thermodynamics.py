@@ -21,6 +21,7 @@ from internal_physics.families.thermodynamics.statuses import NOT_REACHED
 from internal_physics.ground.errors import StoreError
 from internal_physics.ground.status import OK, value_status
 from internal_physics.models.coverage import weight_of
+from internal_physics.records.read_together import gradients_in_turn
 from internal_physics.records.trace import Trace
 from internal_physics.tables.keys import PROMPT_KEY
 from internal_physics.tables.measure import key_of, per_prompt_table
@@ -183,7 +184,7 @@ class _MatrixNorms:
     """Gradient norms of the weights of a trace, of a stack of matrices that was recorded one by one too."""
 
     def __init__(self, trace: Trace) -> None:
-        self._trace, self._recorded = trace, set(trace.parameters)
+        self._recorded = _recorded_norms(trace)
         self._stacks: dict[str, list[str]] = {}
         for name in trace.parameters:
             if weight_of(name) != name:
@@ -198,10 +199,18 @@ class _MatrixNorms:
     def of(self, name: str) -> float:
         """‖G‖; NaN for a weight without a recorded gradient."""
         if name in self._recorded:
-            return self._trace.gradient_norm(name)
+            return self._recorded[name]
         if name in self._stacks:
-            return math.hypot(*(self._trace.gradient_norm(matrix) for matrix in self._stacks[name]))
+            return math.hypot(*(self._recorded[matrix] for matrix in self._stacks[name]))
         return math.nan
+
+
+def _recorded_norms(trace: Trace) -> dict[str, float]:
+    """Weight -> ‖G‖, of all that were recorded."""
+    names = trace.parameters
+    if trace.info.weight_gradients == "factors":
+        return {name: own.norm() for name, own in zip(names, gradients_in_turn(trace, names), strict=True)}
+    return {name: trace.gradient_norm(name) for name in names}
 
 
 def _derivatives(states: pd.DataFrame, along: list[np.ndarray]) -> dict[str, np.ndarray | list[str]]:
