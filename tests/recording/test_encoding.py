@@ -48,7 +48,7 @@ class TestCausal:
         assert error.what == f"{n} token: there is no next token to predict, so no loss"
         assert error.where == f"prompt 'short' ({text!r})"
         assert error.expected == "at least 2 tokens"
-        assert error.todo == "lengthen it"
+        assert error.todo == "lengthen it, or set record.target to logit or log_probability"
 
     def test_two_tokens_are_enough(self, causal):
         assert encode(Prompt("p", "ab"), causal, "causal", 64).read_position == 1

@@ -13,6 +13,9 @@ from internal_physics.recording.derive_direction import last_states
 from internal_physics.recording.encoding import encode_prompts
 from internal_physics.recording.selfcheck import check_model
 from tiny_models import N_VOCABULARY, build_tokenizer
+from transformers import CONFIG_MAPPING
+
+from benchmarks.architectures.configs import small_config
 
 _BLOCKS = {"vocab_size": N_VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 _MLP = {**_BLOCKS, "intermediate_size": 64, "pad_token_id": 0}
@@ -61,8 +64,28 @@ def test_the_state_of_a_text_is_that_of_the_text_alone():
 
 def test_frequencies_change_where_the_config_says():
     ranges = ranges_of(phi3().module)
-    assert [ranges.of(n) for n in LENGTHS.values()] == [0, 0, 1, 1]
-    assert ranges_of(T.LlamaForCausalLM(T.LlamaConfig(**_MLP))).of(10_000) == 0
+    assert [ranges.allow(3, n) for n in LENGTHS.values()] == [True, True, False, False]
+    assert ranges.allow(_LONG_FROM + 1, 20)
+    assert ranges_of(T.LlamaForCausalLM(T.LlamaConfig(**_MLP))).allow(1, 10_000)
+
+
+def test_prompts_whose_keys_an_indexer_chooses_run_alone():
+    """Many keys have the score 0, and which of those are chosen depends on the padding."""
+    torch.manual_seed(0)
+    config = small_config(CONFIG_MAPPING["deepseek_v32"], "causal")
+    config.index_topk = 4
+    model = check(T.AutoModelForCausalLM.from_config(config, attn_implementation="eager").double()).model
+    with torch.no_grad():
+        for parameter in model.module.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    ranges = ranges_of(model.module)
+    assert [ranges.allow(3, n) for n in (3, 4, 5)] == [True, True, False]
+    assert not ranges.allow(5, 5)
+    draw = np.random.default_rng(7)
+    prompts = [encoded(f"p{n}", draw.integers(5, N_VOCABULARY, n)) for n in (3, 4, 9, 14, 21)]
+    alone, batched = record(model, prompts, batch_size=1), record(model, prompts, batch_size=16)
+    for name, trace in batched.items():
+        np.testing.assert_allclose(trace.residuals(), alone[name].residuals(), rtol=0, atol=1e-10)
 
 
 def test_a_prompt_that_is_attended_to_in_blocks_is_refused():

@@ -1,5 +1,7 @@
 """record.target: gradients of the logit or the log-probability of a token, instead of those of the loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from internal_physics.config.prompts import Prompt
 from internal_physics.families.agreement.agreement import agreement_rows
 from internal_physics.families.gradient_flow.isf import isf
 from internal_physics.families.gradient_flow.scores import ec, isc_rows
-from internal_physics.ground.errors import ConfigError, StoreError
+from internal_physics.ground.errors import ConfigError, PromptError, StoreError
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.stream import hidden_state
 from internal_physics.recording.encoding import encode_prompts
@@ -195,3 +197,29 @@ def test_gradients_of_other_targets_are_not_compared(of_each_target):
     assert np.isnan([row.value for row in gradients]).all()
     assert all(row.status == "ok" for row in rows if row.quantity.startswith("residual"))
     assert all(row.status == "ok" for row in agreement_rows(logit, logit) if row.quantity == "gradient_cosine")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("with_tokenizer", [True, False])
+def test_a_prompt_of_one_token_has_a_target_but_no_loss(tmp_path, target, with_tokenizer):
+    tiny = case("llama", "float64")
+    model = replace(tiny.model, tokenizer=build_tokenizer() if with_tokenizer else None)
+    prompts = [Prompt("one", "7", ids="7"), Prompt("two", "7 9 11", ids="7 9 11")]
+    with pytest.raises(PromptError, match="no next token to predict"):
+        encode_prompts(model, prompts)
+    found = encode_prompts(model, prompts, needs_loss=False)
+    options = RecordOptions(target=target, attention_entropy=True)
+    traces = {trace.info.prompt: trace for trace in record_batches(model, found, options)}
+    one = traces["one"]
+    with trainable(tiny.module):
+        value, token = scalar_of(tiny.module, found[0], target)
+        value.backward()
+        right = {n: p.grad.numpy().copy() for n, p in tiny.module.named_parameters() if p.grad is not None}
+    assert (one.target_value, one.info.target_id) == (pytest.approx(value.item(), rel=DENSE), token)
+    assert np.isnan(one.loss_nats)
+    for parameter in one.parameters:  # nothing but a zero comes to what chooses among one token
+        bound = DENSE * max(np.linalg.norm(right[parameter]), 1e-6)
+        assert np.linalg.norm(one.gradient(parameter).dense() - right[parameter]) <= bound, parameter
+    assert np.isfinite(ec(one))
+    write_trace(one, tmp_path / "one.safetensors")
+    assert np.isnan(read_trace(tmp_path / "one.safetensors").loss_nats)

@@ -68,13 +68,14 @@ def generate(
         raise PromptError(f"{text!r:.60} is not text", where="generate → text", expected="one text")
     if model.task != "causal":
         raise ModelError("a masked model does not go on with a text", where="generate → model", expected="task: causal")
-    (encoded,) = encode_prompts(model, [Prompt("prompt", text)], TextOptions(special_tokens, chat_template))
+    how = TextOptions(special_tokens, chat_template)
+    (encoded,) = encode_prompts(model, [Prompt("prompt", text)], how, needs_loss=False)
     ids = torch.tensor([encoded.ids], device=model.device)
-    how = _generation(model, max_new_tokens, sampling=sampling, temperature=temperature)
+    generation = _generation(model, max_new_tokens, sampling=sampling, temperature=temperature)
     with torch.random.fork_rng(), _steered(model, steering, len(encoded.ids)):
         torch.manual_seed(seed)
         module: Any = model.module
-        out = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=how)
+        out = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=generation)
     tokenizer: Any = model.tokenizer
     return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
 

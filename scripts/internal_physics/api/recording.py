@@ -96,7 +96,7 @@ def record(
 def _record(
     model: LoadedModel, prompts: list[Prompt], options: RecordOptions, text: TextOptions, steering: Steering | None
 ) -> list[Trace]:
-    encoded = encode_prompts(model, prompts, text)
+    encoded = encode_prompts(model, prompts, text, needs_loss=options.target == "loss")
     labels = {**model.labels, **asdict(text)}
     if steering is not None:
         labels |= {"condition": "steered", "steering": steering.description}

@@ -9,28 +9,36 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Ranges:
-    """Ranges of lengths within which a model rotates queries and keys by the same frequencies.
+    """Ranges of lengths within which prompts may run together.
 
     A model with `rope_type: longrope` (Phi-3 with a long context) takes one set of frequencies for all prompts of a
-    pass, by the longest of them: short prompts would be given those of long ones.
+    pass, by the longest of them: short prompts would be given those of long ones. An indexer (DeepSeek V3.2) chooses
+    the keys of a query among more than `index_topk`; many have the same score, 0, and which of those it takes depends
+    on the padded length.
 
     Attributes:
         ends: the largest length of each range but the last, in tokens, ascending.
+        alone_beyond: the largest length of a prompt that may run with others; None where there is no such limit.
     """
 
     ends: tuple[int, ...] = ()
+    alone_beyond: int | None = None
 
-    def of(self, n_tokens: int) -> int:
-        """The number of the range that a length is in, from 0."""
-        return sum(n_tokens > end for end in self.ends)
+    def allow(self, one: int, other: int) -> bool:
+        """Whether prompts of these numbers of tokens may run together."""
+        if self.alone_beyond is not None and max(one, other) > self.alone_beyond:
+            return False
+        return not any((one > end) != (other > end) for end in self.ends)
 
 
 def ranges_of(module: nn.Module) -> Ranges:
-    """The ranges of a model; one of all lengths where its frequencies are fixed.
+    """The ranges of a model; one of all lengths for most.
 
     `rope_type: dynamic` has one range too: its frequencies change beyond max_position_embeddings, the longest prompt.
     """
-    return Ranges(tuple(sorted({end for part in module.modules() for end in _ends(part)})))
+    ends = {end for part in module.modules() for end in _ends(part)}
+    chosen = [n for part in module.modules() if isinstance(n := getattr(part, "index_topk", None), int)]
+    return Ranges(tuple(sorted(ends)), min(chosen, default=None))
 
 
 def _ends(part: Any) -> Iterator[int]:

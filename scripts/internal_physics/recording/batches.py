@@ -15,13 +15,13 @@ def batches_of(
         encoded: the prompts.
         batch_size: most prompts of a batch.
         batch_tokens: most tokens of a batch; a longer prompt runs alone.
-        ranges: of the model; prompts run with those of their own range.
+        ranges: of the model; all lengths, if not given.
     """
     ranges = ranges or Ranges()
     batch: list[Encoded] = []
     for e in sorted(encoded, key=lambda e: len(e.ids)):
         is_full = len(batch) == batch_size or (len(batch) + 1) * len(e.ids) > batch_tokens
-        if batch and (is_full or ranges.of(len(e.ids)) != ranges.of(len(batch[0].ids))):
+        if batch and (is_full or not ranges.allow(len(batch[0].ids), len(e.ids))):
             yield batch
             batch = []
         batch.append(e)

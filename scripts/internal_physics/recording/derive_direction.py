@@ -97,8 +97,9 @@ def derive_direction(
 
 def last_states(model: LoadedModel, encoded: Sequence[Encoded], batch_size: int) -> np.ndarray:
     """residual[l] of each text at its read position, [i, L + 1, d], float64; forward passes only."""
-    several_ranges = len({ranges_of(model.module).of(len(e.ids)) for e in encoded}) > 1
-    size = 1 if model.prompts_interact or several_ranges else batch_size
+    lengths = [len(e.ids) for e in encoded]
+    together = not lengths or ranges_of(model.module).allow(min(lengths), max(lengths))
+    size = batch_size if together and not model.prompts_interact else 1
     states = []
     for start in range(0, len(encoded), size):
         batch = encoded[start : start + size]

@@ -43,8 +43,16 @@ class Encoded:
     n_answer_tokens: int = 0
 
 
-def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextOptions | None = None) -> list[Encoded]:
+def encode_prompts(
+    model: LoadedModel, prompts: Iterable[Prompt], options: TextOptions | None = None, *, needs_loss: bool = True
+) -> list[Encoded]:
     """Tokenize prompts for a model and check that each can be run; the log names tokens that are left out.
+
+    Args:
+        model: the model.
+        prompts: what is read.
+        options: how a text becomes tokens.
+        needs_loss: whether a causal prompt must have a next token; if not, one token is enough.
 
     Raises:
         PromptError: for the first that cannot, naming it.
@@ -54,10 +62,10 @@ def encode_prompts(model: LoadedModel, prompts: Iterable[Prompt], options: TextO
     reader = None
     for prompt in prompts:
         if model.tokenizer is None and prompt.ids:
-            encoded.append(_of_numbers(prompt, model))
+            encoded.append(_of_numbers(prompt, model, needs_loss=needs_loss))
             continue
         reader = reader or text_reader(model, options)
-        encoded.append(_read(prompt, reader, left_out))
+        encoded.append(_read(prompt, reader, left_out, needs_loss=needs_loss))
     if left_out:
         LOGGER.warning(
             "the tokenizer appends %s, which is left out: the prediction is read where the text ends",
@@ -104,7 +112,7 @@ def _room(model: LoadedModel) -> Room:
     return Room(model.context_length, model.n_embeddings, n_logits, n_dense)
 
 
-def _of_numbers(prompt: Prompt, model: LoadedModel) -> Encoded:
+def _of_numbers(prompt: Prompt, model: LoadedModel, *, needs_loss: bool) -> Encoded:
     """A prompt of token ids for a model without tokenizer: its tokens are called by their numbers."""
     where = _place(prompt)
     if model.task == "masked":
@@ -117,7 +125,7 @@ def _of_numbers(prompt: Prompt, model: LoadedModel) -> Encoded:
     found = TokenIds(tuple(map(int, prompt.ids.split())), tuple(prompt.ids.split()), ())
     require_room(found, _room(model), model.task, where)
     _refuse_answer(prompt, where)
-    _require_two(found, where)
+    _require_tokens(found, where, needs_loss=needs_loss)
     return Encoded(prompt, found.ids, found.tokens, len(found.ids) - 1)
 
 
@@ -131,17 +139,19 @@ def _refuse_answer(prompt: Prompt, where: str) -> None:
         )
 
 
-def _require_two(found: TokenIds, where: str) -> None:
-    if len(found.ids) < 2:
+def _require_tokens(found: TokenIds, where: str, *, needs_loss: bool) -> None:
+    if not found.ids:
+        raise PromptError("no token", where=where, expected="at least 1 token", todo="lengthen it")
+    if needs_loss and len(found.ids) == 1:
         raise PromptError(
-            f"{len(found.ids)} token: there is no next token to predict, so no loss",
+            "1 token: there is no next token to predict, so no loss",
             where=where,
             expected="at least 2 tokens",
-            todo="lengthen it",
+            todo="lengthen it, or set record.target to logit or log_probability",
         )
 
 
-def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
+def _read(prompt: Prompt, reader: TextReader, left_out: set[str], *, needs_loss: bool = True) -> Encoded:
     """A prompt ready to run; the tokenizer's tokens that are left out are added to `left_out`."""
     where = _place(prompt)
     with reading(f"the tokenizer of {reader.tokenizer.name_or_path} fails", where, PromptError):
@@ -151,13 +161,13 @@ def _read(prompt: Prompt, reader: TextReader, left_out: set[str]) -> Encoded:
         else:
             token_ids = reader.read(prompt.text, where)
         left_out.update(token_ids.left_out)
-        return _encoded(prompt, token_ids, reader, where)
+        return _encoded(prompt, token_ids, reader, where, needs_loss=needs_loss)
 
 
-def _encoded(prompt: Prompt, token_ids: TokenIds, reader: TextReader, where: str) -> Encoded:
+def _encoded(prompt: Prompt, token_ids: TokenIds, reader: TextReader, where: str, *, needs_loss: bool) -> Encoded:
     if reader.task == "masked":
         return _encode_masked(prompt, token_ids, reader, where)
-    _require_two(token_ids, where)
+    _require_tokens(token_ids, where, needs_loss=needs_loss)
     if prompt.ids:
         _refuse_answer(prompt, where)
     answer = _tokens_after(prompt, reader, where)

@@ -71,7 +71,7 @@ def record_set(
     options = RecordOptions(**record)
     model = checked_model(snapshot, LoadOptions(**load), labels)
     how = TextOptions(**text or {})
-    encoded = _encode_set(model, prompts, labels["prompt_set"], how)
+    encoded = _encode_set(model, prompts, labels["prompt_set"], how, needs_loss=options.target == "loss")
     model.labels = {**model.labels, **asdict(how)}
     intervention = None
     if steering is not None:
@@ -129,11 +129,16 @@ def checked_model(
 
 
 def _encode_set(
-    model: LoadedModel, prompts: Sequence[Mapping[str, Any]], prompt_set: str, options: TextOptions
+    model: LoadedModel,
+    prompts: Sequence[Mapping[str, Any]],
+    prompt_set: str,
+    options: TextOptions,
+    *,
+    needs_loss: bool,
 ) -> list[Encoded]:
     """All prompts as token ids; a refusal names the place in the config."""
     try:
-        return encode_prompts(model, [Prompt(**p) for p in prompts], options)
+        return encode_prompts(model, [Prompt(**p) for p in prompts], options, needs_loss=needs_loss)
     except PromptError as error:
         where = f"prompt_sets → {prompt_set} → {error.where}"
         raise PromptError(error.what, where=where, expected=error.expected, todo=error.todo) from None
