@@ -17,7 +17,7 @@ from internal_physics.lab.experiments.reasoning import solving, uncertainty
 from internal_physics.lab.experiments.reasoning.area import area_under_curve
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
-from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_paths
+from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_accuracy, lab_reasoning_paths
 from internal_physics.lab.experiments.reasoning.figures.lab_reasoning_paths import solved_of
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
@@ -154,6 +154,18 @@ def test_paths_show_a_right_a_wrong_and_a_retried_solution():
     assert "goes wrong (not ready)" in titles[2]
     assert figure.axes[5].texts[0].get_text() == "1.  c is taken back"
     assert not lab_reasoning_paths.draw(paths.assign(seed=0, operations=3, item=0, problem=problem)[:0]).axes[0].lines
+
+
+@pytest.mark.parametrize(("retries", "highest"), [(0.0, 1.02), (0.4, 0.5)])
+def test_no_axis_has_negative_retries(retries, highest):
+    solved = pd.DataFrame({"operations": [1, 2], "in_training": [True, False], "accuracy": [1.0, 0.5]})
+    solved = solved.assign(answer_accuracy=1.0, unnecessary_parameters=0.0, unnecessary_at_random=1.0)
+    figure = lab_reasoning_accuracy.draw(
+        solved.assign(arm="a", seed=0, retries=[0.0, retries], retried_share=0.0, status="ok")
+    )
+    (panel,) = (ax for ax in figure.axes if ax.get_ylabel() == "retries per problem")
+    low, high = panel.get_ylim()
+    assert low >= -0.05 and max(retries, 0.0) < high <= highest
 
 
 class TestGates:

@@ -43,6 +43,8 @@ def draw(solved: pd.DataFrame) -> Figure:
         unnecessary.set(title="needless work in correct solutions", ylabel="unnecessary parameters")
         seeds_and_mean(retries, usable, "retries", looks, along="operations")
         retries.set(title="parameters taken back", ylabel="retries per problem")
+        if not usable["retries"].any():
+            retries.set_ylim(-0.02, 1.02)  # an axis around nothing would have negative retries
         for ax in (whole, answer, unnecessary, retries):
             _beyond_training(ax, usable)
         for ax in (unnecessary, retries):
