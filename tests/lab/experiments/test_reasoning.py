@@ -143,6 +143,15 @@ def test_the_signals_before_choices_are_those_of_the_model_at_these_places(snaps
             assert gain == pytest.approx(norms[-1] / norms[-2], rel=1e-4)
 
 
+def test_a_parameter_that_is_taken_back_is_neither_a_right_nor_a_wrong_choice(snapshot):
+    drawn = read_prompt(VOCABULARY.ids(PROBLEM.split()).tolist())
+    texts = ("a 3 3 1 ; d 0 1 1 ; <eos>", "d BACK ; a 3 3 1 ; b BACK ; b BACK ; d 0 1 1 ; <eos>")
+    judged = [solving.judged(drawn, VOCABULARY.ids(text.split()).tolist()) for text in texts]
+    assert [one.verdict.error for one in judged] == ["not_ready"] * 2
+    found = uncertainty.before_choices(load_model(snapshot), judged)
+    assert [one.is_wrong for one in found["entropy"]] == [False, True] * 2
+
+
 def test_paths_show_a_right_a_wrong_and_a_retried_solution():
     problem = "<eos> b a 4 . c 1 2 . a 3 3 . d b a . ? d !"
     right, wrong = "a 3 3 1 ; b 1 4 0 ; d 0 1 1 ;", "a 3 3 1 ; d 1 1 2 ;"

@@ -132,7 +132,7 @@ LAB_REASONING_FORESIGHT = Table(
             "",
             "taking_back: probability of BACK after a parameter's name; probe: one minus the probability that a probe "
             "gives to `it can be computed now`, before the model's own steps; entropy, surprisal (of what the model "
-            "chose) and last_gain (of the residual), before each step that the model itself chose",
+            "chose) and last_gain (of the residual), before each step that the model itself chose and kept",
             allowed=("taking_back", "probe", "entropy", "surprisal", "last_gain"),
         ),
         "operations": OPERATIONS,

@@ -26,8 +26,8 @@ _ROWS_PER_PASS = 128
 def before_choices(model: PreTrainedModel, solved: Sequence[Solved]) -> dict[str, list[Shown]]:
     """Signal → its number before every step that a model chose, and whether the choice was wrong.
 
-    Up to the first error. The end of a solution is a choice, too. A step with a right parameter but wrong numbers
-    counts as neither right nor wrong.
+    Up to the first error. The end of a solution is a choice, too. A step with a right parameter but wrong numbers, and
+    a parameter that the model takes back, count as neither right nor wrong.
     """
     found: dict[str, list[Shown]] = {name: [] for name in SIGNALS}
     for first in range(0, len(solved), _ROWS_PER_PASS):
@@ -46,8 +46,9 @@ def _choices(one: Solved) -> Iterator[tuple[int, bool]]:
     """Tokens of the solution before each choice, and whether it was wrong."""
     error, step = one.verdict.error, one.verdict.step
     n_right = len(one.solution.steps) if step is None else step
-    for number in range(n_right):
-        yield len(one.tokens_before(number)), False
+    for number, chosen in enumerate(one.solution.steps[:n_right]):
+        if not chosen.is_back:
+            yield len(one.tokens_before(number)), False
     if error not in (ARITHMETIC, WRONG_OPERANDS):
         yield len(one.tokens_before(n_right)), bool(error)
 
