@@ -35,7 +35,7 @@ try:
     CONFIG_NAME = os.path.relpath((workflow.configfiles or ["config"])[-1])
     CONFIG = load_config(config, CONFIG_NAME)
     refuse_unmet_requirements(CONFIG, CONFIG_NAME)
-    refuse_impossible_arms(CONFIG.arms, CONFIG_NAME)
+    refuse_impossible_arms(CONFIG.arms, CONFIG.raw["lab"]["measures"], CONFIG_NAME)
     refuse_missing_models(CONFIG, CONFIG_NAME, "results/snapshots")
 except UserError as error:
     raise WorkflowError(str(error)) from None

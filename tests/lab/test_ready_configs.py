@@ -34,7 +34,7 @@ def n_texts(data):
 def test_every_arm_has_steps_and_a_first_batch(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load_config(load_yaml(ROOT / "config" / f"{name}.yaml"))
-    refuse_impossible_arms(config.arms, name)
+    refuse_impossible_arms(config.arms, config.raw["lab"]["measures"], name)
     for arm in config.arms.values():
         data = arm.options["data"]
         if arm.experiment == "knowledge" and n_texts(data) > MANY_TEXTS:

@@ -14,10 +14,10 @@ FEW_NAMES = {"people": 300, "name_pool": 24}  # 576 names
 ARM = "my.yaml: lab → arms → one"
 
 
-def check(**arm):
+def check(measures=None, **arm):
     raw = {"models": {"m": {"source": "path:x"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
-    config = load_config(raw | {"lab": {"arms": {"one": arm}}}, "my.yaml")
-    refuse_impossible_arms(config.arms, "my.yaml")
+    config = load_config(raw | {"lab": {"arms": {"one": arm}, "measures": measures or {}}}, "my.yaml")
+    refuse_impossible_arms(config.arms, config.raw["lab"]["measures"], "my.yaml")
 
 
 WRONG = {
@@ -55,6 +55,18 @@ WRONG = {
         {"reasoning": {"operations": 7}},
         ("reasoning → operations", "7 operations in problems of 7 parameters"),
     ),
+    "sentences": (
+        {"word_problems": {"instances": 4}},
+        ("word_problems → operations", "15 operations in problems of 4 sentences"),
+    ),
+    "letters": (
+        {"word_problems": {"operations": 53, "instances": 60}},
+        ("word_problems → operations", "53 operations in problems of 60 sentences"),
+    ),
+    "operations beyond training": (
+        {"word_problems": {"operations": 45, "instances": 60}},
+        ("word_problems → operations, with lab → measures → beyond", "53 operations in problems of 60 sentences"),
+    ),
     "heads": ({"grammar": {}, "model": {"heads": 5}}, ("model → heads", "heads is 5")),
     "heads of one number": ({"grammar": {}, "model": {"heads": 32}}, ("model → rotary_share", "rotary_share is 1.0")),
     "masked uniform": (
@@ -82,6 +94,16 @@ def test_a_mistake_is_refused_with_its_place_and_a_way_out(arm, said):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_arm_of_defaults_is_possible(name):
     check(**{name: {"file": "rows.txt"} if name == "rows" else {}})
+
+
+def test_fewer_operations_beyond_training_make_room():
+    check(word_problems={"operations": 45, "instances": 60}, measures={"word_problems": {"beyond": [5, 7]}})
+
+
+@pytest.mark.parametrize("name", ["reasoning", "word_problems"])
+def test_problems_of_one_operation_alone_are_refused(name):
+    with pytest.raises(UserError, match="operations: found 1"):
+        check(**{name: {"operations": 1}})
 
 
 @pytest.mark.parametrize("name", ["grammar", "knowledge"])

@@ -157,7 +157,7 @@ def check(config: str) -> None:
     refuse_unusable_python(sys.executable)
     checked = load_config(read_config(Path(config), config), config)
     refuse_unmet_requirements(checked, config)
-    refuse_impossible_arms(checked.arms, config)
+    refuse_impossible_arms(checked.arms, checked.raw["lab"]["measures"], config)
     refuse_missing_models(checked, config, "results/snapshots")
 
 

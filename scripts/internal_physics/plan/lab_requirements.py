@@ -17,16 +17,18 @@ from internal_physics.lab.options import made
 from internal_physics.lab.train.schedule import snapshot_steps
 
 
-def refuse_impossible_arms(arms: Mapping[str, LabArm], where: str) -> None:
-    """Refuse an arm whose job would end at once.
+def refuse_impossible_arms(arms: Mapping[str, LabArm], measures: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """Refuse an arm whose job would end at once, or whose measurement would after the training.
 
     Args:
         arms: of the lab.
+        measures: experiment → what is measured on its arms.
         where: the config's name, for messages.
 
     Raises:
         UserError: naming the option of the arm: for a model that does not exist, data that cannot be made, exposures
-            that do not fill whole steps, a snapshot after the last step, and a masked model that is not measured.
+            that do not fill whole steps, a snapshot after the last step, a masked model that is not measured, and
+            measures for which its data have no room.
     """
     for name, arm in arms.items():
         experiment, place = EXPERIMENTS[arm.experiment], f"{where}: lab → arms → {name}"
@@ -35,6 +37,7 @@ def refuse_impossible_arms(arms: Mapping[str, LabArm], where: str) -> None:
             experiment.require_task(masked=model.masked)
         with _placed(f"{place} → {arm.experiment}"):
             n_steps = _planned_steps(experiment, arm.options["data"])
+            _require_measurable(experiment, arm.options["data"], measures.get(experiment.name, {}))
         if n_steps is not None:
             with _placed(place):
                 snapshot_steps(made(TrainingOptions, arm.options["training"]), n_steps)
@@ -44,6 +47,12 @@ def _planned_steps(experiment: Experiment, data: Mapping[str, Any]) -> int | Non
     """Steps of a training; None where only its data tell."""
     options = made(experiment.data_options, data)
     return importlib.import_module(experiment.plans).planned_steps(options) if experiment.plans else None
+
+
+def _require_measurable(experiment: Experiment, data: Mapping[str, Any], measures: Mapping[str, Any]) -> None:
+    if experiment.limits and experiment.measure_options is not None:
+        options, chosen = made(experiment.data_options, data), made(experiment.measure_options, measures)
+        importlib.import_module(experiment.limits).require_measurable(options, chosen)
 
 
 @contextmanager

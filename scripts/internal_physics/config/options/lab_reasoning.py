@@ -17,6 +17,7 @@ class ReasoningData:
 
     Attributes:
         operations: the largest number of parameters that the answer needs; each from 1 on is equally likely.
+            Probes and signals ask about problems of 2 and more.
         parameters: the largest number of parameters of a problem, at most 12; more than `operations`.
         steps: of the training.
         problems_per_step: of a training step.
@@ -30,7 +31,7 @@ class ReasoningData:
         masks_retries: whether the names of wrong parameters have no loss.
     """
 
-    operations: Count = 4
+    operations: Annotated[int, Range(minimum=2)] = 4
     parameters: Annotated[int, Range(minimum=2, below=13)] = 7
     steps: Count = 2500
     problems_per_step: Count = 32

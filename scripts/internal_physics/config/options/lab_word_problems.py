@@ -12,8 +12,8 @@ class WordProblemsData:
     """English problems of the training templates, each followed by its solution, in windows of equal length.
 
     Attributes:
-        operations: the largest op of a problem; each draws the smaller of two uniform numbers.
-        instances: the largest number of sentences of a problem.
+        operations: the largest op of a problem; each draws the smaller of two uniform numbers. Tests begin at 2.
+        instances: the largest number of sentences of a problem, each of up to three operations.
         order: which comes first.
             - pq: the problem, then the question.
             - qp: the question, then the problem.
@@ -26,7 +26,7 @@ class WordProblemsData:
         masks_retries: whether the names of wrong parameters have no loss.
     """
 
-    operations: Count = 15
+    operations: Annotated[int, Range(minimum=2)] = 15
     instances: Annotated[int, Range(minimum=2)] = 20
     order: Literal["pq", "qp"] = "pq"
     steps: Count = 1000

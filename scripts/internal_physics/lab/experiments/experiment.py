@@ -5,6 +5,7 @@ a training job depends on the code that makes its data, and on no measurement:
 
     data       batches(options, seed) -> lab.data.batches.Batches
     plans      planned_steps(options) -> int                       usually the module of the data; see below
+    limits     require_measurable(options, measure_options)       raises for what cannot be measured later
     measures   measure(trained, options) -> {table name: rows}     trained: a Trained
     gates      gates(tables, arms) -> [Gate, …]                    tables: {name: rows of all arms and seeds}
     kernels    study(trained) -> lab.kernels.study.Study | None
@@ -78,6 +79,7 @@ class Experiment:
         figures: drawn of them.
         learned: what stands beside the physics of its models while they learn; None for nothing but the loss.
         plans: dotted name of the module that says how many steps a training has; "" where only its data tell.
+        limits: dotted name of the module that refuses measures for which the data have no room; "" for none.
         measures_masked: whether what is measured has a meaning for masked models.
         input_files: names of the data options that are paths of files; a changed file trains again.
     """
@@ -94,6 +96,7 @@ class Experiment:
     figures: tuple[LabFigure, ...] = ()
     learned: Learned | None = None
     plans: str = ""
+    limits: str = ""
     measures_masked: bool = False
     input_files: tuple[str, ...] = ()
 

@@ -268,6 +268,13 @@ def test_what_cannot_be_is_refused():
         solution_text(golden().solution, golden().parameters.names, "abc")
 
 
+@pytest.mark.parametrize("most", [2, 3, 5, 8, 11])
+def test_a_small_limit_of_sentences_is_kept(most):
+    draws, sizes = np.random.default_rng(11), ReasoningSizes(most_operations=5, most_instances=most)
+    numbers = {draw_word_problem(sizes, draws=draws).parameters.n_instances for _ in range(150)}
+    assert min(numbers) == 2 and max(numbers) == most
+
+
 def test_op_is_drawn_between_1_and_its_limit():
     from random import Random
 

@@ -82,9 +82,11 @@ def draw_sizes(sizes: ReasoningSizes, operations: int, random: Random) -> Drawn:
     first = random.randint(abstract, operations)
     share = (operations - 1) / (sizes.most_instances - 1)
     weights = [math.exp(-((share - preferred) ** 2)) for preferred in PREFERRED]
-    layers, *widths = random.choices(LAYERS_AND_WIDTHS, weights, k=3)
-    narrowest, widest = sorted(widths)
-    fewest = (layers - 1) * narrowest
-    most = max(fewest, sizes.most_instances)
+    most = sizes.most_instances
+    fewest = most + 1
+    while fewest > most:  # below 12 sentences not all of them have room for every item
+        layers, *widths = random.choices(LAYERS_AND_WIDTHS, weights, k=3)
+        narrowest, widest = sorted(widths)
+        fewest = (layers - 1) * narrowest
     edges = min(random.randint(fewest, most), random.randint(fewest, most))
     return Drawn(operations, abstract, first, layers, narrowest, widest, min(edges, (layers - 1) * widest**2))

@@ -13,6 +13,7 @@ from internal_physics.lab.data.reasoning.files import ProblemSet
 from internal_physics.lab.data.reasoning.sizes import ReasoningSizes
 from internal_physics.lab.data.reasoning.templates import TRAINING_BINS
 from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
+from internal_physics.lab.experiments.word_problems.limits import planned_steps
 
 MOST_IN_WINDOW = 1 << 12  # no window holds more problems: numbers of problems belong to one window
 
@@ -75,7 +76,12 @@ class WordProblemsBatches:
 
 
 def batches(options: WordProblemsData, seed: int) -> WordProblemsBatches:
-    """The training set of an arm."""
+    """The training set of an arm.
+
+    Raises:
+        ConfigError: for more operations than problems of so many sentences have.
+    """
+    planned_steps(options)
     return WordProblemsBatches(options, problem_set(options, seed, TRAINING_BINS))
 
 
