@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from internal_physics.recording.arrays import to_device
-from internal_physics.recording.norms import NormKeeper, inner_products, product_dtype
+from internal_physics.recording.norms import NormKeeper
+from internal_physics.recording.row_products import inner_products, product_dtype
 from internal_physics.recording.stacks import RoutedRows, StackCall
 
 _ONE_BLOCK = 128  # rows that make no second block

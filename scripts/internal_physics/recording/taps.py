@@ -15,10 +15,10 @@ from functools import partial
 import torch
 from torch import nn
 
-from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import Anatomy, LinearMap
 from internal_physics.models.stream import tap_stream
 from internal_physics.recording.awaited import Awaited
+from internal_physics.recording.calls import Calls
 from internal_physics.recording.experts import Experts, ExpertsOfPass
 from internal_physics.recording.flow import Call, Flow
 from internal_physics.recording.operands import Part
@@ -75,6 +75,16 @@ class Taps:
         self._recompute = Recompute(self.flow.calls, self._again) if recompute else None
         self.wiring = wiring or Wiring(model, anatomy, factors=factors)
         self.routing = Routing(model, self.wiring.routers, self.packing)
+        self._calls = Calls(
+            self.flow,
+            self.packing,
+            self.routing,
+            self._awaited,
+            self._recompute,
+            architecture=anatomy.architecture,
+            factors=factors,
+            before=self._call_noted,
+        )
         self.maps, operands = self.wiring.maps, self.wiring.operands
         self._every_function = self.wiring.every_function or not can_be_watched(operands.weights)
         self._notes_all = thorough
@@ -166,10 +176,7 @@ class Taps:
     def _call_noted(self) -> None:
         """Make calls of what plain maps have noted: one after the other, which is faster than each in its turn."""
         for plain, given, version, node in self._noted:
-            call = Call(plain.map, self._rows(given), version=version)
-            self.flow.calls.append(call)
-            if node is not None:
-                self._awaited.add_node(node, self._take_rows, call)
+            self._calls.add_noted(Call(plain.map, self._rows(given), version=version), node)
         self._noted.clear()
 
     def _forward(self, plain: PlainMap, input: torch.Tensor) -> torch.Tensor:
@@ -180,17 +187,17 @@ class Taps:
         linear_map = self.maps.of(part, lookup=False, transposed=not stored_out_first)
         if self.shape[0] == 1:
             output = run(given)
-            self._catch(linear_map, self._rows(given), output, first=part.first)
+            self._calls.catch(linear_map, self._rows(given), output, first=part.first)
             return output
         in_order = not part.in_stack and self._is_in_order(given)
         if self.packing.is_needed and in_order:
             packed = self.packing.pack(given)
             output = run(packed if given.ndim == 2 else packed.view(*[1] * (given.ndim - 2), *packed.shape))
-            self._catch(linear_map, packed.detach(), output, first=part.first)
+            self._calls.catch(linear_map, packed.detach(), output, first=part.first)
             flat = output.reshape(len(packed), -1)
             return self._kept_in_order(self.packing.unpack(flat, (*given.shape[:-1], flat.shape[-1])))
         output = run(given)
-        self._catch(linear_map, self._rows(given), output, first=part.first, mixed=not in_order)
+        self._calls.catch(linear_map, self._rows(given), output, first=part.first, mixed=not in_order)
         return self._kept_in_order(output) if in_order else output
 
     def _rows(self, given: torch.Tensor) -> torch.Tensor:
@@ -215,7 +222,7 @@ class Taps:
         outputs = output.unbind()
         for part, own, result in zip(parts, given.detach(), outputs, strict=True):
             linear_map = self.maps.of(part, lookup=False, transposed=not part.flipped)
-            self._catch(linear_map, own, result, first=part.first, mixed=True)
+            self._calls.catch(linear_map, own, result, first=part.first, mixed=True)
         return torch.stack(outputs)
 
     def lookup(self, part: Part, ids: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -234,7 +241,7 @@ class Taps:
             leaf = rows.detach().expand(*self.shape, -1).clone().requires_grad_()
             ids = self.packing.pack(ids.expand(self.shape)[..., None])[:, 0]
         call = Call(linear_map, ids, version=ids._version)
-        self._await_gradient(call, leaf, n_rows=len(ids), mixed=mixed)
+        self._calls.await_gradient(call, leaf, n_rows=len(ids), mixed=mixed)
         return leaf.clone()
 
     def _tap_quantized(self, module: nn.Module, linear_map: LinearMap) -> None:
@@ -251,73 +258,10 @@ class Taps:
             shape, given = shapes.pop(), args[0].detach()
             packs = given.shape != shape
             mixed = self.shape[0] > 1 and not packs and not self._is_in_order(args[0])
-            self._catch(linear_map, given.reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
+            self._calls.catch(linear_map, given.reshape(-1, given.shape[-1]), output, first=part.first, mixed=mixed)
             if packs:
                 return self._kept_in_order(self.packing.unpack(output[0], (*shape[:-1], output.shape[-1])))
             return None if mixed else self._kept_in_order(output)
 
         self._hook(module.register_forward_pre_hook(before))
         self._hook(module.register_forward_hook(after))
-
-    def _catch(
-        self,
-        linear_map: LinearMap,
-        given: torch.Tensor,
-        output: torch.Tensor,
-        *,
-        first: tuple[int, int] = (0, 0),
-        mixed: bool = False,
-    ) -> None:
-        """Keep the input of a linear map, once; where its block runs twice, that of the second time."""
-        self.routing.scored(linear_map.parameter, output)
-        if not self.factors:
-            self._note_mixed(linear_map, mixed)
-            return
-        if self._recompute is not None and self._recompute.repeats:
-            call = self._recompute.repeated_call()
-            if call is None or call.map is not linear_map:
-                raise ArchitectureError(
-                    f"{linear_map.site} runs at another time when its block is computed again",
-                    where=self.anatomy.architecture,
-                    todo="set record.recompute to false",
-                )
-            call.input, call.version = given, given._version
-            self._tell(call)
-            return
-        call = Call(linear_map, given, version=given._version, first=first)
-        if self._recompute is not None and self._recompute.drops_inputs:
-            call.input = None
-        self._await_gradient(call, output, n_rows=given.shape[0], mixed=mixed)
-
-    def _await_gradient(self, call: Call, output: torch.Tensor, n_rows: int, *, mixed: bool) -> None:
-        self._note_mixed(call.map, mixed)
-        self._call_noted()  # those before it
-        self.flow.calls.append(call)
-        if not output.requires_grad:
-            return
-        self._awaited.add(output, self._take, call, n_rows, mixed)
-
-    def _take(self, gradient: torch.Tensor, call: Call, n_rows: int, mixed: bool) -> None:
-        if mixed and self.shape[0] > 1:
-            raise ArchitectureError(
-                f"{call.map.site} mixes the tokens of several prompts",
-                where=self.anatomy.architecture,
-                expected="prompts that are recorded one at a time",
-            )
-        flat = gradient.reshape(-1, gradient.shape[-1])
-        call.output_gradient = flat if flat.shape[0] == n_rows else self.packing.pack(gradient)
-        self._tell(call)
-
-    def _take_rows(self, gradient: torch.Tensor, call: Call) -> None:
-        """Take the gradient of a map of one prompt, whose rows are the tokens."""
-        call.output_gradient = gradient.reshape(-1, gradient.shape[-1])
-        self._tell(call)
-
-    def _note_mixed(self, linear_map: LinearMap, mixed: bool) -> None:
-        if mixed and self.shape[0] > 1:
-            self.flow.mixed.add(linear_map.parameter)
-
-    def _tell(self, call: Call) -> None:
-        """Report a call as complete: when its gradient arrives, its block may not have run again yet."""
-        if self.flow.on_gradient is not None and call.input is not None and call.output_gradient is not None:
-            self.flow.on_gradient(call)
