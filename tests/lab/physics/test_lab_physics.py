@@ -103,3 +103,11 @@ def test_the_figure_has_a_row_for_each_quantity_and_shades_where_most_is_learned
     assert all(len(ax.patches) == 2 for ax in figure.axes)  # one band for each seed
     assert "Shaded" in style.notes_of(figure)
     assert len(draw(rows.iloc[:0]).axes) == 1
+
+
+def test_the_figure_speaks_of_other_texts_only_where_there_are_some(rows):
+    for shown, is_said in ((rows, True), (rows[rows["texts"] != "other"], False)):
+        figure = draw(shown)
+        labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        assert ("texts that it did not have" in labels) == is_said
+        assert ("dotted" in style.notes_of(figure)) == is_said and "Shaded" in style.notes_of(figure)

@@ -52,8 +52,9 @@ def draw(physics: pd.DataFrame) -> Figure:
             is_log = quantity not in (LEARNED, LOSS) and scale_values(ax, own["value"])
             words = ", ".join(word for word in ("" if unit == "1" else unit, "log" if is_log else "") if word)
             ax.set_ylabel(style.wrap_name(TITLES[quantity], 16) + (f"\n({words})" if words else ""))
-        _legend(grid[0, 0], looks)
-        return style.finish(figure, TITLE, _notes())
+        has_other = bool((rows["texts"] == OTHER).any())
+        _legend(grid[0, 0], looks, has_other=has_other)
+        return style.finish(figure, TITLE, _notes(has_other=has_other))
 
 
 def _column(axes: list[Axes], rows: pd.DataFrame, shown: list[str], looks: dict[str, style.ModelStyle]) -> None:
@@ -70,17 +71,17 @@ def _column(axes: list[Axes], rows: pd.DataFrame, shown: list[str], looks: dict[
     axes[-1].set_xlabel("training step")
 
 
-def _legend(ax: Axes, looks: dict[str, style.ModelStyle]) -> None:
+def _legend(ax: Axes, looks: dict[str, style.ModelStyle], *, has_other: bool) -> None:
     seeds = [
         Line2D([], [], color=look.color, marker=look.marker, markersize=3, label=name) for name, look in looks.items()
     ]
-    other = Line2D([], [], color="#444444", **DOTTED, label="texts that it did not have")
-    ax.legend(handles=[*seeds, other], loc="lower right", fontsize="small")
+    other = [Line2D([], [], color="#444444", **DOTTED, label="texts that it did not have")] if has_other else []
+    ax.legend(handles=[*seeds, *other], loc="lower right", fontsize="small")
 
 
-def _notes() -> list[str]:
+def _notes(*, has_other: bool) -> list[str]:
+    texts = "Solid: prompts that the training knows, by its loss on them at the end; dotted: other prompts. "
     return [
-        "Shaded: between which checkpoints most is learned, by seed. Solid: prompts that the training knows, by its "
-        "loss on them at the end; dotted: other prompts. A velocity is the distance of the kernel from that at the "
-        "checkpoint before. Seeds of an arm that agree are a hint, no evidence."
+        f"Shaded: between which checkpoints most is learned, by seed. {texts if has_other else ''}A velocity is the "
+        "distance of the kernel from that at the checkpoint before. Seeds of an arm that agree are a hint, no evidence."
     ]
