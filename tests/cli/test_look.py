@@ -10,6 +10,7 @@ from hand_traces import make_trace
 from internal_physics.api.off_scale import off_scale, remarks
 from internal_physics.cli import commands
 from internal_physics.cli.layout import columns_of
+from internal_physics.cli.look_text import document
 from tiny_models import save_snapshot
 
 TEXT = "hello world"
@@ -44,6 +45,18 @@ def test_the_profile_has_the_numbers_of_the_library(folder, profile):
     tops = [row["top_tokens"][0]["token"] for row in profile["residuals"]]
     assert tops == list(read.top_tokens[:, read.read_position])
     assert profile["prediction"][0]["token"] == trace.logits["token"][0]
+    assert profile["prediction"][0]["id"] == trace.logits["id"][0]
+    ids = [[top["id"] for top in row["top_tokens"]] for row in profile["residuals"]]
+    assert ids == read.layer_ids[:, : len(ids[0])].tolist()
+
+
+def test_a_token_without_text_is_shown_by_its_number(profile):
+    for of_top in (profile["prediction"][0], profile["residuals"][-1]["top_tokens"][0]):
+        of_top |= {"token": "", "id": 4711}
+    shown = [cell for block in document(profile) for row in getattr(block, "rows", ()) for cell in row]
+    assert "token 4711" in shown
+    assert any(str(cell).startswith("token 4711 ") for cell in shown)
+    assert '""' not in shown
 
 
 def test_temperatures_are_those_of_thermodynamics(folder, profile):

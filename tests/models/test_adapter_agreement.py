@@ -5,11 +5,13 @@ import json
 import internal_physics as ip
 import pytest
 import torch
+import transformers as T
 from internal_physics.ground.errors import SourceError
 from internal_physics.models.lora_targets import LoraTargets, read_targets
-from lora_adapters import factors
-from merged_adapters import assert_runs_as, base_and_adapter
+from lora_adapters import factors, write_adapter
+from merged_adapters import assert_runs_as, base_and_adapter, logits
 from safetensors.torch import load_file, save_file
+from tiny_models import build_tokenizer
 
 Q = [f"model.layers.{i}.self_attn.q_proj" for i in (0, 1, 2)]
 ATTENTION = [f"transformer.h.{i}.attn.c_attn" for i in (0, 1, 2)]
@@ -124,6 +126,30 @@ def test_peft_takes_the_ends_of_names_for_whole_modules(plain):
 )
 def test_biases(biased, lost, settings, said):
     assert refused(biased, lost, **settings) == said
+
+
+@pytest.mark.parametrize("n_adapted", [1, 2])
+def test_experts_whose_factors_are_lost(tmp_path, n_adapted):
+    """Adapters from before transformers stacked experts change each by its own name: all of them, or some are lost."""
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    model = T.MixtralForCausalLM(T.MixtralConfig(vocab_size=97, num_key_value_heads=2, num_local_experts=2, **sizes))
+    model.save_pretrained(tmp_path / "base")
+    build_tokenizer().save_pretrained(tmp_path / "base")
+    stored = sorted(k for k in load_file(tmp_path / "base" / "model.safetensors") if k.endswith("w2.weight"))
+    tensors = {}
+    for key in stored[:n_adapted]:
+        module = key.removesuffix(".weight")
+        tensors |= {f"{module}.lora_A.weight": torch.randn(3, 64), f"{module}.lora_B.weight": torch.randn(32, 3)}
+    adapter = write_adapter(tmp_path / "lora", tmp_path / "base", tensors, target_modules=["w2"])
+    if n_adapted == 1:
+        said = f"it lacks the factors of {stored[1].removesuffix('.weight')}, which target_modules names"
+        assert refused(adapter) == said
+        return
+    with torch.no_grad():
+        for e, (a, b) in enumerate(zip(list(tensors.values())[::2], list(tensors.values())[1::2], strict=True)):
+            model.model.layers[0].mlp.experts.down_proj[e] += 7 / 3 * b @ a
+    assert_runs_as(adapter, logits(model))
 
 
 def test_a_part_under_two_names(plain):

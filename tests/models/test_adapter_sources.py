@@ -193,6 +193,10 @@ class TestWhatIsRefused:
             ({"target_modules": [1]}, "its target_modules is [1]"),
             ({"target_modules": "("}, "its target_modules is '('"),
             ({"exclude_modules": {"a": 1}}, "its exclude_modules is {'a': 1}"),
+            (
+                {"layers_to_transform": [0], "target_modules": ".*q_proj"},
+                "it has layers_to_transform and one expression as target_modules",
+            ),
             ({"layers_to_transform": "0"}, "its layers_to_transform is '0'"),
             ({"layers_pattern": ["["]}, "its layers_pattern is '['"),
             ({"modules_to_save": "lm_head"}, "its modules_to_save is 'lm_head'"),

@@ -103,6 +103,8 @@ def test_entries_that_say_what_the_model_does_anyway(tmp_path, more):
         ("qwen3moe", "leading_dense_block_count", 1),
         ("qwen2moe", "expert_shared_count", 2),
         ("gemma3", "rope.dimension_count", 8),
+        ("gemma2", "attention.sliding_window_pattern", 3),
+        ("minimax-m2", "expert_feed_forward_length", 24),
         ("gemma2", "attention.scale", 0.1),
         ("falcon", "attention.head_count_kv", 2),
         ("gpt2", "attention.head_count_kv", 2),
@@ -114,10 +116,37 @@ def test_what_an_architecture_has_no_place_for(tmp_path, architecture, entry, va
     assert said.startswith(f"its {architecture} has {entry} ")
 
 
+@pytest.mark.parametrize(
+    ("architecture", "entry", "value"),
+    [
+        ("gemma2", "attention.sliding_window_pattern", 2),
+        ("gemma2", "attention.scale", 0.25),
+        ("bloom", "attention.max_alibi_bias", 8.0),
+        ("qwen3moe", "expert_gating_func", 1),
+        ("stablelm", "use_parallel_residual", False),
+        ("qwen2moe", "expert_shared_count", 1),
+        ("gpt2", "attention.head_count_kv", 4),
+    ],
+)
+def test_what_an_architecture_does_anyway(tmp_path, architecture, entry, value):
+    model = shaken(CONFIGS[architecture]())
+    found = ip.load(str(write_model(tmp_path / "m.gguf", architecture, model, **{entry: value})))
+    with torch.no_grad():
+        logits = model(IDS).logits
+        assert (found.module(IDS).logits - logits).abs().max() / logits.abs().max() < SAME_LOGITS
+
+
 @pytest.mark.parametrize("architecture", ["deci", "gemma4", "gpt-oss"])
 def test_architectures_of_which_a_part_is_not_read(tmp_path, architecture):
     said = refused(write_gguf(tmp_path / "m.gguf", architecture, tensors=False))
     assert said.startswith(f"its architecture is {architecture!r}, of which transformers does not read the ")
+
+
+@pytest.mark.parametrize("architecture", ["t5", "t5encoder"])
+def test_an_encoder_decoder(tmp_path, architecture):
+    with pytest.raises(SourceError) as error:
+        ip.load(str(write_gguf(tmp_path / "m.gguf", architecture, tensors=False)))
+    assert error.value.what == f"its architecture is {architecture!r}, which is no causal language model"
 
 
 def test_a_falcon_whose_keys_are_grouped(tmp_path):

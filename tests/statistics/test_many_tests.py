@@ -46,6 +46,11 @@ def test_false_discovery_keeps_nan_in_place_and_does_not_count_it():
     assert adjusted[[1, 3]] == pytest.approx(stats.false_discovery_control([0.01, 0.04]))
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_false_discovery_is_that_of_scipy(p_values):
+    assert adjust_false_discovery(p_values) == pytest.approx(stats.false_discovery_control(p_values), rel=1e-14)
+
+
 def test_false_discovery_without_p_values():
     assert adjust_false_discovery([]).size == 0
     assert np.isnan(adjust_false_discovery([math.nan])).all()

@@ -21,6 +21,7 @@ def turned(base: float, **more: float) -> dict:
 
 # What transformers would take from its defaults differs from them here: bases, shares, epsilons, widths, limits.
 CONFIGS = {
+    "llama": lambda: T.LlamaConfig(**SIZES, head_dim=16, rms_norm_eps=1e-4, **turned(5e5), tie_word_embeddings=True),
     "qwen2": lambda: T.Qwen2Config(**SIZES, rms_norm_eps=1e-4, **turned(5e5), tie_word_embeddings=False),
     "qwen3": lambda: T.Qwen3Config(**SIZES, head_dim=16, rms_norm_eps=1e-4, **turned(5e5)),
     "qwen2moe": lambda: T.Qwen2MoeConfig(**SIZES, **EXPERTS, shared_expert_intermediate_size=40, **turned(5e5)),

@@ -57,6 +57,7 @@ _ENTRIES = {
     "attention.head_count": ("num_attention_heads",),
     "attention.head_count_kv": ("num_key_value_heads", "num_kv_heads"),
     "attention.key_length": ("head_dim",),
+    "attention.value_length": ("head_dim",),
     "attention.layer_norm_rms_epsilon": ("rms_norm_eps",),
     "attention.layer_norm_epsilon": ("layer_norm_eps", "norm_epsilon", "layer_norm_epsilon", "norm_eps"),
     "attention.sliding_window": ("sliding_window",),
@@ -84,7 +85,10 @@ _MORE = {
         "attention.layer_norm_rms_epsilon": c.norm_eps,
         "attention.head_count_kv": [c.num_key_value_heads * (kind == "full_attention") for kind in c.layer_types],
     },
-    "minimax_m2": lambda c: {"expert_gating_func": 2, "rope.dimension_count": c.rotary_dim},
+    "minimax_m2": lambda c: {
+        **{"expert_gating_func": 2, "rope.dimension_count": c.rotary_dim},
+        "expert_feed_forward_length": c.intermediate_size,
+    },
 }
 
 
@@ -147,6 +151,15 @@ def _name(name: str, names: TensorNameMap) -> str:
     return f"blk.{name.split('.')[2]}.exp_probs_b.bias" if suffix.endswith("correction_bias") else names.get_name(name)
 
 
+def _of_llama(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.ndarray:
+    """The halves of a head that are turned together → neighbours."""
+    if not name.endswith(("q_proj.weight", "k_proj.weight")):
+        return values
+    n_heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
+    heads = values.reshape(n_heads, 2, -1, values.shape[1])
+    return np.swapaxes(heads, 1, 2).reshape(values.shape)
+
+
 def _of_gpt2(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.ndarray:
     return values.T if values.ndim == 2 and ".h." in name else values  # transformers keeps [in, out] there
 
@@ -179,7 +192,10 @@ def _of_lfm2(name: str, values: np.ndarray, config: T.PreTrainedConfig) -> np.nd
     return values[:, 0] if name.endswith("conv.conv.weight") else values
 
 
-_LAYOUTS = {"gpt2": _of_gpt2, "falcon": _of_falcon, "bloom": _of_bloom, "mamba": _of_mamba, "lfm2": _of_lfm2}
+_LAYOUTS = {
+    **{"llama": _of_llama, "gpt2": _of_gpt2, "falcon": _of_falcon},
+    **{"bloom": _of_bloom, "mamba": _of_mamba, "lfm2": _of_lfm2},
+}
 
 
 def _experts(name: str, values: np.ndarray):

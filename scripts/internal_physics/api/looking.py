@@ -40,7 +40,8 @@ class Profile:
         hottest, coldest: rows (parameter, layer, kind, temperature, weight_norm, gradient_norm, status). For its size,
             the prompt hardly pulls at a hot weight: T = ‖W‖ / ‖G‖.
         n_weights: how many weights there are.
-        prediction: rows (token, probability); of a steered prompt with baseline_probability.
+        prediction: rows (token, id, probability); of a steered prompt with baseline_probability. Here and in the lens,
+            the token is "" where the tokenizer has no text for it.
         flags: sentences about what is off scale, missing or to be read with care; empty if nothing is.
     """
 
@@ -144,8 +145,8 @@ def _residuals(trace: Trace, read: Lens) -> Iterator[dict[str, Any]]:
     norms, gradients = residual_gain(trace).norms, gradient_flow(trace).norm
     entropies = read.entropy_nats[:, trace.info.read_position]
     for layer, (norm, gradient, entropy) in enumerate(zip(norms, gradients, entropies, strict=True)):
-        listed = zip(read.layer_tokens[layer], read.layer_probabilities[layer], strict=True)
-        top = [{"token": str(token), "probability": float(p)} for token, p in listed][:N_LENS_TOKENS]
+        listed = zip(read.layer_tokens[layer], read.layer_ids[layer], read.layer_probabilities[layer], strict=True)
+        top = [{"token": str(text), "id": int(i), "probability": float(p)} for text, i, p in listed][:N_LENS_TOKENS]
         yield {
             "layer": layer,
             "residual_norm": float(norm),
@@ -170,5 +171,5 @@ def _prediction(trace: Trace, plain: Trace | None) -> Iterator[dict[str, Any]]:
     before = None if plain is None else np.exp(plain.log_probabilities())
     for row in trace.logits.itertuples():
         beside = {} if before is None else {"baseline_probability": float(before[row.id])}
-        found = {"token": str(row.token), "probability": float(row.probability), **beside}
+        found = {"token": str(row.token), "id": int(row.id), "probability": float(row.probability), **beside}
         yield found | {"status": value_status(float(row.probability))}

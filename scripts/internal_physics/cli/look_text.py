@@ -48,9 +48,7 @@ def _prediction(rows: Sequence[Mapping[str, Any]], prompt: Mapping[str, Any]) ->
     where = "next token" if prompt["read_position"] == len(prompt["tokens"]) - 1 else "token at the [MASK]"
     top = rows[:N_PREDICTED]
     columns = [Column("token", shrinks=True), Column("probability", **_RIGHT), Column("")]
-    cells: list[list[Any]] = [
-        [quoted(row["token"]), percent(row["probability"]), Bar(row["probability"])] for row in top
-    ]
+    cells: list[list[Any]] = [[_token(row), percent(row["probability"]), Bar(row["probability"])] for row in top]
     if top and "baseline_probability" in top[0]:
         columns.append(Column("without steering", **_RIGHT))
         cells = [[*of_row, percent(row["baseline_probability"])] for of_row, row in zip(cells, top, strict=True)]
@@ -87,13 +85,18 @@ def _flow(residuals: Sequence[Mapping[str, Any]], blocks: Sequence[Mapping[str, 
     return [Heading("Gradient flow and residual gain", remark), Grid(columns, cells)]
 
 
+def _token(row: Mapping[str, Any]) -> str:
+    """Its text, or the number of a token that has none: a tokenizer decodes special tokens and unused ids to ""."""
+    return quoted(row["token"]) if row["token"] else f"token {row['id']}"
+
+
 def _lens(residuals: Sequence[Mapping[str, Any]], prompt: Mapping[str, Any]) -> list[Block]:
     columns = [Column("l", **_RIGHT), Column("entropy", **_RIGHT), Column("")]
     columns += [Column("most probable tokens", shrinks=True), Column("", shrinks=True), Column("", shrinks=True)]
     entropies = shares([row["entropy_nats"] for row in residuals])
     cells: list[list[Any]] = []
     for row, share in zip(residuals, entropies, strict=True):
-        tokens = [f"{quoted(top['token'])} {percent(top['probability'])}" for top in row["top_tokens"][:3]]
+        tokens = [f"{_token(top)} {percent(top['probability'])}" for top in row["top_tokens"][:3]]
         head = [str(row["layer"]), number(row["entropy_nats"]), Bar(share)]
         cells.append([*head, *tokens, *[""] * (3 - len(tokens))])
     return [Heading("Logit lens", f"read at token {prompt['read_position']}; entropy in nats"), Grid(columns, cells)]

@@ -47,7 +47,7 @@ def require_whole(module: PreTrainedModel, snapshot: str | Path, report: Mapping
             f"it lacks {_named(report['missing_keys'], 'weight')} of a {kind}, which would be drawn at random",
             where=where,
             expected=f"a whole checkpoint of a {task} language model",
-            todo="check `task`, or use a checkpoint with its language-model head",
+            todo="check `task`, or use a checkpoint with its language-model head" + _if_tied(module, report),
         )
     stored = named_tensors(module, snapshot)
     _refuse_doubles(stored, where)
@@ -62,6 +62,14 @@ def require_whole(module: PreTrainedModel, snapshot: str | Path, report: Mapping
             todo="check that config.json belongs to these weights; merge adapters; remove tensors of other models",
         )
     _name_declared(module, stored, report["unexpected_keys"])
+
+
+def _if_tied(module: PreTrainedModel, report: Mapping[str, Any]) -> str:
+    """What to do, besides, where the head alone is missing: many files leave a tied one out."""
+    head = module.get_output_embeddings()
+    own = {f"{name}.weight" for name, part in module.named_modules() if head is not None and part is head}
+    is_head = bool(own) and set(report["missing_keys"]) == own
+    return "; if its head is the embedding, set tie_word_embeddings: true in config.json" if is_head else ""
 
 
 def _left_over(module: PreTrainedModel, stored: list[NamedTensor], unexpected: set[str]) -> list[str]:

@@ -32,7 +32,9 @@ _READ_IN_PART = {
     "deci": "the blocks, each of which has a form of its own",
     "gemma4": "the widths and windows of blocks, and the inputs of each block",
     "gpt-oss": "the experts",
+    "gpt_oss": "the experts",
 }
+_ENCODER_DECODERS = ("t5", "t5encoder", "umt5")
 
 
 def convert(path: Path, destination: Path) -> str:
@@ -125,6 +127,13 @@ def _is_known(name: str) -> bool:
 
 def _refuse_architecture(header: GgufHeader, path: Path) -> None:
     architecture = str(header.metadata.get("general.architecture"))
+    if architecture in _ENCODER_DECODERS:
+        raise SourceError(
+            f"its architecture is {architecture!r}, which is no causal language model",
+            where=str(path),
+            expected="a model that continues its prompt",
+            todo="choose another model",
+        )
     if architecture in _READ_IN_PART:
         raise SourceError(
             f"its architecture is {architecture!r}, of which transformers does not read {_READ_IN_PART[architecture]}",

@@ -158,6 +158,14 @@ def _window(config: PreTrainedConfig) -> list[float | None]:
     return [0, getattr(config, "max_position_embeddings", None)]
 
 
+def _period(config: PreTrainedConfig) -> float | None:
+    """n, where every n-th block and no other has no window."""
+    kinds = getattr(config, "layer_types", None) or []
+    n = kinds.index("full_attention") + 1 if "full_attention" in kinds else 0
+    same = n and all((kind == "full_attention") == ((i + 1) % n == 0) for i, kind in enumerate(kinds))
+    return n if same and "sliding_attention" in kinds else None
+
+
 # Entry → the values that say what the model does anyway.
 _COMPUTED: dict[str, Callable[[PreTrainedConfig], list[float | None]]] = {
     "attention.scale": _score_scale,
@@ -165,6 +173,8 @@ _COMPUTED: dict[str, Callable[[PreTrainedConfig], list[float | None]]] = {
     "attention.value_length": lambda config: [_head_width(config)],
     "attention.head_count_kv": lambda config: [getattr(config, "num_attention_heads", None)],
     "attention.sliding_window": _window,
+    "attention.sliding_window_pattern": lambda config: [_period(config)],
+    "expert_feed_forward_length": lambda config: [getattr(config, "intermediate_size", None)],
     "feed_forward_length": lambda config: [4 * config.hidden_size],
     "use_parallel_residual": lambda config: [getattr(config, "use_parallel_residual", None)],
 }

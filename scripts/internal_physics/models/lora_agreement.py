@@ -4,7 +4,7 @@ peft loads into the modules that the settings name. It ignores factors of others
 as if they were not trained, with a warning at most.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -16,13 +16,16 @@ from internal_physics.models.lora_settings import LoraSettings
 _KINDS = (nn.Linear, Conv1D, nn.Embedding)
 
 
-def require_agreement(adapter: Adapter, module: nn.Module, find: Callable[[str], str]) -> None:
+def require_agreement(
+    adapter: Adapter, module: nn.Module, find: Callable[[str], str], parts: Iterable[str] = ()
+) -> None:
     """Refuse an adapter whose weights are not those that its settings describe.
 
     Args:
         adapter: every part of which has a place in the base model.
         module: the base model; no weight is read.
         find: name of a parameter in the adapter → its name in the base.
+        parts: names of the stored matrices of which the base makes one parameter, such as those of single experts.
 
     Raises:
         SourceError: naming the module and the setting.
@@ -34,7 +37,7 @@ def require_agreement(adapter: Adapter, module: nn.Module, find: Callable[[str],
             raise _contradiction(f"it has factors of {name}, which its settings leave out", settings)
     changed = {find(f"{name}.weight") for name in adapter.factors}
     whole = {find(name) for name in adapter.whole}
-    lacking = next(_lacking(module, settings, changed, whole), None)
+    lacking = next(_lacking(module, settings, changed, whole), None) or next(_of_parts(parts, settings, changed), None)
     if lacking is not None:
         raise _contradiction(f"it lacks {lacking}", settings)
 
@@ -64,6 +67,15 @@ def _lacking(module: nn.Module, settings: LoraSettings, changed: set[str], whole
         is_stored = targets.biases == "all" or (targets.biases == "lora_only" and of_map)
         if is_stored and name.endswith("bias") and name not in whole:
             yield f"{name}, which bias: {targets.biases} names"
+
+
+def _of_parts(parts: Iterable[str], settings: LoraSettings, changed: set[str]) -> Iterator[str]:
+    """Experts whose factors are not there though others' are: an adapter changes those of all experts or of none."""
+    matrices = {name.removesuffix(".weight"): name in changed for name in parts if name.endswith(".weight")}
+    if settings.targets.are_named and any(matrices.values()):
+        for name, is_changed in matrices.items():
+            if settings.targets.include(name) and not is_changed:
+                yield f"the factors of {name}, which target_modules names"
 
 
 def _contradiction(what: str, settings: LoraSettings) -> SourceError:

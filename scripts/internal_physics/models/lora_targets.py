@@ -72,11 +72,18 @@ def read_targets(raw: Mapping[str, Any], where: str) -> LoraTargets:
     """The targets in an adapter's settings.
 
     Raises:
-        SourceError: naming an entry of another form.
+        SourceError: naming an entry of another form, or two that do not go together.
     """
     biases = raw.get("bias") or "none"
     if biases not in BIASES:
         raise SourceError(f"its bias is {biases!r}", where=where, expected=f"one of {', '.join(BIASES)}", todo=_AGAIN)
+    if isinstance(raw.get("target_modules"), str) and raw.get("layers_to_transform") is not None:
+        raise SourceError(
+            "it has layers_to_transform and one expression as target_modules",
+            where=where,
+            expected="a list of names as target_modules, or no layers_to_transform, as in peft",
+            todo=_AGAIN,
+        )
     return LoraTargets(
         _pattern_or_names(raw, "target_modules", where),
         _pattern_or_names(raw, "exclude_modules", where),

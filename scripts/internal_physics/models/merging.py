@@ -48,7 +48,7 @@ def merge_adapter(snapshot: Path, adapter: Adapter, *, trust_remote_code: bool =
     require_plausible_depth(snapshot)
     with reading("transformers cannot build its base model", snapshot):
         base = _Base(_skeleton(snapshot, trust_remote_code), snapshot, where)
-    require_agreement(adapter, base.module, base.find)
+    require_agreement(adapter, base.module, base.find, base.parts)
     changed = _changed(base, adapter)
     is_untied = _untie(base, changed)
     _write(snapshot, base, changed)

@@ -6,7 +6,6 @@ are 0 to 1, none below its p-value; empty input gives an empty result.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 
 def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -18,8 +17,9 @@ def adjust_false_discovery(p_values: ArrayLike) -> NDArray[np.float64]:
         ValueError: a p-value lies outside 0 to 1, or the input is not one-dimensional.
     """
     p, tested = _tested(p_values)
-    if tested.size:
-        p[tested] = stats.false_discovery_control(p[tested], method="bh")
+    descending = tested[np.argsort(p[tested], kind="stable")[::-1]]
+    share_of_rank = tested.size / np.arange(tested.size, 0, -1)
+    p[descending] = np.minimum.accumulate(np.minimum(p[descending] * share_of_rank, 1.0))
     return p
 
 

@@ -47,6 +47,12 @@ def test_wilsons_interval_is_its_formula(n_yes, n):
     assert share_interval(n_yes, n, 0.95) == pytest.approx((centre - half, centre + half), abs=1e-9)
 
 
+@pytest.mark.parametrize(("n_yes", "n", "level"), [(-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (1, 2, 1.0)])
+def test_an_interval_of_no_share_is_refused(n_yes, n, level):
+    with pytest.raises(ValueError, match="expected"):
+        share_interval(n_yes, n, level)
+
+
 def test_prompts_without_the_number_are_left_out_counted_and_named():
     statuses = ["ok", "zero in the model", "ok"]
     row = only_mean(rows_of("gradient_cosine", [0.2, np.nan, 0.4], statuses))

@@ -24,6 +24,36 @@ def test_alpha_is_that_of_the_powerlaw_package(alpha, n, seed):
     assert found.distance == pytest.approx(fit.D, rel=1e-6)
 
 
+def every_start(values):
+    """The tail with the smallest of the distances that are measured one by one, at all places of every tail."""
+    ascending = np.sort(values) ** 2
+    found = []
+    for start in range(len(ascending) - 1):
+        tail = ascending[start:]
+        excess = np.log(tail / tail[0]).sum()
+        alpha = 1 + len(tail) / excess if excess > 0 else np.inf
+        empirical = np.arange(len(tail)) / len(tail)
+        distance = np.abs(1 - (tail / tail[0]) ** (1 - alpha) - empirical).max() if np.isfinite(alpha) else 1.0
+        found.append((distance, start, alpha))
+    distance, start, alpha = min(found)
+    return alpha, ascending[start], distance, len(ascending) - start
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_smallest_distance_of_all_starts_is_found(seed):
+    rng = np.random.default_rng(seed)
+    spectra = {
+        "matrix": np.linalg.svd(rng.standard_normal((70, 50)), compute_uv=False),
+        "pareto": pareto(1.5 + seed, 150, seed),
+        "few different values": rng.integers(1, 5, 60).astype(float),
+        "a flat end": np.concatenate([rng.uniform(0.1, 1, 40), np.full(20, 3.0)]),
+    }
+    for name, values in spectra.items():
+        found = tail_exponent(values)
+        told = (found.alpha, found.minimum, found.distance, found.n_tail)
+        assert told == pytest.approx(every_start(values), rel=1e-9), name
+
+
 @pytest.mark.parametrize("alpha", [2.0, 3.0, 5.0])
 def test_alpha_of_a_true_power_law_is_found(alpha):
     found = tail_exponent(pareto(alpha, 4000))

@@ -82,6 +82,10 @@ def test_a_right_solution_is_judged_right_and_another_answer_wrong():
     wrong = judged(given, written.completion().replace("Answer: ", "Answer: 9"))
     assert right.verdict.is_correct and right.has_right_answer
     assert wrong.verdict.error == "wrong_final" and not wrong.has_right_answer
+    guessed = judged(given, written.completion().replace("Define", "Then", 1))
+    assert guessed.verdict.error == "unreadable" and guessed.has_right_answer  # however it came about
+    without = judged(given, written.solution)
+    assert without.verdict.error == "wrong_final" and not without.has_right_answer
 
 
 def test_the_table_has_every_op_of_training_and_beyond_and_its_figure_shows_it(model, tmp_path):

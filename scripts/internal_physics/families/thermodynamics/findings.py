@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import bdtrc
 
 from internal_physics.families.finding import Finding, Held, PValues, p_at_most
 from internal_physics.families.thermodynamics.flags import ALL_KINDS
@@ -137,7 +137,7 @@ def _total(counts: pd.DataFrame) -> pd.Series:
 def _chance_of_leading(leader: Leader) -> float:
     """Chance that any weight is so often among a prompt's first TOP where no prompt prefers any; Bonferroni's bound."""
     n, n_in_top = int(leader.row["n_prompts"]), int(leader.row["n_in_top"])
-    chance = float(stats.binom.sf(n_in_top - 1, n, min(1.0, TOP / leader.n_weights)))
+    chance = float(bdtrc(n_in_top - 1, n, min(1.0, TOP / leader.n_weights)))  # of n_in_top or more
     return min(1.0, chance * leader.n_weights * leader.n_sets)
 
 

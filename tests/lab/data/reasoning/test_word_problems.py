@@ -10,7 +10,7 @@ from internal_physics.ground.errors import UserError
 from internal_physics.lab.data.reasoning.check import check
 from internal_physics.lab.data.reasoning.expressions import leaves
 from internal_physics.lab.data.reasoning.parameters import Abstract
-from internal_physics.lab.data.reasoning.read import read_solution
+from internal_physics.lab.data.reasoning.read import last_answer, read_solution
 from internal_physics.lab.data.reasoning.retry import with_retries
 from internal_physics.lab.data.reasoning.sizes import HARD, MEDIUM, ReasoningSizes, draw_operations
 from internal_physics.lab.data.reasoning.solve import level_0_solution
@@ -191,6 +191,42 @@ def test_a_mutated_text_fails_with_the_right_kind(old, new, kind, step):
     assert SOLUTION.count(old) == 1
     verdict = check(given.problem, read_solution(f"{SOLUTION.replace(old, new)} Answer: 16.", given.parameters.names))
     assert (verdict.error, verdict.step) == (kind, step)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "step"),
+    [
+        (" Answer: 16.", "", "wrong_final", 6),
+        (" Answer: 16.", " Answer: 016.", "unreadable", 6),
+        (" Answer: 16.", " Answer: ١٦.", "unreadable", 6),
+        (" Answer: 16.", f" Answer: {'9' * 5000}.", "unreadable", 6),
+        (" Answer: 16.", f" Answer: {'9' * 18}.", "wrong_final", 6),
+        ("so p = 17.", "so p = 017.", "unreadable", 0),
+        ("so p = 17.", "so p = １７.", "unreadable", 0),
+        ("17 + 13 = 7", f"17 + 13 = {'9' * 5000}", "unreadable", 2),
+        ("17 + 13 = 7", f"17 + 13 = {'9' * 18}", "arithmetic", 2),
+    ],
+)
+def test_a_solution_needs_an_answer_and_numbers_are_written_one_way(old, new, kind, step):
+    given, text = golden(), f"{SOLUTION} Answer: 16."
+    assert text.count(old) == 1
+    verdict = check(given.problem, read_solution(text.replace(old, new), given.parameters.names))
+    assert (verdict.error, verdict.step) == (kind, step) and verdict.level is None
+
+
+@pytest.mark.parametrize(("letter", "kind", "step"), [("p", "", None), ("W", "wrong_operands", 4)])
+def test_a_letter_stands_for_what_took_it_last(letter, kind, step):
+    """p is not read again, W is."""
+    given, old = golden(), "R = W + B = 13 + 7 = 20; so g = 12 + R"
+    assert SOLUTION.count(old) == 1
+    text = SOLUTION.replace(old, f"{letter} = W + B = 13 + 7 = 20; so g = 12 + {letter}")
+    verdict = check(given.problem, read_solution(f"{text} Answer: 16.", given.parameters.names))
+    assert (verdict.error, verdict.step) == (kind, step)
+
+
+def test_the_last_answer_of_a_text_is_found_whatever_is_before_it():
+    assert last_answer("Define something as. Answer: 3. so Answer: 16.") == 16
+    assert last_answer(SOLUTION) is last_answer("Answer: 016.") is None
 
 
 def test_op_is_the_smaller_of_two_uniform_draws(problems):

@@ -17,7 +17,7 @@ ERROR_KINDS = {
     REDEFINITION: "a parameter is computed a second time",
     WRONG_OPERANDS: "the operands or operations are not those that the problem states",
     ARITHMETIC: "a value is not that of its source, or a result is not that of its operation",
-    WRONG_FINAL: "the solution ends without the parameter that is asked for, or with another answer",
+    WRONG_FINAL: "the solution ends without the parameter that is asked for, or without the right answer",
     UNREADABLE: "the text is not a solution, or names something that the problem does not have",
 }
 """Every kind of first error, and what it means."""
@@ -112,6 +112,8 @@ def _end_error(problem: Problem, solution: Solution, computed: set[int]) -> tupl
         return UNREADABLE, f"cannot be read: {solution.unreadable!r}"
     if problem.query not in computed:
         return WRONG_FINAL, f"the query, parameter {problem.query}, is not computed"
+    if solution.lacks_answer:
+        return WRONG_FINAL, "the solution ends without its answer"
     if solution.answer is not None and solution.answer != problem.answer:
         return WRONG_FINAL, f"the answer is {solution.answer}, not {problem.answer}"
     return "", ""

@@ -211,11 +211,13 @@ class Solution:
         steps: in their order.
         answer: the final value, where the dialect writes one apart from the steps.
         unreadable: what came after the steps and could not be read, or the empty string.
+        lacks_answer: whether the dialect writes an answer apart from the steps, and this solution has none.
     """
 
     steps: tuple[Step, ...]
     answer: int | None = None
     unreadable: str = ""
+    lacks_answer: bool = False
 
     @property
     def computed(self) -> tuple[int, ...]:

@@ -15,11 +15,12 @@ from internal_physics.lab.data.reasoning.problem import (
     back,
 )
 
+_NUMBER = r"(?:0|[1-9][0-9]{0,17})"  # as `write` writes one: ASCII digits, no leading zero, at most 18 digits
 _DEFINITION = re.compile(r"\s*Define ([^;.]+?) as (?:(BACK)|([a-zA-Z]); ([^.]+))\.")
-_ANSWER = re.compile(r"\s*Answer: (\d+)\.")
-_SYMBOL = r"([a-zA-Z]|\d+)"
-_CALCULATION = re.compile(rf"([a-zA-Z]) = {_SYMBOL} ([-+*]) {_SYMBOL} = (\d+) ([-+*]) (\d+) = (\d+)")
-_COPY = re.compile(r"([a-zA-Z]) = (?:([a-zA-Z]) = )?(\d+)")
+_ANSWER = re.compile(rf"\s*Answer: ({_NUMBER})\.")
+_SYMBOL = rf"([a-zA-Z]|{_NUMBER})"
+_CALCULATION = re.compile(rf"([a-zA-Z]) = {_SYMBOL} ([-+*]) {_SYMBOL} = ({_NUMBER}) ([-+*]) ({_NUMBER}) = ({_NUMBER})")
+_COPY = re.compile(rf"([a-zA-Z]) = (?:([a-zA-Z]) = )?({_NUMBER})")
 Variables = dict[str, Source]
 
 
@@ -44,7 +45,13 @@ def read_solution(text: str, names: Sequence[str]) -> Solution:
         place = found.end()
     answer = _ANSWER.match(text, place)
     rest = text[answer.end() if answer else place :].strip()
-    return Solution(tuple(steps), int(answer[1]) if answer else None, rest)
+    return Solution(tuple(steps), int(answer[1]) if answer else None, rest, lacks_answer=answer is None)
+
+
+def last_answer(text: str) -> int | None:
+    """The number of the last sentence that says an answer, whatever else the text has; None without one."""
+    found = _ANSWER.findall(text)
+    return int(found[-1]) if found else None
 
 
 def _step(found: re.Match[str], index: Mapping[str, int], variables: Variables) -> Step | None:
@@ -60,6 +67,8 @@ def _step(found: re.Match[str], index: Mapping[str, int], variables: Variables) 
         return None
     step = _calculated(parameter, letter, [*before, last[3:]], variables)
     if step is not None:
+        for clause in before:  # a result between takes its letter from whatever had it
+            variables.pop(clause[0], None)
         variables[letter] = Reference(parameter)
     return step
 

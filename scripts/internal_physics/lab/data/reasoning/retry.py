@@ -1,6 +1,7 @@
 """Retry data: sentences that name a wrong parameter and take it back, put before the steps of a solution."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def with_retries(
             steps.append(back(candidates.pop(int(draws.integers(len(candidates))))))
         steps.append(step)
         computed.add(step.parameter)
-    return Solution(tuple(steps), solution.answer, solution.unreadable)
+    return replace(solution, steps=tuple(steps))
 
 
 def _candidates(problem: Problem, solution: Solution, index: int, computed: set[int], kind: str) -> list[int]:
@@ -61,7 +62,7 @@ def _candidates(problem: Problem, solution: Solution, index: int, computed: set[
 def without_retries(solution: Solution) -> Solution:
     """The solution without the steps that are taken back."""
     kept = tuple(step for step in solution.steps if not step.is_back)
-    return Solution(kept, solution.answer, solution.unreadable)
+    return replace(solution, steps=kept)
 
 
 def wrong_name_mask(solution: Solution, names: Sequence[tuple[int, int]], n_tokens: int) -> np.ndarray:

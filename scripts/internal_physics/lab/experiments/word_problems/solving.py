@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from internal_physics.lab.data.reasoning.check import Verdict, check
 from internal_physics.lab.data.reasoning.english import english_vocabulary, text_of, words_of
-from internal_physics.lab.data.reasoning.read import read_solution
+from internal_physics.lab.data.reasoning.read import last_answer, read_solution
 from internal_physics.lab.data.reasoning.word_problem import WordProblem
 from internal_physics.lab.data.reasoning.write import Written
 from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
@@ -48,7 +48,7 @@ def solve_all(
 def judged(given: WordProblem, text: str) -> Solved:
     """A problem and the text of a solution, read and checked."""
     solution = read_solution(text, given.parameters.names)
-    return Solved(given, text, check(given.problem, solution), solution.answer == given.problem.answer)
+    return Solved(given, text, check(given.problem, solution), last_answer(text) == given.problem.answer)
 
 
 @torch.no_grad()
