@@ -14,9 +14,11 @@ LAB_WORD_PROBLEMS = Table(
     | {
         "step": STEP,
         "operations": Column("int64", "operations", "that the shortest solution needs, op", low=1),
-        "is_asked_again": Column("bool", "", "whether another question was put, after which op is another one, too"),
+        "is_asked_again": Column(
+            "bool", "", "whether a random question was put instead, whose op and template may be any"
+        ),
         "in_training": Column("bool", "", "whether problems of training had an op as large"),
-        "n_problems": Column("int64", "problems", "of the test templates that the model solved by itself", low=0),
+        "n_problems": Column("int64", "problems", "drawn with a test template, that the model solved by itself", low=0),
         "accuracy": Column("float64", "1", "share of solutions whose every step is right", low=0, high=1),
         "answer_accuracy": Column("float64", "1", "share with the right answer, however it came about", low=0, high=1),
         "unnecessary_parameters": Column(

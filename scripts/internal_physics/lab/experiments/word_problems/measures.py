@@ -71,7 +71,10 @@ def _probed(
 
 
 def _problems(trained: Trained, op: int, n: int, is_again: bool, draws: np.random.Generator) -> Iterator[WordProblem]:
-    """Test problems of an op. They depend on seed and sizes only: arms of the same sizes solve the same ones."""
+    """Test problems of an op. They depend on seed and sizes only: arms of the same sizes solve the same ones.
+
+    Asked again, the question is about any parameter, and its template may be one of training; that of op 1 always is.
+    """
     problems = problem_set(trained.data, trained.seed, TEST_BINS, op)
     for number in range(n):
         given = problems.problem(number)
