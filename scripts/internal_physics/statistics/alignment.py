@@ -45,19 +45,6 @@ def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows - rows.mean(axis=-2, keepdims=True)
 
 
-def centred_off_diagonal(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The kernel without its diagonal, every row of it summing to 0 (U-centred), for N ≥ 3.
-
-    Source: Székely and Rizzo (2014); its inner product is the unbiased HSIC of Song et al. (2012), up to a factor.
-    """
-    n = kernel.shape[-1]
-    off = kernel * (1.0 - np.eye(n))
-    sums = off.sum(axis=-1)
-    centre = off - (sums[..., :, None] + sums[..., None, :]) / (n - 2)
-    centre = centre + sums.sum(axis=-1)[..., None, None] / ((n - 1) * (n - 2))
-    return centre * (1.0 - np.eye(n))
-
-
 def debiased_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """CKA without diagonals, -1 to 1: near 0 for kernels that have nothing in common, however few items there are.
 
@@ -113,7 +100,10 @@ class _Centre:
 
 
 class _CentreOffDiagonal:
-    """Rows of the kernel centred without its diagonal, as `centred_off_diagonal` gives them all."""
+    """Rows of the kernel without its diagonal, every row summing to 0 (U-centred), for N ≥ 3.
+
+    Source: Székely and Rizzo (2014); its inner product is the unbiased HSIC of Song et al. (2012), up to a factor.
+    """
 
     def __init__(self, kernel: NDArray) -> None:
         self.kernel = kernel

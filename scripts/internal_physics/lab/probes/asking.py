@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from internal_physics.lab.data.vocabulary import PADDING_ID
+from internal_physics.lab.data.padding import padded
 
 _WARM_STEPS = 30
 _EMBEDDING_SCALE = 4.0
@@ -133,8 +133,5 @@ def told_by(probe: Probe, rows: Sequence[list[int]]) -> np.ndarray:
 
 def _padded(rows: Sequence[list[int]], model: PreTrainedModel) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens [b, t], padded after their ends, and the place of the last real one [b]."""
-    tokens = np.full((len(rows), max(map(len, rows))), PADDING_ID, np.int64)
-    for row, own in enumerate(rows):
-        tokens[row, : len(own)] = own
     last = [len(own) - 1 for own in rows]
-    return torch.as_tensor(tokens, device=model.device), torch.as_tensor(last, device=model.device)
+    return torch.as_tensor(padded(rows), device=model.device), torch.as_tensor(last, device=model.device)

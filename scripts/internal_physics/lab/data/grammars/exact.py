@@ -17,6 +17,7 @@ import numpy as np
 
 from internal_physics.lab.data.grammars.grammar import Grammar
 from internal_physics.lab.data.grammars.laws import longest_below, mean_length, tree_entropy_nats
+from internal_physics.lab.data.padding import padded
 
 _BATCH_BYTES = 2**27
 _BLOCK = 64  # rows of a matrix that are multiplied at once; the products of short spans skip what must be zero
@@ -171,13 +172,9 @@ def _batches(grammar: Grammar, strings: Strings) -> Iterator[tuple[list[int], np
     order = sorted(range(len(strings)), key=lambda index: len(strings[index]), reverse=True)
     n_matrices = sum(len(ids) for ids in grammar.ids) + 3 * max(len(ids) for ids in grammar.ids)
     while order:
-        longest = len(strings[order[0]])
-        size = max(1, _BATCH_BYTES // (8 * n_matrices * (longest + 1) ** 2))
+        size = max(1, _BATCH_BYTES // (8 * n_matrices * (len(strings[order[0]]) + 1) ** 2))
         chosen, order = order[:size], order[size:]
-        tokens = np.full((len(chosen), longest), -1)
-        for row, index in enumerate(chosen):
-            tokens[row, : len(strings[index])] = _indices(grammar, strings[index])
-        yield chosen, tokens
+        yield chosen, padded([_indices(grammar, strings[index]) for index in chosen], filling=-1)
 
 
 def _indices(grammar: Grammar, string: Sequence[int] | np.ndarray) -> np.ndarray:

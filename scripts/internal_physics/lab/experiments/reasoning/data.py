@@ -8,6 +8,7 @@ import numpy as np
 from internal_physics.config.options.lab_reasoning import ReasoningData
 from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.batches import Batch, generator
+from internal_physics.lab.data.padding import padded
 from internal_physics.lab.data.reasoning.nano import (
     BACK_ID,
     BACK_TOKENS,
@@ -19,7 +20,7 @@ from internal_physics.lab.data.reasoning.nano import (
 )
 from internal_physics.lab.data.reasoning.retry import with_retries
 from internal_physics.lab.data.reasoning.solve import level_1_solution
-from internal_physics.lab.data.vocabulary import PADDING_ID, Vocabulary
+from internal_physics.lab.data.vocabulary import Vocabulary
 
 POOL_PROBLEMS = 1024
 """Problems that are drawn together and sorted by length, so that rows of a batch need little padding."""
@@ -108,13 +109,10 @@ def _row(options: ReasoningData, draws: np.random.Generator) -> tuple[list[int],
 
 
 def _batch(rows: list[tuple[list[int], list[int]]], masks_retries: bool) -> Batch:
-    longest = max(len(prompt) + len(solution) for prompt, solution in rows)
-    tokens = np.full((len(rows), longest), PADDING_ID, np.int64)
-    weights = np.zeros((len(rows), longest), np.float32)
+    tokens = padded([[*prompt, *solution] for prompt, solution in rows])
+    weights = np.zeros(tokens.shape, np.float32)
     for row, (prompt, solution) in enumerate(rows):
-        end = len(prompt) + len(solution)
-        tokens[row, :end] = [*prompt, *solution]
-        weights[row, len(prompt) : end] = 1.0
+        weights[row, len(prompt) : len(prompt) + len(solution)] = 1.0
     if masks_retries:
         weights[:, :-1][tokens[:, 1:] == BACK_ID] = 0.0  # the name before it
     return Batch(tokens, weights)

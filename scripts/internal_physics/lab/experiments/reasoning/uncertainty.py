@@ -10,8 +10,9 @@ import torch
 from transformers import PreTrainedModel
 
 from internal_physics.families.residual_gain.residual_gain import Gain
+from internal_physics.lab.data.padding import padded
 from internal_physics.lab.data.reasoning.check import ARITHMETIC, WRONG_OPERANDS
-from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID
+from internal_physics.lab.data.vocabulary import END_ID
 from internal_physics.lab.experiments.reasoning.foresight import Shown
 from internal_physics.lab.experiments.reasoning.solving import Solved
 
@@ -56,10 +57,7 @@ def _choices(one: Solved) -> Iterator[tuple[int, bool]]:
 @torch.no_grad()
 def _signals(model: PreTrainedModel, rows: Sequence[list[int]]) -> dict[str, np.ndarray]:
     """Signal → [row, token]; padding has numbers, too."""
-    tokens = np.full((len(rows), max(map(len, rows))), PADDING_ID, np.int64)
-    for number, row in enumerate(rows):
-        tokens[number, : len(row)] = row
-    ids = torch.as_tensor(tokens, device=model.device)
+    ids = torch.as_tensor(padded(rows), device=model.device)
     seen = model(ids, output_hidden_states=True)
     logs = seen.logits.double().log_softmax(-1)
     chosen = logs[:, :-1].gather(2, ids[:, 1:, None])[..., 0]

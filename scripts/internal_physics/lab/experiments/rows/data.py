@@ -8,7 +8,8 @@ import numpy as np
 from internal_physics.config.options.lab_rows import RowsData
 from internal_physics.ground.errors import ConfigError
 from internal_physics.lab.data.batches import Batch, generator, predict_all
-from internal_physics.lab.data.vocabulary import END_ID, PADDING_ID, Vocabulary
+from internal_physics.lab.data.padding import padded
+from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,7 @@ def batches(options: RowsData, seed: int) -> RowsBatches:
     """
     lines = _lines(options.file)
     vocabulary = Vocabulary.of(sorted({word for line in lines for word in line} - {"<eos>", "<pad>"}))
-    longest = max(len(line) for line in lines) + 2
-    rows = np.full((len(lines), longest), PADDING_ID)
-    for row, line in zip(rows, lines, strict=True):
-        row[: len(line) + 2] = [END_ID, *vocabulary.ids(line), END_ID]
+    rows = padded([[END_ID, *vocabulary.ids(line), END_ID] for line in lines])
     return RowsBatches(vocabulary, rows, options, seed)
 
 
