@@ -20,10 +20,10 @@ from internal_physics.ground.words import plural
 HELP = "check a config, then run the workflow on it"
 EPILOG = """\
 DIR is a folder with the workflow: a clone, or one that this command filled
-(default: this one). If it has none, the workflow is written into it first,
-if CONFIG is there or comes with it; files that are there stay. CONFIG is a path from DIR (default: config.yaml).
-Further options go to Snakemake, such as --dry-run. `internal-physics new DIR`
-writes a config to start from."""
+(default: this one). If it has no workflow, the workflow is written into it
+first, if CONFIG is there or comes with it; files that are there stay. CONFIG
+is a path from DIR (default: config.yaml). Further options go to Snakemake,
+such as --dry-run. `internal-physics new DIR` writes a config to start from."""
 CONFIGS = (".yaml", ".yml", ".json")
 
 
