@@ -10,6 +10,7 @@ from internal_physics.config.prompts import Prompt
 from internal_physics.families.agreement.agreement import agreement_rows
 from internal_physics.families.gradient_flow.isf import isf
 from internal_physics.families.gradient_flow.scores import ec, isc_rows
+from internal_physics.families.scores.tables import PROMPTS
 from internal_physics.ground.errors import ConfigError, PromptError, StoreError
 from internal_physics.models.loading import wrap_model
 from internal_physics.models.stream import hidden_state
@@ -223,3 +224,7 @@ def test_a_prompt_of_one_token_has_a_target_but_no_loss(tmp_path, target, with_t
     assert np.isfinite(ec(one))
     write_trace(one, tmp_path / "one.safetensors")
     assert np.isnan(read_trace(tmp_path / "one.safetensors").loss_nats)
+
+
+def test_the_table_of_prompts_has_room_for_one_token():
+    assert PROMPTS.columns["n_tokens"].low == 1

@@ -81,11 +81,11 @@ PROMPTS = Table(
     columns=OF_PROMPT
     | NOTES
     | {
-        "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=2),
+        "n_tokens": Column("int64", "tokens", "length of the prompt as the model reads it", low=1),
         "loss_nats": Column(
             "float64",
             "nats per predicted token",
-            "mean negative log-likelihood per predicted token, whatever the target",
+            "mean negative log-likelihood per predicted token, whatever the target; none for a prompt of one token",
             low=0,
         ),
         **TARGETS,
