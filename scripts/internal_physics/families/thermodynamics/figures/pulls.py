@@ -21,7 +21,7 @@ from internal_physics.figures.titles import about_set
 from internal_physics.tables.read import TableBySet
 
 COLORMAP, LOWEST_SHARE = "magma", 1e-4  # smaller shares have the darkest color
-_ROW_INCHES, _MODEL_INCHES = 0.19, 0.5
+_ROW_INCHES, _MODEL_INCHES = 0.19, 0.66
 
 
 def figures(inputs: Inputs, *, models: Sequence[str], prompt_sets: Sequence[str]) -> Figures:
@@ -94,13 +94,13 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str], n_layers: int, no
 
 
 def _outside(rows: pd.DataFrame) -> str:
-    """'; outside the blocks: embedding 12 % (1st)'."""
+    """A second line of a title: 'outside the blocks: embedding 12 % (rank 1)'."""
     outside = rows[~rows.index.isin(weights.in_blocks(rows).index)].sort_values("mean", ascending=False)
     parts = [
         f"{weights.kind_label(row.kind)} {100 * row.mean:.1f} % (rank {row.rank})"
         for row in outside.itertuples(name="W")
     ]
-    return f"; outside the blocks: {', '.join(parts)}" if parts else ""
+    return f"\noutside the blocks: {', '.join(parts)}" if parts else ""
 
 
 def _norm(shares: pd.Series) -> Normalize:
