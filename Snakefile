@@ -11,6 +11,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/scheduling.smk"
 include: "rules/last_words.smk"
 include: "rules/fetch.smk"
 include: "rules/prompts.smk"
