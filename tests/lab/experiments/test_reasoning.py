@@ -14,12 +14,12 @@ from internal_physics.lab.data.reasoning.nano import BACK_ID, VOCABULARY, read_p
 from internal_physics.lab.data.vocabulary import PADDING_ID
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import solving, uncertainty
-from internal_physics.lab.experiments.reasoning.area import area_under_curve
+from internal_physics.lab.experiments.reasoning.area import area_of, area_under_curve
 from internal_physics.lab.experiments.reasoning.data import batches
 from internal_physics.lab.experiments.reasoning.experiment import EXPERIMENT
 from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_accuracy, lab_reasoning_paths
 from internal_physics.lab.experiments.reasoning.figures.lab_reasoning_paths import solved_of
-from internal_physics.lab.experiments.reasoning.gates import gates
+from internal_physics.lab.experiments.reasoning.gates import gates, least_area
 from internal_physics.lab.experiments.reasoning.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model
 from internal_physics.lab.models.run import load_model
@@ -71,6 +71,17 @@ def test_area_under_the_curve_counts_pairs():
     pairs = [(w > r) + 0.5 * (w == r) for w in shares[is_wrong] for r in shares[~is_wrong]]
     assert area_under_curve(is_wrong, shares) == pytest.approx(np.mean(pairs), abs=1e-12)
     assert np.isnan(area_under_curve(np.ones(3, bool), shares[:3]))
+
+
+@pytest.mark.parametrize("operations", [(2, 3), (3, 2)])
+def test_the_smallest_area_is_undefined_where_one_of_them_is(operations):
+    """Whichever of the two comes first."""
+    told = pd.DataFrame({"is_wrong": [True, True, False, False], "value": [0.9, 0.4, 0.5, 0.1]})
+    untold = pd.DataFrame({"is_wrong": [False, False], "value": [0.2, 0.3]})
+    both = [rows.assign(seed=0, operations=k) for rows, k in zip((told, untold), operations, strict=True)]
+    assert area_of(told) == 0.75
+    assert least_area(both[0]) == {0: 0.75}
+    assert np.isnan(least_area(pd.concat(both))[0])
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from internal_physics.lab.experiments.experiment import Gate
-from internal_physics.lab.experiments.reasoning.area import area_under_curve
+from internal_physics.lab.experiments.reasoning.area import area_of
 from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
 
 MICRO = (
@@ -118,11 +119,11 @@ def _foreseen(foresight: pd.DataFrame, arms: Arms) -> Iterator[Gate]:
     found = foresight[(foresight["arm"] == retry) & (foresight["signal"] == "taking_back")]
     if len(found):
         claim = f"Arm {retry}: an error is visible once its name is written: AUC of p(BACK), smallest over operations"
-        yield Gate("reasoning", claim, _least_area(found), low=0.88, deviation=MICRO)
+        yield Gate("reasoning", claim, least_area(found), low=0.88, deviation=MICRO)
     found = foresight[(foresight["arm"] == canon) & (foresight["signal"] == "probe")]
     if len(found):
         claim = f"Arm {canon}: a probe foresees the model's own wrong steps: AUC over all problems"
-        areas = {int(str(seed)): _area(rows) for seed, rows in found.groupby("seed")}
+        areas = {int(str(seed)): area_of(rows) for seed, rows in found.groupby("seed")}
         yield Gate("reasoning", claim, areas, is_hard=False, deviation=MICRO)
 
 
@@ -134,18 +135,16 @@ def _unsure(foresight: pd.DataFrame, arms: Arms) -> Iterator[Gate]:
         found = rows[rows["signal"] == signal]
         if len(found):
             claim = f"Arm {arm}: {words} is larger before the model's own wrong choices: AUC over all problems"
-            areas = {int(str(seed)): _area(own) for seed, own in found.groupby("seed")}
+            areas = {int(str(seed)): area_of(own) for seed, own in found.groupby("seed")}
             yield Gate("reasoning", claim, areas, is_hard=False, deviation=OWN)
 
 
-def _area(rows: pd.DataFrame) -> float:
-    return area_under_curve(rows["is_wrong"].to_numpy(bool), rows["value"].to_numpy())
-
-
-def _least_area(rows: pd.DataFrame) -> dict[int, float]:
-    areas = {key: _area(own) for key, own in rows.groupby(["seed", "operations"])}
-    seeds = sorted({int(seed) for seed in rows["seed"]})
-    return {seed: min(area for (own, _), area in areas.items() if own == seed) for seed in seeds}
+def least_area(rows: pd.DataFrame) -> dict[int, float]:
+    """Seed → the smallest area over numbers of operations; NaN if one of these has none."""
+    return {
+        int(str(seed)): float(np.min([area_of(own) for _, own in of_seed.groupby("operations")]))
+        for seed, of_seed in rows.groupby("seed")
+    }
 
 
 def _retries(solved: pd.DataFrame, arms: Arms) -> Iterator[Gate]:

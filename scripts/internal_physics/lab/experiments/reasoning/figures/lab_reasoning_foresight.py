@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.words import plural
-from internal_physics.lab.experiments.reasoning.area import area_under_curve
+from internal_physics.lab.experiments.reasoning.area import area_of
 from internal_physics.lab.experiments.reasoning.experiment import LAB_REASONING_FORESIGHT
 from internal_physics.tables.read import read_table
 
@@ -35,7 +35,7 @@ def draw(shown: pd.DataFrame) -> Figure:
         axes = list(figure.subplots(n_rows, 3, sharey=True, squeeze=False).flat)
         for ax, ((signal, arm), rows) in zip(axes, panels, strict=False):
             _panel(ax, rows, looks)
-            area = area_under_curve(rows["is_wrong"].to_numpy(bool), rows["value"].to_numpy())
+            area = area_of(rows)
             ax.set(title=f"{style.literal(str(arm))} (AUC {area:.2f})", xlabel=SIGNALS[str(signal)])
         for ax in axes[len(panels) :]:
             ax.axis("off")

@@ -9,7 +9,7 @@ from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
 from internal_physics.ground.words import plural
 from internal_physics.lab.experiments.arm_lines import seeds_and_mean
-from internal_physics.lab.experiments.reasoning.area import area_under_curve
+from internal_physics.lab.experiments.reasoning.area import area_of
 from internal_physics.lab.experiments.reasoning.experiment import LAB_REASONING_FORESIGHT
 from internal_physics.tables.read import read_table
 
@@ -45,10 +45,7 @@ def _areas(shown: pd.DataFrame) -> pd.DataFrame:
     """Columns arm, seed, signal, operations, area; without those that have no wrong or no right choice."""
     keys = ["arm", "seed", "signal", "operations"]
     usable = shown[shown["signal"].isin(SIGNALS)]
-    rows = [
-        (*key, area_under_curve(own["is_wrong"].to_numpy(bool), own["value"].to_numpy()))
-        for key, own in usable.groupby(keys)
-    ]
+    rows = [(*key, area_of(own)) for key, own in usable.groupby(keys)]
     return pd.DataFrame(rows, columns=[*keys, "area"]).dropna()
 
 
