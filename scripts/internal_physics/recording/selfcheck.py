@@ -117,7 +117,11 @@ def _with_longer_prompt(model: LoadedModel, coverage: Coverage) -> Coverage:
         taps = _pass_with(model, ids, EVERYTHING, thorough=True)
         longer = find_coverage(model.module, model.anatomy, taps, lambda dense: _pass_with(model, ids, dense))
     except (ArchitectureError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        LOGGER.debug("no prompt of %d tokens was checked: %s", ids.shape[1], error)
+        LOGGER.warning(
+            "no prompt of %d tokens could be checked (%s): weights that only long prompts reach would be left out",
+            ids.shape[1],
+            error,
+        )
         return coverage
     return with_longer(coverage, longer)
 
