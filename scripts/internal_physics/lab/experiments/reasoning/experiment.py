@@ -4,6 +4,7 @@ from typing import get_args
 
 from internal_physics.config.options.lab_reasoning import ProbeTask, ReasoningData, ReasoningMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure, Learned
+from internal_physics.lab.experiments.solutions import ACCURACY, RETRIES, UNNECESSARY_PARAMETERS
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
 
@@ -20,18 +21,16 @@ LAB_REASONING = Table(
         "operations": OPERATIONS,
         "in_training": Column("bool", "", "whether problems of training had as many operations"),
         "n_problems": Column("int64", "problems", "fresh ones that the model solved by itself", low=0),
-        "accuracy": Column("float64", "1", "share of solutions whose every step is right", low=0, high=1),
+        "accuracy": ACCURACY,
         "answer_accuracy": Column("float64", "1", "share whose last step has the right answer", low=0, high=1),
-        "unnecessary_parameters": Column(
-            "float64", "parameters", "mean number in a correct solution that the answer does not need", low=0
-        ),
+        "unnecessary_parameters": UNNECESSARY_PARAMETERS,
         "unnecessary_at_random": Column(
             "float64",
             "parameters",
             "the same of a solver without a plan, which computes anything that it can until it has the answer",
             low=0,
         ),
-        "retries": Column("float64", "retries", "mean number of parameters taken back, up to the first error", low=0),
+        "retries": RETRIES,
         "retried_share": Column("float64", "1", "share of correct solutions with at least one retry", low=0, high=1),
         "status": STATUS,
     },

@@ -3,6 +3,7 @@
 from internal_physics.config.options.lab_word_problems import WordProblemsData, WordProblemsMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
 from internal_physics.lab.experiments.reasoning.experiment import PROBED
+from internal_physics.lab.experiments.solutions import ACCURACY, RETRIES, UNNECESSARY_PARAMETERS
 from internal_physics.tables.columns import STATUS, Column
 from internal_physics.tables.table import Table
 
@@ -19,13 +20,11 @@ LAB_WORD_PROBLEMS = Table(
         ),
         "in_training": Column("bool", "", "whether problems of training had an op as large"),
         "n_problems": Column("int64", "problems", "drawn with a test template, that the model solved by itself", low=0),
-        "accuracy": Column("float64", "1", "share of solutions whose every step is right", low=0, high=1),
+        "accuracy": ACCURACY,
         "answer_accuracy": Column("float64", "1", "share with the right answer, however it came about", low=0, high=1),
-        "unnecessary_parameters": Column(
-            "float64", "parameters", "mean number in a correct solution that the answer does not need", low=0
-        ),
+        "unnecessary_parameters": UNNECESSARY_PARAMETERS,
         "unnecessary_operations": Column("float64", "operations", "mean number of their operations", low=0),
-        "retries": Column("float64", "retries", "mean number of parameters taken back, up to the first error", low=0),
+        "retries": RETRIES,
         "status": STATUS,
     },
     key=[*ARM_KEY, "step", "operations", "is_asked_again"],
