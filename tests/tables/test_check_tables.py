@@ -107,7 +107,7 @@ OUT_OF_RANGE = [
     ("scores", "n_prompts", -1),
     ("scores_normalized", "score", 1.1),
     ("scores_normalized", "score", -0.1),
-    ("prompts", "n_tokens", 1),
+    ("prompts", "n_tokens", 0),
     ("prompts", "loss_nats", -0.5),
     ("prompts", "ec", -1.0),
     ("prompts", "isc", -1.0),
