@@ -11,7 +11,7 @@ from internal_physics.statistics.alignment import (
     centred_alignment,
     debiased_alignment,
 )
-from internal_physics.statistics.alignment_statuses import NO_PAIR, ONE_GROUP, TOO_FEW_ITEMS
+from internal_physics.statistics.alignment_statuses import NO_PAIR, ONE_GROUP, TOO_FEW_ITEMS, UNDEFINED
 
 GROUPS = ["a"] * 5 + ["b"] * 5
 ROUNDING = 1e-12
@@ -163,3 +163,20 @@ def test_of_many_items_labels_that_group_them_alike_align_alike(monkeypatch, few
     alone = [centred_alignment(kernel, np.equal.outer(g, g)) for g in np.eye(5)]
     at_least = sum(value >= alone[4] - 1e-9 for value in alone) / 5  # each item is alone in a fifth of the labellings
     assert constant_labels.p[0] == pytest.approx(at_least, abs=0.12)
+
+
+@pytest.mark.parametrize("most_at_once", [1000, 4], ids=["few items", "many items"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_kernel_that_is_not_finite_is_aligned_with_nothing(monkeypatch, most_at_once, bad):
+    """A prompt without a gradient at a layer has NaN in its row and column there; warnings are errors."""
+    monkeypatch.setattr(alignment, "_MANY", most_at_once)
+    whole, broken = random_kernel(0), random_kernel(1)
+    broken[3, :] = broken[:, 3] = bad
+    for kernels in ((broken, whole), (whole, broken), (broken, broken)):
+        assert np.isnan([centred_alignment(*kernels), debiased_alignment(*kernels)]).all()
+    found = align_with_groups([whole, broken], GROUPS, seed=0, n_resamples=99)
+    expected = align_with_groups([whole], GROUPS, seed=0, n_resamples=99)
+    assert np.isnan([numbers[1] for numbers in found[:3]]).all()
+    assert [numbers[0] for numbers in found[:3]] == [numbers[0] for numbers in expected[:3]]
+    assert found.status == UNDEFINED
+    assert np.isnan(align_with_groups([broken], GROUPS, seed=0, n_resamples=99).p).all()

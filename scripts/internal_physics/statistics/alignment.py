@@ -49,7 +49,8 @@ def debiased_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) 
     """CKA without diagonals, -1 to 1: near 0 for kernels that have nothing in common, however few items there are.
 
     The diagonals of two cosine kernels are equal, so that with few items CKA itself is near 1 whatever the rest is.
-    NaN with fewer than 4 items, and where a kernel is constant beside its diagonal. Source: Nguyen et al. (2021).
+    NaN with fewer than 4 items, and where a kernel is constant beside its diagonal or not finite. Source: Nguyen et
+    al. (2021).
 
     Raises:
         ValueError: if the two have different shapes.
@@ -60,8 +61,9 @@ def debiased_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) 
 def centred_alignment(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """CKA: the cosine between two centred kernels, as vectors of N² numbers; 0 to 1 for positive semi-definite ones.
 
-    NaN with fewer than 4 items, and where a kernel is constant. It has a bias: kernels of few items that have nothing
-    in common are not at 0, see `debiased_alignment`. Source: Kornblith et al. (2019); Cortes et al. (2012).
+    NaN with fewer than 4 items, and where a kernel is constant or not finite. It has a bias: kernels of few items that
+    have nothing in common are not at 0, see `debiased_alignment`. Source: Kornblith et al. (2019); Cortes et al.
+    (2012).
 
     Raises:
         ValueError: if the two have different shapes.
@@ -75,16 +77,19 @@ def _cosine(first: NDArray, second: NDArray, centre: "Callable[[NDArray], _Centr
         raise ValueError(f"kernels of shapes {first.shape} and {second.shape}")
     if len(first) < FEWEST_ITEMS:
         return math.nan
-    of_first, of_second = centre(first), centre(second)
     squares, product = np.zeros(4), 0.0
-    for rows in row_blocks(len(first)):
-        a, b = of_first.rows(rows), of_second.rows(rows)
-        squares += [np.sum(np.square(k, dtype=np.float64)) for k in (a, b, first[rows], second[rows])]
-        product += float(np.sum(a * b))
-    centred_a, centred_b, a_size, b_size = np.sqrt(squares)
-    size = float(centred_a * centred_b)
+    with np.errstate(invalid="ignore", over="ignore"):  # of a kernel that is not finite
+        of_first, of_second = centre(first), centre(second)
+        for rows in row_blocks(len(first)):
+            a, b = of_first.rows(rows), of_second.rows(rows)
+            squares += [np.sum(np.square(k, dtype=np.float64)) for k in (a, b, first[rows], second[rows])]
+            product += float(np.sum(a * b))
+        centred_a, centred_b, a_size, b_size = np.sqrt(squares)
+        size = float(centred_a * centred_b)
     is_constant = size <= _ROUNDING * float(a_size * b_size)
-    return math.nan if is_constant else max(-1.0, min(1.0, product / size))
+    if is_constant or not math.isfinite(size):
+        return math.nan
+    return max(-1.0, min(1.0, product / size))
 
 
 class _Centre:
@@ -147,12 +152,15 @@ def align_with_groups(
     debiased = np.array([debiased_alignment(kernel, same) for kernel in kernels])
     observed = np.array([centred_alignment(kernel, same) for kernel in kernels])
     del same
+    is_defined = np.isfinite(observed)
+    tested = [kernel for kernel, has_value in zip(kernels, is_defined, strict=True) if has_value]
     if len(codes) <= _MANY:
-        n_above = _above(np.array(kernels), codes, seed, n_resamples)
+        n_above = _above(np.array(tested), codes, seed, n_resamples) if tested else np.zeros(0)
     else:
-        n_above = np.array([_above_of_many(kernel, codes, seed, n_resamples) for kernel in kernels])
-    p = np.where(np.isfinite(observed), (1 + n_above) / (1 + n_resamples), math.nan)
-    return GroupAlignment(observed, debiased, p, OK if np.isfinite(observed).all() else UNDEFINED)
+        n_above = np.array([_above_of_many(kernel, codes, seed, n_resamples) for kernel in tested])
+    p = missing.copy()
+    p[is_defined] = (1 + n_above) / (1 + n_resamples)
+    return GroupAlignment(observed, debiased, p, OK if is_defined.all() else UNDEFINED)
 
 
 def _above(kernels: NDArray[np.float64], codes: NDArray[np.intp], seed: int, n_resamples: int) -> NDArray:
@@ -160,8 +168,7 @@ def _above(kernels: NDArray[np.float64], codes: NDArray[np.intp], seed: int, n_r
     constant, so that of the labels is not centred.
     """
     flat = centred(kernels).reshape(len(kernels), -1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        unit = flat / np.linalg.norm(flat, axis=1)[:, None]
+    unit = flat / np.linalg.norm(flat, axis=1)[:, None]
     n = len(codes)
     random = np.random.default_rng(seed)
 
