@@ -80,6 +80,23 @@ def test_an_arm_that_cannot_start_from_another_is_refused(arm, said):
         plan(lambda lab: lab["arms"].update(more=arm))
 
 
+@pytest.mark.parametrize(
+    ("source", "place"), [("ome", "config: lab → arms → more → starts_from"), ("", "config: models → m → source")]
+)
+def test_an_arm_that_is_not_there_is_refused_with_its_place_and_those_that_are(source, place):
+    raw = copy.deepcopy(GOOD)
+    if source:
+        raw["lab"]["arms"]["more"] = {"rows": {"file": "a"}, "starts_from": source}
+    else:
+        raw["models"]["m"]["source"] = "lab:nobody/0"
+    with pytest.raises(ConfigError) as refused:
+        load_config(raw)
+    lines = str(refused.value).splitlines()
+    assert lines[0].startswith(f"{place}: there is no arm")
+    assert lines[1].strip() == "expected: one of one, two, rotary"
+    assert ("did you mean 'one'?" if source else "add 'nobody' to `lab.arms`") in lines[2]
+
+
 def test_the_target_asks_for_tables_gates_and_figures(before):
     made = before.outputs(["png"])
     assert {"results/lab/tables/lab_gates.csv", "results/lab/tables/lab_rows.parquet"} <= set(made)

@@ -29,8 +29,12 @@ class LabArm:
     starts_from: str = ""
 
 
-def lab_arms(section: Mapping[str, Any]) -> dict[str, LabArm]:
+def lab_arms(section: Mapping[str, Any], where: str) -> dict[str, LabArm]:
     """The arms of a checked section `lab`, by name.
+
+    Args:
+        section: of the config.
+        where: the section, for messages.
 
     Raises:
         ConfigError: for an arm that cannot start from the one that it names.
@@ -43,15 +47,15 @@ def lab_arms(section: Mapping[str, Any]) -> dict[str, LabArm]:
         arms[name] = LabArm(name, experiment, seeds, options, entry.get("starts_from") or "")
     for arm in arms.values():
         if arm.starts_from:
-            _require_start(arm, arms)
+            _require_start(arm, arms, where)
         if arm.options["training"]["low_rank"]:
-            _require_full_weights(arm)
+            _require_full_weights(arm, where)
     return arms
 
 
-def _require_full_weights(arm: LabArm) -> None:
+def _require_full_weights(arm: LabArm, where: str) -> None:
     """Refuse to train a low-rank change of random weights, or with steps that are made for whole matrices."""
-    place = f"lab → arms → {arm.name} → training → low_rank"
+    place = f"{where} → arms → {arm.name} → training → low_rank"
     if not arm.starts_from:
         raise ConfigError(
             "there is nothing to change: the arm begins with random weights", where=place, expected="starts_from"
@@ -60,13 +64,20 @@ def _require_full_weights(arm: LabArm) -> None:
         raise ConfigError(f"the optimizer is {arm.options['training']['optimizer']}", where=place, expected="adamw")
 
 
-def _require_start(arm: LabArm, arms: Mapping[str, LabArm]) -> None:
+def _require_arm(name: str, others: Mapping[str, LabArm], place: str) -> None:
+    """Refuse the name of an arm that is not there."""
+    if name not in others:
+        expected = f"one of {', '.join(others)}" if others else "an arm of `lab.arms`, which has no other"
+        todo = did_you_mean(name, others, otherwise=f"add {name!r} to `lab.arms`, or leave this out")
+        raise ConfigError(f"there is no arm {name!r}", where=place, expected=expected, todo=todo)
+
+
+def _require_start(arm: LabArm, arms: Mapping[str, LabArm], where: str) -> None:
     """Refuse an arm whose first weights do not exist, or are of another model."""
     name = arm.starts_from
-    place = f"lab → arms → {arm.name} → starts_from"
-    if name not in arms:
-        known = did_you_mean(name, arms, otherwise="name an arm of `lab.arms`")
-        raise ConfigError(f"there is no arm {name!r}", where=place, expected="an arm of `lab.arms`", todo=known)
+    place = f"{where} → arms → {arm.name} → starts_from"
+    if name != arm.name:
+        _require_arm(name, {other: its for other, its in arms.items() if other != arm.name}, place)
     first = arms[name]
     if first.starts_from:
         raise ConfigError(
@@ -94,9 +105,7 @@ def refuse_unknown_trainings(sources: Mapping[str, Source], arms: Mapping[str, L
             continue
         place = f"{where}: models → {name} → source"
         arm, _, seed = source.name.partition("/")
-        if arm not in arms:
-            known = did_you_mean(arm, arms, otherwise="name an arm of `lab.arms`")
-            raise ConfigError(f"there is no arm {arm!r}", where=place, expected="an arm of `lab.arms`", todo=known)
+        _require_arm(arm, arms, place)
         if int(seed) not in arms[arm].seeds:
             seeds = ", ".join(map(str, arms[arm].seeds))
             raise ConfigError(f"the arm {arm} has no seed {seed}", where=place, expected=f"one of {seeds}")

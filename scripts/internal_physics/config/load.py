@@ -143,7 +143,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
     sources = {name: _source(options, f"{where}: models → {name}") for name, options in resolved["models"].items()}
-    arms = lab_arms(resolved["lab"])
+    arms = lab_arms(resolved["lab"], f"{where}: lab")
     _refuse_clashing_names(arms, f"{where}: lab → arms")
     refuse_unknown_trainings(sources, arms, where)
     sets = {name: _prompt_set(name, options, resolved, where) for name, options in resolved["prompt_sets"].items()}

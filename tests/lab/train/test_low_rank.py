@@ -117,14 +117,14 @@ class TestConfig:
         return {"seeds": [0], "arms": {"whole": whole, "adapts": adapts}}
 
     def test_an_arm_that_starts_from_another_may_train_a_change(self):
-        assert lab_arms(self.section())["adapts"].options["training"]["low_rank"] == RANK
+        assert lab_arms(self.section(), "my.yaml: lab")["adapts"].options["training"]["low_rank"] == RANK
 
     def test_a_change_of_random_weights_is_refused(self):
         section = self.section()
         del section["arms"]["adapts"]["starts_from"]
         with pytest.raises(ConfigError, match="there is nothing to change"):
-            lab_arms(section)
+            lab_arms(section, "my.yaml: lab")
 
     def test_another_optimizer_is_refused(self):
         with pytest.raises(ConfigError, match="the optimizer is muon"):
-            lab_arms(self.section(optimizer="muon"))
+            lab_arms(self.section(optimizer="muon"), "my.yaml: lab")
