@@ -55,6 +55,12 @@ def test_wider_at_a_higher_level():
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
+def test_a_mean_beyond_the_range_of_a_float_has_a_status():
+    found = mean_interval([1e308, 1.5e308, 1.7e308], seed=3)
+    assert np.isnan([found.value, *ends(found)]).all()
+    assert (found.n, found.status) == (3, "the sum is beyond the range of a float: no mean")
+
+
 def test_float32_is_averaged_in_float64():
     values = np.full(4097, 0.1, dtype=np.float32)
     values[0] = 0.2

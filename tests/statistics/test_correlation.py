@@ -102,6 +102,22 @@ def test_ties_around_zero_are_counted_exactly():
         assert correlate_pair(x, order, seed=0).spearman_p == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.3, 7.0])
+def test_equal_correlations_of_decimals_count_as_equal(shift):
+    """A tenth has no exact binary fraction: products that are equal differ in their last digits."""
+    rng = np.random.default_rng(0)
+    n_cases = 0
+    for n in (3, 4, 5) * 7:
+        x, y = rng.integers(0, 4, (2, n))
+        if np.ptp(x) == 0 or np.ptp(y) == 0:
+            continue
+        exact = enumerated_p(lambda a, b: int(np.dot(a, b)), x, y.tolist(), tolerance=0)
+        found = correlate_pair(x * 0.1 + shift, y * 0.7 - shift, seed=0)
+        assert found.pearson_p == pytest.approx(exact, abs=1e-12)
+        n_cases += 1
+    assert n_cases > 15
+
+
 @pytest.mark.parametrize(
     ("x", "y", "n", "status"),
     [

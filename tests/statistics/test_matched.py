@@ -76,6 +76,13 @@ def test_ties_broken_by_rounding_count_as_ties():
     assert sign_flip_p(tenths * 1e6, seed=0, n_resamples=99)[0] == 1.0
 
 
+@pytest.mark.parametrize("n_resamples", [4, 99], ids=["drawn", "exact"])
+def test_no_p_is_zero_where_sums_leave_the_range_of_a_float(n_resamples):
+    found = sign_flip_p(columns([1e308] * 4, [np.inf, 1, 1, 1], [1, 1, 1, 1]), seed=0, n_resamples=n_resamples)
+    np.testing.assert_array_equal(found, [found[2], np.nan, found[2]])
+    assert found[2] > 0
+
+
 def test_patterns_drawn_in_batches_are_the_same(monkeypatch):
     differences = np.random.default_rng(3).normal(0.2, 1, (30, 3))
     whole = sign_flip_p(differences, seed=5, n_resamples=500)

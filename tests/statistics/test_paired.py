@@ -51,3 +51,13 @@ def test_away_from_ties_the_ends_are_those_of_scipy():
         ((steered - baseline)[:, 0],), np.mean, n_resamples=0, bootstrap_result=given_draws, confidence_level=0.9
     ).confidence_interval
     assert (found.low[0], found.high[0]) == pytest.approx(tuple(expected), rel=1e-12)
+
+
+def test_a_baseline_whose_mean_is_zero_up_to_rounding_has_no_percent_change():
+    """0.1 + 0.2 - 0.3 is 6e-17 in floats: a change of 2 would be 1e19 %."""
+    baseline, steered = np.array([[0.1, 1.0], [0.2, 2.0], [-0.3, -2.9]]), np.array([[1.0], [2.0], [3.0]]) * [1, 1]
+    found = paired_changes(baseline, steered, **SETTINGS)
+    percent = found["percent_change"]
+    assert np.isnan([percent.value[0], percent.low[0], percent.high[0]]).all()
+    assert percent.value[1] == pytest.approx(100 * (2 - 0.1 / 3) / (0.1 / 3))
+    assert found["difference"].value[0] == pytest.approx(2)

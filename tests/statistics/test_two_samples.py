@@ -60,6 +60,26 @@ def test_small_samples_are_permuted_exactly():
     assert cliffs_delta(x, y, seed=0).p == pytest.approx(min(1, 2 * tail))
 
 
+@pytest.mark.parametrize("shift", [0, 100])
+def test_equal_ratios_of_decimals_count_as_equal(shift):
+    """A tenth has no exact binary fraction: ratios that are equal differ in their last digits."""
+    rng = np.random.default_rng(0)
+    for n_x, n_y in [(3, 2), (3, 4), (5, 3)] * 5:
+        pool = rng.integers(1, 4, n_x + n_y) + shift
+        sums = np.array([pool[list(chosen)].sum() for chosen in combinations(range(n_x + n_y), n_x)])
+        tail = min(np.mean(sums <= pool[:n_x].sum()), np.mean(sums >= pool[:n_x].sum()))
+        found = ratio_of_means(pool[:n_x] * 0.1, pool[n_x:] * 0.1, **FEW)
+        assert found.p == pytest.approx(min(1, 2 * tail))
+
+
+@pytest.mark.parametrize("unit", [2.0**-1060, 1e-30, 1e30, 2.0**1021])
+def test_a_ratio_of_means_does_not_depend_on_the_unit(unit):
+    x, y = np.array([1.0, 2.0, 4.0]), np.array([3.0, 5.0, 6.0, 7.0])
+    found, expected = ratio_of_means(x * unit, y * unit, **FEW), ratio_of_means(x, y, **FEW)
+    numbers = [[c.value, c.low, c.high, c.p] for c in (found, expected)]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-3 if unit < 1e-300 else 1e-12)  # few digits are left there
+
+
 def test_interval_is_scipys_bootstrap():
     found = ratio_of_means(X, Y, seed=8, n_resamples=999)
     expected = stats.bootstrap(

@@ -69,7 +69,8 @@ def mean_interval(
 
     Returns:
         The mean, in the unit of the values, and its interval. Equal values: low = high = value. One value: the
-        value without an interval. No values: NaN throughout. The status says so in the last two cases.
+        value without an interval. No values, or values whose sum is beyond the range of a float: NaN throughout. The
+        status says so in the last three cases.
 
     Raises:
         ValueError: values are not one-dimensional or not all finite, or an option is out of range.
@@ -83,8 +84,12 @@ def mean_interval(
         # Not averaged: a mean of equal numbers may differ from them in the last bit.
         value = float(sample[0])
         return Interval(value, value, value, sample.size, "ok")
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(sample))
+    if not math.isfinite(mean):
+        return Interval(math.nan, math.nan, math.nan, sample.size, "the sum is beyond the range of a float: no mean")
     bounds = bootstrap_bounds((sample,), np.mean, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
-    return Interval(float(np.mean(sample)), bounds.low, bounds.high, sample.size, "ok")
+    return Interval(mean, bounds.low, bounds.high, sample.size, "ok")
 
 
 def jackknife_interval(

@@ -3,6 +3,7 @@
 Index conventions: n prompt, q quantity, r resample or pattern of signs.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -99,23 +100,27 @@ def sign_flip_p(differences: Array, *, seed: int, n_resamples: int) -> Array:
     Sources: Fisher (1935), section 21; Phipson and Smyth (2010) for the random patterns.
 
     Args:
-        differences: [n, q], finite; all quantities share the patterns.
+        differences: [n, q]; all quantities share the patterns.
         seed: of the random patterns.
         n_resamples: number of patterns.
 
     Returns:
-        [q], above 0 and at most 1; 1 where all differences are zero. NaN for fewer than two prompts.
+        [q], above 0 and at most 1; 1 where all differences are zero. NaN for fewer than two prompts, and where a
+        difference is not finite.
     """
     n, n_quantities = differences.shape
     if n < FEWEST_MATCHED:
         return np.full(n_quantities, np.nan)
     is_exact = 2**n <= n_resamples
+    is_finite = np.isfinite(differences).all(axis=0)
+    differences = np.where(is_finite, np.ldexp(differences, -math.frexp(n)[1]), 0.0)  # a sum of them is in range
     observed = np.abs(differences.sum(axis=0)) - _ROUNDING * np.abs(differences).sum(axis=0)
     n_extreme, n_patterns = np.zeros(n_quantities), 0
     for signs in _all_signs(n) if is_exact else _random_signs(n, n_resamples, seed):
         n_extreme += (np.abs(signs @ differences) >= observed).sum(axis=0)
         n_patterns += len(signs)
-    return n_extreme / n_patterns if is_exact else (n_extreme + 1) / (n_patterns + 1)
+    p = n_extreme / n_patterns if is_exact else (n_extreme + 1) / (n_patterns + 1)
+    return np.where(is_finite, p, np.nan)
 
 
 def _all_signs(n: int) -> Iterator[Array]:

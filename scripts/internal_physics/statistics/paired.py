@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from internal_physics.statistics.ties import are_tied
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-12  # relative to the mean size of the numbers: a mean that is smaller is zero
 MEASURES = ("difference", "absolute_difference", "percent_change")
 
 
@@ -37,10 +38,10 @@ def paired_changes(
     """How quantities change between two conditions on the same prompts.
 
     difference = mean(steered - baseline); absolute_difference = mean |steered - baseline|; percent_change =
-    100 · mean(steered - baseline) / |mean(baseline)|, NaN at a mean of zero. A prompt keeps both numbers in every
-    resample, and all quantities share the resamples. Intervals are BCa (Efron and Tibshirani 1993, section 14.3),
-    percentiles where BCa is undefined, the value itself where no resample differs, NaN for a single prompt or where a
-    resample has no value.
+    100 · mean(steered - baseline) / |mean(baseline)|, NaN at a mean of zero, up to rounding. A prompt keeps both
+    numbers in every resample, and all quantities share the resamples. Intervals are BCa (Efron and Tibshirani 1993,
+    section 14.3), percentiles where BCa is undefined, the value itself where no resample differs, NaN for a single
+    prompt or where a resample has no value.
 
     Args:
         baseline: [n, q], finite.
@@ -131,10 +132,12 @@ def _measures(weights: Array, baseline: Array, steered: Array) -> dict[str, Arra
     """Every measure under each weighting of the prompts, [r, q]."""
     change = steered - baseline
     difference = weights @ change
+    mean = weights @ baseline
+    is_zero = np.abs(mean) <= _ROUNDING * (weights @ np.abs(baseline))  # such as that of 0.1, 0.2 and -0.3
     return {
         "difference": difference,
         "absolute_difference": weights @ np.abs(change),
-        "percent_change": percent_change(difference, weights @ baseline),
+        "percent_change": percent_change(difference, np.where(is_zero, 0.0, mean)),
     }
 
 
