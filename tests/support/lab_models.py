@@ -17,7 +17,7 @@ CAUSAL = {
     f"{attention}-{name}": replace(options, attention=attention)
     for attention in ("absolute", "rotary", "relative", "position_only", "uniform")
     for name, options in (("plain", PLAIN), ("rich", RICH))
-}
+} | {"rotary-no-gains": replace(RICH, attention="rotary", norm_gains=False)}
 MASKED = {
     f"masked-{name}": replace(options, masked=True)
     for name, options in CAUSAL.items()

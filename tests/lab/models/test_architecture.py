@@ -170,6 +170,24 @@ class TestWeights:
         tied = build_model(lab_config(replace(options, tied=True), VOCABULARY, CONTEXT), seed=3)
         assert float(tied.lm_head.weight.detach().std()) > 0
 
+    @pytest.mark.parametrize("kind", ["rms", "layer"])
+    def test_norms_without_gains_are_those_of_gains_of_one(self, kind):
+        """Only the norm before the head learns any; first weights and logits are the same."""
+        options = replace(PLAIN, norm=kind)
+        models = [
+            build_model(lab_config(replace(options, norm_gains=gains), VOCABULARY, CONTEXT), seed=3)
+            for gains in (True, False)
+        ]
+        with torch.no_grad():
+            assert torch.equal(models[0](IDS).logits, models[1](IDS).logits)
+        names = [{name for name, _ in model.named_parameters()} for model in models]
+        left_out = names[0] - names[1]
+        assert names[1] < names[0]
+        assert all("_norm." in name and ".layers." in name for name in left_out)
+        assert not any("_norm." in name for name in names[1])
+        assert "model.norm.weight" in names[1]
+        assert n_parameters(models[1].config) == sum(p.numel() for p in models[1].parameters())
+
     def test_first_weights_depend_on_the_seed_alone(self):
         config = lab_config(PLAIN, VOCABULARY, CONTEXT)
         one, same = build_model(config, seed=1), build_model(config, seed=1)

@@ -214,6 +214,46 @@ class TestOptimizers:
             else:
                 assert torch.equal(p, others[name]), name
 
+    def test_muon_joins_queries_keys_and_values_as_if_one_map_computed_them(self):
+        """The step of the joined matrix is orthogonal; joined or not, all other weights change alike."""
+        found = {}
+        for joins in (False, True):
+            model = new_model()
+            flat = flatten_weights(model)
+            batch_loss(model, Pairs().at(0)).backward()
+            options = TrainingOptions(optimizer="muon", muon_joins=joins, weight_decay=0.0)
+            optimizer_for(flat, options).update(0, 1.0)
+            found[joins] = dict(model.named_parameters())
+        before = new_model()
+        batch_loss(before, Pairs().at(0)).backward()
+        names = [f"model.layers.0.self_attn.{part}_proj.weight" for part in "qkv"]
+        weights = dict(before.named_parameters())
+        joined = torch.cat([weights[name] for name in names]).detach()
+        gradient = torch.cat([weights[name].grad for name in names])
+        step = orthogonal((gradient * 1.95)[None])[0]  # of the first momentum, looked ahead
+        expected = joined - 0.02 * 3**0.5 * step
+        assert torch.allclose(torch.cat([found[True][name] for name in names]), expected, atol=1e-6)
+        for name, p in found[False].items():
+            assert torch.equal(p, found[True][name]) == (name not in names), name
+
+    @pytest.mark.parametrize(("decaying", "and_embedding"), [("matrices", True), ("blocks", False)])
+    def test_weights_outside_blocks_decay_only_if_asked(self, decaying, and_embedding):
+        flat = flatten_weights(new_model(), decaying=decaying)
+        decays = {place.name for place in flat.places if bool(place.of(flat.decays).all())}
+        stays = {place.name for place in flat.places if not bool(place.of(flat.decays).any())}
+        hidden = {place.name for place in flat.places if place.is_hidden}
+        assert decays == hidden | ({"model.embed_tokens.weight"} if and_embedding else set())
+        assert decays | stays == {place.name for place in flat.places}
+
+    def test_a_training_without_decay_outside_blocks_has_larger_embeddings(self, tmp_path):
+        sizes = {}
+        for decaying in ("matrices", "blocks"):
+            model = new_model()
+            options = replace(FAST, decaying=decaying, weight_decay=1.0, snapshots=())
+            train(model, Pairs(30), options, folder=tmp_path / decaying)
+            sizes[decaying] = float(model.model.embed_tokens.weight.detach().norm())
+        assert sizes["blocks"] > 1.05 * sizes["matrices"]
+
     def test_muon_goes_on_after_it_was_killed(self, tmp_path):
         options = replace(FAST, optimizer="muon")
         whole = train(new_model(), Pairs(30), options, folder=tmp_path / "whole")

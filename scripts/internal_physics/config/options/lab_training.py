@@ -49,6 +49,8 @@ class LabModelOptions:
         norm: what brings residuals to one size before a map.
             - layer: LayerNorm.
             - rms: RMSNorm, which leaves the mean.
+        norm_gains: whether the norms before attention and MLP learn a gain for each number, and a LayerNorm a bias. The
+            norm before the head always does.
         biases: whether linear maps and LayerNorms have biases.
         tied: whether the head is the embedding.
         canon: where short convolutions along the tokens are added: before attention (A), on queries, keys and values
@@ -71,6 +73,7 @@ class LabModelOptions:
     mlp_width: NaturalNumber = 0
     activation: Activation = "gelu"
     norm: NormKind = "layer"
+    norm_gains: bool = True
     biases: bool = True
     tied: bool = True
     canon: CanonPlaces = ""
@@ -108,7 +111,12 @@ class TrainingOptions:
             - muon: for the matrices in the blocks, whose steps are made orthogonal; AdamW for all others.
         learning_rate: the largest, of AdamW.
         muon_learning_rate: the largest, of Muon.
-        weight_decay: of matrices, per step and unit of learning rate.
+        muon_joins: whether Muon takes queries, keys and values of a block as one matrix, as where one map computes
+            them, instead of each by itself.
+        weight_decay: per step and unit of learning rate.
+        decaying: which weights have it.
+            - matrices: linear maps and embeddings.
+            - blocks: linear maps inside blocks.
         beta1: of AdamW's mean of gradients.
         beta2: of AdamW's mean of squared gradients.
         epsilon: added to the root of the latter.
@@ -131,7 +139,9 @@ class TrainingOptions:
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: PositiveNumber = 5e-3
     muon_learning_rate: PositiveNumber = 2e-2
+    muon_joins: bool = False
     weight_decay: NonNegativeNumber = 0.01
+    decaying: Literal["matrices", "blocks"] = "matrices"
     beta1: ShareOfSteps = 0.9
     beta2: ShareOfSteps = 0.98
     epsilon: PositiveNumber = 1e-6

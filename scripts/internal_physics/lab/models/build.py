@@ -39,6 +39,7 @@ def lab_config(options: LabModelOptions, vocabulary: Vocabulary, tokens_per_row:
         mlp=options.mlp,
         activation=options.activation,
         norm=options.norm,
+        norm_gains=options.norm_gains,
         canon=options.canon,
         biases=options.biases,
         reads_both_ways=options.masked,
@@ -88,4 +89,5 @@ def n_parameters(config: LabConfig) -> int:
     canon = sum(4 * widths[place] for place in config.canon)
     positions = config.max_position_embeddings * d if config.attention == "absolute" else 0
     heads = 1 if config.tie_word_embeddings else 2
-    return n_layers * (attention + mlp + canon + 2 * norms) + norms + heads * v * d + positions
+    of_block = attention + mlp + canon + 2 * norms * int(config.norm_gains)
+    return n_layers * of_block + norms + heads * v * d + positions

@@ -1,12 +1,15 @@
 """All weights of a model as views of one vector, so that an optimiser takes a few operations however many there are."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from internal_physics.lab.train.low_rank import LowRank
+
+Decaying = Literal["matrices", "blocks"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Place:
         name: of the parameter.
         first: its first number.
         shape: of the parameter.
-        is_matrix: whether it is the weight of a linear map or an embedding, or a factor of its change: it decays.
+        is_matrix: whether it is the weight of a linear map or an embedding, or a factor of its change.
         is_hidden: whether it is a linear map inside a block, which Muon changes.
     """
 
@@ -53,8 +56,13 @@ class FlatWeights:
     places: tuple[Place, ...]
 
 
-def flatten_weights(model: PreTrainedModel) -> FlatWeights:
-    """Move a model's parameters and their gradients into two vectors; tied weights are there once, frozen ones not."""
+def flatten_weights(model: PreTrainedModel, *, decaying: Decaying = "matrices") -> FlatWeights:
+    """Move a model's parameters and their gradients into two vectors; tied weights are there once, frozen ones not.
+
+    Args:
+        model: its parameters are views of a vector afterwards.
+        decaying: which weights decay: all matrices, or linear maps inside blocks.
+    """
     linear = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear | nn.Embedding)}
     factors = {id(p) for m in model.modules() if isinstance(m, LowRank) for p in m.parameters()}
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -69,6 +77,6 @@ def flatten_weights(model: PreTrainedModel) -> FlatWeights:
     with torch.no_grad():
         for place, p in zip(places, trained.values(), strict=True):
             place.of(flat.weights).copy_(p)
-            place.of(flat.decays).fill_(float(place.is_matrix))
+            place.of(flat.decays).fill_(float(place.is_matrix if decaying == "matrices" else place.is_hidden))
             p.data, p.grad = place.of(flat.weights), place.of(flat.gradient)
     return flat

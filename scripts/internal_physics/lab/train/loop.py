@@ -113,7 +113,7 @@ def train(
 
 
 def _begin(model: PreTrainedModel, batches: Batches, options: TrainingOptions, state: State | None) -> Run:
-    flat = flatten_weights(model)
+    flat = flatten_weights(model, decaying=options.decaying)
     run = Run(model, flat, optimizer_for(flat, options), batches, options)
     if state is None:
         return run

@@ -4,6 +4,7 @@ AdamW: Loshchilov and Hutter 2019. Muon: Jordan and others 2024; the step of a m
 Newton-Schulz iterations.
 """
 
+import re
 from collections import defaultdict
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from internal_physics.lab.train.flat import FlatWeights, Place
 MOMENTUM = 0.95
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # of the quintic that brings singular values near 1
 N_ITERATIONS = 5
+_OF_ATTENTION = re.compile(r"\.self_attn\.[qkv]_proj\.")
 
 
 class Optimizer(Protocol):
@@ -63,10 +65,9 @@ class Muon:
         self.flat, self.options = flat, options
         self.adamw = AdamW(flat, options)
         self.state = self.adamw.state | {"momentum": torch.zeros_like(flat.weights)}
-        self.by_shape: dict[tuple[int, ...], list[Place]] = defaultdict(list)
-        for place in flat.places:
-            if place.is_hidden:
-                self.by_shape[place.shape].append(place)
+        self.by_shape: dict[tuple[int, int], list[list[Place]]] = defaultdict(list)
+        for matrix in _matrices([place for place in flat.places if place.is_hidden], joins=options.muon_joins):
+            self.by_shape[sum(part.shape[0] for part in matrix), matrix[0].shape[1]].append(matrix)
 
     @torch.no_grad()
     def update(self, step: int, share: float) -> None:
@@ -74,15 +75,27 @@ class Muon:
         gradient, momentum = self.flat.gradient, self.state["momentum"]
         momentum.mul_(MOMENTUM).add_(gradient)
         ahead = gradient.add(momentum, alpha=MOMENTUM)
-        kept = {place: place.of(self.flat.weights).clone() for places in self.by_shape.values() for place in places}
+        parts = [part for matrices in self.by_shape.values() for matrix in matrices for part in matrix]
+        kept = {part: part.of(self.flat.weights).clone() for part in parts}
         self.adamw.update(step, share)
         rate = share * self.options.muon_learning_rate
-        for (n_out, n_in), places in self.by_shape.items():
-            steps = orthogonal(torch.stack([place.of(ahead) for place in places]))
-            for place, direction in zip(places, steps, strict=True):
-                weight = kept[place].mul_(1 - rate * self.options.weight_decay)
-                weight.add_(direction, alpha=-rate * max(1.0, n_out / n_in) ** 0.5)
-                place.of(self.flat.weights).copy_(weight)
+        for (n_out, n_in), matrices in self.by_shape.items():
+            steps = orthogonal(torch.stack([torch.cat([part.of(ahead) for part in matrix]) for matrix in matrices]))
+            for matrix, whole in zip(matrices, steps, strict=True):
+                for part, direction in zip(matrix, whole.split([part.shape[0] for part in matrix]), strict=True):
+                    weight = kept[part].mul_(1 - rate * self.options.weight_decay)
+                    weight.add_(direction, alpha=-rate * max(1.0, n_out / n_in) ** 0.5)
+                    part.of(self.flat.weights).copy_(weight)
+
+
+def _matrices(places: list[Place], *, joins: bool) -> list[list[Place]]:
+    """The matrices that Muon makes orthogonal, each as its parts from top to bottom."""
+    if not joins:
+        return [[place] for place in places]
+    by_name: dict[str, list[Place]] = defaultdict(list)
+    for place in places:
+        by_name[_OF_ATTENTION.sub(".self_attn.qkv.", place.name)].append(place)
+    return list(by_name.values())
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,7 @@ class LabConfig(PreTrainedConfig):
         mlp: plain (two maps) or gated (three).
         activation: of the MLP.
         norm: layer (LayerNorm) or rms (RMSNorm), before attention, before the MLP and before the head.
+        norm_gains: whether the first two of them have learned gains.
         canon: where short convolutions along the tokens are added; any of A (before attention), B (on queries, keys and
             values), C (before the MLP) and D (inside the MLP).
         reads_both_ways: whether a token sees later ones, as in a masked model.
@@ -54,6 +55,7 @@ class LabConfig(PreTrainedConfig):
         activation: str = "gelu",
         norm: str = "layer",
         norm_eps: float = 1e-5,
+        norm_gains: bool = True,
         canon: str = "",
         biases: bool = True,
         reads_both_ways: bool = False,
@@ -72,7 +74,8 @@ class LabConfig(PreTrainedConfig):
         self.num_hidden_layers, self.num_attention_heads = num_hidden_layers, num_attention_heads
         self.intermediate_size, self.max_position_embeddings = intermediate_size, max_position_embeddings
         self.attention, self.mlp, self.activation = attention, mlp, activation
-        self.norm, self.norm_eps, self.canon, self.biases = norm, norm_eps, canon, biases
+        self.norm, self.norm_eps, self.norm_gains = norm, norm_eps, norm_gains
+        self.canon, self.biases = canon, biases
         self.reads_both_ways = reads_both_ways
         self.rotary_base, self.rotary_share = rotary_base, rotary_share
         self.initial_std, self.embedding_std = initial_std, embedding_std

@@ -21,10 +21,10 @@ class LabBlock(nn.Module):
 
     def __init__(self, config: LabConfig) -> None:
         super().__init__()
-        self.attention_norm = norm(config)
+        self.attention_norm = norm(config, has_gain=config.norm_gains)
         self.canon_a = canon(config, "A", config.hidden_size)
         self.self_attn = LabAttention(config)
-        self.mlp_norm = norm(config)
+        self.mlp_norm = norm(config, has_gain=config.norm_gains)
         self.canon_c = canon(config, "C", config.hidden_size)
         self.mlp = LabMlp(config)
 
@@ -60,7 +60,7 @@ class LabPreTrainedModel(PreTrainedModel):
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=self.config.embedding_std or std)
-        elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        elif isinstance(module, nn.LayerNorm | nn.RMSNorm) and module.weight is not None:
             nn.init.ones_(module.weight)
             if isinstance(module, nn.LayerNorm) and module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -22,11 +22,11 @@ def map_to_stream(n_in: int, n_out: int, *, bias: bool) -> nn.Linear:
     return linear
 
 
-def norm(config: LabConfig) -> nn.Module:
-    """A norm over the width, with a gain, and with a bias where it is a LayerNorm and the maps have biases."""
+def norm(config: LabConfig, *, has_gain: bool = True) -> nn.Module:
+    """A norm over the width, with or without a gain; with it, a LayerNorm has a bias where the maps have some."""
     if config.norm == "rms":
-        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
-    return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.biases)
+        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps, elementwise_affine=has_gain)
+    return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, elementwise_affine=has_gain, bias=config.biases)
 
 
 def _relu_squared(x: torch.Tensor) -> torch.Tensor:
