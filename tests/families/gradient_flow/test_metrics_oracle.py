@@ -157,6 +157,26 @@ def test_equal_prompts_have_no_field_structure():
     assert found.status.startswith("flat spectrum")
 
 
+@pytest.mark.parametrize("n", [3, 6, 40])
+def test_prompts_that_are_equal_up_to_rounding_have_no_field_structure(n):
+    row = np.random.default_rng(0).standard_normal(1000)
+    gram = np.full((n, n), row @ row) * (1 + 1e-15 * np.random.default_rng(1).uniform(-1, 1, (n, n)))
+    found = field_structure((gram + gram.T) / 2)
+    assert "do not differ" in found.status
+    assert np.isnan([found.isf, found.exponent]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_prompts_that_differ_in_one_direction_have_no_exponent(scale):
+    """a·k^(-b) goes through (1, λ) and zeros for infinite b; the fit would stop anywhere on its way."""
+    places = np.array([1.0, 1.0, 4.0, -3.0])
+    found = field_structure(np.outer(places, places) * scale)
+    assert (found.isf, found.status) == (0.0, "ok")
+    assert np.isnan(found.exponent)
+    assert "one direction" in found.exponent_status
+    assert found.fitted == pytest.approx([found.eigenvalues[0], 0, 0, 0])
+
+
 def test_field_structure_ignores_the_scale_of_gradients():
     traces = [flow_trace(*g) for g in np.random.default_rng(0).standard_normal((5, 3, 4, 6))]
     gram = gradient_gram(traces)

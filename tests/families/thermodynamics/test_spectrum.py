@@ -73,6 +73,14 @@ def test_a_matrix_that_is_not_finite_is_flagged():
     assert np.isnan([stable_rank(found.singular_values), effective_rank(found.singular_values)]).all()
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e-145, 1e-30, 1e30, 1e170])
+def test_numbers_whose_squares_leave_the_range_of_a_float_have_their_spectrum(scale):
+    matrix = matrix_of((6, 4), dtype=np.float64)
+    found = spectrum(matrix * scale)
+    np.testing.assert_allclose(found.singular_values, np.linalg.svd(matrix, compute_uv=False) * scale, rtol=1e-9)
+    assert found.status == "ok"
+
+
 def fails(*_args, **_kwargs):
     raise np.linalg.LinAlgError("did not converge")
 

@@ -68,6 +68,14 @@ def test_scale_and_order_and_rounding_do_not_matter():
     assert tail_exponent(values[::-1] * 1e-4).alpha == pytest.approx(found.alpha, rel=1e-9)
     noisy = np.concatenate([values, np.full(50, 1e-12)])
     assert tail_exponent(noisy, resolution=1e-10) == found
+    for scale in (1e-30, 1e30, 1e-150, 1e150):
+        assert tail_exponent(values * scale).alpha == pytest.approx(found.alpha, rel=1e-9)
+
+
+def test_singular_values_that_their_resolution_does_not_tell_apart_are_flat():
+    values = 1 + 1e-8 * np.linspace(-1, 1, 40)
+    assert tail_exponent(values).status == "ok"
+    assert "flat" in tail_exponent(values, resolution=1e-8).status
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,7 @@ def test_scale_and_order_and_rounding_do_not_matter():
         (np.full(40, np.nan), "too few"),
         (np.zeros(40), "too few"),
         (np.full(40, 2.0), "flat"),
+        (np.linalg.svd(np.linalg.qr(pareto(3.0, 1600).reshape(40, 40))[0], compute_uv=False), "flat"),  # 1, rounded
     ],
 )
 def test_a_spectrum_without_a_tail_is_flagged(values, reason):

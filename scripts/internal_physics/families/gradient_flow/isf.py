@@ -11,14 +11,16 @@ import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from internal_physics.families.gradient_flow.limits import MIN_PROMPTS_ISF
-from internal_physics.ground.status import OK
+from internal_physics.ground.status import OK, join_status
 from internal_physics.records.targets import require_one_target
 from internal_physics.records.trace import Trace
 from internal_physics.statistics.bootstrap import Interval, jackknife_interval
 from internal_physics.statistics.options import CONFIDENCE_LEVEL
 from internal_physics.tables.metric_rows import MetricRow
 
+ONE_DIRECTION = "the prompts' gradients differ in one direction only: no exponent"
 _BYTES_AT_ONCE = 2**26
+_ROUNDINGS = 10.0  # of the products and their sums, in units of n · eps of the largest product
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class FieldStructure:
         eigenvalues: [P], descending, of the sample covariance (ddof 1) of the prompts' gradients.
         fitted: [P], the power law at k = 1..P.
         status: "ok", or why isf and exponent are NaN.
+        exponent_status: "ok", or why the exponent is NaN though ISF is not.
     """
 
     isf: float
@@ -38,6 +41,7 @@ class FieldStructure:
     eigenvalues: np.ndarray
     fitted: np.ndarray
     status: str = OK
+    exponent_status: str = OK
 
 
 def isf(traces: Sequence[Trace]) -> float:
@@ -79,8 +83,9 @@ def field_structure(gram: np.ndarray) -> FieldStructure:
 
     The eigenvalues of the sample covariance of centred rows are those of the doubly centred Gram matrix over P-1: all P
     of them, the last ~0. Least squares of a·k^(-b), started at (λ₁, 1), in units of λ₁: no scale enters.
-    A spectrum that is not finite, or flat (identical prompts), has no ISF: NaN and a status.
-    Source: Internal Physics Benchmark.
+    A spectrum that is not finite, or flat (prompts that are identical up to rounding), has no ISF: NaN and a status.
+    Where one eigenvalue is not zero, the larger the exponent the better the fit: it is NaN, and ISF is 0. Source:
+    Internal Physics Benchmark.
 
     Raises:
         ValueError: for fewer than three prompts.
@@ -92,9 +97,13 @@ def field_structure(gram: np.ndarray) -> FieldStructure:
         return _undefined(np.full(n, np.nan), "not finite gradient in at least one prompt")
     eigenvalues = covariance_eigenvalues(gram)
     spread = eigenvalues[0] - eigenvalues[-1]
-    if not spread > 0 or eigenvalues[0] <= np.finfo(float).eps * np.abs(gram).max():
+    rounding = _ROUNDINGS * n * float(np.finfo(float).eps)
+    if not spread > 0 or eigenvalues[0] <= rounding * np.abs(gram).max():
         return _undefined(eigenvalues, "flat spectrum: the prompts' gradients do not differ")
     scaled = eigenvalues / eigenvalues[0]
+    if scaled[1] <= rounding * np.abs(gram).max() / eigenvalues[0]:
+        first = np.where(np.arange(n) == 0, eigenvalues[0], 0.0)
+        return FieldStructure(0.0, float("nan"), eigenvalues, first, exponent_status=ONE_DIRECTION)
     fit = fit_power_law(scaled)
     if fit is None:
         return _undefined(eigenvalues, "the power-law fit did not converge")
@@ -156,7 +165,7 @@ def rows(traces: Sequence[Trace], confidence_level: float = CONFIDENCE_LEVEL) ->
         MetricRow("isf", found.isf, status=interval.status),
         MetricRow("isf_ci_low", interval.low, status=interval.status),
         MetricRow("isf_ci_high", interval.high, status=interval.status),
-        MetricRow("isf_exponent", found.exponent, status=found.status),
+        MetricRow("isf_exponent", found.exponent, status=join_status(found.status, found.exponent_status)),
     ]
     spectrum = zip(found.eigenvalues, found.fitted, strict=True)
     return head + [

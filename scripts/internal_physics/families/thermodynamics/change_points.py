@@ -21,9 +21,11 @@ def change_points(signal: np.ndarray, penalty: float) -> np.ndarray:
     variance there are. Fewer than four places, or a value that is not finite: no change points.
     """
     begins = np.zeros(len(signal), dtype=bool)
+    if len(signal) < 2 * SHORTEST:
+        return begins
     scaled = _standardize(signal)
     n, d = scaled.shape
-    if n < 2 * SHORTEST or d == 0 or not np.isfinite(scaled).all():
+    if d == 0 or not np.isfinite(scaled).all():
         return begins
     detector = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST).fit(scaled)
     ends = detector.predict(pen=penalty * d * np.log(n))

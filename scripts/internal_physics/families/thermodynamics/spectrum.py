@@ -18,6 +18,7 @@ from internal_physics.ground.status import OK
 
 EPSILON = float(np.finfo(np.float64).eps)
 GRAM_TOLERANCE = 1e-9  # summed error over summed singular values, above which the Gram route is not good enough
+_SMALLEST_SQUARED_NORM = float(np.finfo(np.float64).tiny) / EPSILON**2
 _CHUNK_NUMBERS = 2**22  # converted to float64 at a time: 32 MB, whatever the size of an embedding
 # Rounding errors of a sum of n products stay below CONFIDENCE·√n·u with a probability of failure of 2·exp(-C²/2):
 # Higham and Mary, A new approach to probabilistic rounding error analysis (2019). At 10 that is 4e-22.
@@ -58,14 +59,17 @@ def spectrum(matrix: np.ndarray) -> Spectrum:
 def by_gram(matrix: np.ndarray) -> Spectrum | None:
     """The Gram route; None where it fails or its error is not small enough."""
     try:
-        eigenvalues = np.linalg.eigvalsh(gram_matrix(matrix))
+        with np.errstate(over="ignore", invalid="ignore"):  # of squares beyond the range of a float
+            eigenvalues = np.linalg.eigvalsh(gram_matrix(matrix))
     except np.linalg.LinAlgError:
         return None
     return from_eigenvalues(eigenvalues, max(matrix.shape))
 
 
 def from_eigenvalues(eigenvalues: np.ndarray, n_long: int) -> Spectrum | None:
-    """Spectrum from the eigenvalues [r] of a Gram matrix that sums over `n_long` products; None if not exact enough.
+    """Spectrum from the eigenvalues [r] of a Gram matrix, not zero, that sums over `n_long` products.
+
+    None if it is not exact enough, or if squares are so small that they lose digits.
 
     With |λ̃ - λ| ≤ δ, a singular value is off by at most δ/σ̃ and at most √δ. δ is the rounding of the product,
     C·√n·u·‖W‖², and that of the symmetric eigenvalues, r·ε·λ₁ (LAPACK Users' Guide, section 4.7).
@@ -73,6 +77,8 @@ def from_eigenvalues(eigenvalues: np.ndarray, n_long: int) -> Spectrum | None:
     descending = np.clip(eigenvalues[::-1], 0.0, None)
     values = np.sqrt(descending)
     squared_norm = float(descending.sum())
+    if not squared_norm > _SMALLEST_SQUARED_NORM:
+        return None
     delta = _CONFIDENCE * math.sqrt(n_long) * EPSILON / 2 * squared_norm
     delta += len(values) * EPSILON * float(descending[0])
     errors = delta / np.maximum(values, math.sqrt(delta)) if delta > 0 else np.zeros_like(values)

@@ -44,28 +44,35 @@ def tail_exponent(singular_values: np.ndarray, resolution: float = 0.0) -> Tail:
             below 1e-5 whatever the scale of the weight; where the tail starts above both, alpha is the same.)
 
     Returns:
-        The fit; NaN with a status for fewer than 20 eigenvalues, or where all of them are equal.
+        The fit; NaN with a status for fewer than 20 eigenvalues, or where all of them are equal, as those of an
+        orthogonal weight: up to rounding, and up to twice the resolution.
     """
-    values = singular_values[np.isfinite(singular_values)]
-    eigenvalues = np.sort(values[values > max(resolution, 0.0)].astype(np.float64)) ** 2
-    eigenvalues = eigenvalues[eigenvalues > 0]
-    n = len(eigenvalues)
+    values = singular_values[np.isfinite(singular_values)].astype(np.float64)
+    values = np.sort(values[values > max(resolution, 0.0)])
+    n = len(values)
     if n < FEWEST_EIGENVALUES:
         return _no_tail(f"{n} eigenvalues above rounding: too few for a tail")
-    alphas = _exponents(eigenvalues)
+    largest = float(values[-1])
+    scaled = values / largest  # so that no square leaves the range of a float
+    alphas = _exponents(scaled**2, flat_from=1.0 - max(_ROUNDING, 2 * resolution / largest))
     if not np.isfinite(alphas).any():
         return _no_tail("flat spectrum: no tail")
-    distances = _smallest_distances(eigenvalues, alphas)
+    distances = _smallest_distances(scaled**2, alphas)
     best = int(np.argmin(distances))
-    return Tail(float(alphas[best]), float(eigenvalues[best]), float(distances[best]), n - best)
+    return Tail(float(alphas[best]), float(values[best] ** 2), float(distances[best]), n - best)
 
 
-def _exponents(ascending: np.ndarray) -> np.ndarray:
-    """Maximum-likelihood alpha for each start but the last, 1 + m / Σ ln(λ/λ_min); infinite where the rest is flat."""
+def _exponents(ascending: np.ndarray, flat_from: float) -> np.ndarray:
+    """Maximum-likelihood alpha for each start but the last, 1 + m / Σ ln(λ/λ_min); infinite where the rest is flat.
+
+    Args:
+        ascending: eigenvalues, the largest 1.
+        flat_from: a singular value that is not told apart from the largest.
+    """
     logs = np.log(ascending)
     in_tail = np.arange(len(logs), 0, -1.0)
     excess = np.cumsum(logs[::-1])[::-1] - in_tail * logs
-    flat = ascending[:-1] == ascending[-1]
+    flat = ascending[:-1] >= flat_from**2
     with np.errstate(divide="ignore"):
         return np.where(flat, np.inf, 1.0 + in_tail[:-1] / np.where(flat, 1.0, excess[:-1]))
 

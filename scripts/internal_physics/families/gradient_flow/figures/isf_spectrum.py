@@ -107,7 +107,8 @@ def _panel(ax: Axes, spectrum: pd.DataFrame, look: style.ModelStyle, *, is_whole
     )
     ax.plot(rank, fitted / scale, color="#444444", linestyle="--", linewidth=1.2, gid="fit")
     misfit = f"{relative_misfit(eigenvalues, fitted):.3f}" if is_whole else "n/a"  # needs every rank
-    text = f"b = {exponent(rank, fitted):.2f}\nISF = {misfit}"
+    b = exponent(rank, fitted)
+    text = f"b = {f'{b:.2f}' if np.isfinite(b) else 'n/a'}\nISF = {misfit}"
     ax.text(0.05, 0.05, text, transform=ax.transAxes, va="bottom", gid="fit-text")
     return int((~shown).sum())
 
