@@ -1,6 +1,7 @@
 """The lens against a float64 oracle on every tiny architecture and SmolLM2; conventions, memory and predictions."""
 
 import math
+import warnings
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from internal_physics.ground.errors import ConfigError, ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
 from internal_physics.models.readout import Readout
-from internal_physics.recording.encoding import encode
+from internal_physics.recording.encoding import encode, encode_prompts
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.selfcheck import check_model
 from internal_physics.records.trace import Key, Trace
@@ -336,3 +337,19 @@ def test_the_raw_residual_is_refused_if_the_head_cannot_take_it(module, task, ta
     assert found.final_log_p[trace.tensor("logits", 3, "top_ids")[0].astype(int)] == pytest.approx(
         float(trace.tensor("logits", 3, "top_log_probabilities")[0]), abs=1e-5
     )
+
+
+def test_a_prompt_of_one_token_has_no_surprisal_and_says_why():
+    model = check_model(wrap_model(build_model("gpt2", torch.float32), build_tokenizer(False), "causal")).model
+    model.labels = {"model": "gpt2", "condition": "baseline", "prompt_set": "s"}
+    options = RecordOptions(weight_gradients="none", target="logit")
+    encoded = encode_prompts(model, [Prompt("p", "a")], needs_loss=False)
+    (trace,) = record_batches(model, encoded, options)
+    assert trace.n_tokens == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = rows(trace, lens(trace, Readout(model.module, model.anatomy)))
+    without = [row for row in found if row.status != "ok"]
+    assert {row.quantity for row in without} == {"surprisal_nats", "mean_surprisal_nats"}
+    assert {row.status for row in without} == {"one token: no next token"}
+    assert all(math.isnan(row.value) for row in without)

@@ -13,7 +13,7 @@ import numpy as np
 from internal_physics.families.information.attention import attention_metric_rows
 from internal_physics.families.information.watched import WATCHED
 from internal_physics.ground.seeds import seed_of
-from internal_physics.ground.status import OK
+from internal_physics.ground.status import OK, value_status
 from internal_physics.records.trace import Trace
 from internal_physics.tables.metric_rows import MetricRow
 
@@ -38,6 +38,8 @@ QUANTITIES = (
 )
 ANSWER = ("answer_rank", "answer_probability", "answer_margin_nats")
 AT_READ_POSITION = ("margin", "kl_final_nats", "final_token_rank", *ANSWER)  # the parts of Lens.read
+NOT_FINITE, NO_NEXT = "not finite", "one token: no next token"
+_SURPRISALS = ("surprisal_nats", "mean_surprisal_nats")
 N_FOLLOWED = 5  # of the model's most probable tokens, whose probability is followed along depth
 
 
@@ -82,11 +84,15 @@ def rows(trace: Trace, lens: Lens, watched: Sequence[str] = ()) -> list[MetricRo
     """One number per layer and quantity (QUANTITIES), and those of `attention_metric_rows`.
 
     At the read position (last token, or [MASK]) but for the means over positions. A causal model's last token has no
-    next one, so there surprisal_nats is the mean over the positions that have one, as mean_surprisal_nats always is.
+    next one, so there surprisal_nats is the mean over the positions that have one, as mean_surprisal_nats always is;
+    a prompt of one token has neither, which the status says.
     Each watched token, given as text, has its probability, and the row its text.
     """
+    has_next = bool((lens.targets >= 0).any())
     found = [
-        row for quantity, values in _by_layer(lens, trace.info.read_position).items() for row in _rows(quantity, values)
+        row
+        for quantity, values in _by_layer(lens, trace.info.read_position).items()
+        for row in _rows(quantity, values, NOT_FINITE if has_next or quantity not in _SURPRISALS else NO_NEXT)
     ]
     for token, probabilities in zip(watched, lens.watched_probabilities.T, strict=True):
         found += [row._replace(text=token) for row in _rows(WATCHED, probabilities)]
@@ -108,10 +114,15 @@ def _by_layer(lens: Lens, t: int) -> dict[str, np.ndarray]:
         "final_token_probability": lens.final_probabilities[:, 0],
         **{name: lens.read[name] for name in ANSWER},
         "mean_entropy_nats": lens.entropy_nats.mean(axis=1),
-        "mean_surprisal_nats": lens.surprisal_nats[:, has_target].mean(axis=1),
+        "mean_surprisal_nats": _mean_over(lens.surprisal_nats[:, has_target]),
     }
     own = lens.surprisal_nats[:, t] if has_target[t] else values["mean_surprisal_nats"]
     return values | {"surprisal_nats": own}
+
+
+def _mean_over(values: np.ndarray) -> np.ndarray:
+    """[L + 1, n] → [L + 1]; NaN of no values."""
+    return values.mean(axis=1) if values.shape[1] else np.full(len(values), np.nan)
 
 
 def settled_layer(ranks: np.ndarray) -> float:
@@ -205,8 +216,11 @@ def _gumbel(trace: Trace, seed: int, size: int) -> np.ndarray:
     return np.random.default_rng(own_seed).gumbel(size=size)
 
 
-def _rows(quantity: str, values: np.ndarray) -> list[MetricRow]:
-    return [MetricRow(quantity, float(value), layer, status=_status(value)) for layer, value in enumerate(values)]
+def _rows(quantity: str, values: np.ndarray, otherwise: str = NOT_FINITE) -> list[MetricRow]:
+    return [
+        MetricRow(quantity, float(value), layer, status=value_status(value, otherwise))
+        for layer, value in enumerate(values)
+    ]
 
 
 def _token_row(layer: int, kind: str, rank: int, token: str, probability: float) -> Row:
@@ -215,4 +229,4 @@ def _token_row(layer: int, kind: str, rank: int, token: str, probability: float)
 
 
 def _status(value: float) -> str:
-    return OK if math.isfinite(value) else "not finite"
+    return value_status(value, NOT_FINITE)
