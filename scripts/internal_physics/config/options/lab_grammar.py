@@ -42,6 +42,8 @@ class GrammarMeasures:
         probe: what a probe reads.
             - diagonal: the token's own residual.
             - multi_head: residuals of all tokens that it may read, weighted by their places only.
+        random_draws: models with random weights of the trained one's shape, each probed like it; their mean is the
+            control.
         probe_heads: heads of the multi_head probe.
         probe_steps: training steps of the multi_head probe.
     """
@@ -51,5 +53,6 @@ class GrammarMeasures:
     n_strings: Count = 200
     n_probed: Annotated[int, Range(minimum=20)] = 600
     probe: Literal["diagonal", "multi_head"] = "diagonal"
+    random_draws: Count = 6
     probe_heads: Count = 16
     probe_steps: Count = 300

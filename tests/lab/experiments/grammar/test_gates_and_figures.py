@@ -60,6 +60,8 @@ def probes():
             "accuracy": 0.6
             + 0.1 * residual * (weights == "trained")
             + 0.1 * (arm == "turned" and weights == "trained"),
+            "n_draws": 6 if weights == "random" else 1,
+            "accuracy_std": 0.01 * (seed + 1) if weights == "random" else float("nan"),
             "majority": 0.5,
             "n_tokens": 50,
             "status": OK,
@@ -117,10 +119,18 @@ def test_gates_of_probes_are_gains_over_a_model_that_learned_nothing():
     assert found["Arm turnedNT6"].is_hard
     assert (found["Arm both_waysNT6"].is_hard, found["Arm both_waysNT6"].verdict) == (False, "missed")
     assert len(found) == 8
+    assert all("models that learned nothing (mean of 6)" in gate.claim for gate in of_probes)
+
+
+def test_the_standard_deviation_over_draws_is_reported_beside_the_gain():
+    spread = [gate for gate in gates(TABLES, ARMS) if "standard deviation" in gate.claim]
+    assert [gate.claim[:10] + gate.claim[-3:] for gate in spread] == ["Arm turnedNT5", "Arm turnedNT6"]
+    assert spread[0].values == pytest.approx({0: 0.01, 1: 0.02})
+    assert {gate.verdict for gate in spread} == {"reported"}
 
 
 def test_the_share_of_errors_that_training_removes_is_reported_beside_the_gain():
-    removed = [gate for gate in gates(TABLES, ARMS) if "errors on a model" in gate.claim]
+    removed = [gate for gate in gates(TABLES, ARMS) if "probe's errors" in gate.claim]
     assert [gate.claim[-3:] for gate in removed] == ["NT5", "NT6"]
     assert removed[0].values == pytest.approx({0: 0.5, 1: 0.5})  # from 0.6 to 0.8
     assert {gate.verdict for gate in removed} == {"reported"}

@@ -1,6 +1,7 @@
 """Measures of models of grammars, on a model that knows its grammar and on one that knows nothing."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from grammar_oracle import GrammarOracle
@@ -147,6 +148,26 @@ def test_a_model_fills_the_tables_as_they_are_described(tmp_path, probe):
     assert learned["step"].tolist() == [0, 0, 2, 2]
     assert learned["status"].tolist() == [OK, "no string is longer than the cut"] * 2
     assert set(found["lab_grammar_probes"]["level"]) == {"NT5", "NT6"}
+
+
+def test_the_control_of_the_probes_is_the_mean_over_models_of_other_draws(tmp_path):
+    of_draws = [
+        measure(trained(tmp_path), GrammarMeasures(n_generated=1, n_strings=2, n_probed=30, random_draws=n))
+        for n in (1, 2, 3)
+    ]
+    tables = [found["lab_grammar_probes"].set_index(["residual", "level", "target"]) for found in of_draws]
+    random = [table[table["weights"] == "random"] for table in tables]
+    # the sums of one, two and three draws, of which each begins with the draws of the one before
+    one, two, three = (rows["accuracy"] * rows["n_draws"] for rows in random)
+    single = pd.concat([one, two - one, three - two], axis=1)
+    assert (single.nunique(axis=1) > 1).any()
+    assert random[2]["accuracy_std"].to_numpy() == pytest.approx(single.std(axis=1).to_numpy(), abs=1e-9)
+    assert [rows["n_draws"].unique().tolist() for rows in random] == [[1], [2], [3]]
+    assert random[0]["accuracy_std"].isna().all()
+    learned = [table[table["weights"] == "trained"] for table in tables]
+    assert {tuple(rows["accuracy"]) for rows in learned} == {tuple(learned[0]["accuracy"])}
+    assert learned[2]["n_draws"].eq(1).all()
+    assert learned[2]["accuracy_std"].isna().all()
 
 
 def test_a_masked_model_is_probed_and_has_no_next_token(tmp_path):

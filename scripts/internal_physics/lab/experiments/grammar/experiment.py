@@ -43,7 +43,7 @@ LAB_GRAMMAR_PROBES = Table(
     columns=OF_ARM
     | {
         "weights": Column(
-            TEXT, "", "of the trained model, or first weights of another draw", allowed=("trained", "random")
+            TEXT, "", "of the trained model, or first weights of other draws", allowed=("trained", "random")
         ),
         "residual": Column("int64", "residual", "what the probe reads: residual l, 0 for the embedding", low=0),
         "level": Column(TEXT, "", "level of the tree, as NT6; a larger number is nearer to the tokens"),
@@ -55,7 +55,15 @@ LAB_GRAMMAR_PROBES = Table(
             allowed=("symbol", "boundary"),
         ),
         "accuracy": Column(
-            "float64", "1", "share of tokens of other strings that the probe tells right", low=0, high=1
+            "float64",
+            "1",
+            "share of tokens of other strings that the probe tells right; of random weights: mean over models",
+            low=0,
+            high=1,
+        ),
+        "n_draws": Column("int64", "models", "how many were probed; 1 where they are trained", low=1),
+        "accuracy_std": Column(
+            "float64", "1", "sample standard deviation of the accuracy over these models; missing for one", low=0
         ),
         "majority": Column("float64", "1", "share of the class that is commonest in the fitted strings", low=0, high=1),
         "n_tokens": Column("int64", "tokens", "tokens that were judged", low=0),

@@ -49,7 +49,10 @@ def _by_attention(learned: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) 
 
 def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
     for arm in sorted(set(probes["arm"]) & set(arms)):
-        model, found = arms[arm]["model"], _accuracies(probes[probes["arm"] == arm])
+        model, of_arm = arms[arm]["model"], _at_ends(probes[probes["arm"] == arm])
+        found, random = _accuracies(of_arm), of_arm[of_arm["weights"] == "random"].set_index(["level", "seed"])
+        spread = _by_level(random["accuracy_std"])
+        models = f"models that learned nothing (mean of {random['n_draws'].max()})"
         gains = _by_level(found["trained"] - found["random"])
         removed = _by_level((found["trained"] - found["random"]) / (1 - found["random"]))
         is_rotary = model["attention"] == "rotary" and not model["masked"]
@@ -57,17 +60,25 @@ def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iter
             yield Gate(
                 "grammar",
                 f"Arm {arm}: the symbol of level {level} can be read off the last residual at the end of its subtree: "
-                "accuracy above that of a model that learned nothing",
+                f"accuracy above that of {models}",
                 values,
                 low=BAR_OF_PROBES,
                 is_hard=is_rotary,
                 deviation=f"{MICRO}; {PROBED}",
             )
             if is_rotary:
-                claim = f"Arm {arm}: share of a probe's errors on a model that learned nothing which training removes"
-                yield Gate(
-                    "grammar", f"{claim}, level {level}", removed[level], is_hard=False, deviation=f"{MICRO}; {PROBED}"
-                )
+                reported = {
+                    f"share of a probe's errors on {models} which training removes": removed[level],
+                    f"what a probe tells of {models}: standard deviation over these": spread[level],
+                }
+                for claim, numbers in reported.items():
+                    yield Gate(
+                        "grammar",
+                        f"Arm {arm}: {claim}, level {level}",
+                        numbers,
+                        is_hard=False,
+                        deviation=f"{MICRO}; {PROBED}",
+                    )
 
 
 def _masked(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
@@ -76,7 +87,9 @@ def _masked(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iter
     if not all(names):
         return
     top = probes["level"].min()
-    goes_on, fills = (_by_level(_accuracies(probes[probes["arm"] == name])["trained"]).get(top, {}) for name in names)
+    goes_on, fills = (
+        _by_level(_accuracies(_at_ends(probes[probes["arm"] == name]))["trained"]).get(top, {}) for name in names
+    )
     yield Gate(
         "grammar",
         f"A masked model holds the level nearest to the root ({top}) less well than one that predicts the next token: "
@@ -107,10 +120,14 @@ def _attended(attention: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) ->
     )
 
 
-def _accuracies(probes: pd.DataFrame) -> pd.DataFrame:
-    """Columns trained and random by (level, seed): symbols, last residual."""
-    rows = probes[(probes["target"] == "symbol") & (probes["residual"] == probes["residual"].max())]
-    return rows.pivot_table(index=["level", "seed"], columns="weights", values="accuracy")
+def _at_ends(probes: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are claimed: symbols at ends of subtrees, read off the last residual."""
+    return probes[(probes["target"] == "symbol") & (probes["residual"] == probes["residual"].max())]
+
+
+def _accuracies(of_ends: pd.DataFrame) -> pd.DataFrame:
+    """Columns trained and random by (level, seed), from rows at ends."""
+    return of_ends.pivot_table(index=["level", "seed"], columns="weights", values="accuracy")
 
 
 def _by_level(values: pd.Series) -> dict[str, dict[int, float]]:

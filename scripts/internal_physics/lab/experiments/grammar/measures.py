@@ -84,23 +84,44 @@ def _generated_row(found: distribution.Generated | None) -> Mapping[str, Any]:
 def _probed(
     trained: Trained, options: GrammarMeasures, grammar: Grammar, last: PreTrainedModel
 ) -> Iterator[Mapping[str, Any]]:
+    """Rows of the trained model, then means over models with random weights: a single draw may be far from them."""
     forest = _fresh(grammar, options.n_probed, trained, "probes")
+    for weights, models in (("trained", [last]), ("random", _random(trained, options.random_draws))):
+        told = [_told(model, forest, options) for model in models]
+        for residual, level, target in told[0]:
+            found = [of_model[residual, level, target] for of_model in told]
+            accuracies = np.array([of_model.accuracy for of_model in found])
+            yield {
+                "weights": weights,
+                "residual": residual,
+                "level": grammar.level_name(level),
+                "target": target,
+                "accuracy": accuracies.mean(),
+                "n_draws": accuracies.size,
+                "accuracy_std": accuracies.std(ddof=1) if accuracies.size > 1 else np.nan,
+                "majority": found[0].majority,
+                "n_tokens": found[0].n_tokens,
+                "status": OK,
+            }
+
+
+def _random(trained: Trained, n: int) -> Iterator[PreTrainedModel]:
+    """Models of the trained one's shape that learned nothing, each of its own draw, none of them its first weights."""
+    for draw in range(n):
+        seed = seed_of(trained.seed, "a model that learned nothing", str(draw))
+        yield build_model(_config(trained), seed).to(trained.device)  # type: ignore[arg-type]
+
+
+def _told(
+    model: PreTrainedModel, forest: Forest, options: GrammarMeasures
+) -> Mapping[tuple[int, int, str], probing.Probed]:
+    """(residual, level, target) → what the probe tells."""
     is_fitted = probing.is_fitted_on(forest)
-    random = build_model(_config(trained), seed_of(trained.seed, "a model that learned nothing")).to(trained.device)  # type: ignore[arg-type]
-    for weights, model in (("trained", last), ("random", random)):
-        for residual, features in enumerate(residuals(model, forest)):
-            for task in probing.tasks(forest):
-                found = _probe(features, task, is_fitted, forest, options)
-                yield {
-                    "weights": weights,
-                    "residual": residual,
-                    "level": grammar.level_name(task.level),
-                    "target": task.target,
-                    "accuracy": found.accuracy,
-                    "majority": found.majority,
-                    "n_tokens": found.n_tokens,
-                    "status": OK,
-                }
+    return {
+        (residual, task.level, task.target): _probe(features, task, is_fitted, forest, options)
+        for residual, features in enumerate(residuals(model, forest))
+        for task in probing.tasks(forest)
+    }
 
 
 def _probe(
