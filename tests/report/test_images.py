@@ -69,3 +69,11 @@ def test_an_opaque_alpha_channel_does_not_count_as_transparent(tmp_path, heatmap
 def test_a_missing_figure_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="gone"):
         data_uri(tmp_path / "gone.png")
+
+
+def test_a_rare_color_beside_many_of_a_common_kind_stays_what_it_is(tmp_path, heatmap):
+    """The median cut put a few letters of a color of their own among the shades of a heatmap: up to 68 of 255 off."""
+    rare = (0, 0, 0), (255, 255, 255), (213, 94, 0), (255, 0, 255)
+    heatmap[0, :4] = rare
+    image = Image.open(io.BytesIO(embedded(saved(tmp_path / "rare.png", heatmap)))).convert("RGB")
+    np.testing.assert_allclose(np.asarray(image)[0, :4].astype(int), rare, atol=A_STEP_OF_A_COLORMAP)
