@@ -120,6 +120,7 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
             "there is no prompt 's/d'",
             "did you",
         ),
+        (config(jacobian={"prompts": ["s/d"]}), "jacobian → prompts", "there is no prompt 's/d'", "did you"),
     ],
 )
 def test_what_was_meant_is_said_where_one_can_tell(raw, where, what, todo):

@@ -99,13 +99,8 @@ class Config:
 
     @property
     def jacobian_prompts(self) -> dict[str, tuple[Prompt, ...]]:
-        """Prompt set → its prompts whose blocks are linearised.
-
-        Raises:
-            ConfigError: for an entry that names no prompt.
-        """
-        sets = {name: prompt_set.prompts for name, prompt_set in self.prompt_sets.items()}
-        return chosen_prompts(self.raw["jacobian"]["prompts"], sets, "jacobian → prompts")
+        """Prompt set → its prompts whose blocks are linearised."""
+        return _jacobian_prompts(self, "")
 
     def text_options(self, model: str, prompt_set: str | None = None) -> dict[str, Any]:
         """How a text becomes tokens of a model: TextOptions by name; those of the prompt set override the model's."""
@@ -159,7 +154,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     record = resolved["record"]
     refuse_unused_token(record["target"], record["target_token"], f"{where}: record → target_token")
     _refuse_unknown_prompt(config, where)
-    _ = config.jacobian_prompts  # refuses names of no prompt
+    _jacobian_prompts(config, where)
     _refuse_unknown_reference(config, where)
     _refuse_missing_scale(config, where)
     return config
@@ -283,6 +278,11 @@ def _refuse_wrong_masks(prompts: list[Prompt], where: str) -> None:
                 expected=f"exactly one {MASK}, since the set's task is masked",
                 todo=f"write the gap as {MASK}",
             )
+
+
+def _jacobian_prompts(config: Config, where: str) -> dict[str, tuple[Prompt, ...]]:
+    sets = {name: prompt_set.prompts for name, prompt_set in config.prompt_sets.items()}
+    return chosen_prompts(config.raw["jacobian"]["prompts"], sets, f"{where}: jacobian → prompts")
 
 
 def _refuse_unknown_prompt(config: Config, where: str) -> None:
