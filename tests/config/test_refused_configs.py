@@ -1,7 +1,9 @@
 """Configs that are refused: what, where, what was expected, and what to do."""
 
 import pytest
+import yaml
 from configs import GOOD, PROMPTS, SEE_OPTIONS, config, refused, with_model, with_set
+from internal_physics.config.explain import require_options
 from internal_physics.config.load import check_duplicate_keys, load_config
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.errors import ConfigError, PromptError, SourceError, UserError
@@ -104,6 +106,12 @@ def test_a_value_out_of_bounds_is_refused_with_the_meaning_of_the_option(raw, wh
         (config(seed="1"), "seed", "found '1'", "remove the quotes"),
         (config(record={"batch_size": 16.0}), "record → batch_size", "found 16.0", "write 16"),
         (config(statistics={"confidence_level": "0.9"}), "statistics → confidence_level", "found '0.9'", "remove the"),
+        (
+            config(statistics={"confidence_level": "9e-1"}),
+            "statistics → confidence_level",
+            "found '9e-1'",
+            "write 9.0e-1,",
+        ),
         (with_model(sha256=12), "models → m → sha256", "found 12", "put it in quotes"),
         (config(metrics="ec"), "metrics", "found 'ec'", "did you mean [ec]?"),
         (config(metrics=["ec", "ec"]), "metrics", "'ec' is given twice", "remove one of them"),
@@ -127,6 +135,17 @@ def test_what_was_meant_is_said_where_one_can_tell(raw, where, what, todo):
     error = refused(raw)
     assert (error.where, error.what) == (f"my.yaml: {where}", what)
     assert error.todo.startswith(todo)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "4e3", "-2.5E4", "+7e0"])
+def test_a_number_is_spelt_so_that_yaml_reads_it(text):
+    """YAML 1.1 wants a point and a sign; without them a number is text, which nobody expects."""
+    assert yaml.safe_load(text) == text
+    rules = {"rate": {"type": "number"}}
+    with pytest.raises(ConfigError) as error:
+        require_options({"rate": text}, rules, "f()")
+    spelt = error.value.todo.removeprefix("write ").partition(",")[0]
+    assert yaml.safe_load(spelt) == float(text)
 
 
 def test_the_message_says_that_a_gpu_is_called_cuda():

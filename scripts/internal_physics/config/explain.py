@@ -165,6 +165,16 @@ def _as_meant(value: Any, rules: Mapping[str, Any]) -> str:
         return _QUOTES
     if types in ("integer", "number") and isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit():
         return "remove the quotes"
+    if types == "number" and isinstance(value, str) and (spelt := _in_yaml(value)):
+        return f"write {spelt}, because YAML reads {value} as text"
     if types == "integer" and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}"
     return ""
+
+
+def _in_yaml(text: str) -> str:
+    """A number with an exponent as YAML reads it: with a point and a sign, 1.0e-3 for 1e-3; "" for other texts."""
+    if not (found := re.fullmatch(r"([+-]?\d+)(\.\d*)?[eE]([+-]?)(\d+)", text)):
+        return ""
+    whole, fraction, sign, exponent = found.groups(default="")
+    return f"{whole}{fraction if len(fraction) > 1 else '.0'}e{sign or '+'}{exponent}"
