@@ -1,23 +1,25 @@
 """An arm whose job would end at once is refused when the config is read, by what the job itself calls."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 from internal_physics.config.load import load_config
-from internal_physics.ground.errors import UserError
+from internal_physics.ground.errors import ConfigError, UserError
 from internal_physics.lab.experiments.registry import EXPERIMENTS
 from internal_physics.lab.options import made
-from internal_physics.plan.lab_requirements import refuse_impossible_arms
+from internal_physics.plan.lab_requirements import refuse_impossible_arms, refuse_steps_after_the_last
 
 PROMPTS = [{"name": f"p{i}", "text": "a b c"} for i in range(4)]
 FEW_NAMES = {"people": 300, "name_pool": 24}  # 576 names
 ARM = "my.yaml: lab → arms → one"
 
 
-def check(measures=None, **arm):
-    raw = {"models": {"m": {"source": "path:x"}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
+def check(measures=None, source="path:x", **arm):
+    raw = {"models": {"m": {"source": source}}, "prompt_sets": {"s": {"prompts": PROMPTS}}}
     config = load_config(raw | {"lab": {"arms": {"one": arm}, "measures": measures or {}}}, "my.yaml")
     refuse_impossible_arms(config.arms, config.raw["lab"]["measures"], "my.yaml")
+    refuse_steps_after_the_last(config.sources, config.arms, "my.yaml")
 
 
 WRONG = {
@@ -67,6 +69,7 @@ WRONG = {
         {"word_problems": {"operations": 45, "instances": 60}},
         ("word_problems → operations, with lab → measures → beyond", "53 operations in problems of 60 sentences"),
     ),
+    "file": ({"rows": {"file": "nowhere/rows.txt"}}, ("rows → file", "there is no file nowhere/rows.txt")),
     "heads": ({"grammar": {}, "model": {"heads": 5}}, ("model → heads", "heads is 5")),
     "heads of one number": ({"grammar": {}, "model": {"heads": 32}}, ("model → rotary_share", "rotary_share is 1.0")),
     "masked uniform": (
@@ -92,7 +95,9 @@ def test_a_mistake_is_refused_with_its_place_and_a_way_out(arm, said):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_arm_of_defaults_is_possible(name):
+def test_an_arm_of_defaults_is_possible(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("rows.txt").write_text("a b\n")
     check(**{name: {"file": "rows.txt"} if name == "rows" else {}})
 
 
@@ -117,3 +122,23 @@ def test_the_steps_that_are_planned_are_those_of_the_training(name):
     planned = importlib.import_module(experiment.plans).planned_steps(experiment.data_options())
     given = importlib.import_module(experiment.data).batches(made(experiment.data_options, {}), 0)
     assert planned == given.steps > 0
+
+
+FIFTY_STEPS = {"reasoning": {"steps": 50}, "training": {"snapshots": [20]}}
+
+
+class TestModelsOfSteps:
+    @pytest.mark.parametrize("source", ["lab:one", "lab:one@20", "lab:one/1@50"])
+    def test_a_snapshot_and_the_last_step_are_models(self, source):
+        check(source=source, **FIFTY_STEPS)
+
+    @pytest.mark.parametrize("step", [49, 51])
+    def test_another_step_is_refused_before_the_training(self, step):
+        with pytest.raises(ConfigError) as error:
+            check(source=f"lab:one@{step}", **FIFTY_STEPS)
+        assert error.value.where == "my.yaml: models → m → source"
+        assert error.value.what == f"step {step} of one, which has 50 steps"
+
+    def test_a_file_tells_its_steps_only_when_it_is_read(self, tmp_path):
+        (tmp_path / "rows.txt").write_text("a b\n")
+        check(source="lab:one@7", rows={"file": str(tmp_path / "rows.txt")})

@@ -44,6 +44,7 @@ def dump_config(tmp_path_factory):
         folder = tmp_path_factory.mktemp("rules")
         for model in ("llama", "gpt2"):  # reading the config checks that its local models exist
             (folder / "results" / "tiny_models" / model).mkdir(parents=True)
+        (folder / ARMS["rows"]["file"]).write_text("a b\n")  # likewise the files of the lab
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         return run("dump_rules.py", ROOT / "Snakefile", folder / "config.yaml", cores, cwd=folder)
 

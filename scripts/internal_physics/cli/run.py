@@ -147,7 +147,10 @@ def check(config: str) -> None:
         UserError: with file and line of a YAML error, or the place in the config.
     """
     from internal_physics.config.load import load_config  # noqa: PLC0415
-    from internal_physics.plan.lab_requirements import refuse_impossible_arms  # noqa: PLC0415
+    from internal_physics.plan.lab_requirements import (  # noqa: PLC0415
+        refuse_impossible_arms,
+        refuse_steps_after_the_last,
+    )
     from internal_physics.plan.requirements import (  # noqa: PLC0415
         refuse_missing_models,
         refuse_unmet_requirements,
@@ -158,6 +161,7 @@ def check(config: str) -> None:
     checked = load_config(read_config(Path(config), config), config)
     refuse_unmet_requirements(checked, config)
     refuse_impossible_arms(checked.arms, checked.raw["lab"]["measures"], config)
+    refuse_steps_after_the_last(checked.sources, checked.arms, config)
     refuse_missing_models(checked, config, "results/snapshots")
 
 
