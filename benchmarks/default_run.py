@@ -5,7 +5,6 @@ README and docs take their numbers from MEASURED and FINDINGS.
 """
 
 import datetime
-import platform
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import yaml
+from internal_physics.config.provenance import processor_name
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "docs" / "measured" / "default_run.yaml"
@@ -107,12 +107,7 @@ def keep_findings(results: Path, kept: Path) -> None:
 def machine() -> str:
     """What the numbers were measured on."""
     cores, memory_gb = psutil.cpu_count(), round(psutil.virtual_memory().total / 1e9)
-    return f"{cores} cores of {_processor()} without a GPU, {memory_gb} GB of memory"
-
-
-def _processor() -> str:
-    names = re.findall(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    return re.sub(r"\(R\)|\(TM\)| Processor", "", names[0]) if names else platform.machine()
+    return f"{cores} cores of {processor_name()} without a GPU, {memory_gb} GB of memory"
 
 
 def _jobs(said: str) -> int:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from internal_physics.config import provenance as module
 from internal_physics.config.load import load_config
-from internal_physics.config.provenance import git_revision, provenance, write_run
+from internal_physics.config.provenance import git_revision, processor_name, provenance, write_run
 from internal_physics.ground.strict_yaml import load_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +63,7 @@ def test_versions_and_machine_are_there():
     assert found["python"] == platform.python_version()
     assert found["versions"]["numpy"] == version("numpy")
     assert found["versions"]["snakemake"] == version("snakemake")
+    assert found["machine"]["processor"] == processor_name()
     assert found["machine"]["processors"] >= 1
     assert found["machine"]["memory_gb"] > 0
     assert found["created"].endswith("+00:00")
@@ -97,3 +98,24 @@ def test_the_run_file_says_how_to_replay_it(tmp_path):
     first_line = (tmp_path / "run.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first_line.startswith("#")
     assert "--configfile results/run.yaml" in first_line
+
+
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [
+        (
+            "processor : 0\nmodel name\t: Intel(R) Xeon(R) CPU @ 2.20GHz\nmodel name\t: other\n",
+            "Intel Xeon CPU @ 2.20GHz",
+        ),
+        ("model name : AMD EPYC 7B13 Processor \n", "AMD EPYC 7B13"),
+        ("BogoMIPS : 50\n", platform.machine()),
+        ("model name\t: \n", platform.machine()),
+    ],
+)
+def test_the_kind_of_cpu_is_named(tmp_path, listed, name):
+    (tmp_path / "cpuinfo").write_text(listed)
+    assert processor_name(tmp_path / "cpuinfo") == name
+
+
+def test_without_a_list_of_cpus_the_architecture_is_named(tmp_path):
+    assert processor_name(tmp_path / "nothing") == platform.machine()
