@@ -335,6 +335,11 @@ class TestShareOfTheMachine:
         assert recording
         assert {rule["threads"] for rule in recording.values()} == {threads}
 
+    @pytest.mark.parametrize("cores", ["1", "16", "cluster"])
+    def test_the_lab_has_one_thread_everywhere_because_two_add_in_another_order(self, dump, cores):
+        rules = dump(cores)["rules"]
+        assert {rules[name]["threads"] for name in ("lab_train", "lab_measure", "lab_kernel")} == {1}
+
     def test_jobs_side_by_side_fit_into_a_workstations_memory(self, dump):
         assert dump("2")["limits"]["mem_mb"] == psutil.virtual_memory().total // 10**6
 
