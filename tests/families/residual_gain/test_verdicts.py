@@ -70,6 +70,7 @@ def test_our_rule_of_nested_grammar(syntactic, factual, low, high, verdict):
         (0.92, 0.7, "not supported"),
         (0.48, 0.7, "not supported"),
         (1.0, 0.95, "not supported"),
+        (0.5, 0.0, "not supported"),
         (np.nan, 0.7, "untested"),
     ],
 )

@@ -66,10 +66,13 @@ def contraction_verdict(low: float, high: float) -> str:
 
 
 def published_nested_verdict(mean_syntactic: float, mean_factual: float) -> str:
-    """The published rule for centre-embedded sentences: both means contract and their ratio is within 0.3 of 1."""
+    """The published rule for centre-embedded sentences: both means contract and their ratio is within 0.3 of 1.
+
+    "untested" where a mean is not a number; a mean of zero for facts has no ratio: not supported.
+    """
     if math.isnan(mean_syntactic) or math.isnan(mean_factual):
         return UNTESTED
-    alike = abs(mean_syntactic / mean_factual - 1) <= RATIO_TOLERANCE
+    alike = mean_factual > 0 and abs(mean_syntactic / mean_factual - 1) <= RATIO_TOLERANCE
     return SUPPORTED if alike and max(mean_syntactic, mean_factual) < 1 else NOT_SUPPORTED
 
 
