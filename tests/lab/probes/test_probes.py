@@ -52,6 +52,17 @@ def test_features_that_never_change_and_classes_that_do_not_occur_do_no_harm():
     assert np.mean(probe.predict(features) == labels) >= 0.95
 
 
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_a_feature_that_changed_by_rounding_only_counts_nothing_when_it_changes_later(number):
+    """The mean of 37 times 0.1 is not 0.1 to the last bit."""
+    rng = np.random.default_rng(3)
+    features = np.hstack([rng.normal(size=(537, 1)), np.full((537, 1), 0.1)]).astype(number)
+    features[37:, 1] = 0.1001
+    labels = (features[:, 0] > 0).astype(int)
+    probe = fit_linear_probe(features[:37], labels[:37], 2)
+    assert np.mean(probe.predict(features[37:]) == labels[37:]) >= 0.9
+
+
 @pytest.mark.parametrize("reads", ["all", "earlier", "neighbours"])
 def test_the_weights_of_a_multi_head_probe_depend_on_places_only(reads):
     probe = MultiHeadProbe(4, 6, 3, heads=2, reads=reads, seed=1)

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 PENALTY = 1e-4
 MOST_ITERATIONS = 1000
+_ROUNDING = 1e-12  # relative to a feature's largest number
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class LinearProbe:
     """Class scores = standardised features @ weights + biases.
 
     Attributes:
-        means, scales: [d] of the features that it was fitted on.
+        means, scales: [d] of the features that it was fitted on; an infinite scale of one that never changes.
         weights: [d, classes].
         biases: [classes].
     """
@@ -37,12 +38,13 @@ def fit_linear_probe(features: np.ndarray, labels: np.ndarray, n_classes: int) -
     along directions that are about equally steep, which changes the way and not the end.
 
     Args:
-        features: [n, d], n ≥ 1; a feature that never changes counts nothing.
+        features: [n, d], n ≥ 1; a feature that never changes, up to rounding, counts nothing, whatever it is later.
         labels: [n] integers in 0..n_classes - 1.
         n_classes: how many classes the probe tells apart; some may not occur.
     """
     means, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    scales = np.where(spread > 0, spread, 1.0)
+    changes = spread > _ROUNDING * np.abs(features).max(axis=0)
+    scales = np.where(changes, spread, np.inf)
     inputs = np.vstack([((features - means) / scales).T, np.ones((1, len(features)))])  # [d + 1, n]
     penalties = np.append(np.full(len(means), PENALTY), 0.0)  # none on the biases
     # The loss curves at most like this matrix, for every class: half of the second moments, and the penalty.
