@@ -52,6 +52,15 @@ def test_zero_is_the_best_value_and_epsilon_sets_its_inverse():
     assert result["score"].tolist() == pytest.approx([1.0, 1 / 3, 0.0])
 
 
+@pytest.mark.parametrize("values", [[0.3, 0.1 + 0.2], [1e-30, 2e-30], [0.0, 1e-25]], ids=["rounding", "tiny", "zero"])
+def test_values_that_rounding_or_epsilon_makes_equal_are_neither_best_nor_worst(values):
+    result = normalize_scores(table(values))
+    assert result["score"].tolist() == [0.5, 0.5]
+    assert result["status"].str.startswith("the models differ by rounding").all()
+    assert normalize_scores(table([0.3, 0.3]))["status"].tolist() == ["ok", "ok"]
+    assert normalize_scores(table([0.3, 0.3 * (1 + 1e-9)]))["score"].tolist() == [1.0, 0.0]
+
+
 def test_groups_are_independent_and_rows_keep_their_order():
     groups = [
         table([1.0, 2.0]),

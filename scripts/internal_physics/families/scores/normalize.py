@@ -12,6 +12,7 @@ from internal_physics.tables.columns import UNIT
 
 _COLUMNS = [name for name in SCORES_NORMALIZED.columns if name != UNIT]  # the adapter adds units
 _GROUP = ["condition", "prompt_set", "metric"]
+_ROUNDING = 1e-12  # relative to the largest inverse: values that are closer are not told apart
 
 
 def normalize_scores(
@@ -40,8 +41,9 @@ def normalize_scores(
 
     Returns:
         Table `scores_normalized`, one row per row of `scores` (of these metrics) in the same order, index 0, 1,
-        ... Equal values get 0.5 each, and so does a single model, whose status says so. A value that is not finite is
-        left out and gets NaN; its status says why. The status of a score is kept.
+        ... Equal values get 0.5 each, and so does a single model, whose status says so; so do values whose inverses
+        are equal up to rounding, with a status. A value that is not finite is left out and gets NaN; its status says
+        why. The status of a score is kept.
 
     Raises:
         KeyError: a column is missing.
@@ -61,9 +63,11 @@ def normalize_scores(
     largest, smallest, count = _ends(table, table if scale is None else scale)
     inverse, low, high = (1 / (values + epsilon) for values in (table["value"], largest, smallest))
     finite = np.isfinite(table["value"])
-    score = ((inverse - low) / (high - low)).where(high > low, 0.5 if scale is None else np.nan).where(finite)
+    apart = high - low > _ROUNDING * high
+    score = ((inverse - low) / (high - low)).where(apart, 0.5 if scale is None else np.nan).where(finite)
     alone = finite & (count == 1) & (scale is None)
-    notes = [_note(*row) for row in zip(table["value"], alone, score, strict=True)]
+    merged = finite & ~apart & (largest > smallest) & (scale is None)
+    notes = [_note(*row) for row in zip(table["value"], alone, merged, score, strict=True)]
     status = [_status(*row) for row in zip(table["status"], notes, strict=True)]
     table = table.assign(score=score.clip(0, 1), value_at_0=largest, value_at_1=smallest)
     return table.assign(status=pd.Series(status, dtype="str"))[_COLUMNS]
@@ -106,9 +110,11 @@ def _place(row: pd.Series) -> str:
     return f"{row['model']} on {row['prompt_set']} ({row['condition']})"
 
 
-def _note(value: float, alone: bool, score: float) -> str:
+def _note(value: float, alone: bool, merged: bool, score: float) -> str:
     if alone:
         return ALONE
+    if merged:
+        return "the models differ by rounding, or by less than epsilon shows: 0.5 each"
     if not math.isfinite(value):
         return f"value is {value}: no score"
     if math.isnan(score):
