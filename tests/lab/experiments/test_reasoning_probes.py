@@ -19,12 +19,13 @@ from internal_physics.lab.experiments.reasoning.figures import lab_reasoning_pro
 from internal_physics.lab.experiments.reasoning.gates import gates
 from internal_physics.lab.experiments.reasoning.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model
+from internal_physics.lab.probes import problem_figure, problem_questions
 from internal_physics.lab.probes.asking import shares_true, told_by
 from internal_physics.tables.conform import conform
 
 DATA = ReasoningData(steps=8, problems_per_step=4)
 QUICK = ReasoningMeasures(n_problems=3, n_prefixes=5, probe_steps=2, probe_items=3, probe_judged=60)
-ALL = tuple(questions.TASKS)
+ALL = tuple(problem_questions.TASKS)
 
 
 class Text:
@@ -116,12 +117,12 @@ class TestQuestions:
 
     def test_balanced_accuracy_of_a_constant_is_one_of_the_answers(self):
         right = np.array([1, 0, 0, 0])
-        assert questions.balanced_accuracy(np.zeros(4, int), right) == 0.5
-        assert questions.balanced_accuracy(right, right) == 1
-        assert np.isnan(questions.balanced_accuracy(right, np.ones(4, int)))
+        assert problem_questions.balanced_accuracy(np.zeros(4, int), right) == 0.5
+        assert problem_questions.balanced_accuracy(right, right) == 1
+        assert np.isnan(problem_questions.balanced_accuracy(right, np.ones(4, int)))
         six = np.array([0, 1, 2, 3, 4, 5, 5, 5])
-        assert questions.balanced_accuracy(np.full(8, 5), six, 6) == pytest.approx(1 / 6)
-        assert questions.largest_share(six) == 3 / 8
+        assert problem_questions.balanced_accuracy(np.full(8, 5), six, 6) == pytest.approx(1 / 6)
+        assert problem_questions.largest_share(six) == 3 / 8
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ class TestProbes:
         asked = questions.judged_items(task, DATA, 600, 0)
         told = told_by(asking.fit_probe(model, task, DATA, options, 0), [item.tokens for item in asked])
         right, n = np.array([item.answer for item in asked]), questions.n_answers(task)
-        accuracy = questions.balanced_accuracy(told, right, n)
+        accuracy = problem_questions.balanced_accuracy(told, right, n)
         assert abs(accuracy - 1 / n) < 0.09  # standard deviation 0.02; random attention tells a little
 
     @pytest.mark.parametrize("layer", [None, 1])
@@ -148,7 +149,7 @@ class TestProbes:
             for _ in count():
                 drawn = draw_problem(draws, 3, 7)
                 answer = names.index(drawn.names[0]) % questions.n_answers("value")
-                yield questions.Item(drawn.problem, questions.question(drawn, (), 0), 0, answer)
+                yield problem_questions.Item(drawn.problem, questions.question(drawn, (), 0), 0, answer)
 
         monkeypatch.setattr(asking, "items", by_name)
         options = replace(QUICK, probe_steps=150, probe_items=32, probe_learning_rate=0.03)
@@ -180,7 +181,7 @@ class TestDepth:
             own = told[away == distance]
             assert (accuracy, n) == (pytest.approx((own.mean() + 1 - wrong) / 2), len(own))
         mean = np.average([accuracy for _, accuracy, _ in found], weights=[n for *_, n in found])
-        assert mean == pytest.approx(questions.balanced_accuracy(told, right))
+        assert mean == pytest.approx(problem_questions.balanced_accuracy(told, right))
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ def test_the_figure_has_a_panel_for_each_task_and_for_each_arm_by_block(tables):
     probes, deep = tables["lab_reasoning_probes"], tables["lab_reasoning_depth"]
     whole = lab_reasoning_probes.draw(probes, deep)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in whole.axes]
-    assert [title for title in titles if title] == [*lab_reasoning_probes.TASKS.values(), "needed, by block: a"]
+    assert [title for title in titles if title] == [*problem_figure.TASKS.values(), "needed, by block: a"]
     usual = probes[probes["task"].isin(ReasoningMeasures().probe_tasks)]
     assert len(lab_reasoning_probes.draw(usual, deep[:0]).axes) == 3  # two tasks and the legend
     assert len(lab_reasoning_probes.draw(probes[:0], deep[:0]).axes) == 3

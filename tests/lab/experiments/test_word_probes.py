@@ -11,12 +11,12 @@ from internal_physics.config.options.lab_word_problems import WordProblemsData, 
 from internal_physics.lab.data.reasoning.english import english_vocabulary, text_of
 from internal_physics.lab.data.reasoning.templates import TEST_BINS
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning.questions import TASKS
 from internal_physics.lab.experiments.word_problems import questions
 from internal_physics.lab.experiments.word_problems.experiment import LAB_WORD_PROBES
 from internal_physics.lab.experiments.word_problems.figures import lab_word_probes
 from internal_physics.lab.experiments.word_problems.measures import measure
 from internal_physics.lab.models.build import build_model, lab_config, save_model
+from internal_physics.lab.probes.problem_questions import SENTENCE_RULES, TASKS
 from internal_physics.tables.conform import conform
 
 DATA = WordProblemsData(operations=4, instances=7, tokens_per_window=300)
@@ -104,7 +104,7 @@ def measured(snapshot, data, tasks):
 
 def test_every_task_has_the_trained_and_a_random_model_and_its_rules(snapshot):
     table = measured(snapshot, replace(DATA, operations=2), tuple(TASKS))
-    told = {task: {"trained", "random", *questions.JUDGED_RULES.get(task, ())} for task in TASKS}
+    told = {task: {"trained", "random", *SENTENCE_RULES.get(task, ())} for task in TASKS}
     assert {task: set(own["told_by"]) for task, own in table.groupby("task")} == told
     assert (table["n_items"] == 40).all()
     figure = lab_word_probes.draw_probes(table)

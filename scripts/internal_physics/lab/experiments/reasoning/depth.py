@@ -9,8 +9,9 @@ from transformers import PreTrainedModel
 from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.lab.data.reasoning.labels import distances
 from internal_physics.lab.experiments.reasoning import asking
-from internal_physics.lab.experiments.reasoning.questions import NEEDED, Item, balanced_accuracy, judged_items
+from internal_physics.lab.experiments.reasoning.questions import judged_items
 from internal_physics.lab.probes.asking import told_by
+from internal_physics.lab.probes.problem_questions import NEEDED, Item, balanced_accuracy
 
 
 def by_layer(

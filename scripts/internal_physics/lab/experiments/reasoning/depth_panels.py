@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
+from internal_physics.lab.probes.problem_columns import RANDOM, TRAINED
+from internal_physics.lab.probes.problem_figure import guess_line
 
 _DARKEST, _LIGHTEST = 0.0, 0.85  # of the color map: its yellow is too faint on white
 
@@ -28,11 +29,6 @@ def depth_panel(ax: Axes, rows: pd.DataFrame, farthest: int) -> None:
     guess_line(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(ylim=(0.4, 1.0), xlabel="read after block")
-
-
-def guess_line(ax: Axes, at: float = 0.5) -> None:
-    """A dashed line at what a guess gets."""
-    ax.axhline(at, color="#444444", linewidth=0.8, linestyle=(0, (5, 2)))
 
 
 def over_distances(rows: pd.DataFrame) -> pd.Series:

@@ -1,17 +1,14 @@
 """The description of the experiment `reasoning`."""
 
-from typing import get_args
-
-from internal_physics.config.options.lab_reasoning import ProbeTask, ReasoningData, ReasoningMeasures
+from internal_physics.config.options.lab_reasoning import ReasoningData, ReasoningMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure, Learned
 from internal_physics.lab.experiments.solutions import ACCURACY, RETRIES, UNNECESSARY_PARAMETERS
+from internal_physics.lab.probes.problem_columns import PROBED, RANDOM, TRAINED
 from internal_physics.tables.columns import STATUS, TEXT, Column
 from internal_physics.tables.table import Table
 
 _ROOM = "internal_physics.lab.experiments.reasoning"
 OPERATIONS = Column("int64", "operations", "parameters that the answer needs, one operation each", low=1)
-RANDOM, TRAINED = "random", "trained"
-RULES = ("used_somewhere", "operand_of_query", "only_numbers", "numbers_and_used", "in_its_sentence", "written")
 
 LAB_REASONING = Table(
     "lab_reasoning",
@@ -69,23 +66,6 @@ LAB_REASONING_ERRORS = Table(
     finite=("share",),
     group=ARM_KEY,
 )
-
-PROBED = {
-    "task": Column(TEXT, "", "what is asked about a parameter", allowed=get_args(ProbeTask)),
-    "told_by": Column(
-        TEXT,
-        "",
-        "a probe of the trained model, the same of a model with random weights, or a rule on its sentences",
-        allowed=(TRAINED, RANDOM, *RULES),
-    ),
-    "accuracy": Column("float64", "1", "mean over answers of the accuracy on questions with this one", low=0, high=1),
-    "chance": Column("float64", "1", "accuracy of a guess, and of telling one answer always", low=0, high=1),
-    "share_right": Column("float64", "1", "of all questions", low=0, high=1),
-    "largest_share": Column("float64", "1", "share_right of always telling the commonest answer", low=0, high=1),
-    "n_items": Column("int64", "questions", "on which it was judged", low=0),
-    "status": STATUS,
-}
-"""Columns of a table of probes, after those of the arm."""
 
 LAB_REASONING_PROBES = Table(
     "lab_reasoning_probes",

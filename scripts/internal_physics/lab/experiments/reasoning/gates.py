@@ -8,7 +8,7 @@ import pandas as pd
 
 from internal_physics.lab.experiments.experiment import Gate
 from internal_physics.lab.experiments.reasoning.area import area_of
-from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
+from internal_physics.lab.probes.problem_columns import RANDOM, TRAINED
 
 MICRO = (
     "sums of two digits modulo 5 in problems of at most 7 parameters, 4 blocks of width 64, 3 million tokens, a loss "

@@ -15,10 +15,11 @@ from internal_physics.lab.data.reasoning.check import ERROR_KINDS
 from internal_physics.lab.data.reasoning.nano import VOCABULARY
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, depth, foresight, questions, solving, uncertainty
-from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
-from internal_physics.lab.experiments.reasoning.told import NO_ITEMS, PROBE_COLUMNS, probe_rows, random_model
 from internal_physics.lab.models.run import load_model
 from internal_physics.lab.probes.asking import Probe, told_by
+from internal_physics.lab.probes.problem_answers import NO_ITEMS, PROBE_COLUMNS, probe_rows, random_model
+from internal_physics.lab.probes.problem_columns import RANDOM, TRAINED
+from internal_physics.lab.probes.problem_questions import CAN_BE_NEXT
 
 NOT_FINITE = "the signal is not finite"
 _ERROR_COLUMNS = ("operations", "error", "n_solutions", "share", "status")
@@ -45,8 +46,8 @@ def measure(trained: Trained, options: ReasoningMeasures) -> Mapping[str, pd.Dat
         tasks: tuple[str, ...] = options.probe_tasks
         fitted = {task: asking.fit_probe(model, task, trained.data, options, trained.seed) for task in tasks}
         probes.extend(_probed(fitted, trained, options))
-        if questions.CAN_BE_NEXT in fitted:
-            shown.extend(_before_own_steps(fitted[questions.CAN_BE_NEXT], solved, trained.seed))
+        if CAN_BE_NEXT in fitted:
+            shown.extend(_before_own_steps(fitted[CAN_BE_NEXT], solved, trained.seed))
         if options.probe_layers == "all":
             deep.extend(_deep({TRAINED: model, RANDOM: random_model(trained)}, trained, options))
     return {

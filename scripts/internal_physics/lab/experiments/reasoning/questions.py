@@ -4,7 +4,6 @@ The answers are exact. Rules answer, too, from the text's surface, and say how m
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,39 +22,18 @@ from internal_physics.lab.data.reasoning.nano import (
 )
 from internal_physics.lab.data.reasoning.problem import Problem, Step
 from internal_physics.lab.data.reasoning.solve import level_1_solution
+from internal_physics.lab.probes.problem_questions import (
+    CAN_BE_NEXT,
+    DEPENDS,
+    KNOWN,
+    NEEDED,
+    NEEDED_NEXT,
+    SENTENCE_RULES,
+    VALUE,
+    Item,
+)
 
-NEEDED, CAN_BE_NEXT, NEEDED_NEXT = "needed", "can_be_next", "needed_next"
-DEPENDS, KNOWN, VALUE = "depends", "known", "value"
-TASKS = {
-    NEEDED: "at the end of the question: whether the query depends on a parameter (nece)",
-    CAN_BE_NEXT: "after some steps of a right solution: whether a parameter can be computed now (can_next)",
-    NEEDED_NEXT: "the same, and whether the query depends on it, too (nece_next)",
-    DEPENDS: "before the question: whether a parameter depends on another, directly or through others (dep)",
-    KNOWN: "after some steps, at least one: whether a parameter was computed (known)",
-    VALUE: "likewise: its value, or that it has none yet (value)",
-}
 _MAY_BE_KNOWN = (KNOWN, VALUE)  # all others ask about parameters that are not computed yet
-
-
-@dataclass(frozen=True)
-class Item:
-    """A question about a parameter.
-
-    Attributes:
-        problem: whose.
-        tokens: all that the model is given.
-        parameter: that is asked about.
-        answer: the right one: 0 for no and 1 for yes; of `value` the value, or the modulus where it has none yet.
-        other: what the parameter may depend on; -1 except in `depends`.
-        written: tokens of the steps so far.
-    """
-
-    problem: Problem
-    tokens: list[int]
-    parameter: int
-    answer: int
-    other: int = -1
-    written: tuple[int, ...] = ()
 
 
 def n_answers(task: str) -> int:
@@ -129,28 +107,6 @@ def judged_items(task: str, data: ReasoningData, n: int, seed: int) -> list[Item
     return [next(asked) for _ in range(n)]
 
 
-def balanced_accuracy(told: np.ndarray, right: np.ndarray, n: int = 2) -> float:
-    """Mean over the n answers of the accuracy on questions with that answer; 1 / n for a guess.
-
-    NaN without a question for one of the answers.
-    """
-    shares = [np.mean(told[right == answer] == answer) if (right == answer).any() else np.nan for answer in range(n)]
-    return float(np.mean(shares))
-
-
-def largest_share(right: np.ndarray) -> float:
-    """Share of the answer that is right most often: what telling it always gets."""
-    return float(np.bincount(right).max() / right.size)
-
-
-def _is_used(item: Item) -> bool:
-    return any(item.parameter in needs for needs in item.problem.dependencies)
-
-
-def _has_only_numbers(item: Item) -> bool:
-    return not item.problem.dependencies[item.parameter]
-
-
 def _written(item: Item) -> int:
     """The last digit of the parameter's own step; the modulus where it has none."""
     name = item.tokens[-2]
@@ -160,20 +116,8 @@ def _written(item: Item) -> int:
 
 
 RULES: Mapping[str, Mapping[str, Callable[[Item], int]]] = {
-    NEEDED: {
-        "used_somewhere": _is_used,
-        "operand_of_query": lambda item: item.parameter in item.problem.dependencies[item.problem.query],
-    },
-    CAN_BE_NEXT: {"only_numbers": _has_only_numbers},
-    NEEDED_NEXT: {
-        "only_numbers": _has_only_numbers,
-        "numbers_and_used": lambda item: _has_only_numbers(item) and _is_used(item),
-    },
-    DEPENDS: {
-        "in_its_sentence": lambda item: item.other in item.problem.dependencies[item.parameter],
-        "only_numbers": lambda item: not _has_only_numbers(item),
-    },
+    **SENTENCE_RULES,
     KNOWN: {"written": lambda item: _written(item) < MODULUS},
     VALUE: {"written": _written},
 }
-"""What single sentences and steps tell, without a chain of two; what has only numbers depends on nothing."""
+"""What single sentences and steps tell, without a chain of two."""

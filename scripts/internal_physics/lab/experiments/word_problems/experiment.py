@@ -2,8 +2,8 @@
 
 from internal_physics.config.options.lab_word_problems import WordProblemsData, WordProblemsMeasures
 from internal_physics.lab.experiments.experiment import ARM_KEY, OF_ARM, STEP, Experiment, LabFigure
-from internal_physics.lab.experiments.reasoning.experiment import PROBED
 from internal_physics.lab.experiments.solutions import ACCURACY, RETRIES, UNNECESSARY_PARAMETERS
+from internal_physics.lab.probes.problem_columns import PROBED
 from internal_physics.tables.columns import STATUS, Column
 from internal_physics.tables.table import Table
 

@@ -15,13 +15,14 @@ from internal_physics.lab.data.reasoning.templates import TEST_BINS
 from internal_physics.lab.data.reasoning.word_problem import WordProblem, ask_again
 from internal_physics.lab.data.reasoning.write import write
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning.experiment import RANDOM, TRAINED
-from internal_physics.lab.experiments.reasoning.told import PROBE_COLUMNS, probe_rows, random_model
 from internal_physics.lab.experiments.word_problems import questions
 from internal_physics.lab.experiments.word_problems.data import problem_set
 from internal_physics.lab.experiments.word_problems.solving import Solved, solve_all
 from internal_physics.lab.models.run import load_model
 from internal_physics.lab.probes.asking import Probe, told_by, train_probe
+from internal_physics.lab.probes.problem_answers import PROBE_COLUMNS, probe_rows, random_model
+from internal_physics.lab.probes.problem_columns import RANDOM, TRAINED
+from internal_physics.lab.probes.problem_questions import SENTENCE_RULES
 
 FIRST_OP = 2  # the test bins have no template of one operation
 
@@ -65,7 +66,7 @@ def _probed(
         probe = Probe(frozen, options.probe_rank, first, n_answers=n_answers)
         train_probe(probe, questions.asked_in_training(task, trained.data, trained.seed), options)
         told[name] = told_by(probe, [item.tokens for item in asked])
-    for name, rule in questions.JUDGED_RULES.get(task, {}).items():
+    for name, rule in SENTENCE_RULES.get(task, {}).items():  # what `known` and `value` ask stands in one sentence
         told[name] = np.array([int(rule(item)) for item in asked])
     yield from probe_rows(task, told, right, n_answers)
 

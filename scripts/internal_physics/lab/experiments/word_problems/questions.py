@@ -24,20 +24,8 @@ from internal_physics.lab.data.reasoning.templates import TEST_BINS, TRAINING_BI
 from internal_physics.lab.data.reasoning.word_problem import WordProblem
 from internal_physics.lab.data.reasoning.write import Written, write
 from internal_physics.lab.data.vocabulary import END_ID
-from internal_physics.lab.experiments.reasoning.questions import (
-    CAN_BE_NEXT,
-    DEPENDS,
-    KNOWN,
-    NEEDED,
-    NEEDED_NEXT,
-    RULES,
-    VALUE,
-    Item,
-)
 from internal_physics.lab.experiments.word_problems.data import problem_set
-
-JUDGED_RULES = {task: RULES[task] for task in (NEEDED, CAN_BE_NEXT, NEEDED_NEXT, DEPENDS)}
-"""`known` and `value` have none: what they ask stands in the parameter's own sentence."""
+from internal_physics.lab.probes.problem_questions import CAN_BE_NEXT, DEPENDS, KNOWN, NEEDED, NEEDED_NEXT, VALUE, Item
 
 
 def n_answers(task: str, modulus: int) -> int:

@@ -1,51 +1,27 @@
 """What states tell about a parameter before it is written: trained model, random weights, and rules on sentences."""
 
+from functools import partial
+
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from internal_physics.figures import style
 from internal_physics.figures.draw import Figures, Inputs
-from internal_physics.ground.words import plural
-from internal_physics.lab.experiments.reasoning.depth_panels import depth_panel, guess_line
+from internal_physics.lab.experiments.reasoning.depth_panels import depth_panel
 from internal_physics.lab.experiments.reasoning.experiment import LAB_REASONING_DEPTH, LAB_REASONING_PROBES
+from internal_physics.lab.probes.problem_figure import Panel, draw_probes
 from internal_physics.tables.read import read_table
 
-TASKS = {
-    "needed": "does the answer need it?",
-    "can_be_next": "can it be computed now?",
-    "needed_next": "needed, and can it be computed now?",
-    "depends": "does one depend on another?",
-    "known": "was it computed?",
-    "value": "what is its value, if any?",
-}
-TOLD_BY = {
-    "trained": "probe of the trained model",
-    "random": "probe of random weights",
-    "only_numbers": "rule: its sentence has only numbers",
-    "used_somewhere": "rule: some sentence uses it",
-    "operand_of_query": "rule: the query's sentence uses it",
-    "numbers_and_used": "rule: only numbers, and used",
-    "in_its_sentence": "rule: one's sentence uses the other",
-    "written": "rule: what its own step says",
-}
-_BESIDE = 2  # panels in a row, the legend right of them
-_ROW_INCHES, _ONLY_ROW_INCHES = 2.3, 3.0
+_BY_BLOCK = (
+    "By block: a probe for each, means over seeds; parameters that the answer needs, at a distance of so many "
+    "dependencies from the query, against all that it does not need."
+)
 
 
 def figures(inputs: Inputs) -> Figures:
     """One figure of all arms with probes."""
     tables = (read_table(inputs[table.name], table) for table in (LAB_REASONING_PROBES, LAB_REASONING_DEPTH))
     yield "", draw(*tables)
-
-
-def draw_probes(probes: pd.DataFrame) -> Figure:
-    """Draw balanced accuracies alone, as `draw` does.
-
-    Args:
-        probes: table `lab_reasoning_probes`, or `lab_word_probes`.
-    """
-    return draw(probes, pd.DataFrame(columns=list(LAB_REASONING_DEPTH.columns)))
 
 
 def draw(probes: pd.DataFrame, deep: pd.DataFrame) -> Figure:
@@ -55,77 +31,11 @@ def draw(probes: pd.DataFrame, deep: pd.DataFrame) -> Figure:
         probes: table `lab_reasoning_probes`.
         deep: table `lab_reasoning_depth`.
     """
-    asked = set(probes["task"])
-    tasks = [task for task in TASKS if task in asked] or list(TASKS)[:_BESIDE]
-    arms = sorted(deep["arm"].unique())
-    n_above, n_below = (-(-len(panels) // _BESIDE) for panels in (tasks, arms))
-    n_rows = n_above + n_below
-    with style.house_style():
-        height = _ONLY_ROW_INCHES if n_rows == 1 else n_rows * _ROW_INCHES
-        figure = style.new_figure(style.PAGE_WIDTH_INCHES, height)
-        grid = figure.add_gridspec(n_rows, _BESIDE + 1, width_ratios=[1, 1, 0.75])
-        places = [grid[row, column] for row in range(n_rows) for column in range(_BESIDE)]
-        above = [figure.add_subplot(place) for place in places[: len(tasks)]]
-        _bars(above, probes, tasks)
-        _legend(figure.add_subplot(grid[:n_above, -1]), above)
-        if arms:
-            below = [figure.add_subplot(place) for place in places[n_above * _BESIDE :][: len(arms)]]
-            _lines(below, deep, arms)
-            _legend(figure.add_subplot(grid[n_above:, -1]), below)
-        title = f"What states tell about a parameter before it is written ({plural(probes['seed'].nunique(), 'seed')})"
-        return style.finish(figure, title, _notes(has_depth=bool(arms)))
-
-
-def _bars(panels: list[Axes], probes: pd.DataFrame, tasks: list[str]) -> None:
-    arms = sorted(probes["arm"].unique())
-    looks = style.model_styles(list(TOLD_BY.values()))
-    for ax, task in zip(panels, tasks, strict=True):
-        _panel(ax, probes[probes["task"] == task], arms, looks)
-        ax.set_title(TASKS[task])
-    for ax in panels[::_BESIDE]:
-        ax.set_ylabel("balanced accuracy")
-    for ax in panels[:-_BESIDE]:  # the same arms as beneath
-        ax.tick_params(labelbottom=False)
-
-
-def _panel(ax: Axes, rows: pd.DataFrame, arms: list[str], looks: dict[str, style.ModelStyle]) -> None:
-    shown = [name for name in TOLD_BY if name in set(rows["told_by"])]
-    width = 0.8 / max(len(shown), 1)
-    for number, name in enumerate(shown):
-        own = rows[rows["told_by"] == name].groupby("arm")["accuracy"]
-        places = [place + width * (number - (len(shown) - 1) / 2) for place in range(len(arms))]
-        means, low, high = (getattr(own, how)().reindex(arms) for how in ("mean", "min", "max"))
-        ax.bar(places, means, width=0.92 * width, color=looks[TOLD_BY[name]].color, label=TOLD_BY[name])
-        ax.vlines(places, low, high, color="black", linewidth=1)
-    chance = float(rows["chance"].max()) if len(rows) else 0.5
-    guess_line(ax, chance)
-    ax.set_xticks(range(len(arms)), [style.literal(arm) for arm in arms], rotation=20, ha="right")
-    ax.set_ylim(0.8 * chance, 1.0)
-
-
-def _lines(panels: list[Axes], deep: pd.DataFrame, arms: list[str]) -> None:
-    for ax, arm in zip(panels, arms, strict=True):
-        depth_panel(ax, deep[deep["arm"] == arm], int(deep["distance"].max()))
-        ax.set_title(f"needed, by block: {style.literal(arm)}")
-    for ax in panels[::_BESIDE]:
-        ax.set_ylabel("balanced accuracy")
-
-
-def _legend(place: Axes, panels: list[Axes]) -> None:
-    """One legend of all that these panels draw, in a place of its own."""
-    handles = {label: handle for ax in panels for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    place.axis("off")
-    place.legend(handles.values(), handles.keys(), loc="center", fontsize="small")
-
-
-def _notes(*, has_depth: bool) -> list[str]:
-    notes = [
-        "Bars are means over seeds, black lines span them; dashed: a guess. A probe changes the embedding by a matrix "
-        "of low rank and reads the last residual; the model is frozen.",
-        "A rule needs no chain of two sentences. Where a rule is as good as the probe, the probe shows no reasoning.",
+    below = [
+        Panel(
+            f"needed, by block: {style.literal(str(arm))}",
+            partial(depth_panel, rows=rows, farthest=int(deep["distance"].max())),
+        )
+        for arm, rows in deep.groupby("arm")
     ]
-    by_block = (
-        "By block: a probe for each, means over seeds; parameters that the answer needs, at a distance of so many "
-        "dependencies from the query, against all that it does not need."
-    )
-    return [*notes, by_block] if has_depth else notes
+    return draw_probes(probes, below, _BY_BLOCK if below else "")

@@ -1,8 +1,8 @@
 """What states tell about a parameter of an English problem: trained model, random weights, and rules on sentences."""
 
 from internal_physics.figures.draw import Figures, Inputs
-from internal_physics.lab.experiments.reasoning.figures.lab_reasoning_probes import draw_probes
 from internal_physics.lab.experiments.word_problems.experiment import LAB_WORD_PROBES
+from internal_physics.lab.probes.problem_figure import draw_probes
 from internal_physics.tables.read import read_table
 
 

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 from internal_physics.ground.seeds import seed_of
 from internal_physics.ground.status import value_status
 from internal_physics.lab.experiments.experiment import Trained
-from internal_physics.lab.experiments.reasoning.questions import balanced_accuracy, largest_share
 from internal_physics.lab.models.build import build_model
+from internal_physics.lab.probes.problem_questions import balanced_accuracy, largest_share
 from internal_physics.models.lab_architecture.configuration import LabConfig
 
 NO_ITEMS = "no question with one of the answers"
