@@ -7,19 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from internal_physics.statistics.options import CONFIDENCE_LEVEL, N_RESAMPLES
 from internal_physics.statistics.ties import are_tied
 
 # Resampled numbers held in memory at once: 32 MB of float64, whatever the number of prompts.
 _BATCH_ELEMENTS = 2**22
-
-_RESAMPLING_WARNINGS = (
-    stats.DegenerateDataWarning,
-    stats.ConstantInputWarning,
-    stats.NearConstantInputWarning,
-)
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ def jackknife_interval(
     if n < 2:
         status = f"{'one prompt' if n else 'no prompts'}: no interval"
         return Interval(float(value), math.nan, math.nan, n, status)
-    half_width = _jackknife_error(sample) * stats.t.ppf((1 + confidence_level) / 2, n - 1)
+    half_width = _jackknife_error(sample) * stdtrit(n - 1, (1 + confidence_level) / 2)
     low = value - half_width if lower_bound is None else max(value - half_width, lower_bound)
     return Interval(float(value), float(low), float(value + half_width), n, "ok")
 
@@ -164,7 +158,10 @@ def bootstrap_bounds(
     Raises:
         ValueError: fewer than two observations, or an option out of range.
     """
+    from scipy import stats  # noqa: PLC0415  (half a second, which jobs that do not resample are spared)
+
     _check_level(confidence_level)  # scipy takes any number
+    handled_below = (stats.DegenerateDataWarning, stats.ConstantInputWarning, stats.NearConstantInputWarning)
     options = {
         "statistic": statistic,
         "paired": paired and len(data) > 1,
@@ -173,7 +170,7 @@ def bootstrap_bounds(
         "confidence_level": confidence_level,
     }
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        for category in _RESAMPLING_WARNINGS:  # each of these cases is handled below
+        for category in handled_below:
             warnings.simplefilter("ignore", category)
         drawn = stats.bootstrap(
             data, n_resamples=n_resamples, rng=np.random.default_rng(seed), method="percentile", **options
