@@ -15,6 +15,7 @@ rule compare:
         "results/logs/compare.log",
     benchmark:
         "results/benchmarks/compare.tsv"
+    priority: 25  # the longest way to the end begins here: figures of conditions, then the published folder
     localrule: True
     conda:
         "../envs/analysis.yaml"

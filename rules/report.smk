@@ -71,7 +71,7 @@ rule report:
     localrule: True
     conda:
         "../envs/analysis.yaml"
-    threads: 2  # no other job is left but the explorer
+    threads: 2  # no other job is left
     resources:
         mem_mb=1000,
     params:
@@ -94,6 +94,7 @@ rule explorer:
         "results/logs/explorer.log",
     benchmark:
         "results/benchmarks/explorer.tsv"
+    priority: 25  # beside the last figures
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -143,6 +143,7 @@ rule check_tables:
         "results/logs/check_tables.log",
     benchmark:
         "results/benchmarks/check_tables.tsv"
+    priority: 25  # before the figures: the explorer waits for it, and is drawn beside them instead of after the report
     localrule: True
     conda:
         "../envs/analysis.yaml"
