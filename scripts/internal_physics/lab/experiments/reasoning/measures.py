@@ -15,6 +15,7 @@ from internal_physics.lab.data.reasoning.check import ERROR_KINDS
 from internal_physics.lab.data.reasoning.nano import VOCABULARY
 from internal_physics.lab.experiments.experiment import Trained
 from internal_physics.lab.experiments.reasoning import asking, depth, foresight, questions, solving, uncertainty
+from internal_physics.lab.experiments.solutions import mean_of
 from internal_physics.lab.models.run import load_model
 from internal_physics.lab.probes.asking import Probe, told_by
 from internal_physics.lab.probes.problem_answers import NO_ITEMS, PROBE_COLUMNS, probe_rows, random_model
@@ -87,16 +88,12 @@ def _row(trained: Trained, k: int, solved: Sequence[solving.Solved]) -> Mapping[
         "n_problems": len(solved),
         "accuracy": len(correct) / len(solved),
         "answer_accuracy": float(np.mean([one.has_right_answer for one in solved])),
-        "unnecessary_parameters": _mean([verdict.unnecessary_parameters for verdict in correct]),
+        "unnecessary_parameters": mean_of([verdict.unnecessary_parameters for verdict in correct]),
         "unnecessary_at_random": solving.unnecessary_at_random([one.problem for one in solved], draws),
         "retries": float(np.mean([verdict.retries for verdict in verdicts])),
-        "retried_share": _mean([verdict.retries > 0 for verdict in correct]),
+        "retried_share": mean_of([verdict.retries > 0 for verdict in correct]),
         "status": OK,
     }
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return float(np.mean(numbers)) if numbers else float("nan")
 
 
 def _errors(solved: Mapping[int, Sequence[solving.Solved]]) -> Iterator[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from internal_physics.lab.data.reasoning.templates import TEST_BINS
 from internal_physics.lab.data.reasoning.word_problem import WordProblem, ask_again
 from internal_physics.lab.data.reasoning.write import write
 from internal_physics.lab.experiments.experiment import Trained
+from internal_physics.lab.experiments.solutions import mean_of
 from internal_physics.lab.experiments.word_problems import questions
 from internal_physics.lab.experiments.word_problems.data import problem_set
 from internal_physics.lab.experiments.word_problems.solving import Solved, solve_all
@@ -89,12 +90,8 @@ def _summary(solved: Sequence[Solved]) -> Mapping[str, Any]:
         "n_problems": len(solved),
         "accuracy": len(correct) / len(solved),
         "answer_accuracy": float(np.mean([one.has_right_answer for one in solved])),
-        "unnecessary_parameters": _mean([verdict.unnecessary_parameters for verdict in correct]),
-        "unnecessary_operations": _mean([verdict.unnecessary_operations for verdict in correct]),
+        "unnecessary_parameters": mean_of([verdict.unnecessary_parameters for verdict in correct]),
+        "unnecessary_operations": mean_of([verdict.unnecessary_operations for verdict in correct]),
         "retries": float(np.mean([verdict.retries for verdict in verdicts])),
         "status": OK,
     }
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return float(np.mean(numbers)) if numbers else float("nan")
