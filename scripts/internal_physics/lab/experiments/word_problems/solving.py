@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from internal_physics.lab.data.padding import padded
 from internal_physics.lab.data.reasoning.check import Verdict, check
 from internal_physics.lab.data.reasoning.english import english_vocabulary, text_of, words_of
 from internal_physics.lab.data.reasoning.read import last_answer, read_solution
@@ -58,9 +59,8 @@ def continue_prompts(model: PreTrainedModel, prompts: Sequence[Sequence[int]], n
     Prompts may differ in length. Padding stands behind the tokens of a row, where a causal model does not read it.
     """
     lengths = np.array([len(prompt) for prompt in prompts])
-    tokens = torch.full((len(prompts), int(lengths.max()) + n_new), PADDING_ID, device=model.device)
-    for row, prompt in zip(tokens, prompts, strict=True):
-        row[: len(prompt)] = torch.as_tensor(prompt, device=model.device)
+    room = np.pad(padded(prompts), ((0, 0), (0, n_new)), constant_values=PADDING_ID)
+    tokens = torch.as_tensor(room, device=model.device)
     open_rows, ends = torch.arange(len(prompts), device=model.device), torch.tensor(lengths, device=model.device)
     for _ in range(n_new):
         longest = int(ends[open_rows].max())
