@@ -63,3 +63,22 @@ def test_lists_with_a_word_twice_are_refused():
     pools = symbolic_pools()
     with pytest.raises(UserError, match="majors"):
         dataclasses.replace(pools, majors=("a", "a"))
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "10", None])
+def test_what_is_no_number_of_people_is_refused(n):
+    with pytest.raises(UserError, match="people cannot be drawn") as error:
+        draw_people(n, natural_pools(), 0)
+    assert error.value.expected.startswith("a whole number, 1 to 80000000")
+
+
+def test_numpys_whole_numbers_are_numbers_of_people():
+    assert len(draw_people(np.int64(3), natural_pools(), 0)) == 3
+
+
+def test_people_are_shown_in_a_line_because_their_lists_fill_pages():
+    shown = repr(draw_people(1234, natural_pools(), 0))
+    assert (
+        shown
+        == f"People(1,234 people, Pools(160,000,000 full names, {natural_pools().n_values:,} combinations of values))"
+    )

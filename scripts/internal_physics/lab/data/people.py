@@ -15,7 +15,7 @@ from internal_physics.lab.data.pools import Pools
 MOST_OF_THE_NAMES = 0.5  # that may be used, so that drawing again ends soon
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class People:
     """Indices into the lists of the pools, one for each person.
 
@@ -42,6 +42,10 @@ class People:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def __repr__(self) -> str:
+        """How many, and what they were drawn from; in full it would fill pages."""
+        return f"People({len(self):,} people, {self.pools!r})"
 
     @property
     def employer_city(self) -> np.ndarray:
@@ -70,13 +74,13 @@ def require_names(n: int, pools: Pools, where: str) -> None:
         where: the option with the number of people, for the message.
 
     Raises:
-        UserError: for fewer than one person, or more than half as many as there are full names.
+        UserError: for fewer than one person, no whole number, or more than half as many as there are full names.
     """
-    if not 1 <= n <= MOST_OF_THE_NAMES * pools.n_names:
+    if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_OF_THE_NAMES * pools.n_names:
         raise UserError(
-            f"{n} people cannot be drawn",
+            f"{n!r} people cannot be drawn",
             where=where,
-            expected=f"1 to {int(MOST_OF_THE_NAMES * pools.n_names)}: at most half of the full names",
+            expected=f"a whole number, 1 to {int(MOST_OF_THE_NAMES * pools.n_names)}: at most half of the full names",
             todo="draw fewer people, or give longer lists of names",
         )
 

@@ -12,7 +12,7 @@ N_DAYS = 28  # of every month, so that day and month are independent
 FIRST_YEAR = 1900
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pools:
     """Lists that people and their biographies are drawn from.
 
@@ -43,6 +43,10 @@ class Pools:
     pronouns: tuple[str, str]
     templates: Mapping[str, Sequence[tuple[str, str]]]
     date: str = "{month} {day}, {year}"
+
+    def __repr__(self) -> str:
+        """How many names and values, not all lists."""
+        return f"Pools({self.n_names:,} full names, {self.n_values:,} combinations of values)"
 
     @property
     def n_names(self) -> int:
