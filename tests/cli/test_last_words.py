@@ -92,9 +92,10 @@ class TestFailures:
         logs = [str(tmp_path / f"{name}.log") for name in ("a", "b", "c")]
         layer = "conditions → push → layers: there is no layer 9\n  expected: 0 to 3"
         for log in logs[:2]:
-            Path(log).write_text(f"01:50:33 self-check passed\n01:50:34 {layer}\n")
+            Path(log).write_text(f"01:50:33 rule record\n01:50:34 {layer}\n01:50:34 failed\n")
         Path(logs[2]).write_text(
             '01:00:00 rule\n01:00:01 Traceback (most recent call last):\n  File "x"\nKeyError: 3\n'
+            "01:00:01 failed\n01:00:02 a warning at the end of the process\n"
         )
         assert failures(logs) == {layer: logs[0], "KeyError: 3": logs[2]}
         assert closing_words(logs).endswith(f"\nFailed: KeyError: 3\n  log: {logs[2]}\n")
@@ -103,6 +104,16 @@ class TestFailures:
         log = tmp_path / "a.log"
         log.write_text("01:00:00 rule record {}\n01:00:00 versions {'numpy': '2'}, python 3.11, pid 7\n")
         assert failures([str(log)]) == {last_words.KILLED: str(log)}
+
+    def test_what_a_killed_job_said_last_is_no_reason(self, tmp_path):
+        log = tmp_path / "a.log"
+        log.write_text("01:00:00 rule lab_train {}\n01:00:00 versions {}\n01:00:01 mine, seed 0: 1200 steps\n")
+        assert failures([str(log)]) == {last_words.KILLED: str(log)}
+
+    def test_a_log_of_another_program_ends_with_its_reason(self, tmp_path):
+        log = tmp_path / "a.log"
+        log.write_text("reading\n01:00:01 no such table\n")
+        assert failures([str(log)]) == {"no such table": str(log)}
 
     def test_a_missing_log_causes_no_second_one(self):
         assert closing_words(["no/such.log"]) == "\nThe run failed: see the messages above.\n"

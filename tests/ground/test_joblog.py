@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from internal_physics.ground.errors import ConfigError
-from internal_physics.ground.joblog import forward, job
+from internal_physics.ground.joblog import FAILED, forward, job
 
 TOKEN = "hf_planted_and_never_to_be_seen"
 
@@ -83,9 +83,17 @@ def test_an_error_of_the_program_leaves_its_traceback_in_the_log(log, capfd):
         assert "ZeroDivisionError: a bug" in text
 
 
+@pytest.mark.parametrize("error", [ConfigError("found X", where="here"), ZeroDivisionError("a bug")])
+def test_the_last_entry_says_that_a_job_failed_so_that_a_killed_one_is_told_from_it(log, error):
+    with pytest.raises(SystemExit):
+        run(log, lambda: fail(error))
+    assert log.read_text(encoding="utf-8").splitlines()[-1].endswith(f" {FAILED}")
+
+
 def test_an_interruption_is_not_swallowed(log):
     with pytest.raises(KeyboardInterrupt):
         run(log, lambda: fail(KeyboardInterrupt()))
+    assert FAILED not in log.read_text(encoding="utf-8")
 
 
 def test_a_successful_job_prints_nothing(log, capfd):

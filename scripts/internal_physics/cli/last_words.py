@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from internal_physics.ground.joblog import FAILED
 from internal_physics.lab.verdicts import claims_in_words, read_claims
 
 FINDINGS, REPORT = "results/findings.json", "results/report.html"
@@ -15,7 +16,7 @@ CLAIMS, LAB_REPORT = "results/lab/tables/lab_gates.csv", "results/lab/report.htm
 HEADING = "What this run found:"
 INTERRUPTED = "\nInterrupted. What is finished is kept: start again with the same command.\n"
 KILLED = "the job ended before it said why (killed, or out of memory?)"
-_BEGINNING = ("rule ", "versions ")  # entries with which every log begins
+_BEGINNING = "rule "  # of the first entry of the log of a job
 _ENTRY = re.compile(r"^\d\d:\d\d:\d\d ", flags=re.MULTILINE)
 
 
@@ -82,20 +83,27 @@ def closing_words(logs: Iterable[str]) -> str:
 
 
 def failures(logs: Iterable[str]) -> dict[str, str]:
-    """Error message → log, for each job that failed. The message is the last entry of the log, the last line of a
-    traceback, or `KILLED` where the log only begins.
+    """Error message → log, for each job that failed. The message is the last entry of the log before the word that it
+    failed, of a traceback its last line, or `KILLED` where a job did not come to that word.
 
     Jobs with equal messages count once; a missing log is left out.
     """
     found: dict[str, str] = {}
     for log in logs:
         text = Path(log).read_text(encoding="utf-8", errors="replace") if Path(log).is_file() else ""
-        entry = _ENTRY.split(text)[-1].strip()
-        if entry.startswith(_BEGINNING):
-            entry = KILLED
+        entry = _message(text)
         if entry:
             found.setdefault(entry.splitlines()[-1] if entry.startswith("Traceback") else entry, log)
     return found
+
+
+def _message(log: str) -> str:
+    """Why a job failed, by the text of its log; "" for an empty one."""
+    entries = [entry.strip() for entry in _ENTRY.split(log)]
+    if FAILED in entries[1:]:  # warnings at the end of the process may follow
+        return entries[entries.index(FAILED) - 1]
+    is_of_a_job = any(entry.startswith(_BEGINNING) for entry in entries[:2])  # an empty one may come first
+    return KILLED if is_of_a_job else entries[-1]
 
 
 def _changed(file: str) -> int | None:

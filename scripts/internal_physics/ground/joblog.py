@@ -8,11 +8,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NoReturn
 
 from internal_physics.ground.errors import UserError
 
 LOGGER = logging.getLogger("internal_physics")
+FAILED = "failed"  # the last entry of the log of a job that said why
 _PACKAGES = (
     "internal-physics",
     "numpy",
@@ -55,14 +56,19 @@ def job(snakemake: Any) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        LOGGER.error("%s", error)
-        raise SystemExit(1) from None
+        _fail(str(error))
     except Exception:  # noqa: BLE001  (the outermost frame of a job)
-        LOGGER.error("%s", traceback.format_exc())
-        raise SystemExit(1) from None
+        _fail(traceback.format_exc())
     finally:
         gc.freeze()
     LOGGER.debug("done")
+
+
+def _fail(message: str) -> NoReturn:
+    """Log why the job ends, and that it does: a log without that is of a job that was killed (`cli/last_words`)."""
+    LOGGER.error("%s", message)
+    LOGGER.debug(FAILED)
+    raise SystemExit(1) from None
 
 
 def forward(logger: logging.Logger | None) -> None:
