@@ -5,7 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from configs import GOOD, PROMPTS, config, refused, with_set
-from internal_physics.config.load import check_duplicate_keys, load_config, schema
+from internal_physics.config.load import check_duplicate_keys, load_config
+from internal_physics.config.validate import schema
 from internal_physics.families.registry import METRICS
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.plan.record_jobs import record_jobs

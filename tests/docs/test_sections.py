@@ -7,9 +7,10 @@ from typing import Annotated, Literal, get_args, get_origin
 
 import jsonschema
 import pytest
-from internal_physics.config.load import load_config, schema
+from internal_physics.config.load import load_config
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.steering import ContrastOptions, SteeringOptions
+from internal_physics.config.validate import schema
 from internal_physics.docs.config_sections import config_section
 from internal_physics.docs.options_page import all_options, shown_default, some_options
 from internal_physics.docs.schema import SCHEMA, config_schema, schema_text

@@ -6,11 +6,11 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, get_args
 
 from internal_physics.config.explain import require_options
-from internal_physics.config.load import schema
 from internal_physics.config.options.record import RecordOptions
 from internal_physics.config.options.run import SourceOptions
 from internal_physics.config.options.steering import SteeringOptions
 from internal_physics.config.options.text import TextOptions
+from internal_physics.config.validate import schema
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.ground.errors import ConfigError, ModelError, StoreError
 from internal_physics.ground.options import names_of

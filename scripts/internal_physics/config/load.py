@@ -5,33 +5,26 @@ No heavy imports: the Snakefile calls this while it is parsed.
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import jsonschema
-import yaml
 
 from internal_physics.config.checkpoints import with_checkpoints
 from internal_physics.config.chosen import chosen_prompts
 from internal_physics.config.conditions import Condition, Run, parse_conditions, plan_runs
-from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.config.generate import generate, read_grammar
 from internal_physics.config.lab import LabArm, lab_arms, refuse_unknown_trainings
 from internal_physics.config.options.record import refuse_unused_token
 from internal_physics.config.prompts import Prompt, parse_prompts, read_prompts
 from internal_physics.config.texts import given_text_options, refuse_chats
+from internal_physics.config.validate import check_options
 from internal_physics.ground.errors import ConfigError, PromptError
-from internal_physics.ground.home import home
 from internal_physics.ground.names import MASK
 from internal_physics.ground.strict_yaml import load_yaml
 from internal_physics.ground.suggest import did_you_mean
 from internal_physics.models.options import SPELLED
 from internal_physics.models.sources import Source, parse_source
-
-SCHEMA_PATH = home() / "config" / "schema.yaml"
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,7 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
     spell_dtypes(resolved)
-    _Validator(_rules()).check(resolved, where)
+    check_options(resolved, where)
     resolved["models"] = with_checkpoints(resolved["models"], f"{where}: models")
     for kind in ("models", "prompt_sets", "conditions"):
         _refuse_clashing_names(resolved[kind], f"{where}: {kind}")
@@ -170,65 +163,12 @@ def check_duplicate_keys(paths: list[str]) -> None:
         load_yaml(path)
 
 
-@lru_cache
-def schema() -> dict[str, Any]:
-    """The JSON schema of the config, generated from the options' dataclasses (see internal_physics.docs)."""
-    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
-
-
-@lru_cache
-def _rules() -> dict[str, Any]:
-    """The schema without the rules for prompts: `parse_prompts` checks those, in the config and in files."""
-    return schema() | {"$defs": {**schema()["$defs"], "prompt": {"type": "object"}}}
-
-
 def spell_dtypes(raw: Mapping[str, Any]) -> None:
     """Write number formats of models as options spell them, in place: fp16 and torch.float16 are float16."""
     models = raw.get("models")
     for options in models.values() if isinstance(models, Mapping) else ():
         if isinstance(options, dict):
             options |= {name: spelled(options[name]) for name, spelled in SPELLED.items() if name in options}
-
-
-class _Validator:
-    """Draft 2020-12 validation that first writes defaults in, and reports in plain words."""
-
-    def __init__(self, rules: Mapping[str, Any]) -> None:
-        self.rules = rules
-
-    def check(self, config: dict[str, Any], where: str) -> None:
-        error = jsonschema.exceptions.best_match(self._errors(config))
-        if error is None:
-            refuse_not_finite(config, f"{where}: ")
-            self._write_defaults(config, self.rules)
-            return
-        place = " → ".join(str(part) for part in error.absolute_path)
-        raise ConfigError(**explain(error), where=f"{where}: {place}" if place else where)
-
-    def _errors(self, config: Mapping[str, Any]) -> Iterator[jsonschema.ValidationError]:
-        return OptionsValidator(self.rules).iter_errors(config)
-
-    def _write_defaults(self, value: Any, rules: Mapping[str, Any]) -> None:
-        rules = self.rules["$defs"][rules["$ref"].rsplit("/", 1)[-1]] if "$ref" in rules else rules
-        if not isinstance(value, dict):
-            return
-        for key, sub_rules in rules.get("properties", {}).items():
-            if "default" in sub_rules:
-                value.setdefault(key, copy.deepcopy(sub_rules["default"]))
-            if key in value:
-                self._write_defaults(value[key], sub_rules)
-        if isinstance(rules.get("additionalProperties"), Mapping):
-            for sub_value in value.values():
-                self._write_defaults(sub_value, rules["additionalProperties"])
-        elif "properties" in rules:  # otherwise the user chose the keys, and their order is kept
-            _order_keys(value, rules["properties"])
-
-
-def _order_keys(value: dict[str, Any], order: Iterable[str]) -> None:
-    """Put keys in the order of the schema: how a config happens to be written must not make anything stale."""
-    ordered = {key: value[key] for key in order if key in value}
-    value.clear()
-    value.update(ordered)
 
 
 def _refuse_clashing_names(entries: Mapping[str, Any], where: str) -> None:
