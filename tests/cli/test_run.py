@@ -52,6 +52,30 @@ def test_a_wrong_config_is_refused_before_any_job_runs(tmp_path, monkeypatch, ca
     assert "Traceback" not in said
 
 
+class TestReadOnly:
+    @pytest.fixture
+    def started(self, tmp_path, monkeypatch):
+        """Runs that were started in a folder with read-only results; `access`, because tests may run as root."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "my.yaml").write_text(GOOD)
+        (tmp_path / "results").mkdir()
+        may = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: str(path) != "results" and may(path, mode))
+        started = []
+        monkeypatch.setattr(verb, "is_deployed", lambda _folder: True)
+        monkeypatch.setattr(verb, "run_checked", lambda *given: started.append(given) or 0)
+        return started
+
+    def test_a_run_is_refused_in_a_sentence_before_it_starts(self, started, tmp_path, capsys):
+        assert main(["run", "my.yaml"]) == 1
+        assert f"{tmp_path / 'results'}: nothing may be written here" in capsys.readouterr().out
+        assert not started
+
+    def test_a_dry_run_only_reads(self, started):
+        assert main(["run", "my.yaml", "--dry-run"]) == 0
+        assert len(started) == 1
+
+
 @pytest.mark.parametrize("folder", ["empty", "mistyped"])
 @pytest.mark.parametrize("text", [None, "models:\n  m: {source: 'x'\n"], ids=["missing", "syntax"])
 def test_nothing_is_written_for_a_config_that_is_not_there_or_cannot_be_read(

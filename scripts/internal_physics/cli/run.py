@@ -25,6 +25,7 @@ first, if CONFIG is there or comes with it; files that are there stay. CONFIG
 is a path from DIR (default: config.yaml). Further options go to Snakemake,
 such as --dry-run. `internal-physics new DIR` writes a config to start from."""
 CONFIGS = (".yaml", ".yml", ".json")
+DRY = {"--dry-run", "--dryrun", "-n"}  # of Snakemake: nothing is written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def run_in(folder: str, config: str, cores: str, further: Sequence[str] = (), *,
         if not refusal:
             deploy_for(config, folder, say)
     with contextlib.chdir("." if refusal else folder):
-        refusal = refusal or refusal_of(lambda: check(config))
+        refusal = refusal or refusal_of(lambda: check(config, writes=not DRY & set(further)))
         status = run_checked(config, cores, further, say) if not refusal else _refused(refusal, say)
         if as_json:
             write(Answer(outcome(status, "".join(said), config, refusal), []), sys.stdout, as_json=True)
@@ -140,8 +141,12 @@ def _refused(refusal: str, say: Callable[[str], None]) -> int:
     return STATUS_OF_REFUSAL
 
 
-def check(config: str) -> None:
+def check(config: str, *, writes: bool = True) -> None:
     """Refuse a config that cannot run, before any job starts.
+
+    Args:
+        config: its path.
+        writes: whether the run will write its results.
 
     Raises:
         UserError: with file and line of a YAML error, or the place in the config.
@@ -153,6 +158,7 @@ def check(config: str) -> None:
     )
     from internal_physics.plan.requirements import (  # noqa: PLC0415
         refuse_missing_models,
+        refuse_read_only,
         refuse_unmet_requirements,
         refuse_unusable_python,
     )
@@ -163,6 +169,8 @@ def check(config: str) -> None:
     refuse_impossible_arms(checked.arms, checked.raw["lab"]["measures"], config)
     refuse_steps_after_the_last(checked.sources, checked.arms, config)
     refuse_missing_models(checked, config, "results/snapshots")
+    if writes:
+        refuse_read_only(".", "results")
 
 
 def read_config(path: Path, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Checks before any work: that sets of prompts suit their metrics, models are there, and jobs can be started."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from internal_physics.config.load import Config
 from internal_physics.families.family import Metric
 from internal_physics.families.registry import METRICS
-from internal_physics.ground.errors import ConfigError, SourceError
+from internal_physics.ground.errors import ConfigError, SourceError, StoreError
 from internal_physics.ground.words import plural
 from internal_physics.models.sources import parse_source
 
@@ -30,6 +31,22 @@ def refuse_unusable_python(python: str) -> None:
             expected="a Python whose path has no white space, quotes, brackets or other signs of a shell",
             todo="move the folder, or put the environment elsewhere: `make run VENV=/path/to/environment` in a clone",
         )
+
+
+def refuse_read_only(*folders: str | Path) -> None:
+    """Refuse folders in which nothing may be written; those that are not there are not looked at.
+
+    Raises:
+        StoreError: naming the first.
+    """
+    for folder in folders:
+        if Path(folder).exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(
+                "nothing may be written here",
+                where=str(Path(folder).resolve()),
+                expected="a folder in which a run may write its results",
+                todo="change its permissions, or run in another folder; --dry-run and `show` only read",
+            )
 
 
 def refuse_missing_models(config: Config, where: str, snapshots: str) -> None:
