@@ -21,6 +21,7 @@ $(READY): requirements.lock
 		|| { echo "Python 3.11 or newer is needed ($(PYTHON) is older): make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' \
 		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the packages of requirements.lock into $(VENV), once: some minutes without a word"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $(READY)
