@@ -9,9 +9,10 @@ import transformers as T
 from cases import check, encoded, record
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.anatomy import LinearMap
+from internal_physics.recording import experts
 from internal_physics.recording.experts import ONE_BY_ONE, TOGETHER
 from internal_physics.recording.packing import Packing
-from internal_physics.recording.recorder import RecordOptions, record_batch
+from internal_physics.recording.recorder import RecordOptions, record_batch, wiring_of
 from internal_physics.recording.stack_norms import stack_squared
 from internal_physics.recording.stacks import RoutedRows, Stack, StackCall
 from internal_physics.records.trace import Trace
@@ -83,6 +84,35 @@ def test_no_gradients_of_weights_are_needed_to_run_together():
 def mixtral() -> nn.Module:
     torch.manual_seed(0)
     return T.MixtralForCausalLM(T.MixtralConfig(**GROUPED, **EXPERTS, num_local_experts=4)).double()
+
+
+def of_width(intermediate_size: int) -> nn.Module:
+    torch.manual_seed(0)
+    sizes = GROUPED | {"intermediate_size": intermediate_size}
+    return T.MixtralForCausalLM(T.MixtralConfig(**sizes | EXPERTS, num_local_experts=4))
+
+
+@pytest.mark.parametrize("batch_size", [1, 16])
+@pytest.mark.parametrize("weight_gradients", ["factors", "norms"])
+def test_products_of_all_experts_in_one_step_are_those_one_after_the_other(batch_size, weight_gradients, monkeypatch):
+    options = {"weight_gradients": weight_gradients, "attention_entropy": False, "batch_size": batch_size}
+    model = check(of_width(16)).model
+    assert all(own.up.whole is not None for own in wiring_of(model, RecordOptions(**options)).experts)
+    found = record(model, PROMPTS, **options)
+    monkeypatch.setattr(experts, "_in_one_step", lambda weight: False)
+    model = check(of_width(16)).model
+    assert all(own.up.whole is None for own in wiring_of(model, RecordOptions(**options)).experts)
+    for prompt, right in record(model, PROMPTS, **options).items():
+        assert set(found[prompt].tensors) == set(right.tensors)
+        assert all(np.array_equal(found[prompt].tensors[key], tensor) for key, tensor in right.tensors.items())
+
+
+def test_experts_whose_rows_torch_cannot_take_in_one_step_multiply_one_after_the_other():
+    model = check(of_width(18)).model
+    own = wiring_of(model, RecordOptions()).experts[0]
+    assert own.down.whole is None
+    assert model.module.config._experts_implementation == TOGETHER
+    assert len(record(model, PROMPTS, attention_entropy=False)) == len(PROMPTS)
 
 
 def test_experts_that_differ_from_those_one_by_one_stay_one_by_one(monkeypatch):

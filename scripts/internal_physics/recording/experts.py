@@ -2,7 +2,8 @@
 
 The rows of all tokens are sorted by expert and prompt, and every expert multiplies once. So each prompt's own factors
 are known, whatever else is in its batch. Outside of a pass that is recorded, and wherever rows cannot be told apart by
-prompt, experts run as transformers has them run one by one.
+prompt, experts run as transformers has them run one by one. On the host one step of torch multiplies with all experts
+of a stack where it can; elsewhere each expert multiplies in its turn, which gives the same numbers.
 
 Index conventions: as in `stacks`.
 """
@@ -15,10 +16,12 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.integrations.moe import ExpertsInterface
 
 from internal_physics.models.coverage import matrix_name, weight_of
+from internal_physics.recording.awaited import Awaited
 from internal_physics.recording.flow import Flow
 from internal_physics.recording.operands import Part
 from internal_physics.recording.packing import Packing
@@ -26,6 +29,8 @@ from internal_physics.recording.sites import Sites
 from internal_physics.recording.stacks import RoutedRows, Stack, StackCall
 
 TOGETHER, ONE_BY_ONE = "internal_physics_together", "eager"  # names of implementations, as transformers knows them
+_ONE_STEP = (torch.float32, torch.bfloat16, torch.float16)  # formats that torch's grouped product takes,
+_ALIGNED_BYTES = 16  # in rows of a multiple of so many bytes
 _watched: "WeakKeyDictionary[nn.Module, ExpertsOfPass]" = WeakKeyDictionary()
 
 
@@ -85,11 +90,18 @@ def _stack(module: Any, attribute: str, names: Mapping[int, str], maps: Sites) -
     name, shape, stored_in_first = names[id(weight)], (weight.shape[1], weight.shape[2]), bool(module.is_transposed)
     parts = [Part(name, matrix_name(name, e), shape, (0, 0), False, len(weight)) for e in range(len(weight))]
     own = tuple(maps.of(part, lookup=False, transposed=stored_in_first) for part in parts)
-    matrices = (weight.detach() if stored_in_first else weight.detach().mT).unbind()
+    whole = weight.detach() if stored_in_first else weight.detach().mT
+    matrices = whole.unbind()
     if not module.has_bias:
-        return Stack(name, own, matrices)
+        return Stack(name, own, matrices, whole=whole if _in_one_step(weight) else None)
     bias = getattr(module, f"{attribute}_bias")
     return Stack(name, own, matrices, names[id(bias)], bias.detach().unbind())
+
+
+def _in_one_step(weight: torch.Tensor) -> bool:
+    """Whether torch multiplies with a stack on the host in one step, in the very numbers of products one by one."""
+    fits = all(n * weight.itemsize % _ALIGNED_BYTES == 0 for n in weight.shape[1:])
+    return fits and weight.is_cpu and weight.is_contiguous() and weight.dtype in _ONE_STEP
 
 
 def _recorded(stack: Stack, whole: frozenset[str], left_out: frozenset[str]) -> Stack:
@@ -105,6 +117,7 @@ class ExpertsOfPass:
         experts: of the model.
         packing: which rows belong to which prompt.
         flow: gets the uses of stacks; none if gradients of weights are not recorded.
+        awaited: gives the gradients of products in one step.
         is_in_order: whether the rows of an input are the tokens of the batch.
         keep_order: notes that those of an output are.
     """
@@ -114,10 +127,12 @@ class ExpertsOfPass:
         experts: Sequence[Experts],
         packing: Packing,
         flow: Flow | None,
+        awaited: Awaited,
+        *,
         is_in_order: Callable[[torch.Tensor], bool],
         keep_order: Callable[[torch.Tensor], torch.Tensor],
     ) -> None:
-        self.packing, self._flow = packing, flow
+        self.packing, self._flow, self._awaited = packing, flow, awaited
         self._is_in_order, self._keep_order = is_in_order, keep_order
         self._experts = {own.module: own for own in experts}
 
@@ -169,7 +184,12 @@ class ExpertsOfPass:
             self._flow.stacks.append(call)
             keep = _Keep(self._flow, call)
         with torch._C.DisableTorchFunction():  # a watch on torch's functions need not see this
-            product: torch.Tensor = _Products.apply(given, stack, rows, keep)
+            if stack.whole is None:
+                product: torch.Tensor = _Products.apply(given, stack, rows, keep)
+                return product
+            product = functional.grouped_mm(given.contiguous(), stack.whole, offs=rows.ends)
+        if keep is not None and product.requires_grad:
+            self._awaited.add(product, keep)
         return product
 
 

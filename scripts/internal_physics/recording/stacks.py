@@ -7,6 +7,7 @@ for each choice of each real token, sorted by expert, then prompt, then choice.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Stack:
         matrices: views of the weight, each as [in, out].
         bias: name of the weight [e, out] that is added; empty if none is, or if its gradient is not recorded.
         biases: its rows.
+        whole: all matrices, [e, in, out], if one step of torch can multiply with them; else None.
     """
 
     parameter: str
@@ -36,6 +38,7 @@ class Stack:
     matrices: tuple[torch.Tensor, ...]
     bias: str = ""
     biases: tuple[torch.Tensor, ...] = ()
+    whole: torch.Tensor | None = None
 
     @cached_property
     def used(self) -> tuple[ParameterInfo, ...]:
@@ -86,6 +89,7 @@ class RoutedRows:
         own = numbers if n_prompts == 1 else self.counts.sum(axis=1).tolist()
         self.experts = [e for e, n in enumerate(own) if n]
         self.sizes = [n for n in own if n]  # rows of each expert that has any
+        self._n_rows = own
         self.blocks: Any = None  # kept by `stack_norms`
 
     def spread(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -95,6 +99,11 @@ class RoutedRows:
     def gather(self, rows: torch.Tensor) -> torch.Tensor:
         """[s, d] → [n, d], the sum over the choices of each token."""
         return rows.index_select(0, self.order.argsort()).unflatten(0, (self.n_choices, -1)).sum(dim=0)
+
+    @cached_property
+    def ends(self) -> torch.Tensor:
+        """[e], on the host: the last row + 1 of each expert."""
+        return torch.tensor([*accumulate(self._n_rows)], dtype=torch.int32)
 
     def by_expert(self, rows: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(e, its rows) of each expert that has any."""

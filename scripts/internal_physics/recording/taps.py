@@ -162,7 +162,9 @@ class Taps:
 
     def _experts_together(self, experts: Sequence[Experts]) -> ExpertsOfPass:
         flow = self.flow if self.factors else None
-        return ExpertsOfPass(experts, self.packing, flow, self._is_in_order, self._kept_in_order)
+        return ExpertsOfPass(
+            experts, self.packing, flow, self._awaited, is_in_order=self._is_in_order, keep_order=self._kept_in_order
+        )
 
     def _hook(self, handle: torch.utils.hooks.RemovableHandle) -> None:
         self._stack.callback(handle.remove)
