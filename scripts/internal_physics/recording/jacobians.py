@@ -23,8 +23,8 @@ import torch
 from internal_physics.ground.errors import ArchitectureError
 from internal_physics.models.loading import LoadedModel
 from internal_physics.recording.block_graphs import Graphs, last_token_pass, row_pass, whole_pass
+from internal_physics.recording.closeness import TOLERANCE
 from internal_physics.recording.encoding import Encoded
-from internal_physics.recording.selfcheck import TOLERANCE
 from internal_physics.steering.intervention import Steering
 
 LOGGER = logging.getLogger("internal_physics")
