@@ -123,6 +123,21 @@ def test_prompts_run_alone_in_a_model_whose_batch_changes_them(caplog):
         assert max(relative(found[p], g) for p, g in gradients.items()) <= GRADIENT["float64"]
 
 
+def test_a_prompt_that_is_not_finite_beside_a_padded_one_runs_alone():
+    """The largest of a number and NaN is the number, if it comes first."""
+    model = llama()
+    forward = model.forward
+
+    def broken(*args, attention_mask, **kwargs):
+        found = forward(*args, attention_mask=attention_mask, **kwargs)
+        if not attention_mask.all():
+            found.logits = torch.cat([torch.full_like(found.logits[:1], torch.nan), found.logits[1:]])
+        return found
+
+    model.forward = broken
+    assert check(model).model.prompts_interact
+
+
 def test_a_linear_map_that_does_more_than_multiply_is_recorded_as_the_product_in_it():
     """For example an adapter that is not merged."""
 

@@ -178,7 +178,7 @@ def _check_padding(model: LoadedModel, ids: torch.Tensor, logits: torch.Tensor) 
     if model.task == CAUSAL and not relative_difference(logits[:, :n_short], alone) <= TOLERANCE[logits.dtype]:
         require_task(model, MASKED)
     errors = relative_difference(batched[1:, :n_short], alone), relative_difference(batched[:1], logits)
-    interact = not max(errors) <= TOLERANCE[logits.dtype]
+    interact = not all(error <= TOLERANCE[logits.dtype] for error in errors)  # NaN is not close, too
     if interact:
         LOGGER.info("each prompt runs alone: in a batch its results change by %.1e (relative)", max(errors))
     return flow.mixed, interact
