@@ -30,7 +30,7 @@ class PromptName(NamedTuple):
     prompt: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TangentKernel:
     """The kernel of some prompts of one model, split into groups of weights.
 
@@ -47,6 +47,10 @@ class TangentKernel:
     cells: Mapping[Cell, NDArray]
     source: Source = "factors"
     standard_errors: Mapping[Cell, NDArray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """How many prompts and groups of weights, not all numbers."""
+        return f"TangentKernel({len(self.prompts):,} prompts, {len(self.cells)} groups of weights, from {self.source})"
 
     def matrix(self, layer: int | None = None, kind: str | None = None) -> NDArray[np.float64]:
         """[N, N] the kernel over the weights of a layer, of a kind, of both, or over all weights (default).

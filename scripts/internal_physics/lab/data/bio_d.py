@@ -18,7 +18,7 @@ from internal_physics.lab.data.vocabulary import END_ID, Vocabulary
 DOMAIN = "<domain>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BioD:
     """People of bioD.
 
@@ -35,6 +35,10 @@ class BioD:
     names: np.ndarray
     strings: np.ndarray
     values: np.ndarray
+
+    def __repr__(self) -> str:
+        """Its sizes and seed, not all people."""
+        return f"BioD({self.sizes!r}, seed={self.seed})"
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -36,7 +36,7 @@ class _Weights:
         return 1.0 if self.counts_rules else 1.0 / n_rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prefixes:
     """What the grammar says after every prefix of one string of n tokens.
 
@@ -50,6 +50,11 @@ class Prefixes:
     next_tokens: np.ndarray
     log_probability_nats: np.ndarray
     is_string: bool
+
+    def __repr__(self) -> str:
+        """The string's length and log-probability, not those of all prefixes."""
+        whole = "a string" if self.is_string else "no string"
+        return f"Prefixes({whole} of {len(self.next_tokens) - 1} tokens, {self.log_probability_nats[-1]:.4g} nats)"
 
 
 def are_strings(grammar: Grammar, strings: Strings) -> np.ndarray:

@@ -22,7 +22,7 @@ class _Choices:
     children: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forest:
     """Derivations of a grammar.
 
@@ -37,6 +37,10 @@ class Forest:
     n_trees: int
     symbols: tuple[np.ndarray, ...]
     n_children: tuple[np.ndarray, ...]
+
+    def __repr__(self) -> str:
+        """How many trees, not all their nodes."""
+        return f"Forest({self.n_trees:,} trees of {self.grammar.name}, {len(self.terminals):,} tokens)"
 
     @property
     def terminals(self) -> np.ndarray:
