@@ -255,8 +255,14 @@ def test_a_message_is_plain_lines_in_a_fixed_order():
     assert str(UserError("only this")) == "only this"
 
 
-@pytest.mark.parametrize("raw", [None, [], "models", 3])
+@pytest.mark.parametrize("raw", [[], "models", 3])
 def test_a_config_that_is_not_a_mapping_is_refused(raw):
     with pytest.raises(ConfigError, match="found ") as error:
         load_config(raw, "my.yaml")
     assert error.value.where == "my.yaml"
+
+
+def test_an_empty_config_is_called_empty_and_a_way_to_one_is_named():
+    error = refused(None)
+    assert (error.where, error.what) == ("my.yaml", "it is empty")
+    assert "internal-physics new DIR" in error.todo

@@ -122,7 +122,9 @@ def load_config(raw: Mapping[str, Any], where: str = "config") -> Config:
         PromptError, SourceError: the same for prompts and sources.
     """
     if not isinstance(raw, Mapping):
-        raise ConfigError(f"found {raw!r:.100}", where=where, expected="a mapping with `models` and `prompt_sets`")
+        found = "it is empty" if raw is None else f"found {raw!r:.100}"
+        todo = "`internal-physics new DIR` writes a config to start from"
+        raise ConfigError(found, where=where, expected="a mapping with `models` and `prompt_sets`", todo=todo)
     resolved = copy.deepcopy(dict(raw))
     resolved.pop("provenance", None)
     spell_dtypes(resolved)
