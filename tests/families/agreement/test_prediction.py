@@ -117,3 +117,17 @@ def test_a_certain_prediction_has_a_finite_bound():
 def test_a_logarithm_that_is_not_finite_gives_no_bound():
     broken = Listed(np.array([1, 2]), np.array([np.nan, -1.0]))
     assert np.isnan(kl_at_least(broken, broken))
+
+
+def test_certain_predictions_of_different_tokens_are_far_apart():
+    """The other model's token has a probability of e⁻⁸⁰⁰ at most, which is 0 in floats."""
+    certain, other = (Listed(np.array(ids), np.array([0.0, -800.0])) for ids in ([0, 1], [2, 3]))
+    assert kl_at_least(certain, other) == pytest.approx(-np.log(1e-15), rel=1e-6)
+    assert kl_at_least(certain, certain) == pytest.approx(0.0, abs=ROUNDING)
+
+
+def test_a_listed_probability_that_underflows_has_a_bound():
+    certain = Listed(np.array([0, 1]), np.array([0.0, -800.0]))
+    flat = Listed(np.array([2, 3, 4]), np.log([0.3, 0.3, 0.3]))
+    assert kl_at_least(certain, flat) == pytest.approx(-np.log(0.1), rel=1e-3)  # token 0 is the whole rest of flat
+    assert np.isfinite(kl_at_least(flat, certain))

@@ -76,8 +76,8 @@ def kl_at_least(reference: Listed, model: Listed) -> float:
     q_i, p_j = _closest(p_open, q_open)
     p = np.concatenate([p_listed[at_reference], p_open.only_here, p_j, [p_open.rest - p_j.sum()]])
     q = np.concatenate([q_listed[at_model], q_i, q_open.only_here, [q_open.rest - q_i.sum()]])
-    is_there = (p > _NOTHING) & (q > _NOTHING)
-    return max(float(np.sum(p[is_there] * np.log(p[is_there] / q[is_there]))), 0.0)
+    is_there = p > _NOTHING
+    return max(float(np.sum(p[is_there] * np.log(p[is_there] / np.maximum(q[is_there], _NOTHING)))), 0.0)
 
 
 def _unlisted(listed: np.ndarray, shared: np.ndarray) -> _Unlisted:
@@ -109,6 +109,7 @@ def _closest(p: _Unlisted, q: _Unlisted) -> tuple[np.ndarray, np.ndarray]:
 
 def _scale_that_fills(values: np.ndarray, most: float, total: float) -> float:
     """The factor with Σ min(most, factor · values) = total; infinite if the sum of the bounds is below the total."""
+    values = values[values > 0]  # one that underflowed gets nothing, whatever the factor
     if len(values) * most <= total:
         return np.inf
     return _root(lambda factor: np.minimum(most, factor * values).sum() - total, 0.0, most / values.min())
