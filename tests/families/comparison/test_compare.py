@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -164,6 +165,14 @@ def test_golden_values_per_prompt_per_layer_per_set_and_of_the_loss():
     assert row(found, "isf", "percent_change").value == pytest.approx(-20.0)
     assert list(found.columns) == list(COMPARISONS.columns)
     conform(found, COMPARISONS)
+
+
+def test_numbers_of_a_set_that_are_infinite_in_both_conditions_have_a_status():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = table(*(set_row(np.inf, condition=c) for c in ("baseline", "push")))
+    assert found["value"].isna().all()
+    assert set(found["status"]) == {"no value in one of the conditions"}
 
 
 def test_ranks_and_interval_ends_of_other_tables_are_not_compared():

@@ -132,7 +132,7 @@ def _compare_sets(baseline: pd.DataFrame, steered: pd.DataFrame) -> Iterator[dic
     """Rows of numbers that belong to the whole set: differences without intervals."""
     before, after = (rows[rows.prompt.isna()].set_index(["metric", "quantity"]) for rows in (baseline, steered))
     for number in before.index.intersection(after.index, sort=False):
-        x, y = before.value[number], after.value[number]
+        x, y = float(before.value[number]), float(after.value[number])
         values = {"difference": y - x, "absolute_difference": abs(y - x)}
         values["percent_change"] = float(percent_change(y - x, x))
         n_prompts = steered.prompt.nunique()
