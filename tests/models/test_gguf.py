@@ -4,6 +4,7 @@ import struct
 
 import gguf as library
 import internal_physics as ip
+import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader
@@ -229,3 +230,28 @@ def test_a_conversion_parses_the_file_once(whole, tmp_path, monkeypatch):
     fetch(parse_source(f"path:{whole}"), tmp_path / "snapshot")
     assert (opened, len(listed)) == ([str(whole)], 1)
     assert len(parsed) == len({id(part) for part, _ in parsed}) > len(TOKENS)
+
+
+@pytest.mark.parametrize("endian", list(library.GGUFEndian))
+def test_the_quick_reader_reads_every_part_as_the_library_does(tmp_path, endian):
+    writer = library.GGUFWriter(tmp_path / "header.gguf", "llama", endianess=endian)
+    writer.add_array("tokenizer.ggml.tokens", ["a", "", "日本", "x" * 300])
+    writer.add_array("tokenizer.ggml.token_type", [1, -2, 3])
+    writer.add_array("tokenizer.ggml.scores", [0.5, -1.25])
+    writer.add_array("some.flags", [True, False])
+    writer.add_array("some.lists", [[1, 2], [3]])
+    writer.add_string("general.name", "tiny")
+    writer.add_float32("some.number", 0.25)
+    writer.add_tensor("token_embd.weight", np.ones((2, 4), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    slow, quick = library.GGUFReader(tmp_path / "header.gguf"), gguf_once._Reader(tmp_path / "header.gguf")
+    assert list(quick.fields) == list(slow.fields)
+    for name, field in slow.fields.items():
+        found = quick.fields[name]
+        assert (found.offset, found.data, found.types) == (field.offset, field.data, field.types), name
+        assert [part.dtype for part in found.parts] == [part.dtype for part in field.parts], name
+        assert [part.tolist() for part in found.parts] == [part.tolist() for part in field.parts], name
+    assert [tensor.data.tolist() for tensor in quick.tensors] == [tensor.data.tolist() for tensor in slow.tensors]
