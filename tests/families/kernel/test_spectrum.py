@@ -67,3 +67,15 @@ def test_estimates_whose_eigenvalues_are_negative_show_a_share_of_their_distance
     kernel = centre @ np.diag([4.0, 3.0, 1.0, -1.0, -1.0]) @ centre
     values = np.linalg.eigvalsh(kernel)
     assert prompt_map(kernel).share == pytest.approx(min(1.0, values[-2:].sum() / values.sum()))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_kernel_that_is_not_finite_has_no_eigenvalues_and_no_map(bad):
+    kernel = np.eye(4)
+    kernel[2, :] = kernel[:, 2] = bad
+    assert np.isnan(eigenvalues(kernel)).all()
+    assert np.isnan(effective_rank(eigenvalues(kernel)))
+    found = prompt_map(kernel)
+    assert found.places.shape == (4, 2)
+    assert np.isnan(found.places).all()
+    assert np.isnan(found.share)

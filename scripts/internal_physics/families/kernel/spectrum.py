@@ -29,12 +29,14 @@ class PromptMap(NamedTuple):
 
 
 def eigenvalues(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[N] in descending order, none below zero.
+    """[N] in descending order, none below zero; NaN throughout for a kernel that is not finite.
 
     Found in float64, in one copy: rounding in float32 would show in the small ones of many items.
     """
     if not len(kernel):
         return np.zeros(0)
+    if not np.isfinite(kernel).all():
+        return np.full(len(kernel), math.nan)
     copy = np.array(kernel, dtype=np.float64, order="F")
     return np.clip(scipy.linalg.eigvalsh(copy, driver="ev", overwrite_a=True, check_finite=False)[::-1], 0.0, None)
 
@@ -61,9 +63,11 @@ def prompt_map(kernel: NDArray) -> PromptMap:
     """Classical multidimensional scaling (kernel PCA) of a kernel to two dimensions.
 
     The squared distance of two items is K(p, p) + K(q, q) − 2 K(p, q): of a cosine kernel, 2 − 2 cos. Their sum over
-    all pairs is N times the trace of the centred kernel.
+    all pairs is N times the trace of the centred kernel. NaN throughout for a kernel that is not finite.
     """
     n = len(kernel)
+    if not np.isfinite(kernel).all():
+        return PromptMap(np.full((n, 2), math.nan), math.nan)
     if n == 0:
         return PromptMap(np.zeros((0, 2)), math.nan)
     centre = kernel - kernel.mean(axis=0, dtype=np.float64).astype(kernel.dtype)
