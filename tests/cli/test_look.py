@@ -140,3 +140,12 @@ class TestOffScale:
         assert found[:3] == ["isc: isc is not finite", "residual 0: not finite", "1 weight: zero gradient (a)"]
         assert len(found) == 4
         assert found[3].startswith("massive activation at token 5 ('a')")
+
+    def test_the_median_of_the_blocks_leaves_out_what_is_not_finite(self):
+        import pandas as pd
+
+        gains = [np.nan, np.inf, 1.0, 1.1, 0.9, 1.05, 0.95, 70.0]
+        blocks = [{"gain": gain, "relative_gradient_change": 1.0, "status": "ok"} for gain in gains]
+        nothing = pd.DataFrame({"parameter": [], "status": [], "temperature": []})
+        found = remarks(make_trace(n_tokens=2), [], blocks, [], nothing)
+        assert found == ["growth of the residual stream off scale at block 7 (70); the median is 1.02"]

@@ -81,7 +81,8 @@ def _jumps(quantity: str, words: str, blocks: Sequence[Mapping[str, Any]]) -> It
     if places.size:
         named = ", ".join(f"{place} ({values[place]:.3g})" for place in places)
         noun = "block" if places.size == 1 else "blocks"
-        yield f"{words} off scale at {noun} {named}; the median is {np.median(values):.3g}"
+        median = np.median(values[np.isfinite(values)])
+        yield f"{words} off scale at {noun} {named}; the median is {median:.3g}"
 
 
 def _sinks(trace: Trace) -> Iterator[str]:
