@@ -140,6 +140,18 @@ def test_change_points_of_short_flat_or_broken_signals():
     assert expected == 0
 
 
+def test_sequences_without_a_finite_temperature_have_a_status_in_place_of_no_flags():
+    states = make_states()
+    is_up = states["kind"] == "up"
+    states.loc[is_up, [name for name in states if "temperature" in name]] = np.nan
+    _, layers, counts = phases(states, OPTIONS, seed=1)
+    for table in (layers, counts):
+        flagged = table.loc[table["status"] != "ok", "kind"]
+        assert set(flagged) == {"up"}
+        assert len(flagged) == (table["kind"] == "up").sum()
+    assert counts.loc[counts["kind"] == ALL_KINDS, "status"].tolist() == ["ok"] * len(FLAGS)
+
+
 def test_means_over_prompts_have_intervals_and_a_status_for_missing_values():
     states = make_states(6)
     states.loc[states.index[0], "temperature"] = np.inf

@@ -14,10 +14,11 @@ from internal_physics.families.thermodynamics.depth import DERIVED, STATE, deriv
 from internal_physics.families.thermodynamics.flags import ALL_KINDS, FLAGS, flag
 from internal_physics.families.thermodynamics.options import FlagRules, PhaseOptions
 from internal_physics.ground.seeds import seed_of
-from internal_physics.ground.status import OK
+from internal_physics.ground.status import OK, join_status
 from internal_physics.tables.keys import PROMPT_KEY, SET_KEY
 
 CHANGE_POINT = "change_point"
+NOTHING_FINITE = "no weight of the sequence has a finite temperature: no flags"
 _FEWEST = 3  # weights of a sequence, for one of them to have a derivative
 _BATCH_ELEMENTS = 2**21
 
@@ -102,25 +103,32 @@ def _phases_of_set(states: pd.DataFrame, options: PhaseOptions, seed: int) -> tu
     """
     layers: list[dict[str, Any]] = []
     counts: dict[tuple[str, str], list[tuple[float, int, np.ndarray]]] = {}
+    usable: set[str] = set()  # kinds with a derivative
     n_prompts = states["prompt"].nunique()
     for series in _series(states, options.order):
-        observed = flag(derive(series.state), options)
+        derived = derive(series.state)
+        observed, status = flag(derived, options), _status(derived["d_temperature"])
+        usable |= {series.kind} if status == OK else set()
         shuffled = shuffle_flags(series.state, options, options.n_permutations, np.random.default_rng(seed))
         for name in FLAGS:
             share = observed[name].mean(axis=0)
-            layers += _layer_rows(series, name, share, shuffled[name].share)
+            layers += _layer_rows(series, name, share, shuffled[name].share, status)
             found = (float(observed[name].sum(axis=1).mean()), len(share) - 2, shuffled[name].counts)
             counts.setdefault((series.kind, name), []).append(found)
     rng = np.random.default_rng(seed)
     for series in _series(states, "depth"):
         share, expected = change_shares(series.state, options.change_penalty, options.n_permutations, rng)
-        layers += _layer_rows(series, CHANGE_POINT, share, expected)
+        layers += _layer_rows(series, CHANGE_POINT, share, expected, _status(series.state["temperature"]))
     places = states.drop_duplicates("parameter")[["parameter", "layer", "kind"]]
     table = pd.DataFrame(layers, columns=["parameter", "phase", "share", "expected_share", "status"])
     if len({kind for kind, _ in counts}) > 1:
         for name in FLAGS:
             counts[ALL_KINDS, name] = [part for (_, own), parts in counts.items() if own == name for part in parts]
-    counted = [_count_row(kind, name, parts) for (kind, name), parts in counts.items()]
+        usable |= {ALL_KINDS} if usable else set()
+    counted = [
+        _count_row(kind, name, parts) | {"status": OK if kind in usable else NOTHING_FINITE}
+        for (kind, name), parts in counts.items()
+    ]
     columns = ["kind", "phase", "n_layers", "observed", "expected", "p_value", "status"]
     return (
         table.merge(places, on="parameter", how="left").assign(n_prompts=n_prompts),
@@ -160,9 +168,16 @@ def _series(states: pd.DataFrame, order: str) -> Iterator[_Series]:
             yield _Series(places.parameter.to_numpy()[along], kind, arrays)
 
 
-def _layer_rows(series: _Series, phase: str, share: np.ndarray, expected: float) -> list[dict[str, Any]]:
+def _status(temperature: np.ndarray) -> str:
+    """Whether any of the temperatures, or of their derivatives, is finite: without one, no flag is no result."""
+    return OK if np.isfinite(temperature).any() else NOTHING_FINITE
+
+
+def _layer_rows(
+    series: _Series, phase: str, share: np.ndarray, expected: float, of_series: str
+) -> list[dict[str, Any]]:
     """Rows of the places that have a derivative, which the two ends do not have."""
-    status = OK if np.isfinite(expected) else "no baseline"
+    status = join_status(of_series, OK if np.isfinite(expected) else "no baseline")
     inner = zip(series.parameters[1:-1], share[1:-1], strict=True)
     return [
         {"parameter": name, "phase": phase, "share": float(s), "expected_share": expected, "status": status}
@@ -184,5 +199,4 @@ def _count_row(kind: str, phase: str, parts: list[tuple[float, int, np.ndarray]]
         "observed": observed,
         "expected": float(shuffled.mean()),
         "p_value": float(p_value),
-        "status": OK,
     }
