@@ -7,7 +7,7 @@ import internal_physics as ip
 import numpy as np
 import pytest
 import torch
-from gguf import GGUFReader
+from gguf import GGUFReader, quants
 from gguf_files import N_LAYERS, TOKENS, write_gguf
 from internal_physics.ground.errors import SourceError
 from internal_physics.models import gguf, gguf_once
@@ -255,3 +255,16 @@ def test_the_quick_reader_reads_every_part_as_the_library_does(tmp_path, endian)
         assert [part.dtype for part in found.parts] == [part.dtype for part in field.parts], name
         assert [part.tolist() for part in found.parts] == [part.tolist() for part in field.parts], name
     assert [tensor.data.tolist() for tensor in quick.tensors] == [tensor.data.tolist() for tensor in slow.tensors]
+
+
+@pytest.mark.parametrize("kind", ["Q4_1", "Q8_0"])
+@pytest.mark.parametrize("shape", [(1, 32), (512, 64), (1025, 32), (2, 600, 32)])
+def test_long_groups_of_rows_give_the_same_bits(kind, shape):
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    stored = quants.quantize(values, library.GGMLQuantizationType[kind])
+    theirs = quants.dequantize(stored, library.GGMLQuantizationType[kind])
+    with gguf_once.read_once():
+        assert quants._apply_over_grouped_rows is gguf_once._in_long_groups
+        found = quants.dequantize(stored, library.GGMLQuantizationType[kind])
+    np.testing.assert_array_equal(found, theirs)
+    assert (found.dtype, found.shape) == (theirs.dtype, shape)
