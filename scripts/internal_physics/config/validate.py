@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema
-import yaml
 
 from internal_physics.config.explain import OptionsValidator, explain, refuse_not_finite
 from internal_physics.ground.errors import ConfigError
 from internal_physics.ground.home import home
+from internal_physics.ground.strict_yaml import load_yaml
 
 SCHEMA_PATH = home() / "config" / "schema.yaml"
 
@@ -18,7 +18,7 @@ SCHEMA_PATH = home() / "config" / "schema.yaml"
 @lru_cache
 def schema() -> dict[str, Any]:
     """The JSON schema of the config, generated from the options' dataclasses (see internal_physics.docs)."""
-    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return load_yaml(SCHEMA_PATH)
 
 
 @lru_cache
