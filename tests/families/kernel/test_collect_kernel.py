@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from internal_physics.families.kernel.collect_kernel import between_runs, compare
+from internal_physics.families.kernel.collect_kernel import between_runs, compare, kind_rows
 from internal_physics.families.kernel.kernel_files import KernelOf
 from internal_physics.families.kernel.tables import MOST_PROMPTS
 from internal_physics.families.kernel.tangent_kernel import TOTAL, PromptName, TangentKernel, cosine_kernel
 from internal_physics.families.kernel.usable import usable
-from internal_physics.statistics.alignment_statuses import TOO_FEW_ITEMS
+from internal_physics.statistics.alignment_statuses import TOO_FEW_ITEMS, UNDEFINED
 from made_up_kernels import LAYERS, collected, made_up_kernel, notes_of
 
 
@@ -57,6 +57,19 @@ def test_layers_that_follow_the_kinds_have_a_small_p_and_one_that_does_not_has_n
     assert by_layer.loc[-1, "p_adjusted"] > 0.1
     assert set(kinds.loc[kinds["layer"].isna(), "normalisation"]) == {"raw", "cosine"}
     assert (kinds["p_adjusted"] >= kinds["p"]).all()
+
+
+def test_a_layer_at_which_a_prompt_has_no_gradient_follows_nothing_and_says_so():
+    kernel = made_up_kernel("a")
+    for cell, matrix in kernel.kernel.cells.items():
+        if cell.layer == 1:
+            matrix[3] = matrix[:, 3] = 0.0
+    rows = kind_rows(usable(kernel, notes_of(kernel)), seed=0, n_resamples=99)
+    by_layer = {row["layer"]: row for row in rows if row["normalisation"] == "cosine"}
+    missing = by_layer.pop(1)
+    assert np.isnan([missing["cka"], missing["debiased_cka"], missing["p"]]).all()
+    assert missing["status"] == UNDEFINED
+    assert all(np.isfinite([row["cka"], row["p"]]).all() and row["status"] == "ok" for row in by_layer.values())
 
 
 def test_equal_kernels_of_two_models_are_aligned_and_conditions_are_compared_with_the_baseline(tables):
