@@ -21,8 +21,8 @@ from internal_physics.models.adapted import local_files
 from internal_physics.models.memory import estimate_memory, estimate_readout, estimate_spectra
 from internal_physics.plan.figure_jobs import figure_jobs
 from internal_physics.plan.kernel_memory import has_local_tables, kernel_memory_mb, kernel_tables_memory_mb
-from internal_physics.plan.lab_requirements import refuse_impossible_arms, refuse_steps_after_the_last
-from internal_physics.plan.requirements import refuse_missing_models, refuse_unmet_requirements, refuse_unusable_python
+from internal_physics.plan.refusals import refuse_what_cannot_run
+from internal_physics.plan.requirements import refuse_unusable_python
 from internal_physics.plan.run_plan import RunPlan, table_files
 from internal_physics.report.texts import words_file
 
@@ -34,10 +34,7 @@ try:
     check_duplicate_keys(workflow.configfiles)
     CONFIG_NAME = os.path.relpath((workflow.configfiles or ["config"])[-1])
     CONFIG = load_config(config, CONFIG_NAME)
-    refuse_unmet_requirements(CONFIG, CONFIG_NAME)
-    refuse_impossible_arms(CONFIG.arms, CONFIG.raw["lab"]["measures"], CONFIG_NAME)
-    refuse_steps_after_the_last(CONFIG.sources, CONFIG.arms, CONFIG_NAME)
-    refuse_missing_models(CONFIG, CONFIG_NAME, "results/snapshots")
+    refuse_what_cannot_run(CONFIG, CONFIG_NAME)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

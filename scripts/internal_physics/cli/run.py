@@ -152,23 +152,12 @@ def check(config: str, *, writes: bool = True) -> None:
         UserError: with file and line of a YAML error, or the place in the config.
     """
     from internal_physics.config.load import load_config  # noqa: PLC0415
-    from internal_physics.plan.lab_requirements import (  # noqa: PLC0415
-        refuse_impossible_arms,
-        refuse_steps_after_the_last,
-    )
-    from internal_physics.plan.requirements import (  # noqa: PLC0415
-        refuse_missing_models,
-        refuse_read_only,
-        refuse_unmet_requirements,
-        refuse_unusable_python,
-    )
+    from internal_physics.plan.refusals import refuse_what_cannot_run  # noqa: PLC0415
+    from internal_physics.plan.requirements import refuse_read_only, refuse_unusable_python  # noqa: PLC0415
 
     refuse_unusable_python(sys.executable)
     checked = load_config(read_config(Path(config), config), config)
-    refuse_unmet_requirements(checked, config)
-    refuse_impossible_arms(checked.arms, checked.raw["lab"]["measures"], config)
-    refuse_steps_after_the_last(checked.sources, checked.arms, config)
-    refuse_missing_models(checked, config, "results/snapshots")
+    refuse_what_cannot_run(checked, config)
     if writes:
         refuse_read_only(".", "results")
 

@@ -19,6 +19,7 @@ AttentionKind = Literal["absolute", "rotary", "relative", "position_only", "unif
 Mlp = Literal["plain", "gated"]
 Activation = Literal["gelu", "silu", "relu_squared"]
 NormKind = Literal["layer", "rms"]
+Decaying = Literal["matrices", "blocks"]
 CanonPlaces = Annotated[str, Pattern("^A?B?C?D?$")]
 ShareOfSteps = Annotated[float, Range(minimum=0, below=1)]
 ShareOfRate = Annotated[float, Range(minimum=0)]
@@ -141,7 +142,7 @@ class TrainingOptions:
     muon_learning_rate: PositiveNumber = 2e-2
     muon_joins: bool = False
     weight_decay: NonNegativeNumber = 0.01
-    decaying: Literal["matrices", "blocks"] = "matrices"
+    decaying: Decaying = "matrices"
     beta1: ShareOfSteps = 0.9
     beta2: ShareOfSteps = 0.98
     epsilon: PositiveNumber = 1e-6

@@ -1,15 +1,13 @@
 """All weights of a model as views of one vector, so that an optimiser takes a few operations however many there are."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from internal_physics.config.options.lab_training import Decaying
 from internal_physics.lab.train.low_rank import LowRank
-
-Decaying = Literal["matrices", "blocks"]
 
 
 @dataclass(frozen=True)

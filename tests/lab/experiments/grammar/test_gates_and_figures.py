@@ -143,6 +143,13 @@ def test_a_masked_model_is_compared_at_the_level_nearest_to_the_root():
     assert not gate.is_hard
 
 
+def test_without_probes_of_the_masked_model_nothing_is_compared():
+    probed = TABLES | {"lab_grammar_probes": probes().query("arm != 'both_ways'")}
+    claims = [gate.claim for gate in gates(probed, ARMS)]
+    assert not any(claim.startswith("A masked model") for claim in claims)
+    assert any("Arm turned" in claim for claim in claims)
+
+
 def test_attention_to_an_end_is_set_against_that_to_its_neighbours():
     (gate,) = [gate for gate in gates(TABLES, ARMS) if "attention beyond" in gate.claim]
     assert gate.values == pytest.approx({0: 0.15, 1: 0.15})

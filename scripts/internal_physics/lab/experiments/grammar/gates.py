@@ -84,7 +84,7 @@ def _probes(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iter
 def _masked(probes: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]]) -> Iterator[Gate]:
     """Does a model that fills gaps know less of the level nearest to the root than one that goes on?"""
     names = (_arm_of(arms, "rotary"), _arm_of(arms, "rotary", masked=True))
-    if not all(names):
+    if not set(names) <= set(probes["arm"]):
         return
     top = probes["level"].min()
     goes_on, fills = (
