@@ -143,6 +143,7 @@ def test_no_chunk_has_more_rows_than_the_memory_allows():
 
     lens(trace, Spy(), LensOptions(scratch_bytes=5 * 8 * 3 * readout.vocabulary))
     assert max(seen) == 5
+    assert sum(seen) == (trace.n_layers + 1) * trace.n_tokens, "a residual is read twice"
 
 
 def test_the_top_tokens_of_each_layer_and_their_way_through_depth():

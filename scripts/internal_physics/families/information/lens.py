@@ -66,13 +66,12 @@ def lens(trace: Trace, readout: ReadsOut, options: LensOptions | None = None) ->
     """
     options = options or LensOptions()
     targets = surprisal_targets(trace, options.target)
-    everywhere: dict[str, Any] = {**_read_everywhere(trace, readout, options, targets)}
-    position = trace.info.read_position
-    final = of.log_probabilities(readout.logits(trace.residual(trace.n_layers)[position][None]), options.temperature)
+    everywhere, logits = _read_everywhere(trace, readout, options, targets)
+    final = of.log_probabilities(_final_logits(trace, readout, options, logits), options.temperature)
     k = min(options.top_k, readout.vocabulary)
     top = final[0].topk(k).indices
     followed = int(top[0]) if trace.info.answer_id is None else trace.info.answer_id
-    at_read = _read_position(trace, readout, options, final, top, followed=followed)
+    at_read = _read_position(logits, options, final, top, followed=followed)
     return Lens(readout.vocabulary, targets, **everywhere, **at_read, final_log_p=final[0].cpu().numpy())
 
 
@@ -102,35 +101,38 @@ def _answer(trace: Trace) -> int:
 
 def _read_everywhere(
     trace: Trace, readout: ReadsOut, options: LensOptions, targets: np.ndarray
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], torch.Tensor]:
+    """What is known of every position, and the logits [L + 1, v] at the read position, in the model's own type."""
     shape = (trace.n_layers + 1, trace.n_tokens)
     found = {name: np.empty(shape) for name in ("entropy_nats", "surprisal_nats", "top_probabilities")}
     found["top_ids"] = np.empty(shape, dtype=np.int64)
-    for places, residual in residual_chunks(trace, _rows_per_chunk(readout, options)):
+    at_read_position = []
+    for places, residual in residual_chunks(trace, _rows_per_chunk(readout.vocabulary, options)):
         logits = _logits(readout, residual, options)
         wanted = torch.as_tensor(targets[places[1]], device=logits.device)
         values = of.summaries(logits, wanted, options.temperature)
         for name, value in values._asdict().items():
             found[name][places] = value.cpu().numpy()
-    return found
+        at_read_position.append(logits[np.flatnonzero(places[1] == trace.info.read_position)])
+    return found, torch.cat(at_read_position)
+
+
+def _final_logits(trace: Trace, readout: ReadsOut, options: LensOptions, logits: torch.Tensor) -> torch.Tensor:
+    """[1, v], what the model itself says at the read position: read there already, unless without the final norm."""
+    if options.final_norm:
+        return logits[-1:]
+    return readout.logits(trace.residual(trace.n_layers)[trace.info.read_position][None])
 
 
 def _read_position(
-    trace: Trace,
-    readout: ReadsOut,
-    options: LensOptions,
-    final: torch.Tensor,
-    final_ids: torch.Tensor,
-    *,
-    followed: int,
-) -> dict:
-    """Everything at the read position; `final` [1, v] is what the model itself says there, `followed` a token."""
+    logits: torch.Tensor, options: LensOptions, final: torch.Tensor, final_ids: torch.Tensor, *, followed: int
+) -> dict[str, Any]:
+    """Everything at the read position, from the logits [l, v] there; `final` [1, v] is what the model itself says,
+    `followed` a token.
+    """
     parts: dict[str, list[torch.Tensor]] = {}
-    size = _rows_per_chunk(readout, options)
-    for start in range(0, trace.n_layers + 1, size):
-        layers = range(start, min(start + size, trace.n_layers + 1))
-        residual = np.stack([trace.residual(layer)[trace.info.read_position] for layer in layers])
-        log_p = _log_p(readout, residual, options)
+    for part in logits.split(_rows_per_chunk(logits.shape[1], options)):
+        log_p = of.log_probabilities(part, options.temperature)
         top = log_p.topk(len(final_ids), dim=-1)
         values = {
             "margin": of.margin(log_p),
@@ -182,9 +184,5 @@ def _logits(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> to
     return readout.logits(residual) if options.final_norm else readout.head_logits(residual)
 
 
-def _log_p(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> torch.Tensor:
-    return of.log_probabilities(_logits(readout, residual, options), options.temperature)
-
-
-def _rows_per_chunk(readout: ReadsOut, options: LensOptions) -> int:
-    return max(1, options.scratch_bytes // (8 * _COPIES * readout.vocabulary))
+def _rows_per_chunk(n_vocabulary: int, options: LensOptions) -> int:
+    return max(1, options.scratch_bytes // (8 * _COPIES * n_vocabulary))
