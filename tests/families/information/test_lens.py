@@ -130,6 +130,17 @@ def test_chunks_change_nothing(name):
     np.testing.assert_array_equal(pieces.top_ids, whole.top_ids)
 
 
+def test_blocks_change_nothing(monkeypatch):
+    trace, readout, _ = case("llama", "float64")
+    whole = lens(trace, readout)
+    monkeypatch.setattr("internal_physics.families.information.lens._BLOCK_BYTES", 2 * 8 * readout.vocabulary)
+    pieces = lens(trace, readout)
+    for field in ("entropy_nats", "surprisal_nats", "top_ids", "layer_ids", "final_probabilities"):
+        np.testing.assert_array_equal(getattr(pieces, field), getattr(whole, field), err_msg=field)
+    for quantity, values in whole.read.items():
+        np.testing.assert_array_equal(pieces.read[quantity], values, err_msg=quantity)
+
+
 def test_no_chunk_has_more_rows_than_the_memory_allows():
     trace, readout, _ = case("llama")
     seen = []
@@ -141,7 +152,7 @@ def test_no_chunk_has_more_rows_than_the_memory_allows():
             seen.append(len(residual))
             return readout.logits(residual)
 
-    lens(trace, Spy(), LensOptions(scratch_bytes=5 * 8 * 3 * readout.vocabulary))
+    lens(trace, Spy(), LensOptions(scratch_bytes=5 * 12 * readout.vocabulary))
     assert max(seen) == 5
     assert sum(seen) == (trace.n_layers + 1) * trace.n_tokens, "a residual is read twice"
 

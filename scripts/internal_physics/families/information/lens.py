@@ -16,8 +16,9 @@ from internal_physics.families.information.rows import AT_READ_POSITION, Lens
 from internal_physics.records.trace import Trace
 
 NO_TARGET = -1
-SCRATCH_BYTES = 200_000_000  # of a chunk of logits with its float64 copies
-_COPIES = 3
+SCRATCH_BYTES = 200_000_000  # of a chunk of logits, of which the readout may have a second copy and a third
+_ENTRY_BYTES = 3 * 4
+_BLOCK_BYTES = 2**25  # of the logits that are float64 at a time
 
 
 class ReadsOut(Protocol):
@@ -101,19 +102,21 @@ def _answer(trace: Trace) -> int:
 
 def _read_everywhere(
     trace: Trace, readout: ReadsOut, options: LensOptions, targets: np.ndarray
-) -> tuple[dict[str, np.ndarray], torch.Tensor]:
+) -> tuple[dict[str, Any], torch.Tensor]:
     """What is known of every position, and the logits [L + 1, v] at the read position, in the model's own type."""
     shape = (trace.n_layers + 1, trace.n_tokens)
     found = {name: np.empty(shape) for name in ("entropy_nats", "surprisal_nats", "top_probabilities")}
     found["top_ids"] = np.empty(shape, dtype=np.int64)
     at_read_position = []
-    for places, residual in residual_chunks(trace, _rows_per_chunk(readout.vocabulary, options)):
+    size = max(1, options.scratch_bytes // (_ENTRY_BYTES * readout.vocabulary))
+    for (layers, positions), residual in residual_chunks(trace, size):
         logits = _logits(readout, residual, options)
-        wanted = torch.as_tensor(targets[places[1]], device=logits.device)
-        values = of.summaries(logits, wanted, options.temperature)
-        for name, value in values._asdict().items():
-            found[name][places] = value.cpu().numpy()
-        at_read_position.append(logits[np.flatnonzero(places[1] == trace.info.read_position)])
+        wanted = torch.as_tensor(targets[positions], device=logits.device)
+        for rows in _blocks(logits):
+            values = of.summaries(logits[rows], wanted[rows], options.temperature)
+            for name, value in values._asdict().items():
+                found[name][layers[rows], positions[rows]] = value.cpu().numpy()
+        at_read_position.append(logits[np.flatnonzero(positions == trace.info.read_position)])
     return found, torch.cat(at_read_position)
 
 
@@ -131,8 +134,8 @@ def _read_position(
     `followed` a token.
     """
     parts: dict[str, list[torch.Tensor]] = {}
-    for part in logits.split(_rows_per_chunk(logits.shape[1], options)):
-        log_p = of.log_probabilities(part, options.temperature)
+    for rows in _blocks(logits):
+        log_p = of.log_probabilities(logits[rows], options.temperature)
         top = log_p.topk(len(final_ids), dim=-1)
         values = {
             "margin": of.margin(log_p),
@@ -184,5 +187,7 @@ def _logits(readout: ReadsOut, residual: np.ndarray, options: LensOptions) -> to
     return readout.logits(residual) if options.final_norm else readout.head_logits(residual)
 
 
-def _rows_per_chunk(n_vocabulary: int, options: LensOptions) -> int:
-    return max(1, options.scratch_bytes // (8 * _COPIES * n_vocabulary))
+def _blocks(logits: torch.Tensor) -> Iterator[slice]:
+    """Rows that are looked at together: few enough for their float64 copies to be small."""
+    size = max(1, _BLOCK_BYTES // (8 * logits.shape[1]))
+    return (slice(start, start + size) for start in range(0, len(logits), size))
