@@ -8,8 +8,8 @@ from internal_physics.records.listing import listed
 from internal_physics.tables.chunks import coalesce, write_row_files
 
 if __name__ == "__main__":
-    keep_freed_memory()  # logits of one size, again and again
     with job(snakemake):
+        keep_freed_memory()  # logits of one size, again and again
         chunks = information_chunks(
             listed(*snakemake.input.records),
             snapshot=snakemake.input.snapshot,

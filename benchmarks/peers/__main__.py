@@ -25,7 +25,12 @@ LIMIT_S = 90.0  # of one run of one contestant
 STATES = {
     "bare": ("bare pass", "nothing", "everything: this is the floor"),
     "none": ("ours, `none`", "residuals, their gradients, attention entropies, prediction", "weight gradients"),
-    "factors": ("ours, `factors`", "the same and every exact weight gradient", ""),
+    "states": (
+        "ours, `none`, `attention_entropy: false`",
+        "residuals, their gradients, prediction",
+        "weight gradients, attention",
+    ),
+    "factors": ("ours, `factors`", "what `none` does and every exact weight gradient", ""),
     "nnsight": ("nnsight", "residuals and their gradients", "weight gradients, attention, prediction"),
     "TransformerLens": ("TransformerLens", "residuals and their gradients", "weight gradients, attention, prediction"),
 }
@@ -42,6 +47,7 @@ PEERS = ("nnsight", "transformer-lens", "weightwatcher", "bergson")
 BARS = (
     ("record `none` against the bare pass, CPU", "none", "bare", 1.08, False),
     ("record `none` against nnsight, CPU", "none", "nnsight", 1.0, False),
+    ("the same without attention, which nnsight does not capture either", "states", "nnsight", 1.0, False),
     ("record `none` against TransformerLens, CPU", "none", "TransformerLens", 1.0, False),
     ("sketches against bergson's index of the same size, time on the clock", "bergson", "sketches", 1.5, True),
     ("spectra against WeightWatcher, CPU", "WeightWatcher", "spectra", 5.0, True),

@@ -4,6 +4,7 @@ All compute the loss of a record (the mean over predicted tokens) with frozen we
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ def contestants(model: LoadedModel, batch: Sequence[Encoded]) -> dict[str, Calla
     for name, states in peers.items():
         _require_equal(name, states(batch[0]), our_states(model, batch[0]))
     ours = {mode: RecordOptions(weight_gradients=mode, batch_size=1) for mode in ("none", "factors")}
+    ours["states"] = replace(ours["none"], attention_entropy=False)
     return {
         "bare": lambda: bare_pass(model, list(batch)),
         **{mode: lambda own=own: [None for _ in record_batches(model, batch, own)] for mode, own in ours.items()},
