@@ -5,6 +5,7 @@ README and docs take their numbers from MEASURED and FINDINGS.
 """
 
 import datetime
+import platform
 import re
 import shutil
 import subprocess
@@ -107,7 +108,8 @@ def keep_findings(results: Path, kept: Path) -> None:
 def machine() -> str:
     """What the numbers were measured on."""
     cores, memory_gb = psutil.cpu_count(), round(psutil.virtual_memory().total / 1e9)
-    return f"{cores} cores of {processor_name()} without a GPU, {memory_gb} GB of memory"
+    hardware = f"{cores} cores of {processor_name()} without a GPU, {memory_gb} GB of memory"
+    return f"{hardware}, Python {platform.python_version()}"
 
 
 def _jobs(said: str) -> int:

@@ -1,6 +1,6 @@
 """Rule information: stored traces and the readout of their model → information per layer, lens, predictions.
 
-The readout is proven on every trace before it is used: read from residual[L], it must give the recorded prediction.
+The readout is proven on every trace before anything is kept: from residual[L], it must give the recorded prediction.
 """
 
 import logging
@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from internal_physics.families.information.distribution import entropy_nats, log_probabilities
 from internal_physics.families.information.followed import followed_row
 from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
 from internal_physics.families.information.options import ReadingOptions
@@ -92,8 +93,8 @@ def information_chunks(
     )
     paths = list(tensors)
     for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
-        verify_readout(trace, readout, options.dtype)
         found, keys = lens(trace, readout, read), key_of(trace)
+        verify_readout(trace, readout, options.dtype, found.final_log_p if read.temperature == 1 else None)
         drawn = prediction_rows(trace, found, text_of, k=read.top_k, sampling=settings["sampling"], seed=seed)
         yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
         yield "positions", _table(keys, position_rows(trace, found, text_of))
@@ -139,10 +140,16 @@ def watched_ids(
     return tuple(one_token(text, tokenizer, n_logits, "information → watch") for text in texts)
 
 
-def verify_readout(trace: Trace, readout: ReadsOut, dtype: str) -> None:
+def verify_readout(trace: Trace, readout: ReadsOut, dtype: str, final_log_p: np.ndarray | None = None) -> None:
     """Compare readout(residual[L]) at the read position with the recorded entropy and most probable tokens.
 
     A record whose prediction is not finite has nothing to compare with; its rows will say so.
+
+    Args:
+        trace: the record.
+        readout: of its model.
+        dtype: the model's, which sets the tolerance.
+        final_log_p: [v], what the readout gave there at temperature 1; None to read it now.
 
     Raises:
         ModelError: with the largest difference, in nats.
@@ -152,10 +159,11 @@ def verify_readout(trace: Trace, readout: ReadsOut, dtype: str) -> None:
     }
     if not all(np.isfinite(values).all() for values in recorded.values()):
         return
-    log_p = readout.logits(trace.residual(trace.n_layers)[trace.info.read_position][None])[0].double().log_softmax(-1)
-    ids = torch.as_tensor(trace.tensor("logits", trace.n_layers, "top_ids").astype(np.int64), device=log_p.device)
-    found = log_p[ids].cpu().numpy()
-    entropy = float(torch.special.entr(log_p.exp()).sum())
+    if final_log_p is None:
+        residual = trace.residual(trace.n_layers)[trace.info.read_position]
+        final_log_p = log_probabilities(readout.logits(residual[None]))[0].cpu().numpy()
+    found = final_log_p[trace.tensor("logits", trace.n_layers, "top_ids").astype(np.int64)]
+    entropy = float(entropy_nats(torch.from_numpy(final_log_p[None])))
     difference = max(
         float(np.abs(found - recorded["top_log_probabilities"]).max()), abs(entropy - float(recorded["entropy_nats"]))
     )
