@@ -6,6 +6,7 @@ import torch
 import transformers as T
 from internal_physics.config.prompts import Prompt
 from internal_physics.families.information.information import verify_readout
+from internal_physics.families.information.lens import lens
 from internal_physics.ground.errors import ArchitectureError, ModelError
 from internal_physics.models.lazy_readout import open_readout
 from internal_physics.models.loading import LoadOptions, load_snapshot
@@ -158,7 +159,7 @@ def test_quantised_models_read_what_they_recorded(name, quantization, tmp_path):
     encoded = encode(Prompt("p", text), model.tokenizer, model.task, None)
     (trace,) = record_batches(model, [encoded], RecordOptions(weight_gradients="none"))
     lazy = open_readout(tmp_path, options)
-    verify_readout(trace, lazy, options.dtype)
+    verify_readout(trace, lens(trace, lazy).final_log_p, options.dtype)
     whole = Readout(model.module, model.anatomy)
     assert type(lazy.head) is type(whole.head)
     torch.testing.assert_close(lazy.logits(trace.residual(1)), whole.logits(trace.residual(1)), atol=1e-5, rtol=1e-5)

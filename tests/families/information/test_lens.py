@@ -1,54 +1,28 @@
-"""The lens against a float64 oracle on every tiny architecture and SmolLM2; conventions, memory and predictions."""
+"""The lens against a float64 oracle on every tiny architecture; conventions, memory, degenerate input."""
 
 import math
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
 import transformers
 from internal_physics.config.prompts import Prompt
-from internal_physics.families.information.information import token_texts, verify_readout, watched_ids
+from internal_physics.families.information.information import verify_readout
 from internal_physics.families.information.lens import LensOptions, lens, surprisal_targets
-from internal_physics.families.information.rows import prediction_rows, rows, settled_layer
+from internal_physics.families.information.rows import rows, settled_layer
 from internal_physics.ground.errors import ConfigError, ModelError
-from internal_physics.models.lazy_readout import open_readout
-from internal_physics.models.loading import LoadOptions, load_snapshot, wrap_model
+from internal_physics.models.loading import wrap_model
 from internal_physics.models.readout import Readout
 from internal_physics.recording.encoding import encode, encode_prompts
 from internal_physics.recording.recorder import RecordOptions, record_batches
 from internal_physics.recording.selfcheck import check_model
 from internal_physics.records.trace import Key, Trace
+from lens_cases import OPTIONS, TEXTS, case, found_rows
 from lens_oracle import log_softmax, oracle_logits, quantities
-from tiny_models import ARCHITECTURES, build_model, build_tokenizer, task_of
+from tiny_models import ARCHITECTURES, build_model, build_tokenizer
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-OPTIONS = RecordOptions(weight_gradients="none")
-TEXTS = {"causal": "the cat sat on the mat", "masked": "the cat [MASK] on the mat"}
-
-
-@cache
-def case(name, dtype="float32", answer=None):
-    """(trace, readout, float64 copy of the model) of one prompt."""
-    task = task_of(name)
-    model = check_model(
-        wrap_model(build_model(name, getattr(torch, dtype)), build_tokenizer(task == "masked"), task)
-    ).model
-    model.labels = {"model": name, "condition": "baseline", "prompt_set": "s"}
-    encoded = encode(Prompt("p", TEXTS[task], answer=answer), model.tokenizer, task, None)
-    (trace,) = record_batches(model, [encoded], OPTIONS)
-    oracle = build_model(name, torch.float32).double() if dtype == "float32" else build_model(name, torch.float64)
-    return trace, Readout(model.module, model.anatomy), oracle
-
-
-def found_rows(trace, found):
-    """quantity → [layer], without heads."""
-    table = {}
-    for row in rows(trace, found):
-        if row.rank is None:
-            table.setdefault(row.quantity, []).append(row.value)
-    return table
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -68,7 +42,7 @@ def test_every_quantity_equals_the_oracle(name, dtype):
 def test_the_last_residual_gives_the_recorded_prediction_and_the_loss(name):
     trace, readout, _ = case(name, "float64")
     found = lens(trace, readout)
-    verify_readout(trace, readout, "float64")
+    verify_readout(trace, found.final_log_p, "float64")
     assert found.final_ids.tolist() == trace.tensor("logits", trace.n_layers, "top_ids").tolist()
     assert found_rows(trace, found)["mean_surprisal_nats"][-1] == pytest.approx(trace.loss_nats, abs=1e-9)
 
@@ -196,107 +170,15 @@ def test_a_readout_that_does_not_give_the_recorded_prediction_is_refused():
     trace, readout, _ = case("llama")
     other = Trace(trace.info, {**trace.tensors, Key("residual", trace.n_layers, "activation"): trace.residual(0)})
     with pytest.raises(ModelError, match="differs from the recorded prediction"):
-        verify_readout(other, readout, "float32")
+        verify_readout(other, lens(other, readout).final_log_p, "float32")
 
 
-def predictions(temperature=1.0, **settings):
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_a_readout_is_compared_at_the_temperature_of_the_record(temperature):
     trace, readout, _ = case("llama", "float64")
-    found = lens(trace, readout, LensOptions(temperature))
-    return list(prediction_rows(trace, found, str, **{"k": 5, "sampling": False, "seed": 0} | settings)), found
-
-
-def test_greedy_predictions_are_the_most_probable_tokens():
-    table, found = predictions()
-    assert [int(row["token"]) for row in table] == np.argsort(-found.final_log_p)[:5].tolist()
-    assert [row["probability"] for row in table] == sorted((row["probability"] for row in table), reverse=True)
-
-
-def test_sampled_predictions_are_seeded_different_and_fair():
-    first, found = predictions(sampling=True)
-    assert first == predictions(sampling=True)[0]
-    assert len({row["token"] for row in first}) == 5
-    trace = case("llama", "float64")[0]
-    draws = [next(prediction_rows(trace, found, str, k=1, sampling=True, seed=seed))["token"] for seed in range(400)]
-    assert len(set(draws)) > 20
-    best = int(np.argmax(found.final_log_p))
-    share, p = np.mean([int(token) == best for token in draws]), np.exp(found.final_log_p[best])
-    assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / 400)
-
-
-def test_a_low_temperature_samples_the_best_token():
-    table, found = predictions(temperature=1e-4, sampling=True, k=1)
-    assert int(table[0]["token"]) == int(np.argmax(found.final_log_p))
-
-
-# ---- SmolLM2 ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def smol(smollm2):
-    options = LoadOptions(device="cpu")
-    model = check_model(load_snapshot(smollm2, options)).model
-    model.labels = {"model": "smollm2", "condition": "baseline", "prompt_set": "s"}
-    encoded = encode(Prompt("p", "The capital of France is"), model.tokenizer, "causal", None)
-    (trace,) = record_batches(model, [encoded], OPTIONS)
-    head = model.module.get_output_embeddings().weight.double().numpy()
-    return trace, open_readout(smollm2, options), head, model.module.model.norm
-
-
-def test_smollm2_equals_the_oracle(smol):
-    trace, readout, head, norm = smol
-    gain, epsilon = norm.weight.double().numpy(), norm.variance_epsilon
-
-    def logits(layer):
-        h = trace.residual(layer).astype(np.float64)
-        return (h / np.sqrt((h**2).mean(axis=-1, keepdims=True) + epsilon) * gain) @ head.T
-
-    verify_readout(trace, readout, "float32")
-    found, final = found_rows(trace, lens(trace, readout)), logits(trace.n_layers)[-1]
-    for layer in (0, 1, 11, 24, 29, 30):
-        expected = quantities(logits(layer), final, surprisal_targets(trace, "next"), -1)
-        for quantity, value in expected.items():
-            assert found[quantity][layer] == pytest.approx(value, abs=1e-4, rel=1e-4), (quantity, layer)
-
-
-def test_smollm2_predicts_paris(smol, smollm2):
-    trace, readout, _, _ = smol
-    table = list(prediction_rows(trace, lens(trace, readout), token_texts(smollm2), k=3, sampling=False, seed=0))
-    assert table[0]["token"] == " Paris"
-
-
-def test_the_api_reads_a_model_in_memory_and_a_folder_alike(smol, smollm2):
-    import internal_physics as ip
-
-    trace = smol[0]
-    from_folder = ip.lens(trace, smollm2, device="cpu", temperature=2.0, top_k=3)
-    from_memory = ip.lens(trace, load_snapshot(smollm2, LoadOptions(device="cpu")), temperature=2.0, top_k=3)
-    np.testing.assert_allclose(from_folder.entropy_nats, from_memory.entropy_nats, atol=1e-12)
-    assert from_folder.layer_ids.shape == (31, 3)
-
-
-@pytest.mark.parametrize("name", ["gpt2", "bert", "gemma2"])
-def test_watched_tokens_have_the_probability_of_the_oracle_at_every_layer(name):
-    trace, readout, oracle = case(name, "float64")
-    ids = (3, 7)
-    found = lens(trace, readout, LensOptions(watched_ids=ids))
-    kept = [row for row in rows(trace, found, ["c", "x"]) if (row.quantity, row.text) == ("probability", "x")]
-    for layer in range(trace.n_layers + 1):
-        logits = oracle_logits(name, oracle, trace.residual(layer))[trace.info.read_position]
-        expected = np.exp(log_softmax(logits))[list(ids)]
-        np.testing.assert_allclose(found.watched_probabilities[layer], expected, rtol=1e-9)
-        assert kept[layer].value == pytest.approx(expected[1], rel=1e-9)
-
-
-def test_a_watched_text_is_one_token_or_refused(tmp_path):
-    build_tokenizer().save_pretrained(tmp_path)
-    assert watched_ids([], tmp_path) == ()
-    (only,) = watched_ids(["c"], tmp_path)
-    assert build_tokenizer().decode([only]) == "c"
-    with pytest.raises(ConfigError, match="'cat' is not one token of this model but 'c' \\+ 'a' \\+ 't'"):
-        watched_ids(["cat"], tmp_path)
-    with pytest.raises(ConfigError, match=rf"'c' has id {only}, and the model predicts {only} tokens"):
-        watched_ids(["c"], tmp_path, n_logits=only)
-    assert watched_ids(["c"], tmp_path, n_logits=only + 1) == (only,)
+    verify_readout(trace, lens(trace, readout, LensOptions(temperature)).final_log_p, "float64", temperature)
+    with pytest.raises(ModelError, match="differs from the recorded prediction"):
+        verify_readout(trace, lens(trace, readout, LensOptions(temperature)).final_log_p, "float64", 1.1 * temperature)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from internal_physics.families.information.distribution import entropy_nats, log_probabilities
 from internal_physics.families.information.followed import followed_row
-from internal_physics.families.information.lens import LensOptions, ReadsOut, lens
+from internal_physics.families.information.lens import LensOptions, lens
 from internal_physics.families.information.options import ReadingOptions
 from internal_physics.families.information.rows import (
     Row,
@@ -94,7 +94,7 @@ def information_chunks(
     paths = list(tensors)
     for trace in tqdm(read_traces(paths), total=len(paths), unit="prompt", file=sys.stderr):
         found, keys = lens(trace, readout, read), key_of(trace)
-        verify_readout(trace, readout, options.dtype, found.final_log_p if read.temperature == 1 else None)
+        verify_readout(trace, found.final_log_p, options.dtype, read.temperature)
         drawn = prediction_rows(trace, found, text_of, k=read.top_k, sampling=settings["sampling"], seed=seed)
         yield "metric", per_prompt_table([trace], partial(rows, lens=found, watched=watched))
         yield "positions", _table(keys, position_rows(trace, found, text_of))
@@ -140,16 +140,16 @@ def watched_ids(
     return tuple(one_token(text, tokenizer, n_logits, "information → watch") for text in texts)
 
 
-def verify_readout(trace: Trace, readout: ReadsOut, dtype: str, final_log_p: np.ndarray | None = None) -> None:
-    """Compare readout(residual[L]) at the read position with the recorded entropy and most probable tokens.
+def verify_readout(trace: Trace, final_log_p: np.ndarray, dtype: str, temperature: float = 1.0) -> None:
+    """Compare what the readout gives from residual[L] at the read position with the recorded entropy and best tokens.
 
     A record whose prediction is not finite has nothing to compare with; its rows will say so.
 
     Args:
         trace: the record.
-        readout: of its model.
+        final_log_p: [v], the readout's log-probabilities there, as the lens has them.
         dtype: the model's, which sets the tolerance.
-        final_log_p: [v], what the readout gave there at temperature 1; None to read it now.
+        temperature: at which they are; records are at 1.
 
     Raises:
         ModelError: with the largest difference, in nats.
@@ -159,11 +159,9 @@ def verify_readout(trace: Trace, readout: ReadsOut, dtype: str, final_log_p: np.
     }
     if not all(np.isfinite(values).all() for values in recorded.values()):
         return
-    if final_log_p is None:
-        residual = trace.residual(trace.n_layers)[trace.info.read_position]
-        final_log_p = log_probabilities(readout.logits(residual[None]))[0].cpu().numpy()
-    found = final_log_p[trace.tensor("logits", trace.n_layers, "top_ids").astype(np.int64)]
-    entropy = float(entropy_nats(torch.from_numpy(final_log_p[None])))
+    log_p = log_probabilities(torch.from_numpy(final_log_p[None]), 1 / temperature)
+    found = log_p[0].numpy()[trace.tensor("logits", trace.n_layers, "top_ids").astype(np.int64)]
+    entropy = float(entropy_nats(log_p))
     difference = max(
         float(np.abs(found - recorded["top_log_probabilities"]).max()), abs(entropy - float(recorded["entropy_nats"]))
     )

@@ -16,7 +16,7 @@ from internal_physics.families.information.rows import AT_READ_POSITION, Lens
 from internal_physics.records.trace import Trace
 
 NO_TARGET = -1
-SCRATCH_BYTES = 200_000_000  # of a chunk of logits, of which the readout may have a second copy and a third
+SCRATCH_BYTES = 200_000_000  # of the logits of a chunk and two copies that the readout may make
 _ENTRY_BYTES = 3 * 4
 _BLOCK_BYTES = 2**25  # of the logits that are float64 at a time
 
