@@ -47,7 +47,8 @@ class LensOptions(ReadingOptions):
 
     Attributes:
         watched_ids: further tokens that are followed along depth.
-        scratch_bytes: bound of the working memory; changes no value beyond float noise.
+        scratch_bytes: bound of the logits of a chunk; those at the read position, [L + 1, v], are kept besides. Changes
+            no value beyond float noise.
     """
 
     watched_ids: tuple[int, ...] = ()
